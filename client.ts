@@ -40,9 +40,10 @@ export interface ConnectOptions {
   /** The state directory: server database, cache, converted models. @default `REIGNITE_HOME`, else `.reignite` */
   readonly home?: string | undefined;
   /**
-   * `host:port` of a Temporal server that others run. TLS and an API key come from Temporal's environment variables.
+   * `host:port` of an external Temporal server. TLS and an API key come from Temporal's environment variables.
    *
-   * @default the server that TEMPORAL_ADDRESS names, else an embedded one, which is shared with the commands of the same state directory
+   * @default the server that TEMPORAL_ADDRESS names, else an embedded one, shared with other commands of the state
+   *   directory
    */
   readonly address?: string | undefined;
   /** Namespace on that server. @default 'default' */
@@ -51,7 +52,7 @@ export interface ConnectOptions {
   readonly workers?: boolean | undefined;
   /** Receives one line per step, such as the start of a worker. @default none */
   readonly onStep?: ((line: string) => void) | undefined;
-  /** Interrupts connecting, and stops the workers. */
+  /** Aborts connecting, and stops the workers. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -63,7 +64,10 @@ export interface StartOptions {
   readonly set?: readonly string[] | undefined;
   /** Tasks to run: `he`, `nuclei`, `pdl1`. @default those of the profile */
   readonly tasks?: readonly string[] | undefined;
-  /** Where the record is, or is downloaded to. @default `data/<record>`; in the state directory for the sample */
+  /**
+   * Folder of the record, which is downloaded there if needed. @default `data/<record>`; for the sample, the state
+   * directory
+   */
   readonly data?: string | undefined;
   /** Folder for results. @default `results/<profile>` */
   readonly results?: string | undefined;
@@ -102,9 +106,9 @@ interface SessionSettings {
 }
 
 /**
- * A connection to a Temporal server, with the workers that it needed. Made by `connect`.
+ * A connection to a Temporal server, and the workers that it started. Created by `connect`.
  *
- * Where it uses the embedded server of another process, and that process ends, the session starts the server and the
+ * If it uses the embedded server of another process and that process ends, the session starts the server and the
  * workers itself and continues.
  */
 export class Session implements AsyncDisposable {
@@ -129,14 +133,14 @@ export class Session implements AsyncDisposable {
     };
   }
 
-  /** Root of Temporal's web UI; undefined where it is not known. */
+  /** Base URL of Temporal's web UI; undefined if unknown. */
   get uiUrl(): string | undefined {
     return this.#session.server.uiUrl;
   }
 
   /**
-   * Starts a run, or attaches to the open one of the same configuration and folders. Finished work of earlier runs comes
-   * from the cache.
+   * Starts a run, or attaches to the open run of the same configuration and folders. Finished work of earlier runs
+   * comes from the cache.
    *
    * @throws ReigniteError CONFIG_INVALID, RESULTS_IN_USE, RUN_OPEN; RECORD_NOT_FOUND and others about the record.
    * @example const run = await session.startOrAttach({ profile: 'paper', tasks: ['he'], data: '/srv/ignite' });
@@ -163,7 +167,7 @@ export class Session implements AsyncDisposable {
   }
 
   /**
-   * Finds a run of this server to follow, control or read, and serves its queues where no other process does.
+   * Finds a run of this server to follow, control or read, and serves its queues if no other process does.
    *
    * @param part - Its ID or a unique part of it. @default the newest run
    * @throws ReigniteError RUN_NOT_FOUND, also when several runs match.
@@ -202,7 +206,9 @@ export class Session implements AsyncDisposable {
     return new RunHandle(this.#source, run.id, run.input.folders.results);
   }
 
-  /** Starts workers for those of a run's queues that no process polls; the embedded server's owner has its own. */
+  /**
+   * Starts workers for the queues of a run that no process polls. The owner of the embedded server has its own workers.
+   */
   async #serve(config: RunConfig): Promise<void> {
     const { taskQueuePrefix } = config.temporal;
     const { home, workers, onStep, signal } = this.#settings;
@@ -217,7 +223,7 @@ export class Session implements AsyncDisposable {
 
   async #reopen(error: unknown, failed: ServerSession): Promise<boolean> {
     if (this.#reopening === undefined) {
-      // Closing a session ends its other calls with errors of their own.
+      // Closing a session makes its other calls fail.
       if (failed !== this.#session) return true;
       if (!hasLostServer(failed, error)) return false;
     }

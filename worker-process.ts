@@ -1,5 +1,5 @@
 /**
- * A worker as a process of its own; its environment says what it serves, its parent process sends where.
+ * Entry point of a worker process. Its environment says what it serves; its parent process sends the server's address.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from './toolkit/files/home-folders.ts';
 import { runWorker } from './worker.ts';
 
-/** A process that has not stopped by then is killed: its finished work is safe on disk. */
+/** A process that has not stopped in this time is killed: finished work is safe on disk. */
 const STOP_WITHIN_MS = 15_000;
 
 z.config({ customError: plainProblem });
@@ -20,16 +20,16 @@ const settings = settingsFromEnvironment();
 installTelemetry(settings.telemetry);
 const stop = new AbortController();
 const endInTime = () => {
-  // Not `exit`: it waits for threads that are within native code, such as one tile of a large network.
+  // `exit` would wait for threads in native code, such as one tile of a large network.
   const drainMs = (settings.drainSeconds ?? 0) * 1_000;
   setTimeout(() => process.kill(process.pid, 'SIGKILL'), STOP_WITHIN_MS + drainMs).unref();
 };
-// The parent process holds the other end of this channel: when it ends, in whatever way, its workers end too.
+// The parent process holds the other end of this channel: however it ends, its workers end too.
 process.once('disconnect', () => {
   endInTime();
   stop.abort();
 });
-// The SDK shuts the workers down.
+// The SDK shuts down the workers on these signals.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, endInTime);
 
 const [message] = await Promise.race([once(process, 'message'), once(stop.signal, 'abort')]);

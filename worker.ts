@@ -32,14 +32,14 @@ import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';
 /** Time until the server lists all pollers of a queue. */
 const RIVAL_SEEN_MS = 5_000;
 
-/** Queues whose activities begin when the record is there. */
+/** Queues whose activities need the record's folders. */
 const NEEDS_FOLDERS: ReadonlySet<Queue> = new Set(['inference', 'render']);
 
 const inboundOf =
   (create: (context: Context) => ActivityInboundCallsInterceptor) =>
   (context: Context): ActivityInterceptors => ({ inbound: create(context) });
 
-/** What one queue needs. Modules are loaded by the process that serves the queue, and by no other. */
+/** Worker options per queue. Only the process that serves a queue loads its modules. */
 const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings) => Promise<Partial<WorkerOptions>>> = {
   orchestration: async (home) => {
     const { createOrchestrationActivities } = await import('./activities/orchestration.ts');
@@ -79,7 +79,9 @@ async function storageOf({ storage }: WorkerSettings): Promise<RunStorage | unde
   return openRunStorage(storage, { ...USUAL_SAVING, onFailure });
 }
 
-/** The queues that this process may serve: of all that download, the first one stays. */
+/**
+ * Returns the queues that this process may serve: only one process may serve `download`, and the first one keeps it.
+ */
 async function allowedQueues(
   home: HomeFolders,
   server: ServerAddress,
@@ -99,7 +101,7 @@ async function allowedQueues(
   }
 }
 
-/** Of two downloaders that started at the same moment one stops; its other queues stay served. */
+/** If two downloaders start at the same moment, one stops; its other queues remain served. */
 async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Promise<void> {
   const other = await rival.catch(() => undefined);
   if (other === undefined || worker.getState() !== 'RUNNING') return;
@@ -108,7 +110,7 @@ async function yieldTo(rival: Promise<string | undefined>, worker: Worker): Prom
 }
 
 export interface RunWorkerOptions {
-  /** The state directory; the workers may use what its commands and clients name. */
+  /** The state directory; workers may use the places that its commands and clients name. */
   readonly home: HomeFolders;
   readonly server: ServerAddress;
   readonly settings: WorkerSettings;
@@ -121,10 +123,10 @@ export interface RunWorkerOptions {
 /**
  * Serves task queues until the signal aborts or the process gets SIGINT or SIGTERM.
  *
- * Inference blocks the event loop for seconds at a time: give it a process that does nothing else. The settings name
- * the queues, their prefix and the limits of the worker; `workerSettingsOf` takes them from a configuration.
+ * Inference blocks the event loop for seconds at a time: run it in a separate process. The settings contain the queues,
+ * their prefix and the limits of the worker; `workerSettingsOf` creates them from a configuration.
  *
- * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING when only `download` is to be served and another process does so.
+ * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING when only `download` is to be served and another process serves it.
  * @example
  * const config = await loadConfig({ profile: 'paper', set: [] });
  * const stop = new AbortController();
@@ -164,7 +166,7 @@ export async function runWorker({ home, server, settings, signal, onReady }: Run
   }
 }
 
-/** One worker per queue. */
+/** Creates one worker per queue. */
 async function createWorkers(
   home: HomeFolders,
   server: ServerAddress,

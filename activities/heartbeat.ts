@@ -2,10 +2,10 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { bytesText, timeText } from '../toolkit/format.ts';
 
-/** What activities report in their heartbeats; each reports some of it. */
+/** Fields that activities report in their heartbeats; each reports some of them. */
 const Progress = z.object({
   phase: z.string().optional(),
-  /** Of the conversion of a model. */
+  /** Step of a model conversion. */
   step: z.string().optional(),
   roi: z.string().optional(),
   image: z.string().optional(),
@@ -23,7 +23,7 @@ const Progress = z.object({
 });
 type Progress = z.infer<typeof Progress>;
 
-/** Phases whose names are not words for users. */
+/** Phases whose names need other words for users. */
 const PHASES: Readonly<Record<string, string>> = {
   convert: 'converting',
   detect: 'detecting',
@@ -37,8 +37,8 @@ const PHASES: Readonly<Record<string, string>> = {
 };
 
 /**
- * What an activity's heartbeat says, as a sentence for the Pending Activities page of the Temporal UI, such as
- * `patient1_he_roi2: predicting, tile 120 of 400 (30 %), row 3 of 12, fold 2`. Rows and folds count from 1.
+ * Describes an activity's heartbeat for the Pending Activities page of the Temporal UI, such as `patient1_he_roi2:
+ * predicting, tile 120 of 400 (30 %), row 3 of 12, fold 2`. Rows and folds count from 1.
  */
 export function progressText(reported: object): string {
   const { data: progress = {} } = Progress.safeParse(reported);
@@ -76,12 +76,12 @@ function shareOf(done: number, of: number): string {
 const BEAT_MS = 50;
 
 /**
- * Keeps an activity's heart beating through stretches that report nothing: decoding, hashing, writing.
- * The last progress is sent again, so that the Temporal UI always shows where the activity is: `now` in words, the rest
- * for programs.
+ * Sends heartbeats while an activity reports nothing: during decoding, hashing, writing. They repeat the last progress,
+ * so that the Temporal UI always shows it: `now` as text, the other fields for programs.
  *
  * @param first - Shown until `report` is called.
- * @param work - Gets `report`, which sends progress at once, or with the next beat (the SDK throttles as well).
+ * @param work - Calls `report`, which sends progress immediately or with the next heartbeat (the SDK throttles as
+ *   well).
  */
 export async function withHeartbeat<Result>(
   first: object,
@@ -110,8 +110,8 @@ export async function withHeartbeat<Result>(
 type Report = (progress: object) => void;
 
 /**
- * Forwards progress reports and counts the tiles that were inferred, not the resumed ones. A tile is reported
- * before it is inferred: the next report, of a tile or not, says that it is done.
+ * Forwards progress reports and counts the tiles that were inferred, without the resumed ones. A tile is reported
+ * before it is inferred; the next report, of any kind, means that it is done.
  */
 export function countingTiles(report: Report): Report {
   const counter = Context.current().metricMeter.createCounter(
@@ -131,14 +131,14 @@ export function countingTiles(report: Report): Report {
   };
 }
 
-/** Passes on what a transfer has, and counts the bytes that came; those that were there before are not. */
+/** Counts received bytes from running totals, without those that were present before. */
 export function countingBytes(phase: string): (bytes: number) => void {
   const { metricMeter } = Context.current();
   const counter = metricMeter.createCounter('reignite_bytes', 'bytes', 'Bytes of the record, downloaded and unpacked');
   return countingUp((bytes) => counter.add(bytes, { phase }));
 }
 
-/** Turns a running total into increments; the first total is the start. */
+/** Converts a running total to increments; the first total is the start. */
 function countingUp(add: (more: number) => void): (total: number) => void {
   let last: number | undefined;
   return (total) => {

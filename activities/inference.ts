@@ -8,15 +8,15 @@ import { createMeasureTask } from './task/measure-task.ts';
 import { createProbeInference } from './task/probe-inference.ts';
 import { servicesOf } from './task/work-of.ts';
 
-/** What a worker for inference has. */
+/** Resources of an inference worker. */
 export interface InferenceMeans {
-  /** What fetched files may take, on a worker without the folders of its runs. */
+  /** Size limit of fetched files, on a worker without the folders of its runs. */
   readonly scratchBytes?: number;
-  /** Number of the GPU that CUDA uses, whatever the runs name. Default: what they name. */
+  /** Number of the GPU for CUDA, overriding the runs' setting. Default: the runs' setting. */
   readonly device?: number;
 }
 
-/** What runs networks. */
+/** The activities that run networks. */
 export function createInferenceActivities(
   home: HomeFolders,
   storage?: RunStorage,

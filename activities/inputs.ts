@@ -9,9 +9,7 @@ import { AdapterNames } from '../toolkit/onnx/provider/adapter.ts';
 import { SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
 import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
-/**
- * The folders of a run, absolute; every other path in a history is relative to one of them or to the state directory.
- */
+/** The folders of a run, absolute. All other paths in a history are relative to one of them or to the state directory. */
 export const RunFolders = z.object({
   data: z.string().min(1),
   results: z.string().min(1),
@@ -19,7 +17,7 @@ export const RunFolders = z.object({
 });
 export type RunFolders = z.infer<typeof RunFolders>;
 
-/** An ROI that a user left out of a run. */
+/** An ROI that a user excluded from a run. */
 export const SkippedRoi = z.object({
   task: TaskName,
   roi: z.string().min(1).describe("Stem of the ROI's file in inference/"),
@@ -27,7 +25,7 @@ export const SkippedRoi = z.object({
 });
 export type SkippedRoi = z.infer<typeof SkippedRoi>;
 
-/** What `reproduce` is started with. */
+/** Input of `reproduce`. */
 export const RunInput = z.object({
   config: RunConfig,
   digest: z.string().regex(/^[0-9a-f]{16}$/),
@@ -38,7 +36,7 @@ export type RunInput = z.infer<typeof RunInput>;
 
 export type { RunIntervention } from '../toolkit/report/summary.ts';
 
-/** What `acquire` is started with: by a run, or by `reignite download`. */
+/** Input of `acquire`, started by a run or by `reignite download`. */
 export const AcquireInput = z.object({
   config: RunConfig,
   data: z.string().min(1).describe('Absolute'),
@@ -89,11 +87,11 @@ export const UnpackInput = FileInput.extend({
 });
 export type UnpackInput = z.infer<typeof UnpackInput>;
 
-/** A converted network: its digest names its folder under the state directory's models. */
+/** A converted network; its digest is the name of its folder in the state directory's models. */
 export const ModelRef = z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) });
 export type ModelRef = z.infer<typeof ModelRef>;
 
-/** What a network ran on: part of every key, since another engine may round otherwise. */
+/** The engine of a network: part of every cache key, since another engine may round differently. */
 export const EngineRef = z.object({
   provider: z.string(),
   ...AdapterNames.shape,
@@ -108,14 +106,14 @@ export type EngineRef = z.infer<typeof EngineRef>;
 export const StageRef = z.object({ folder: z.string().min(1) });
 export type StageRef = z.infer<typeof StageRef>;
 
-/** Makes a task's model ready: the record's, or the one that replaces it. */
+/** Input for preparing a task's model: the record's, or a custom one. */
 export const PrepareModelInput = z.object({ task: TaskName, folders: RunFolders, settings: TaskSettings });
 export type PrepareModelInput = z.infer<typeof PrepareModelInput>;
 
 export const ProbeInput = z.object({ task: TaskName, model: ModelRef, inference: InferenceConfig });
 export type ProbeInput = z.infer<typeof ProbeInput>;
 
-/** What the activities of a task share. */
+/** Fields that the activities of a task share. */
 const TaskStep = z.object({
   task: TaskName,
   folders: RunFolders,
@@ -144,7 +142,7 @@ export const PlannedRoi = z.object({
 });
 export type PlannedRoi = z.infer<typeof PlannedRoi>;
 
-/** An ROI that is not done: `need` says what is not in the cache. */
+/** An ROI to compute: `need` says what is missing from the cache. */
 export const OutstandingRoi = PlannedRoi.extend({
   sources: z
     .object({ image: Sha256, truth: Sha256 })
@@ -164,7 +162,7 @@ export const RoiFailure = z.object({
   roi: z.string(),
   code: z.string(),
   cause: z.string(),
-  /** Where the error names a better one than its code's usual remedy. */
+  /** Set if the error has a better remedy than the default of its code. */
   remedy: z.string().optional(),
 });
 export type RoiFailure = z.infer<typeof RoiFailure>;
@@ -184,7 +182,7 @@ export type DrawFiguresInput = z.infer<typeof DrawFiguresInput>;
 export const CompareTaskInput = AggregateTaskInput.extend({ verdict: VerdictConfig });
 export type CompareTaskInput = z.infer<typeof CompareTaskInput>;
 
-/** What the discrepancy report needs of a task that has ended. */
+/** What the discrepancy report needs to know about a finished task. */
 export const EndedTask = z.object({ stage: StageRef, batches: z.number().int().nonnegative() });
 export type EndedTask = z.infer<typeof EndedTask>;
 
@@ -212,20 +210,20 @@ export const WriteDiscrepanciesInput = z.object({
 });
 export type WriteDiscrepanciesInput = z.infer<typeof WriteDiscrepanciesInput>;
 
-/** What a task's history keeps of its verdict; the evidence is in verdict/<task>.json. */
+/** The part of a verdict that is kept in the task's history; the evidence is in verdict/<task>.json. */
 export interface CompareOutcome {
   readonly verdict: Verdict;
-  /** The verdict in words: with the word synthetic where the data are. */
+  /** The verdict in words; says "synthetic" if the data are. */
   readonly said: string;
-  /** The score that the task is named by, ours and the published one; missing in histories of earlier versions. */
+  /** The task's main score, reproduced and published; missing in histories of earlier versions. */
   readonly scores?: readonly string[];
   readonly evaluation: EvaluationVerdict;
-  /** Our predictions and the published ones, in a sentence. */
+  /** How the reproduced predictions compare with the published ones, in a sentence. */
   readonly inference: string;
-  /** Set where the task has to be inferred with other settings before its verdict is final. */
+  /** Set if the task must be inferred with other settings before its verdict is final. */
   readonly undecided?: boolean;
 }
 
-/** For activities that need nothing but the run's folders. */
+/** For activities that need only the run's folders. */
 export const FoldersInput = z.object({ folders: RunFolders });
 export type FoldersInput = z.infer<typeof FoldersInput>;

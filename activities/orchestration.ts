@@ -7,7 +7,7 @@ import { createWriteSummary } from './report/write-summary.ts';
 import { createWriteTrace } from './report/write-trace.ts';
 import { createReadBatch } from './task/read-batch.ts';
 
-/** Short activities on the queue of the workflows: the results folder, batches of plans and of images, summaries, the trace. */
+/** Short activities on the workflows' queue: the results folder, batches of ROIs and images, summaries, the trace. */
 export function createOrchestrationActivities(home: HomeFolders) {
   return {
     openResults,

@@ -12,7 +12,7 @@ import { createPrepareModel } from './task/prepare-model.ts';
 import { servicesOf } from './task/work-of.ts';
 import { createWriteDiscrepancies } from './task/write-discrepancies.ts';
 
-/** Work for processor and disk that needs no network: unpacking, converting, comparing, summing, drawing. */
+/** Activities for CPU and disk, without networks: unpacking, converting, comparing, aggregating, drawing. */
 export function createRenderActivities(home: HomeFolders, storage?: RunStorage) {
   const services = servicesOf(home, storage);
   const receipts = new Receipts(home.receipts);

@@ -1,5 +1,6 @@
-// How long a run takes whose ROIs are all in the cache: the second, third, ... of 100,000. Acquisition, model and report are
-// stubbed; planning (every file and entry is looked at, every result put in its place), sums, verdict and discrepancy report are real.
+// Measures how long a run takes if all ROIs are in the cache: the second, third, ... run of 100,000 ROIs. Acquisition,
+// model and report are stubbed; planning (checking every file and entry, copying every result), aggregation, verdict
+// and discrepancy report are real.
 // Usage: node --max-semi-space-size=64 --import tsx bench/cached-run.ts [--rois 100000] [--home DIR] [--runs 2]
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,7 +21,7 @@ import { sha256Of } from '../toolkit/files/hash-file.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
 import { caseFigureKey, comparisonKey, segmentKey } from '../toolkit/tasks/tissue/files.ts';
 
-/** Of the data: images, truth and the published masks. */
+/** Folders of the data: images, ground truth and published masks. */
 const FOLDERS = ['images/he', 'annotations/he', 'inference/he'];
 
 const { values } = parseArgs({
@@ -39,7 +40,7 @@ if (!existsSync(join(root, 'filled'))) await fill();
 const server = await startEmbeddedServer({ home: root, binary: await temporalBinary(), ports: ANY_PORTS });
 const client = await connectTo(server);
 for (let count = 1; count <= Number(values.runs); count++) {
-  // What a fresh worker process knows: nothing but what is on disk.
+  // Like a new worker process: it only knows what is on disk.
   const { prepareModel: _prepare, writeReport: _report, ...render } = createRenderActivities(home);
   const steps = { ...createOrchestrationActivities(home), ...render };
   const stop = await serveStubbed(run, server, { steps });
@@ -66,11 +67,11 @@ function tellSteps(): void {
   }
 }
 
-/** The record and the cache as they are after such a run; files that are never decoded are not images. */
+/** Writes the record and the cache as such a run leaves them; files that are never decoded are not images. */
 async function fill(): Promise<void> {
   const rows: string[] = ['task,image_path,annotation_path,split,patient_id,shape,area_mm2'];
   for (const folder of FOLDERS) mkdirSync(join(root, 'data', folder), { recursive: true });
-  // Images without context are opened for their size; no two of them may be the same file.
+  // Images without context are opened to read their size; all of them must be different files.
   const header = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#fff' } })
     .png()
     .toBuffer();

@@ -6,11 +6,11 @@ export interface Scene {
   readonly image: Uint8Array;
   /** Labels 0 to 16; regions of some 200 px. */
   readonly truth: Uint8Array;
-  /** As `truth`, with other borders and some wrong regions. */
+  /** Like `truth`, with other borders and some wrong regions. */
   readonly prediction: Uint8Array;
 }
 
-/** A made-up ROI, the same every time: regions of tissue with wavy borders, cells in them, noise over all. */
+/** Creates a synthetic ROI, always the same: tissue regions with wavy borders, cells in them, noise over everything. */
 export function makeScene(): Scene {
   const { width, height } = SCENE;
   const truth = new Uint8Array(width * height);

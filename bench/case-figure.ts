@@ -6,7 +6,7 @@ import { drawCaseFigure } from '../toolkit/figures/case-figure.ts';
 import { makeScene, SCENE } from './case-figure-scene.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
-// Drawing the case figure of one large ROI, pixels in memory to PNG on disk, against matplotlib at the authors' 150 dpi.
+// Draws the case figure of one large ROI, from pixels in memory to PNG on disk, against matplotlib at the authors' 150 dpi.
 const { image, truth, prediction } = makeScene();
 const folder = await mkdtemp(join(tmpdir(), 'bench-case-figure-'));
 try {

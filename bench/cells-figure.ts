@@ -5,8 +5,8 @@ import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { drawCellsFigure } from '../toolkit/figures/cells-figure.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
-// Drawing the figure of one image of 1024 px with 2,000 cells, of three readers and the AI, pixels in memory to PNG on
-// disk, against matplotlib at the authors' 150 dpi.
+// Draws the figure of one image of 1024 px with 2,000 cells of three readers and the AI, from pixels in memory to PNG
+// on disk, against matplotlib at the authors' 150 dpi.
 const SIDE = 1_024;
 const CELLS = 500;
 

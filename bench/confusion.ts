@@ -5,7 +5,7 @@ import { countConfusion } from '../toolkit/metrics/evaluate-he.ts';
 import { makeScene } from './case-figure-scene.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
-// Counting the 17x17 confusion of one large ROI, masks in memory, against scikit-learn and numpy.bincount.
+// Counts the 17x17 confusion matrix of one large ROI, with masks in memory, against scikit-learn and numpy.bincount.
 const { truth, prediction } = makeScene();
 const folder = await mkdtemp(join(tmpdir(), 'bench-confusion-'));
 try {

@@ -1,5 +1,5 @@
-// One download in a process of its own, as the download worker does it. Usage: download-ours.ts URL FILE SIZE MD5; prints
-// JSON: time and processor time in ms, memory before and at its most (VmHWM, as the kernel saw it) in bytes.
+// Downloads one file in a separate process, like the download worker. Usage: download-ours.ts URL FILE SIZE MD5. Prints
+// JSON: wall and CPU time in ms, initial and peak memory (the kernel's VmHWM) in bytes.
 import { readFileSync } from 'node:fs';
 import { downloadFile } from '../toolkit/zenodo/download/download-file.ts';
 

@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** Time and processor time of one run, in ms. */
+/** Wall and CPU time of one run, in ms. */
 export interface Cost {
   readonly ms: number;
   readonly cpuMs: number;
 }
 
-/** Runs a program to its end. Processor time comes from bash, which waits for it. */
+/** Runs a program to its end. CPU time comes from bash, which waits for it. */
 export async function costOf(program: string, args: readonly string[]): Promise<Cost> {
   const shell = spawn('bash', ['-c', 'TIMEFORMAT="%R %U %S"; time "$0" "$@" >/dev/null 2>&1', program, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -24,7 +24,7 @@ export async function costOf(program: string, args: readonly string[]): Promise<
   return { ms: real * 1_000, cpuMs: (user + system) * 1_000 };
 }
 
-/** Starts a script of bench/ in a process of its own; returns what it prints as JSON. */
+/** Runs a script of bench/ in a separate process and returns the JSON that it prints. */
 export async function jsonOf(script: string, args: readonly string[]): Promise<unknown> {
   const path = fileURLToPath(new URL(script, import.meta.url));
   const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -36,7 +36,7 @@ export async function jsonOf(script: string, args: readonly string[]): Promise<u
   return JSON.parse(text);
 }
 
-/** A server of one file in a process of its own, which sends it by sendfile(2). */
+/** Starts a separate server process for one file, which it sends with sendfile(2). */
 export async function serveFile(path: string): Promise<{ url: string; close(): void }> {
   const script = fileURLToPath(new URL('./python/serve_file.py', import.meta.url));
   const server: ChildProcess = spawn('python3', [script, path], { stdio: ['pipe', 'pipe', 'inherit'] });

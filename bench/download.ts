@@ -1,5 +1,6 @@
-// One file of 1 GB on loopback: ours, with MD5 and SHA-256, against aria2 (two connections, --checksum=md5) and curl (no
-// sum at all). Needs aria2c, curl and python3. Usage: npx tsx bench/download.ts [--bytes N] [--rounds N] [--folder DIR]
+// One file of 1 GB on loopback: reignite, with MD5 and SHA-256, against aria2 (two connections, --checksum=md5) and
+// curl (no checksum). Needs aria2c, curl and python3. Usage: npx tsx bench/download.ts [--bytes N] [--rounds N]
+// [--folder DIR]
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,8 +1,8 @@
 import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 
-/** Points in all, truths and predictions each: the annotations of the record. */
+/** Total number of ground-truth points, and of predictions: as many as the record has annotations. */
 const POINTS = 845_509;
-/** Cells of one image, and the px² that each has to itself in dense tissue. */
+/** Cells per image, and the area per cell in dense tissue, in px². */
 const POINTS_PER_IMAGE = 2_000;
 const AREA_PER_POINT = 625;
 
@@ -14,8 +14,8 @@ export interface PointsOfImage {
 }
 
 /**
- * Made-up cells, the same every time, on images of 2,000: truths on whole px as readers set them, predictions with two
- * decimals within some px of them, one in eight somewhere else.
+ * Creates synthetic cells, always the same, on images of 2,000: ground truth on whole px, as readers click, and
+ * predictions with two decimals within some px of it, except one in eight, which is somewhere else.
  */
 export function makePoints(): PointsOfImage[] {
   const images: PointsOfImage[] = [];

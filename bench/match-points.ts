@@ -7,8 +7,8 @@ import { PredictedPoints } from '../toolkit/metrics/match-points.ts';
 import { makePoints, SCENE } from './match-points-scene.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
-// Matching 845,509 points with as many predictions on images of 2,000, points in memory, against scikit-learn's BallTree
-// and the greedy loop in Python, as the authors use it.
+// Matches 845,509 points with as many predictions on images of 2,000, in memory, against scikit-learn's BallTree and
+// the greedy loop in Python that the authors use.
 const images = makePoints();
 const match = () =>
   images.reduce(

@@ -1,7 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-/** Something to be timed: gives the time of one run in ms. */
+/** Something to measure; `run` returns the time of one run in ms. */
 export interface Contender {
   readonly name: string;
   readonly run: () => Promise<number>;
@@ -15,10 +15,10 @@ export interface PairedResult {
 }
 
 /**
- * Times ours against its peers in turns (A B C A B C ...), so that whatever else the machine does hits all alike.
- * Only ratios from one such run mean anything on a shared machine.
+ * Measures ours and its peers in turns (A B C A B C ...), so that other load on the machine affects all alike. On a
+ * shared machine, only ratios from one such measurement are meaningful.
  *
- * @param rounds - Timed rounds, after one to warm up.
+ * @param rounds - Measured rounds, after one to warm up.
  */
 export async function paired(ours: Contender, peers: readonly Contender[], rounds: number): Promise<PairedResult> {
   const times = new Map<string, number[]>();
@@ -34,7 +34,7 @@ export async function paired(ours: Contender, peers: readonly Contender[], round
   return { medians, ratios };
 }
 
-/** A run in this process. */
+/** Measures a function in this process. */
 export function inNode(name: string, work: () => unknown): Contender {
   const run = async () => {
     const start = performance.now();
@@ -45,8 +45,8 @@ export function inNode(name: string, work: () => unknown): Contender {
 }
 
 /**
- * A Python script that stays open: each line that it reads names what to run, each line that it writes is the time in
- * ms. The interpreter's start and its imports are not timed. The interpreter is `PEER_PYTHON`, or `python3`.
+ * A Python script that stays open. Each line that it reads names what to run; each line that it writes is the time in
+ * ms. Interpreter start and imports are not measured. The interpreter is `PEER_PYTHON`, or `python3`.
  */
 export class PythonPeer {
   readonly #process: ChildProcessWithoutNullStreams;

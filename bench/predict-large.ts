@@ -3,8 +3,8 @@
  *
  *     tsx bench/predict-large.ts --model PATH --image PIECE.png [--task he] [--size 20000x4000] [--work DIR]
  *
- * The TIFF is made of mirrored copies of PIECE, so that it has no seams. The peak is the kernel's own (VmHWM) of the
- * command's process, in which the network's thread lives too; Linux only.
+ * The TIFF consists of mirrored copies of PIECE, so that it has no seams. The peak is the kernel's (VmHWM) for the
+ * command's process, including the network's thread; Linux only.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -62,7 +62,7 @@ function peakOf(pid: number | undefined): number | undefined {
   }
 }
 
-/** Two by two mirrored copies of the piece make a tile that repeats without seams. */
+/** Joins two by two mirrored copies of the piece into a tile that repeats without seams. */
 async function makeTiff(from: string, out: string): Promise<void> {
   const { data, info } = await sharp(from).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const rows = new Uint8Array(width * height * 3);

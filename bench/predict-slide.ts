@@ -1,11 +1,13 @@
 /**
- * Peak memory and time of `predict` on a synthetic slide, and whether kills change a bit of it; the peer is
- * bench/python/predict_slide_peer.py.
+ * Measures peak memory and time of `predict` on a synthetic slide, and checks that kills do not change a bit of the
+ * result. The peer is bench/python/predict_slide_peer.py.
  *
- *     tsx bench/predict-slide.ts --model PATH --image PIECE.tif [--task he] [--size 40000x30000] [--pieces 3x3] [--folds 0] [--kills 5] [--work DIR]
+ *     tsx bench/predict-slide.ts --model PATH --image PIECE.tif [--task he] [--size 40000x30000] [--pieces 3x3]
+ *       [--folds 0] [--kills 5] [--work DIR]
  *
- * The slide is a tiled JPEG pyramid of two levels (0.25 and 1 µm/px): PIECE, whose sides are multiples of 1,024 px, so many
- * times across and down in the middle, and absent tiles around. The peak is the kernel's own (VmHWM) of the command's process, in which the network's thread is too; Linux only.
+ * The slide is a tiled JPEG pyramid of two levels (0.25 and 1 µm/px). In its middle, PIECE, whose sides must be multiples
+ * of 1,024 px, is repeated `--pieces` times across and down; the tiles around are absent. The peak is the kernel's (VmHWM)
+ * for the command's process, including the network's thread; Linux only.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -67,7 +69,7 @@ const isSame = Object.keys(one).length > 0 && JSON.stringify(one) === JSON.strin
 console.log(`same bits after kills: ${isSame}`);
 if (!isSame) process.exitCode = 1;
 
-/** Runs the command, and kills it after `ms` milliseconds. */
+/** Runs the command; kills it after `killAfter` ms, if given. */
 async function predict(name: string, killAfter?: number) {
   const words = [
     'predict',
@@ -110,7 +112,7 @@ function peakOf(pid: number | undefined): number | undefined {
   }
 }
 
-/** One level: tiles of the piece, over and over. */
+/** Makes one level by repeating the tiles of the piece. */
 async function page(piece: string, reduced: number): Promise<MadePage> {
   const { width: from = 0, height: down = 0 } = await sharp(piece).metadata();
   const [across, rows] = [from / reduced / TILE, down / reduced / TILE];

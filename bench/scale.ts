@@ -1,5 +1,5 @@
-// What the orchestration costs: 100,000 ROIs whose steps do nothing, on the embedded server. Prints ms per ROI, and the
-// longest history and largest payload of the run. A second call resumes where the first one stopped.
+// Measures the cost of orchestration: 100,000 ROIs whose activities do nothing, on the embedded server. Prints ms per
+// ROI, and the longest history and largest payload of the run. A second call resumes where the first one stopped.
 // Usage: npx tsx bench/scale.ts [--rois 100000] [--home DIR] [--minutes 9] [--window 4] [--page 100]
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

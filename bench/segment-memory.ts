@@ -3,10 +3,10 @@
  *
  *     tsx bench/segment-memory.ts --python PYTHON [--model NNUNET_FOLDER] [--size 3328x2560] [--rows N | --sparse]
  *
- * A height of 10,240 px takes an hour on two cores; `--rows` stops after that many rows of tiles, when memory has long
- * reached its level: the rows' buffers do not grow with the height, the image (3 bytes per pixel) does. The step that
- * ends an ROI, writing its mask and confidences, is left out then. `--sparse` goes through every row of tiles and every
- * step, but predicts few tiles per row: those around one pixel in each 1,500 rows, the only ones annotated.
+ * A height of 10,240 px takes an hour on two cores; `--rows` stops after that many tile rows, long after memory has
+ * levelled off: the buffers of the rows do not grow with the height, only the image (3 bytes per pixel) does. The last
+ * step of an ROI, writing its mask and confidences, is then skipped. `--sparse` includes every tile row and every step,
+ * but predicts few tiles per row: those around one annotated pixel in every 1,500 rows.
  */
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const [width, height] = parseSize(values.size);
 const { converted } = await prepareModel(values.python, values.model);
 const image = await prepareImage(width, height);
 
-// A process of its own: converting a model and drawing an image take memory too.
+// In a separate process: converting a model and drawing an image use memory too.
 const script = fileURLToPath(new URL('./segment-roi-ours.ts', import.meta.url));
 const args = ['--model', converted, '--image', image, '--mask', join(WORK_FOLDER, 'memory.png')];
 const limit = values.rows === undefined ? [] : ['--rows', values.rows];

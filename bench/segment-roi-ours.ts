@@ -1,12 +1,12 @@
 /**
- * Our side of bench/segment-roi.ts, and what bench/segment-memory.ts measures: one ROI in a process of its own.
+ * Our side of bench/segment-roi.ts and the subject of bench/segment-memory.ts: one ROI in a separate process.
  *
  *     tsx bench/segment-roi-ours.ts --model CONVERTED_MODEL --image IMAGE --mask MASK [--truth MASK] [--threads N]
  *       [--rows N]
  *
- * Prints one line of JSON, as bench/python/segment_roi_peer.py does. Opening the networks is part of `seconds`: they
- * are opened again for every four rows of tiles. Progress goes to stderr; with `--rows` it stops after that number of rows of
- * tiles, with `--truth` only tiles that hold an annotated pixel are predicted.
+ * Prints one line of JSON, like bench/python/segment_roi_peer.py. `seconds` includes opening the networks, which is
+ * repeated every four tile rows. Progress goes to stderr. `--rows` stops after that many tile rows; with `--truth`,
+ * only tiles that contain an annotated pixel are predicted.
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -8,20 +8,20 @@ import { convertModel } from '../toolkit/nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../toolkit/nnunet/convert/find-model-folder.ts';
 import { prepackedModel } from '../toolkit/onnx/session/laid-out-model.ts';
 
-/** Everything the benches make is kept here between runs: the model alone takes a minute to write. */
+/** Files of the benchmarks are kept here between runs: the model alone takes a minute to write. */
 export const WORK_FOLDER = join(tmpdir(), 'reignite-bench');
 
 export interface Model {
-  /** nnU-Net folder, what the peer loads. */
+  /** nnU-Net folder, which the peer loads. */
   readonly source: string;
-  /** Its conversion, what we load. */
+  /** Its conversion, which we load. */
   readonly converted: string;
 }
 
 /**
- * The model to measure with: the nnU-Net folder given, else one of the paper's size with random weights.
+ * Returns the model to measure with: the given nnU-Net folder, else one of the paper's size with random weights.
  *
- * @param python - ReduceHandler with torch and nnunet, which writes the random model.
+ * @param python - Python interpreter with torch and nnunet, to write the random model.
  */
 export async function prepareModel(python: string, given: string | undefined): Promise<Model> {
   const folder = given ?? (await randomModel(python));
@@ -46,7 +46,7 @@ async function randomModel(python: string): Promise<string> {
   return models;
 }
 
-/** Path of an RGB image of that size, smooth blots in the stains' colours; the same for the same size. */
+/** Returns the path of an RGB image of that size: smooth blots in the colours of the stains, always the same. */
 export async function prepareImage(width: number, height: number): Promise<string> {
   const path = join(WORK_FOLDER, `image-${width}x${height}.png`);
   if (existsSync(path)) return path;
@@ -66,7 +66,7 @@ export async function prepareImage(width: number, height: number): Promise<strin
   return path;
 }
 
-/** Path of a label mask of that size, unannotated except for one pixel in every 1,500 rows. */
+/** Returns the path of a label mask of that size, unannotated except for one pixel in every 1,500 rows. */
 export async function prepareSparseTruth(width: number, height: number): Promise<string> {
   const path = join(WORK_FOLDER, `sparse-truth-${width}x${height}.png`);
   const labels = new Uint8Array(width * height);
@@ -78,14 +78,14 @@ export async function prepareSparseTruth(width: number, height: number): Promise
   return path;
 }
 
-/** Largest resident memory of this process, bytes; of the process alone, where rusage may count what started it. */
+/** Returns the peak resident memory of this process in bytes, without its child processes, which rusage may include. */
 export function peakMemory(): number {
   if (!existsSync('/proc/self/status')) return process.resourceUsage().maxRSS * 1024;
   const kibibytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   return Number(kibibytes) * 1024;
 }
 
-/** `1024x768` as width and height. */
+/** Parses a size such as `1024x768`. */
 export function parseSize(text: string): readonly [width: number, height: number] {
   const match = /^(\d+)x(\d+)$/.exec(text);
   if (match === null) throw new RangeError(`Expected a size such as 1024x768, got ${text}`);

@@ -4,8 +4,8 @@
  *     tsx bench/segment-roi.ts --python PYTHON [--model NNUNET_FOLDER] [--size 1024x768 | --full] [--pairs 3]
  *       [--threads N]
  *
- * The two take turns, each run in a fresh process; the ratio is taken within a pair. From the image file to the mask
- * file: the peer's loading of its folds is not counted, ours is.
+ * The two take turns, each run in a new process; the ratio is computed within a pair. Measured from image file to mask
+ * file, without the peer's loading of its folds, but with ours.
  */
 import { execFileSync } from 'node:child_process';
 import { availableParallelism } from 'node:os';
@@ -44,7 +44,7 @@ function local(file: string): string {
 
 function measure(command: string, args: readonly string[]): Measurement {
   const stdout = execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-  // nnunet greets on stdout; the measurement is the last line.
+  // nnunet prints a greeting on stdout; the measurement is the last line.
   return Measurement.parse(JSON.parse(stdout.trim().split('\n').at(-1) ?? ''));
 }
 
@@ -75,7 +75,7 @@ const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(2);
 console.log(`${width} x ${height} px, ${availableParallelism()} cores`);
 const pairs: { readonly ours: Measurement; readonly peer: Measurement }[] = [];
 for (let pair = 0; pair < Number(values.pairs); pair++) {
-  // Who goes first changes from pair to pair.
+  // The order alternates from pair to pair.
   const first = pair % 2 === 0 ? measureOurs() : undefined;
   const peer = measurePeer();
   const ours = first ?? measureOurs();

@@ -1,4 +1,4 @@
-// One archive unpacked in a process of its own. Usage: unpack-ours.ts ARCHIVE TARGET; prints JSON as download-ours.ts does.
+// Unpacks one archive in a separate process. Usage: unpack-ours.ts ARCHIVE TARGET; prints JSON like download-ours.ts.
 import { unpackArchive } from '../toolkit/archive/unpack-archive.ts';
 
 const [archive = '', target = ''] = process.argv.slice(2);

@@ -1,5 +1,6 @@
-// An archive of images (bytes that do not shrink, deflated as zip tools do it) and of tables (bytes that do): ours, with
-// CRC-32 and SHA-256 of every member, against Info-ZIP's unzip (CRC-32). Usage: npx tsx bench/unpack.ts [--rounds N] [--folder DIR]
+// An archive of images (incompressible bytes, deflated as zip tools do) and of tables (compressible bytes): reignite,
+// with CRC-32 and SHA-256 of every member, against Info-ZIP's unzip (CRC-32). Usage: npx tsx bench/unpack.ts [--rounds
+// N] [--folder DIR]
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';

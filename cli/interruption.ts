@@ -2,7 +2,7 @@ import { killChildProcesses } from '../runtime/child-processes.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { EXIT, printStep, silenceSteps } from './output.ts';
 
-/** Signals that end a command in order, with the exit status that a shell expects of each. */
+/** Signals that end a command cleanly, with the exit status that shells expect for each. */
 const STATUS = {
   SIGINT: EXIT.interrupted,
   SIGTERM: EXIT.terminated,
@@ -11,9 +11,9 @@ const STATUS = {
 } as const;
 type StopSignal = keyof typeof STATUS;
 
-/** Of a command that works on something durable itself. */
+/** Message of a command that does durable work itself. */
 export const RESUMABLE = 'Interrupted: run the same command to resume; finished work is kept.';
-/** Of a command that only watches what another one works on. */
+/** Message of a command that only watches the work of another one. */
 export const STILL_RUNNING = 'Stopped watching; another process continues the run.';
 
 const INTERRUPTED = 'Interrupted.';
@@ -21,16 +21,16 @@ let explanation: () => string = () => INTERRUPTED;
 let endsAtOnce = false;
 
 /**
- * Sets what is printed when the command is interrupted from now on: one sentence that is true at that moment. A process
- * runs one command.
+ * Sets the message for an interruption from now on: one sentence that is true at that moment. There is one command per
+ * process.
  */
 export function whenInterrupted(sentence: string | (() => string)): void {
   explanation = typeof sentence === 'string' ? () => sentence : sentence;
 }
 
 /**
- * As `whenInterrupted`, for a command that has nothing to bring to an end: it writes whole files only, and starts no
- * process. The first signal ends it at once.
+ * The same for a command with nothing to clean up: it writes files atomically and starts no process. The first signal
+ * ends it at once.
  */
 export function endWhenInterrupted(sentence: string): void {
   whenInterrupted(sentence);
@@ -38,21 +38,22 @@ export function endWhenInterrupted(sentence: string): void {
 }
 
 /**
- * Listens to Ctrl-C, SIGTERM, SIGHUP, and to the end of whatever reads the output: the first one prints what
- * happens to the run and lets the command end in order; a second one ends it and its processes at once.
+ * Handles Ctrl-C, SIGTERM, SIGHUP and the loss of the output's reader. The first signal prints what happens to the run
+ * and ends the command cleanly; a second one ends it and its processes at once.
  *
- * @returns The exit status that the signal asks for; undefined while none came.
+ * @returns The exit status for the signal; undefined if there was none.
  */
 export function listenForStop(stop: AbortController): () => number | undefined {
   let status: number | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const satisfies readonly StopSignal[]) {
     process.on(name, () => {
-      // Each stream whose reader has gone gives one: that does not ask for an end at once, and no one reads a message.
+      // Every stream that lost its reader sends one: this must not count as a second signal, and no message can be
+      // read.
       const isReaderGone = name === 'SIGPIPE';
       if (status !== undefined && !isReaderGone) endAtOnce(status);
       if (status !== undefined) return;
       status = STATUS[name];
-      // A terminal shows ^C where the cursor is, which may be within a line.
+      // A terminal shows ^C at the cursor, which may be in the middle of a line.
       if (name === 'SIGINT' && process.stderr.isTTY) process.stderr.write('\n');
       if (!isReaderGone) printStep(explanation());
       if (endsAtOnce) endAtOnce(status);
@@ -68,7 +69,7 @@ function endAtOnce(status: number): never {
   process.exit(status);
 }
 
-/** Waits until the command is asked to stop. @throws What `failed` rejects with, should that come first. */
+/** Waits until the command is asked to stop. @throws What `failed` rejects with, if that happens first. */
 export async function untilStopped(failed: Promise<never>, signal: AbortSignal): Promise<void> {
   await Promise.race([failed, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))]);
 }

@@ -15,15 +15,15 @@ const DESCRIPTION =
   'Reproduce the technical validation of the IGNITE data toolkit with Temporal workflows, and compare the results with the published ones';
 
 /**
- * The command line. A command's module is loaded when it is called, so that help and usage errors appear at once.
+ * Runs the command line. A command's module is loaded only when needed, so that help and usage errors appear at once.
  *
- * @param words - What follows the command's name.
+ * @param words - The command and its arguments.
  * @returns The exit status.
  */
 export async function main(words: readonly string[]): Promise<number> {
   z.config({ customError: plainProblem });
   const stop = new AbortController();
-  // Many listeners: every long operation of a command listens to it.
+  // Every long operation of a command adds a listener.
   setMaxListeners(0, stop.signal);
   const interrupted = listenForStop(stop);
   const outputFailure = watchOutput();
@@ -54,11 +54,11 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-/** Columns of a description next to its option; with fewer it goes below. */
+/** Minimum width of a description next to its option; if there is less room, it is printed below. */
 const NARROWEST = 24;
 const BELOW = '      ';
 
-/** An option or a command with its description, next to it or, on a narrow terminal, below it. */
+/** Formats an option or a command with its description next to it or, on a narrow terminal, below it. */
 function helpItem(term: string, termWidth: number, description: string, helper: Help): string {
   const width = helper.helpWidth ?? 80;
   const isNarrow = width - termWidth - 4 < NARROWEST;
@@ -68,7 +68,7 @@ function helpItem(term: string, termWidth: number, description: string, helper: 
   return [`  ${term}`, ...lines.map((line) => BELOW + line)].join('\n');
 }
 
-/** The whole command line; `context` is handed to every command. */
+/** Creates the whole command line; `context` is passed to every command. */
 export function createProgram(context: CommandContext): Command {
   const program = new Command('reignite').description(DESCRIPTION).version(packageVersion());
   const { optionDescription } = new Help();
@@ -78,7 +78,7 @@ export function createProgram(context: CommandContext): Command {
     formatItem: helpItem,
   });
   withExamples(program, 'run', 'run --profile paper', 'COMMAND --help');
-  // Errors are printed as all others are; help goes to stdout.
+  // Errors are printed like all others; help goes to stdout.
   program.configureOutput({ writeErr: () => undefined }).exitOverride();
   runCommands(program, context);
   predictionCommands(program, context);

@@ -7,7 +7,7 @@ export function printable(text: string): string {
   return text.replaceAll(/[^\P{C}\n\t]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
 }
 
-/** As `printable`, for a text that is one line: a line feed or tab in a name is escaped too. */
+/** The same for text on one line: line feeds and tabs are escaped too. */
 export function printableLine(text: string): string {
   return printable(text).replaceAll('\n', '\\u{a}').replaceAll('\t', '\\u{9}');
 }
@@ -28,20 +28,20 @@ export const EXIT = {
 let isSilent = false;
 let asJson = false;
 
-/** Results are JSON from now on: their lines stay as they are. */
+/** Sets the output to JSON: lines are not wrapped from now on. */
 export function printJson(): void {
   asJson = true;
 }
 
-/** Prints no progress from now on: what the interrupted command had to say is said. */
+/** Suppresses progress from now on: an interrupted command has printed its message. */
 export function silenceSteps(): void {
   isSilent = true;
 }
 
 /**
- * Ends the command quietly when the reader of its output goes away, such as `head` or a terminal that is closed.
+ * Ends the command quietly when the reader of its output goes away, such as `head` or a closed terminal.
  *
- * @returns The error that kept output from being written, such as a full disk; undefined while there was none.
+ * @returns A function that returns the error that prevented output, such as a full disk; undefined if there was none.
  */
 export function watchOutput(): () => Error | undefined {
   let failure: Error | undefined;
@@ -50,7 +50,7 @@ export function watchOutput(): () => Error | undefined {
     ['standard error', process.stderr],
   ] as const) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      // A closed terminal gives EIO and sends SIGHUP as well.
+      // A closed terminal causes EIO and sends SIGHUP as well.
       if (error.code === 'EPIPE') process.kill(process.pid, 'SIGPIPE');
       else if (error.code !== 'EIO' && error.code !== 'ERR_STREAM_DESTROYED') {
         const known = asDiskError(error, name);
@@ -61,7 +61,7 @@ export function watchOutput(): () => Error | undefined {
   return () => failure;
 }
 
-/** Waits until everything was written, or could not be. */
+/** Waits until all output was written, or writing failed. */
 export async function outputWritten(): Promise<void> {
   for (const stream of [process.stdout, process.stderr]) {
     if (stream.writable) await new Promise((resolve) => stream.write('', resolve));
@@ -71,33 +71,47 @@ export async function outputWritten(): Promise<void> {
 type Screen = { readonly isTTY?: boolean; readonly columns?: number };
 
 /**
- * Breaks lines between words where they are wider than the terminal; further lines are indented as the first one is.
- * Elsewhere, such as in a file or a pipe, text stays as it is. Longer words than a line, such as paths, stay whole.
+ * Wraps lines that are wider than the terminal, never between a number and its unit; continuation lines are indented
+ * like the first one. Words longer than a line, such as paths, are not split. Text for a file or a pipe is not changed.
  */
 export function fitted(text: string, { isTTY, columns = 0 }: Screen): string {
   if (!isTTY || columns === 0) return text;
   return text
     .split('\n')
     .map((line) => {
-      const indent = line.slice(0, line.length - line.trimStart().length);
-      if (indent.length >= columns / 2) return line;
-      const rows = wrapAnsi(line.trimStart(), columns - indent.length, { hard: false }).split('\n');
-      return rows.map((row) => indent + row).join('\n');
+      const words = line.trimStart();
+      const wanted = line.length - words.length;
+      const indent = ' '.repeat(line.length > columns && wanted >= columns / 2 ? SMALL_INDENT : wanted);
+      const rows = wrapAnsi(words.replaceAll(BEFORE_UNIT, KEPT_SPACE), columns - indent.length, { hard: false });
+      return rows.replaceAll(KEPT_SPACE, ' ').replaceAll(/^/gm, indent);
     })
     .join('\n');
 }
 
-/** Prints a result for a person on stdout. */
+/** Indentation of a wide line that would otherwise start in the middle of the terminal. */
+const SMALL_INDENT = 6;
+
+/** A short number stays with its unit. */
+const BEFORE_UNIT = /(?<=(?<![^\s(])[\d.,]{1,6}) (?=(?:%|px|s|min|h|[kMGT]?B)(?![\p{L}\d]))/gu;
+const KEPT_SPACE = '\u00a0';
+
+/** Returns the width of the terminal for results; undefined if the output is not a terminal. */
+export function resultColumns(): number | undefined {
+  const { isTTY, columns } = process.stdout;
+  return isTTY && columns > 0 ? columns : undefined;
+}
+
+/** Prints a result for people on stdout. */
 export function printResult(text: string): void {
   printDocument(asJson ? text : fitted(text, process.stdout));
 }
 
-/** Prints on stdout what a program reads: lines stay as they are, whatever the terminal. */
+/** Prints a result for programs on stdout: lines are never wrapped. */
 export function printDocument(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** A part of the terminal that is written over; lines that stay go above it. */
+/** A part of the terminal that is redrawn; permanent lines are printed above it. */
 export interface LiveArea {
   persist(text: string): void;
 }
@@ -105,34 +119,34 @@ export interface LiveArea {
 let live: LiveArea | undefined;
 let isQuiet = false;
 
-/** Lines that stay are written above `area` from now on; undefined: there is none any more. */
+/** Sets the area above which permanent lines are printed; undefined if there is none any more. */
 export function setLiveArea(area: LiveArea | undefined): void {
   live = area;
 }
 
-/** Prints no progress from now on; errors and results are printed. */
+/** Suppresses progress from now on; errors and results are still printed. */
 export function quietSteps(): void {
   isQuiet = true;
 }
 
 let isVerbose = false;
 
-/** Every activity in lines that stay, also on a terminal, and whole summaries from now on. */
+/** Prints every activity as a permanent line, also on a terminal, and complete summaries. */
 export function verboseSteps(): void {
   isVerbose = true;
 }
 
-/** Whether details are wanted. */
+/** Returns whether to print details. */
 export function areDetailsShown(): boolean {
   return isVerbose;
 }
 
-/** Whether progress is wanted at all. */
+/** Returns whether to print progress. */
 export function areStepsShown(): boolean {
   return !isQuiet && !isSilent;
 }
 
-/** Progress goes to stderr, so that results can be piped. */
+/** Prints progress on stderr, so that results can be piped. */
 export function printStep(text: string): void {
   if (areStepsShown()) writeStep(text);
 }
@@ -148,7 +162,7 @@ export interface ErrorOutput {
   readonly debug: boolean;
 }
 
-/** Prints an error as a person, or as a program, wants it; returns the exit status. */
+/** Prints an error for people or, with `json`, for programs; returns the exit status. */
 export function printError(error: unknown, { json, debug }: ErrorOutput): number {
   const known = asReigniteError(error);
   const { code, message: cause, remedy } = known;
@@ -158,7 +172,7 @@ export function printError(error: unknown, { json, debug }: ErrorOutput): number
   return code === 'USAGE' || code === 'CONFIG_INVALID' ? EXIT.usage : EXIT.error;
 }
 
-/** A full disk, or what cannot be read or written, is named as such wherever it was met. */
+/** Converts any error to a ReigniteError: disk and permission errors get their own codes, wherever they occurred. */
 export function asReigniteError(error: unknown): ReigniteError {
   const known = asSystemError(error);
   if (known instanceof ReigniteError) return known;

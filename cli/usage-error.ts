@@ -3,10 +3,10 @@ import { didYouMean } from '../config/suggest.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 
 /**
- * Turns an error of the command line's parser into a ReigniteError: the problem and the likely spelling in one sentence
- * each, and where to read on.
+ * Converts an error of the command-line parser to a ReigniteError: the problem, the likely spelling, and where to find
+ * help.
  *
- * @param words - The command line, from which the command is found whose help is named.
+ * @param words - The command line; determines the command whose help is named.
  */
 export function usageError(
   { code, message }: CommanderError,
@@ -32,7 +32,7 @@ function suggestChoice(problem: string): string {
   return choices === '' ? '' : didYouMean(given, choices.split(', '));
 }
 
-/** The command that the first words name, or the whole program. */
+/** Returns the command that the first words name, or the whole program. */
 export function namedCommand(program: Command, words: readonly string[]): Command {
   const found = program.commands.find((each) => each.name() === words[0]);
   return found === undefined ? program : namedCommand(found, words.slice(1));

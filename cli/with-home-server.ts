@@ -6,16 +6,15 @@ import { workerSettingsOf } from '../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../toolkit/files/home-folders.ts';
 import { printStep } from './output.ts';
 
-/** After this many servers that went away, the cause is not just that another command ended. */
+/** After losing this many servers, the cause is not just that another command ended. */
 const ATTEMPTS = 3;
 
 /**
- * Opens the state directory's server for a command that is about runs rather than a run, does `work` on it and closes
- * it again.
+ * Opens the state directory's server for a command that inspects or controls runs, passes it to `work`, and closes it.
  *
- * @param queues - What to serve meanwhile, unless another command of the state directory does: nothing for a look at
- *   the history, `orchestration` for questions to workflows.
- * @param work - Done again from the start when the command that ran the server ended under it.
+ * @param queues - Queues to serve meanwhile, unless another command of the state directory does: none to read the
+ *   history, `orchestration` to query workflows.
+ * @param work - Restarted if the command that ran the server ends.
  * @param options.adopt - See `SessionOptions`.
  */
 export async function withHomeServer<Result>(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RunConfig } from './schema.ts';
 import { perTask, TASKS } from './tasks.ts';
 
-/** Whether a field changes results. A new field does not compile before it is entered here. */
+/** Whether a field changes results. A new field must be added here to compile. */
 const CHANGES_RESULTS: Readonly<Record<keyof RunConfig, boolean>> = {
   name: true,
   record: true,
@@ -11,14 +11,14 @@ const CHANGES_RESULTS: Readonly<Record<keyof RunConfig, boolean>> = {
   inference: true,
   verdict: true,
   discrepancies: true,
-  // Where files come from and how activities are scheduled. The record's bytes are part of every cache key.
+  // Sources of files and scheduling of activities. The record's bytes are part of every cache key.
   storage: false,
   zenodo: false,
   temporal: false,
   telemetry: false,
 };
 
-/** With which engine a field of `inference` changes results. */
+/** When a field of `inference` changes results, by engine. */
 const INFERENCE_CHANGES_RESULTS: Readonly<Record<keyof RunConfig['inference'], 'always' | 'fast engine' | 'never'>> = {
   provider: 'always',
   engine: 'always',
@@ -30,7 +30,7 @@ const INFERENCE_CHANGES_RESULTS: Readonly<Record<keyof RunConfig['inference'], '
 };
 
 /**
- * Digest of everything that changes an output, of the tasks and of the folders.
+ * Computes the digest of everything that changes an output, including tasks and folders.
  *
  * @param folders - Absolute data and results folders.
  * @returns 16 hex digits.
@@ -50,7 +50,7 @@ export function configDigest(config: RunConfig, folders: { data: string; results
   return createHash('sha256').update(canonicalJson(parts)).digest('hex').slice(0, 16);
 }
 
-/** Keeps some of the fields. */
+/** Keeps the fields for which `isKept` is true. */
 function pick<Fields extends object>(
   fields: Fields,
   isKept: (field: keyof Fields) => boolean,
@@ -60,7 +60,7 @@ function pick<Fields extends object>(
   return kept;
 }
 
-/** JSON with sorted keys: equal values give equal text. */
+/** Formats JSON with sorted keys: equal values give equal text. */
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_key, item: unknown) =>
     item !== null && typeof item === 'object' && !Array.isArray(item)

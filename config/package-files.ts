@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { RunConfig } from './schema.ts';
 
-/** Folder of this package: this file is in `config/` of the sources, or in `dist/config/` once compiled. */
+/** Folder of this package. This file is in `config/` of the sources, or in `dist/config/` when compiled. */
 const ROOT = [new URL('..', import.meta.url), new URL('../..', import.meta.url)].find((folder) =>
   existsSync(new URL('package.json', folder)),
 );
@@ -13,7 +13,7 @@ const ROOT = [new URL('..', import.meta.url), new URL('../..', import.meta.url)]
 export const PACKAGE_ROOT = fileURLToPath(ROOT ?? new URL('..', import.meta.url));
 
 /**
- * Locates a file that the package ships as it is, such as a profile or the sample record.
+ * Locates a file that the package ships unchanged, such as a profile or the sample record.
  *
  * @param path - Relative to the package folder, with forward slashes.
  * @returns The absolute path.
@@ -24,8 +24,8 @@ export function packageFile(path: string): string {
 }
 
 /**
- * Locates the compiled form of a source file, for whatever starts a process or a thread of its own: those always run
- * compiled code, also when the caller runs from the sources, as in the tests.
+ * Locates the compiled form of a source file, for processes and threads: they always run compiled code, even when the
+ * caller runs from the sources, as in the tests.
  *
  * @param source - Relative to the package folder, such as `worker.ts`.
  * @returns The absolute path of the JavaScript file in `dist/`.
@@ -42,13 +42,13 @@ function packageManifest(): unknown {
 /** The profiles that come with the package. */
 export const SHIPPED_PROFILES = ['sample', 'paper'] as const;
 
-/** Where a profile of the package lies; undefined where it has none of that name. */
+/** Returns the path of a shipped profile; undefined if there is none of this name. */
 export function shippedPath(name: string): string | undefined {
   const shipped = SHIPPED_PROFILES.find((each) => each === name);
   return shipped && packageFile(`config/profiles/${shipped}.yaml`);
 }
 
-/** A profile of the package with nothing set otherwise; undefined where it has none of that name. */
+/** Returns a shipped profile with its defaults; undefined if there is none of this name. */
 export function shippedProfile(name: string): RunConfig | undefined {
   const path = shippedPath(name);
   return path === undefined ? undefined : RunConfig.parse(parse(readFileSync(path, 'utf8')));

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { didYouMean } from './suggest.ts';
 
 /**
- * Says in a plain sentence what is wrong with a value, in place of zod's own messages, with the likely spelling where
- * a name or a value is close to an allowed one.
+ * Describes in a plain sentence what is wrong with a value, instead of zod's own messages, and suggests the likely
+ * spelling if a name or value is close to an allowed one.
  *
- * @returns Undefined for kinds of problems that zod words well enough, and for checks that bring their own message.
+ * @returns Undefined for problems that zod describes well enough, and for checks that have their own message.
  */
 export function plainProblem(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {

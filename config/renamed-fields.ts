@@ -1,4 +1,4 @@
-/** Fields of configurations written for 0.1.0 before its release, with their present names. */
+/** Fields of configurations written before the release of 0.1.0, with their current names. */
 export const RENAMED_FIELDS: Readonly<Record<string, string>> = {
   'verdict.he.sameDiffering': 'verdict.he.reproduced.maxDifferingFraction',
   'verdict.he.sameMargin': 'verdict.he.reproduced.maxConfidence',
@@ -26,8 +26,8 @@ export const RENAMED_FIELDS: Readonly<Record<string, string>> = {
 /**
  * Finds the fields of a configuration that have been renamed.
  *
- * @param fields - A configuration as read, before it is checked.
- * @returns Pairs of the old and the new name, in the order of the table; empty when every field has its present name.
+ * @param fields - A configuration before validation.
+ * @returns Pairs of old and new name, in the order of the table; empty if no field was renamed.
  * @example renamedFields({ temporal: { window: 8 } }) // [['temporal.window', 'temporal.maxConcurrentRois']]
  */
 export function renamedFields(fields: unknown): readonly (readonly [string, string])[] {

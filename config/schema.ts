@@ -5,7 +5,7 @@ import { CELL_TASKS, perTask, TASKS, TISSUE_TASKS } from './tasks.ts';
 import { VerdictConfig } from './verdict-config.ts';
 import { count, seconds, ZenodoConfig } from './zenodo-config.ts';
 
-/** What the discrepancy report measures in addition to what needs no inference. */
+/** What the discrepancy report measures beyond what needs no inference. */
 const DiscrepanciesConfig = z
   .strictObject({
     full: z
@@ -115,7 +115,7 @@ const TemporalConfig = z
   })
   .describe('How activities are scheduled. Does not change results.');
 
-/** One run's configuration. Every field except the name and the record has a default. */
+/** The configuration of one run. Every field except the name and the record has a default. */
 export const RunConfig = z
   .strictObject({
     name: z

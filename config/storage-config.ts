@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
 const SCHEME = 's3://';
-/** A bucket by the rules of S3, and a prefix of plain characters. No key, no password: they have no place in an address. */
+/** A bucket by the rules of S3, and a prefix of plain characters. Credentials do not belong in an address. */
 const ADDRESS = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._-]+)*\/?$/;
 
-/** Object storage that machines without a common folder share. */
+/** Object storage for machines that have no common folder. */
 export const StorageAddress = z
   .string()
   .regex(
@@ -20,14 +20,14 @@ export const StorageAddress = z
       'credentials come from the usual AWS variables and files. Does not change results. Default: none, folders are shared.',
   );
 
-/** Where objects are. */
+/** Bucket and prefix of a storage address. */
 export interface StoragePlace {
   readonly bucket: string;
   /** Empty, or ending in a slash. */
   readonly prefix: string;
 }
 
-/** @param address - As `StorageAddress` allows it. */
+/** @param address - In the format of `StorageAddress`. */
 export function storagePlace(address: string): StoragePlace {
   const [bucket = '', ...prefix] = StorageAddress.parse(address).slice(SCHEME.length).split('/');
   const parts = prefix.filter((part) => part !== '');

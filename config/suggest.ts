@@ -1,6 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 
-/** Beyond this share of wrong characters a word is another word, not a misspelt one. */
+/** With a larger share of wrong characters, a word counts as a different word, not as a misspelling. */
 const MAX_WRONG_SHARE = 0.5;
 
 /**
@@ -19,8 +19,8 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
 /**
  * Finds the name that was probably meant.
  *
- * @returns The one of `names` with the fewest single letters to change, case aside; undefined where more than half of
- *   the word would change.
+ * @returns The name with the smallest edit distance, ignoring case; undefined if more than half of the word would
+ *   change.
  * @example nearestName('Stromma', ['Stroma', 'Muscle']) // 'Stroma'
  */
 export function nearestName(word: string, names: readonly string[]): string | undefined {
@@ -32,7 +32,7 @@ export function nearestName(word: string, names: readonly string[]): string | un
   return best.name;
 }
 
-/** Levenshtein's distance: letters to insert, leave out or replace. */
+/** Computes the Levenshtein distance: letters to insert, remove or replace. */
 function changesBetween(a: string, b: string): number {
   let before = Array.from({ length: b.length + 1 }, (_, k) => k);
   for (let i = 1; i <= a.length; i++) {

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type CellTask, TASK_TITLES, type TissueTask } from './tasks.ts';
 
 /**
- * A custom model in place of the record's. Part of the configuration digest: it changes outputs. The path is absolute
- * by the time a run starts; a worker on another machine needs the file under the same path, as it does the data.
+ * A custom model that replaces the record's. Part of the configuration digest, since it changes outputs. The path is
+ * absolute by the time a run starts; a worker on another machine needs the model, like the data, at the same path.
  */
 const customModel = (what: string) =>
   z
@@ -12,9 +12,7 @@ const customModel = (what: string) =>
     .optional()
     .describe(`A custom model to use instead of the record's: ${what}. Relative to the current folder. Default: none.`);
 
-/**
- * Folds of an nnU-Net model, such as `0,1,3,4` or `all`: text, as `--set` gives it, or a list.
- */
+/** Folds of an nnU-Net model, such as `0,1,3,4` or `all`: text, as given to `--set`, or a list. */
 export const Folds = z
   .preprocess(
     (given) => (typeof given === 'string' || typeof given === 'number' ? String(given).split(',').map(asFold) : given),
@@ -28,7 +26,7 @@ function asFold(text: string): number | string {
 
 const Scope = z.enum(['full', 'annotated']).default('full');
 
-/** How cells are detected; the paper's settings by default. */
+/** Settings of cell detection; the paper's by default. */
 const Detection = z.object({
   confidence: z
     .number()
@@ -58,7 +56,7 @@ const Detection = z.object({
     .describe("Side of a tile, a multiple of 32; not for an .onnx of fixed size. Unit: px. Default: the paper's."),
 });
 
-/** The section of a task in which tissue is segmented. */
+/** The configuration of a tissue task. */
 export const tissueTaskConfig = (task: TissueTask) =>
   z
     .strictObject({
@@ -88,7 +86,7 @@ export const tissueTaskConfig = (task: TissueTask) =>
     })
     .describe(`${TASK_TITLES[task]}.`);
 
-/** The section of a task in which cells are detected. */
+/** The configuration of a cell task. */
 export const cellTaskConfig = (task: CellTask) =>
   z
     .strictObject({
@@ -97,7 +95,7 @@ export const cellTaskConfig = (task: CellTask) =>
     })
     .describe(`${TASK_TITLES[task]}.`);
 
-/** The section of a task of either kind, as activities are given it; cells have neither scope nor folds. */
+/** The settings of a task of either kind, as passed to activities; cell tasks have neither scope nor folds. */
 export const TaskSettings = z.object({
   scope: Scope,
   model: z.string().min(1).optional().describe('Absolute path of a custom model'),

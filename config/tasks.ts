@@ -1,9 +1,9 @@
-/** What every layer may know of a task, workflows included; the rest of it is its definition in toolkit/tasks. */
+/** Facts about a task that every layer may use, workflows included. The full definition is in toolkit/tasks. */
 interface TaskFacts {
   readonly name: string;
-  /** Which of the two kinds of task it is: label masks, or points of cells with readers to agree with. */
+  /** Label masks, or points of cells that are compared with readers. */
   readonly kind: 'tissue' | 'cells';
-  /** How it is named to people. */
+  /** Name of the task for people. */
   readonly title: string;
 }
 
@@ -31,10 +31,10 @@ export const CELL_TASKS: readonly CellTask[] = FACTS.flatMap((facts) => (facts.k
 
 const BY_NAME = new Map<string, TaskFacts>(FACTS.map((facts) => [facts.name, facts]));
 
-/** How a task is named to people. */
+/** Names of the tasks for people. */
 export const TASK_TITLES = perTask(TASKS, (task) => BY_NAME.get(task)?.title ?? task);
 
-/** A value for each of `tasks`, in their order. */
+/** Maps each of `tasks` to a value, in their order. */
 export function perTask<Name extends Task, Value>(
   tasks: readonly Name[],
   make: (task: Name) => Value,
@@ -43,11 +43,15 @@ export function perTask<Value>(tasks: readonly Task[], make: (task: Task) => Val
   return Object.fromEntries(tasks.map((task) => [task, make(task)]));
 }
 
-/** The kinds of work, each with a task queue of its own so that a worker can serve those that suit its machine. */
+/** The kinds of work. Each has its own task queue, so that a worker can serve those that suit its machine. */
 export const QUEUES = ['orchestration', 'download', 'inference', 'render'] as const;
 export type Queue = (typeof QUEUES)[number];
 
-/** @param prefix - `temporal.taskQueuePrefix` of the configuration. */
+/**
+ * Returns the name of a task queue.
+ *
+ * @param prefix - `temporal.taskQueuePrefix` of the configuration.
+ */
 export function taskQueue(prefix: string, queue: Queue): string {
   return `${prefix}-${queue}`;
 }

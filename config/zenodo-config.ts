@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
-/** A duration in seconds; the description gets its unit and its default. */
+/** Schema of a duration in seconds; unit and default are added to the description. */
 export const seconds = (fallback: number, text: string) =>
   z.number().positive().max(604_800).default(fallback).describe(`${text} Unit: s. Default: ${fallback}.`);
 
-/** A whole number from 1 to `max`. */
+/** Schema of a whole number from 1 to `max`; the range and the default are added to the description. */
 export const count = (fallback: number, max: number, text: string) =>
   z.number().int().min(1).max(max).default(fallback).describe(`${text} 1 to ${max}. Default: ${fallback}.`);
 
-/** Where the record comes from, and how often its server may be asked. No field changes a result: every byte is verified. */
+/** Source of the record and limits of requests to its server. No field changes a result: every byte is verified. */
 export const ZenodoConfig = z
   .strictObject({
     api: z

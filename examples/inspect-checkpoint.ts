@@ -1,4 +1,4 @@
-// Lists the tensors of a PyTorch checkpoint, and the globals that unpickling would have called. Nothing in it is executed.
+// Lists the tensors of a PyTorch checkpoint and the globals that unpickling would import. Nothing in it is executed.
 // Usage: node inspect-checkpoint.ts CHECKPOINT
 import { listTensors, openCheckpoint } from 'reignite/checkpoint';
 

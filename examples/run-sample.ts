@@ -9,7 +9,7 @@ try {
   console.error(`Started ${run.id}`);
   const { status } = await run.wait();
   const { tissue } = await run.results();
-  // The sample is synthetic: its Dice shows that the pipeline works, and says nothing about the paper.
+  // The sample is synthetic: its Dice shows that the pipeline works, but not that the paper was reproduced.
   console.log(`${run.id}: ${status}, Dice on synthetic data ${tissue.he?.metrics.all.overall.toFixed(4)}`);
 } finally {
   await session.close();

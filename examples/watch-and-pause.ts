@@ -1,4 +1,4 @@
-// Watches the newest run of a state directory to its end; pauses it once on the way, and resumes it.
+// Watches the newest run of a state directory until it ends. Pauses and resumes it once.
 // Usage: node watch-and-pause.ts [state directory]
 import { connect } from 'reignite';
 

@@ -1,5 +1,5 @@
 /**
- * Reads PyTorch checkpoints as data: nothing in them is executed.
+ * Reads PyTorch checkpoints as data, without executing anything in them.
  *
  * @example
  * import { listTensors, openCheckpoint } from 'reignite/checkpoint';

@@ -1,5 +1,5 @@
 /**
- * Traces label masks as GeoJSON that QuPath opens.
+ * Traces the regions of label masks and writes them as GeoJSON for QuPath.
  *
  * @example
  * import { traceRegions } from 'reignite/geojson';

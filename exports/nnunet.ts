@@ -1,5 +1,5 @@
 /**
- * Converts nnU-Net v1 2D models to ONNX.
+ * Converts nnU-Net 2D models of version 1 or 2 to ONNX.
  *
  * @example
  * import { convertModel } from 'reignite/nnunet';

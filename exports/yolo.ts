@@ -1,5 +1,5 @@
 /**
- * Converts YOLOv5 detectors to ONNX, and filters their boxes as the authors of YOLOv5 do.
+ * Converts detectors of YOLOv5 and Ultralytics to ONNX, and applies non-maximum suppression like the paper's scripts.
  *
  * @example
  * import { convertDetector } from 'reignite/yolo';

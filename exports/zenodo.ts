@@ -1,5 +1,5 @@
 /**
- * Fetches records and files of Zenodo: verified, and resumed from the bytes on disk.
+ * Fetches records and files from Zenodo. Downloads are verified and can be resumed.
  *
  * @example
  * import { downloadFile, fetchRecord } from 'reignite/zenodo';

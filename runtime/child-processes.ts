@@ -1,11 +1,11 @@
 const children = new Set<number>();
 
-/** Remembers a process that must not outlive this one, also when a second signal ends the command at once. */
+/** Registers a process that must not outlive this one, even if a second signal ends the command at once. */
 export function endWithCommand(pid: number | undefined): void {
   if (pid !== undefined) children.add(pid);
 }
 
-/** Forgets a process that has ended: its number may be given to another one. */
+/** Forgets a process that has ended: its PID may be reused. */
 export function forgetProcess(pid: number | undefined): void {
   if (pid !== undefined) children.delete(pid);
 }
@@ -16,7 +16,7 @@ export function killChildProcesses(): void {
     try {
       process.kill(pid, 'SIGKILL');
     } catch {
-      // It has ended already.
+      // It has already ended.
     }
   }
 }

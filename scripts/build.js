@@ -1,5 +1,5 @@
-// Compiles the sources into dist/. The command does it by itself in a checkout whenever a source has changed, so that
-// there is no manual build step; an installed package holds dist/ already and has no scripts/.
+// Compiles the sources into dist/. In a checkout, the command does this itself when a source has changed, which makes a
+// manual build step unnecessary. An installed package contains dist/ but not scripts/.
 // Usage: node scripts/build.js
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -14,7 +14,7 @@ const STAMP = join(DIST, '.sources.json');
 const FOLDERS = ['cli', 'runtime', 'workflows', 'activities', 'toolkit', 'config', 'exports'];
 const FILES = ['client.ts', 'worker.ts', 'worker-process.ts', 'tsconfig.json', 'tsconfig.build.json'];
 
-/** Compiles when a source was added, changed or removed; otherwise it only looks at sizes and times. */
+/** Compiles if a source was added, changed or removed; otherwise only checks sizes and times. */
 export function ensureBuilt() {
   const sources = describeSources();
   if (readStamp() === sources) return;
@@ -25,7 +25,7 @@ function readStamp() {
   return existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : undefined;
 }
 
-/** Path, size and time of every source file: a change of any of them means another text. */
+/** Lists path, size and time of every source file, from which changes are detected. */
 function describeSources() {
   const found = FOLDERS.flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
@@ -41,7 +41,7 @@ function describeSources() {
 
 /** Types are checked by `npm test`, not here. */
 function build(sources) {
-  // Processes of two containers may have the same number.
+  // Processes of two containers may have the same PID.
   const fresh = join(ROOT, `.dist-${process.pid}-${randomBytes(3).toString('hex')}`);
   try {
     const tsc = createRequire(import.meta.url).resolve('typescript/package.json');
@@ -57,7 +57,7 @@ function build(sources) {
   }
 }
 
-/** Moves each compiled file into dist/ by a rename: a process that is running or starting never reads half a file. */
+/** Moves each compiled file into dist/ by a rename, so that a running process never reads half a file. */
 function replaceFiles(fresh) {
   const isFile = (entry) => entry.isFile();
   const list = (folder) =>
@@ -77,7 +77,7 @@ function replaceFiles(fresh) {
   }
 }
 
-// Under this name Vitest runs it once before all tests.
+// Vitest runs the export of this name once before all tests.
 export { ensureBuilt as setup };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) ensureBuilt();

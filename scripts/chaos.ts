@@ -1,8 +1,8 @@
 // Runs the tiny record under seeded schedules of SIGKILL (of a worker, the server, the command, everything at once),
-// SIGTERM, pauses and cancellations, and holds every outcome against an undisturbed run: inference/, confidence/, candidates/,
-// metrics/ and figures/ bit for bit; no ROI inferred again once it was in the cache; no process left behind.
-// Usage: npx tsx scripts/chaos.ts [FIRST [LAST]] [--folder DIR] (seeds; default 1 to 50). Linux. With a folder of its own the
-// undisturbed run is made once, and the next call continues with other seeds.
+// SIGTERM, pauses and cancellations, and compares every outcome with an undisturbed run: inference/, confidence/,
+// candidates/, metrics/ and figures/ bit for bit; no ROI inferred again once it was cached; no process left behind.
+// Usage: npx tsx scripts/chaos.ts [FIRST [LAST]] [--folder DIR] (seeds; default 1 to 50). Linux. With --folder, the
+// undisturbed run is made only once, and the next call continues with other seeds.
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,5 @@
-// Compares predictions with those of nnunetv2 itself: npx tsx scripts/check-nnunet-v2.ts ORACLE [MODEL ...]
-// ORACLE holds models/, images/ and expected/<model>/capture.json, as tests/fixtures/nnunet-v2 does in small.
+// Compares predictions with those of nnunetv2: npx tsx scripts/check-nnunet-v2.ts ORACLE [MODEL ...]
+// ORACLE contains models/, images/ and expected/<model>/capture.json, like the smaller tests/fixtures/nnunet-v2.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';

@@ -4,7 +4,7 @@
     pip install shapely
     python3 scripts/check-polygons.py predicted/polygons/*.geojson
 
-Prints a line a file: polygons, how many are invalid and why, and by how much the areas of single polygons differ from
+Prints one line per file: polygons, how many are invalid and why, and by how much the areas of single polygons differ from
 the areas of the mask (`Area px^2`). Ends with status 1 if any polygon is invalid.
 """
 import json

@@ -1,4 +1,4 @@
-// Lists the turns of phrase that this project avoids, in documentation and code: npx tsx scripts/check-prose.ts [FILE...]
+// Lists phrases that this project avoids, in documentation and code: npx tsx scripts/check-prose.ts [FILE...]
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { codeProse } from './prose/code-prose.ts';

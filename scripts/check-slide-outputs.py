@@ -1,9 +1,9 @@
-"""Opens what `predict` wrote of slides with readers of others: tifffile, OpenSlide, and two GeoJSON libraries.
+"""Opens the output of `predict` for slides with independent readers: tifffile, OpenSlide, and two GeoJSON libraries.
 
     pip install numpy tifffile imagecodecs openslide-python openslide-bin geojson shapely
     python scripts/check-slide-outputs.py PREDICTED
 
-Exit status 1 when one of them refuses a file or finds other sizes, values or coordinates than the summary says.
+Exits with 1 if one of them rejects a file or finds other sizes, values or coordinates than in the summary.
 """
 
 import json

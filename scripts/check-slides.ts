@@ -1,5 +1,6 @@
-// Reads the slides of folders that come with a truth.json and compares sizes, resolution and regions with it; of made
-// slides also the tissue that is found. Prints a line per file; ends with 1 when a file is neither right nor refused.
+// Reads the slides of folders with a truth.json and compares sizes, pixel size and regions with it; for synthetic
+// slides also the detected tissue. Prints a line per file; the exit status is 1 if a file is neither read correctly nor
+// rejected.
 // Usage: npx tsx scripts/check-slides.ts FOLDER...
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -14,18 +15,18 @@ import { SlideView } from '../toolkit/slide/read/slide-view.ts';
 import { slideTissue } from '../toolkit/slide/tissue/slide-tissue.ts';
 import { isTissue } from '../toolkit/slide/tissue/tissue-mask.ts';
 
-/** Largest mean difference of a region of lossy tiles; other decoders differ by up to this. */
+/** Maximum mean difference of a region of lossy tiles; decoders differ by up to this. */
 const MAX_MEAN_DIFFERENCE = 2;
 const BLOCK_UM = 8;
-/** µm per px; larger values that files state, such as 72 dpi, are not those of a slide. */
+/** µm/px; files may state larger values, such as 72 dpi, but no slide has them. */
 const COARSEST = 20;
 
 const Levels = z.array(z.looseObject({ size: z.tuple([z.number(), z.number()]) }));
 const TruthFile = z.looseObject({
-  /** By construction. */
+  /** Known by construction. */
   expected_levels: Levels.optional(),
   made: z.looseObject({ canvas: z.string(), stated_mpp: z.number().nullable() }).optional(),
-  /** What this reader says. */
+  /** As read by OpenSlide. */
   openslide: z.looseObject({ levels: Levels.optional(), mpp: z.array(z.number().nullable()).nullish() }).nullish(),
   regions: z
     .array(
@@ -108,7 +109,7 @@ async function wrongRegions(slide: Slide, folder: string, { regions }: TruthFile
   return wrong;
 }
 
-/** Share of the tissue that is found, and of the glass that is called tissue, by the mask of the canvas. */
+/** Returns the share of tissue that is detected, and of glass that is detected as tissue, compared with the canvas mask. */
 async function tissueScore(slide: Slide, folder: string, file: TruthFile): Promise<string> {
   const canvas = file.made?.canvas ?? '';
   const mask = join(folder, `${canvas}.tissue-8um.png`);

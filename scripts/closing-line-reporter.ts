@@ -1,7 +1,7 @@
 import type { Reporter, TestCase } from 'vitest/node';
 
 /**
- * Ends the output with `N passed, N failed`, so that a log's last line says how the run went. Names the tests that passed
+ * Ends the output with `N passed, N failed`, so that the last line of a log shows the result. Lists tests that passed
  * only when repeated: each has a race to be found.
  */
 export default class ClosingLineReporter implements Reporter {

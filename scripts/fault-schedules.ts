@@ -1,5 +1,5 @@
-// Acquires files from a server that makes every fault that Zenodo could: each alone, then in seeded random sequences with
-// the worker killed among them; says what was not as it has to be, and ends with 1 then.
+// Downloads files from a server that injects every fault that Zenodo could have: first each alone, then in seeded
+// random sequences during which the worker is killed. Prints what went wrong; the exit status is then 1.
 // Usage: npx tsx scripts/fault-schedules.ts [--count 200] [--first 1] [--lanes 3] [--only NAME]
 import { parseArgs } from 'node:util';
 import { aloneSchedules, randomSchedule } from '../tests/support/faults/fault.ts';

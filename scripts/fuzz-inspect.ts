@@ -1,6 +1,6 @@
-// Damages files thousands of times, inspects each, describes it as a detector and as an ONNX model, and converts it: a
-// result or a typed error, never anything else, within a few seconds. With a file come its neighbours (plans.json,
-// dataset.json, a description next to an ONNX model), undamaged, unless they are what is damaged.
+// Damages files thousands of times. Inspects each one, describes it as a detector and as an ONNX model, and converts
+// it: the outcome must be a result or a typed error within a few seconds. A file's neighbours (plans.json,
+// dataset.json, the description of an ONNX model) are copied with it, undamaged unless they are the target.
 // Usage: npx tsx scripts/fuzz-inspect.ts [--count 10000] [--seed 1] FILE...
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
@@ -17,7 +17,7 @@ import { describeOnnxModel } from '../toolkit/models/describe-onnx.ts';
 
 const SLOW_MS = 2_000;
 
-/** Descriptions that belong to a model in the same folder. */
+/** Extensions of files that describe a model in the same folder. */
 const DESCRIPTIONS = new Set(['.json', '.yaml']);
 
 const { values, positionals } = parseArgs({
@@ -50,9 +50,9 @@ for (const [outcome, count] of [...outcomes].sort(([, a], [, b]) => b - a)) cons
 console.log(`slowest ${slowest.toFixed(0)} ms, peak memory ${(process.resourceUsage().maxRSS / 1000).toFixed(0)} MB`);
 
 /**
- * Writes a mutant with its neighbours.
+ * Writes a damaged file with its neighbours.
  *
- * @returns The model: the mutant itself, or the model that it describes.
+ * @returns The model: the damaged file itself, or the model that it describes.
  */
 async function mutantIn(inside: string, path: string, bytes: Uint8Array): Promise<string> {
   const isFold = /^fold_/.test(basename(dirname(path)));
@@ -70,7 +70,7 @@ async function mutantIn(inside: string, path: string, bytes: Uint8Array): Promis
   return join(inside, models.find((name) => basename(name, extname(name)) === stem) ?? models[0] ?? basename(path));
 }
 
-/** Anything but a result or a ReigniteError ends the script. */
+/** Returns the outcome; anything but a result or a ReigniteError ends the script. */
 async function outcomeOf(path: string, inside: string): Promise<string> {
   const steps = [
     async () => {

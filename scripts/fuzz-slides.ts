@@ -1,5 +1,5 @@
-// Damages slides thousands of times, opens each and reads from every level: pixels or a typed error, never anything else,
-// within a few seconds and in bounded memory. Half of the damage is in an entry of a directory.
+// Damages slides thousands of times, opens each and reads from every level: the outcome must be pixels or a typed
+// error, within a few seconds and with bounded memory. Half of the damage is to a directory entry.
 // Usage: npx tsx scripts/fuzz-slides.ts [--count 2000] [--seed 1] FILE...
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -49,7 +49,7 @@ try {
 for (const [outcome, count] of [...outcomes].sort(([, a], [, b]) => b - a)) console.log(`${count}  ${outcome}`);
 console.log(`slowest ${slowest.toFixed(0)} ms, peak memory ${(process.resourceUsage().maxRSS / 1000).toFixed(0)} MB`);
 
-/** Anything but pixels or a ReigniteError ends the script. */
+/** Returns the outcome; anything but pixels or a ReigniteError ends the script. */
 async function outcomeOf(path: string): Promise<string> {
   await isSlide(path);
   await scaleOfTiff(path);

@@ -1,5 +1,5 @@
-// Ends `reignite download` and its worker by SIGKILL at 10, 50 and 99 % of a file, types the same command again, and says
-// from which byte it continued. Usage: npx tsx scripts/kill-download.ts [--bytes 20000000]
+// Kills `reignite download` and its worker with SIGKILL at 10, 50 and 99 % of a file, runs the same command again, and
+// prints the byte at which it resumed. Usage: npx tsx scripts/kill-download.ts [--bytes 20000000]
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
-// Lists the sentences that users may read (help, errors, progress, report), by file and line, to be read from top to
-// bottom before a release: npx tsx scripts/list-strings.ts [FOLDER...]
+// Lists all sentences for users (help, errors, progress, report) by file and line, for reading before a release: npx
+// tsx scripts/list-strings.ts [FOLDER...]
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { codeStrings } from './prose/code-prose.ts';

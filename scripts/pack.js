@@ -29,7 +29,10 @@ function npmPack(...args) {
   return JSON.parse(execFileSync('npm', ['pack', '--json', ...args], { cwd: ROOT, encoding: 'utf8' }))[0];
 }
 
-/** npm packs a file with its permissions: in a checkout made under a strict umask only its owner could read it. */
+/**
+ * Makes the files readable: npm keeps permissions, so after a checkout under a strict umask only the owner could read
+ * them.
+ */
 function makeReadable(paths) {
   for (const path of paths) {
     const { mode } = statSync(path);

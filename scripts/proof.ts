@@ -2,22 +2,22 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** What a proof script works with. */
+/** The environment of a proof script. */
 export interface Proof {
   /** Removed at the end. */
   readonly folder: string;
   /** Aborts on Ctrl-C and SIGTERM. */
   readonly signal: AbortSignal;
-  /** Notes what has to be stopped or removed at the end, however the proof ends; the last noted comes first. */
+  /** Registers what to stop or remove at the end, however the proof ends; the latest comes first. */
   atEnd(close: () => unknown): void;
-  /** Notes a line that is printed last. @param isMet - False when it falls short of what is promised. */
+  /** Registers a line to print last. @param isMet - False if it misses its limit. */
   figure(text: string, isMet?: boolean): void;
 }
 
 /**
- * Runs a proof: takes down what it started, prints its figures last, and sets exit status 1 when one falls short.
+ * Runs a proof, cleans up, prints its figures last, and sets exit status 1 if one misses its limit.
  *
- * @param name - Of the temporary folder.
+ * @param name - Part of the temporary folder's name.
  */
 export async function prove(name: string, steps: (proof: Proof) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), `reignite-${name}-`));
@@ -32,7 +32,7 @@ export async function prove(name: string, steps: (proof: Proof) => Promise<void>
   };
   const interrupt = () => stop.abort(new Error('Interrupted.'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);
-  // What was started fails when it is taken down; that must not end the process before the rest is.
+  // Processes that are being stopped reject their promises; that must not end this one before all are stopped.
   for (const kind of ['unhandledRejection', 'uncaughtException'] as const)
     process.on(kind, (reason) => stop.abort(reason));
   try {

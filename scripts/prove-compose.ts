@@ -1,10 +1,11 @@
-// Proves that docker-compose.yml works as a user starts it, with a real container engine: a copy of this checkout made
-// under umask 077 is built and brought up with the steps at the head of the file. The sample runs through it twice. In the
-// second run, one inference worker loses its whole process group, the container of another one and that of the database
-// are killed, and what was killed is brought up again. Both results are held against those of an embedded run, bit for bit.
-// Everything is taken down at the end. Linux; needs Docker with compose (Debian: docker.io, docker-compose). Where no
-// engine runs and the caller is root, it starts one of its own. Where no registry can be reached, stand-ins of the images
-// are made (Debian: debootstrap), with programs built from source:
+// Proves that docker-compose.yml works for a user, with a real container engine: builds and starts a copy of this
+// checkout made under umask 077, with the steps at the head of the file. Runs the sample in it twice. In the second
+// run, one inference worker loses its process group, the containers of another one and of the database are killed, and
+// everything killed is started again. Both results must equal those of an embedded run, bit for bit. Everything is
+// removed at the end.
+// Linux; needs Docker with compose (Debian: docker.io, docker-compose). If no engine runs and the user is root, it
+// starts one. If no registry can be reached, it makes replacements for the images (Debian: debootstrap), with programs
+// built from source:
 //   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
 //   GOBIN=~/go/bin/ui go install github.com/temporalio/ui-server/v2/cmd/server@v2.54.1
 // Usage: npx tsx scripts/prove-compose.ts [--no-pull] [--bin FOLDER] [--ui FILE] [--images FOLDER that keeps images]
@@ -27,7 +28,7 @@ const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures']
 const RUN = ['run', '--profile', 'sample', '--set', 'inference.threads=1', '--set', 'temporal.heartbeatSeconds=5'];
 const IMAGE = 'reignite:0.1.0';
 const LARGEST_IMAGE_MB = 700;
-/** The user of the image. */
+/** User ID in the image. */
 const USER = 1000;
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PASSWORD = 'not-to-be-guessed';
@@ -43,7 +44,7 @@ const { values } = parseArgs({
   },
 });
 
-/** The project as compose knows it, in the copy of the checkout. */
+/** The compose project, in the copy of the checkout. */
 interface Project {
   readonly engine: Engine;
   readonly folder: string;
@@ -83,7 +84,7 @@ async function embedded({ folder }: Proof): Promise<Record<string, string>> {
   return digestsBelow(join(cwd, 'results'), PROMISED);
 }
 
-/** The tracked files, readable for their owner alone; .env and folders as the compose file says. */
+/** Copies the tracked files, readable only by their owner, and adds .env and folders as the compose file says. */
 async function copyOfCheckout(proof: Proof, engine: Engine): Promise<Project> {
   const folder = join(proof.folder, 'checkout');
   mkdirSync(folder);
@@ -129,7 +130,7 @@ async function proveUndisturbed(proof: Proof, project: Project, expected: Record
   proof.figure('every container with a health check is healthy');
 }
 
-/** Names of containers that have a health check and do not pass it. */
+/** Returns the names of containers that fail their health check. */
 async function unhealthy({ engine, name }: Project): Promise<string[]> {
   const project = `label=com.docker.compose.project=${name}`;
   const text = await engine.docker(['ps', '--filter', project, '--format', '{{.Names}}\t{{.Status}}']);
@@ -168,7 +169,7 @@ async function proveLosses(proof: Proof, project: Project, expected: Record<stri
   const [database] = await containersOf(project, 'postgresql');
   if (first === undefined || second === undefined || database === undefined) throw new Error('Containers are missing.');
   const { docker } = project.engine;
-  // The command ends with the container, in which it runs.
+  // The command ends with the container in which it runs.
   await docker(['exec', first, 'node', '-e', KILL_GROUP]).catch(() => undefined);
   await docker(['kill', second]);
   await docker(['kill', database]);
@@ -184,7 +185,7 @@ async function containersOf({ compose }: Project, service: string): Promise<stri
   return (await compose('ps', '--quiet', service)).split('\n').filter((id) => id !== '');
 }
 
-/** A run as a user types it, through a container of its own. */
+/** Starts a run as a user does, in its own container. */
 function startRun({ engine, folder, name }: Project, words: readonly string[]) {
   const [first, ...others] = engine.composeCommand;
   const run = ['--project-name', name, 'run', '--rm', '-T', 'cli', ...RUN, ...words];
@@ -214,7 +215,7 @@ async function compare(proof: Proof, name: string, results: string, expected: Re
   proof.figure(`${name}: ${files} of the embedded run (${rois})`, isSame);
 }
 
-/** The UI lists both runs, as its page asks for them. */
+/** Checks that the UI lists both runs, with the request that its page sends. */
 async function proveUi(proof: Proof, { uiPort }: Project): Promise<void> {
   const query = encodeURIComponent("WorkflowType = 'reproduce' AND ExecutionStatus = 'Completed'");
   const answer = await fetch(`http://127.0.0.1:${uiPort}/api/v1/namespaces/default/workflows?query=${query}`);

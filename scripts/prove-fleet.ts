@@ -1,8 +1,8 @@
-// Proves the shape of docker-compose.yml without containers: PostgreSQL by TLS and password, the real Temporal server, an
-// orchestration, a download and a render worker, and three inference workers that share the sample run. One of them loses
-// its whole process group. Then the fleet is upgraded in the middle of a run: its orchestration worker is replaced by one
-// of changed workflow code. The results are held against those of a run on the embedded server, bit for bit. Linux; needs
-// Debian's `postgresql` and the server:
+// Proves the setup of docker-compose.yml without containers: PostgreSQL with TLS and password, the real Temporal
+// server, an orchestration, a download and a render worker, and three inference workers that share the sample run. One
+// of them loses its process group. Then the fleet is upgraded during a run: its orchestration worker is replaced by one
+// with changed workflow code. The results must equal those of a run on the embedded server, bit for bit.
+// Linux; needs Debian's `postgresql` and the server:
 //   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
 // Usage: npx tsx scripts/prove-fleet.ts [--bin FOLDER with `server` and `sql`] [--schema FOLDER of the server's module]
 import { mkdirSync } from 'node:fs';
@@ -89,7 +89,7 @@ async function proveFleet(
   proof.figure(`${files} of the embedded run`, isSame);
 }
 
-/** A run that is started earlier waits for queues without pollers. */
+/** Waits for all pollers: a run that starts earlier waits for queues without them. */
 async function untilAllPoll({ workflowService }: Client, workers: readonly WorkerGroup[]): Promise<void> {
   for (const queue of QUEUES) {
     const wanted = FLEET.filter((each) => each === queue).length;
@@ -107,14 +107,14 @@ async function proveRefusal(proof: Proof, place: Place): Promise<void> {
   proof.figure(`a worker of version ${NEXT_VERSION} does not join workers of the old one`, isRefused);
 }
 
-/** ROIs by the worker that inferred them. */
+/** Reports the ROIs per worker. */
 function tellShares(proof: Proof, results: string): void {
   const { shares, repeated } = roiShares(results);
   const said = [...shares].map(([worker, rois]) => `${worker} ${rois}`).join(', ');
   proof.figure(`ROIs by worker: ${said}; attempts repeated ${repeated}`, repeated > 0);
 }
 
-/** The open run follows its old code as far as it had come, and the new one from there. */
+/** Checks that the open run follows its old code as far as it had come, and the new code from there. */
 async function tellUpgrade(proof: Proof, client: Client): Promise<void> {
   const executions = client.workflow.list({ query: "WorkflowType = 'reproduce'" });
   for await (const { workflowId } of executions) {

@@ -1,7 +1,7 @@
-// Proves inference on a GPU in under 5 minutes, with networks of random weights that are made here: what the providers run
-// on; the masks of the provider against the CPU's; an ROI of the paper's size twice, with the networks opened in it, the
-// bytes that came back, the share of time in which the GPU was busy, and whether both masks are the same bit by bit.
-// Prints its figures last; the exit status is 1 when one of them misses its limit. Changes no setting of the GPU.
+// Proves inference on a GPU in under 5 minutes, with random networks made here: the device of each provider; the
+// provider's masks against the CPU's; an ROI of the paper's size twice, including opening the networks, with the bytes
+// returned, the GPU's share of busy time, and whether both masks are bit-identical. Prints its figures last; the exit
+// status is 1 if one of them misses its limit. Changes no setting of the GPU.
 // Usage: npx tsx scripts/prove-gpu.ts [--provider auto|cuda|webgpu|cpu] [--width PX] [--height PX] [--small]
 //   [--goal SECONDS] [--engine fast] [--precision auto|float32|float16] [--batch TILES] [--fast-goal SECONDS]
 // With --engine fast, the same is measured with the fast engine afterwards, and both are compared.
@@ -23,9 +23,9 @@ import { PROVIDERS } from '../toolkit/onnx/session/session.ts';
 import { PAPER_SIZE, SMALL, writeRandomUnet } from './gpu/random-unet.ts';
 
 const LIMIT_MS = 285_000;
-/** Largest share of pixels that may differ from the CPU's mask, and largest confidence of them, of 65,535. */
+/** Maximum share of pixels that may differ from the CPU's mask, and their maximum confidence (of 65,535). */
 const [MAX_DIFFERING, NEAR_TIE] = [0.001, 66];
-/** The same confidence where networks multiply in half precision. */
+/** The same confidence for networks that multiply in half precision. */
 const NEAR_TIE_OF_HALF = 3000;
 
 const { values } = parseArgs({
@@ -73,7 +73,7 @@ try {
 for (const { what, value, isMet } of figures) console.log(`${isMet ? 'ok   ' : 'SHORT'} ${what.padEnd(34)} ${value}`);
 process.exitCode = figures.every(({ isMet }) => isMet) ? 0 : 1;
 
-/** The same small image on both. */
+/** Compares the masks of one small image. */
 async function compareWithCpu(name: string, how: EnsembleOptions): Promise<void> {
   const modelDir = await writeRandomUnet(join(folder, 'small'), SMALL);
   const image = await writeImage('small.png', 300, 200);
@@ -212,7 +212,7 @@ async function writeImage(name: string, width: number, height: number): Promise<
   return path;
 }
 
-/** Samples how busy NVIDIA's GPUs are, where `nvidia-smi` says it. */
+/** Samples the load of NVIDIA's GPUs, if `nvidia-smi` reports it. */
 function watchGpu() {
   let samples: number[] = [];
   const child = spawn('nvidia-smi', ['--query-gpu=utilization.gpu', '--format=csv,noheader,nounits', '-lms', '200'], {

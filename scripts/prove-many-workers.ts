@@ -1,8 +1,8 @@
-// Proves that many workers cost little more than one: 1,000 ROIs whose inference only waits, with one inference worker and
-// then with eight, each in a process table of its own (Linux namespaces, as root). No ROI may be computed twice, and the
-// processor time per ROI of server, orchestration and workers together may be 1.5 times that of one worker at most. Wall
-// seconds would say little where eight workers share two cores; processor time counts what each ROI costs. What the same
-// processes use while they wait for work is measured before, and subtracted: one worker takes longer, and waits more.
+// Proves that many workers cost little more than one: 1,000 ROIs whose inference only waits, with one inference worker
+// and then with eight, each in its own process table (Linux namespaces, as root). No ROI may be computed twice, and the
+// CPU time per ROI of server, orchestration and workers together may be at most 1.5 times that with one worker. Wall
+// time would say little with eight workers on two cores. The CPU time of the idle processes is measured before and
+// subtracted, because one worker takes longer and idles more.
 // Usage: npx tsx scripts/prove-many-workers.ts [--rois 1000] [--workers 8] [--wait 50]
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -22,9 +22,9 @@ import { endChild } from './fleet/end-child.ts';
 import { type Proof, prove } from './proof.ts';
 
 const MOST = 1.5;
-/** Per worker, before anything is measured: a process that has just started compiles its code first. */
+/** ROIs per worker before the measurement: a new process compiles its code first. */
 const WARM_UP = 50;
-/** How long the processes are watched without work. */
+/** How long the idle processes are measured. */
 const IDLE_MS = 15_000;
 const OTHERS = QUEUES.filter((queue) => queue !== 'inference');
 const WORKER = fileURLToPath(new URL('fleet/stub-worker.ts', import.meta.url));
@@ -39,10 +39,10 @@ const { values } = parseArgs({
 });
 const ROIS = Number(values.rois);
 
-/** Processor time of all processes together per ROI, ms. */
+/** CPU time of all processes together per ROI, ms. */
 interface Measured {
   readonly all: number;
-  /** Without what they use while they wait for work. */
+  /** Without the CPU time of idle processes. */
   readonly work: number;
 }
 
@@ -111,7 +111,7 @@ function startWorker(root: string, address: string, file: string) {
   return spawn('unshare', [...flags, process.execPath, ...words], { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
-/** The worker itself, as this process table knows it. */
+/** Returns the worker's PID in this process table. */
 function innerPid({ pid }: { readonly pid?: number | undefined }): number {
   return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')[0]);
 }
@@ -125,7 +125,7 @@ function processorSeconds(pids: readonly number[]): number {
   return ticks.reduce((sum, each) => sum + each, 0) / CLOCK_HZ;
 }
 
-/** Each process noted what it computed, the warm-up included. */
+/** Reports what each process computed, including the warm-up. */
 async function tellComputed(proof: Proof, files: readonly string[], count: number): Promise<void> {
   const texts = await Promise.all(files.map((file) => readTextIfThere(file)));
   const shares = texts.map((text) => (text ?? '').split('\n').filter((line) => line !== ''));

@@ -1,9 +1,10 @@
-// Proves that workers need no shared folder: a run of the sample whose machines have a network address, a process table, a
-// host name and a file system of their own (Linux namespaces), and nothing in common but a Temporal server on PostgreSQL
-// and a bucket. One worker is lost and the bucket fails for 30 s; the results are held against those of an embedded run,
-// bit for bit, and no image may have come to a machine twice. Afterwards a large upload is interrupted and resumed, and
-// random faults of the bucket are played: nothing may be lost or stored twice. Linux, as root (unshare, ip); needs an S3
-// server that honours If-None-Match, Debian's `postgresql`, and the Temporal server:
+// Proves that workers need no shared folder: a run of the sample on machines with their own network address, process
+// table, host name and file system (Linux namespaces), which share only a Temporal server on PostgreSQL and a bucket.
+// One worker is lost and the bucket fails for 30 s. The results must equal those of an embedded run, bit for bit, and
+// no machine may download an image twice. Then a large upload is interrupted and resumed, and random faults of the
+// bucket are injected: nothing may be lost or stored twice.
+// Linux, as root (unshare, ip); needs an S3 server that honours If-None-Match, Debian's `postgresql`, and the Temporal
+// server:
 //   pip install 'moto[server]'
 //   go install go.temporal.io/server/cmd/server@v1.32.0 go.temporal.io/server/cmd/tools/sql@v1.32.0
 // Usage: npx tsx scripts/prove-storage.ts [--moto moto_server] [--seeds 200] [--bin FOLDER] [--schema FOLDER]
@@ -125,7 +126,7 @@ async function proveRun(proof: Proof, moto: number, expected: Record<string, str
   proof.figure(`${files}, ${isSame ? 'bit for bit those' : 'which differ from those'} of the embedded run`, isSame);
 }
 
-/** A run that sees no poller would serve inference itself. */
+/** Waits for the pollers: a run that sees none would serve inference itself. */
 async function untilPolled(address: string, workers: number): Promise<void> {
   const client = await connectTo({ address, namespace: 'default', external: true });
   const { taskQueuePrefix } = RunConfig.parse({ name: 'sample', record: '1' }).temporal;
@@ -135,7 +136,7 @@ async function untilPolled(address: string, workers: number): Promise<void> {
   await client.connection.close();
 }
 
-/** ROIs by the worker that inferred them. The machine with the folders may not be one of them. */
+/** Reports the ROIs per worker. The machine with the folders must not be one of them. */
 function tellShares(proof: Proof, machines: Machines<Name>): void {
   const { shares } = roiShares(join(machines.folderOf('main'), 'results'));
   const said = [...shares].map(([worker, rois]) => `${worker} ${rois}`).join(', ');

@@ -1,7 +1,7 @@
-// Records the histories that the replay tests hold new workflow code against: a run of a tiny record with one damaged
-// image, and runs of stubbed activities that continue as new, fail, are controlled and cancelled.
+// Records the histories on which the replay tests run new workflow code: a run of a tiny record with one damaged image,
+// and runs of stubbed activities that continue as new, fail, are controlled and cancelled.
 // Usage: npx tsx scripts/record-histories.ts tests/histories/<version> [SCENE...]
-// Without scenes the folder is replaced; with them those scenes are added to it.
+// Without scenes, the folder is replaced; otherwise the named scenes are added to it.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ const checkout = fileURLToPath(new URL('..', import.meta.url));
 const entry = fileURLToPath(new URL('../bin/reignite.js', import.meta.url));
 const work = await mkdtemp(join(tmpdir(), 'reignite-histories-'));
 beQuiet();
-// A server that asks for a fresh history after few events instead of 4,096.
+// A server that suggests continue-as-new after few events instead of 4,096.
 const { address, close } = await startServer(['--dynamic-config-value', 'limit.historyCount.suggestContinueAsNew=40']);
 const server = { address, namespace: 'default', external: true };
 const client = await connectTo(server);
@@ -55,7 +55,7 @@ async function startServer(extraArgs: string[]) {
   return { address: environment.address, close: () => environment.teardown() };
 }
 
-/** As a user runs it: three tasks, two batches, one damaged image. */
+/** Records a run like a user's: three tasks, two batches, one damaged image. */
 async function recordTiny(): Promise<void> {
   const { served } = await writeTinyRecord(work, undefined, async (unpacked) => {
     await writeFile(join(unpacked, 'images', 'he', 'patient1_he_roi2_with_context.png'), 'no picture');
@@ -74,7 +74,7 @@ async function recordTiny(): Promise<void> {
   await save(client, 'tiny');
 }
 
-/** Stages with enough batches to continue as new. */
+/** Records stages with enough batches to continue as new. */
 async function recordContinued(): Promise<void> {
   const run = stubbedRun(work, 6, { name: 'continued', tasks: TASKS, temporal: prefixed('continued', 1) });
   const stop = await serveStubbed(run, server);
@@ -83,7 +83,7 @@ async function recordContinued(): Promise<void> {
   await save(client, 'continued');
 }
 
-/** The record cannot be fetched in one run, a model not be read in another. */
+/** Records two failures: the record cannot be downloaded, a model cannot be read. */
 async function recordFailed(): Promise<void> {
   for (const [name, step] of [
     ['lost', 'fetchRecord'],
@@ -98,7 +98,7 @@ async function recordFailed(): Promise<void> {
   }
 }
 
-/** Steered in every way and then cancelled: one run while files are fetched, one in the middle of its ROIs. */
+/** Records runs that are controlled in every way and then cancelled: one during downloads, one while ROIs are computed. */
 async function recordCancelled(): Promise<void> {
   const file = { key: 'images.zip', size: 1, md5: '0'.repeat(32), url: 'https://localhost/images.zip', part: false };
   const scenes = {
@@ -132,7 +132,7 @@ async function recordCancelled(): Promise<void> {
   }
 }
 
-/** The user's images, in two batches, of which one cannot be read; others that are cancelled on their way. */
+/** Records predictions: one of two batches with an unreadable image, and others that are cancelled while they run. */
 async function recordPredicted(): Promise<void> {
   const run = stubbedRun(work, 1, { name: 'predicted', temporal: prefixed('predicted', 1) });
   const choices = { resample: false, simplify: 0, minArea: 1 };
@@ -175,7 +175,7 @@ function prefixed(taskQueuePrefix: string, batchSize: number) {
   return { taskQueuePrefix, batchSize };
 }
 
-/** Writes every history of the runs of one name; a workflow's later executions are numbered. */
+/** Writes every history of the runs of one name; later executions of a workflow are numbered. */
 async function save({ workflow }: Client, scene: string): Promise<void> {
   const seen = new Map<string, number>();
   const executions = [];
@@ -183,7 +183,7 @@ async function save({ workflow }: Client, scene: string): Promise<void> {
   executions.sort((a, b) => a.startTime.getTime() - b.startTime.getTime());
   for (const { workflowId, runId, type } of executions) {
     const history = await workflow.getHandle(workflowId, runId).fetchHistory();
-    // The batches of the runs that continue in fresh histories are all alike.
+    // The batches of the continued runs are all alike.
     if (scene === 'continued' && type === 'inferBatch') continue;
     const count = (seen.get(workflowId) ?? 0) + 1;
     seen.set(workflowId, count);

@@ -1,9 +1,9 @@
-// Rehearses the paper's record at its full size: makes a record with as many ROIs and boxes, cheap images and networks that
-// are single convolutions, serves it as Zenodo does, and runs the real commands on it: plan, run, run again from the cache,
-// report. Says time, memory of each kind of process, sizes, and how long the report takes to open. Linux; the last needs
-// Chromium. What it writes, some GB, is removed at the end unless --keep is given.
+// Rehearses the paper's record at full size: makes a record with as many ROIs and boxes, but cheap images and networks
+// of a single convolution, serves it like Zenodo, and runs the real commands on it: plan, run, run again from the
+// cache, report. Prints time, memory per kind of process, sizes, and how long the report takes to open. Linux; opening
+// the report needs Chromium. Its files, some GB, are removed at the end unless --keep is given.
 // Usage: npx tsx scripts/rehearse-record.ts [--share 1] [--he-tested 0.2] [--keep FOLDER]
-//   --share: of the ROIs and boxes; --he-tested: of the H&E ROIs, those in the test set.
+//   --share: share of the ROIs and boxes; --he-tested: share of the H&E ROIs in the test set.
 import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,7 +108,7 @@ async function command(name: string, words: readonly string[]): Promise<void> {
   for (const [kind, bytes] of watch.stop()) say(`  memory, ${kind}`, bytesText(bytes));
 }
 
-/** What took most of the time, activity by activity. */
+/** Prints the activities that took most of the time. */
 async function tellSteps(): Promise<void> {
   const { steps } = await readStepTimes(join(folder, 'results'));
   for (const { step, count, total, longest } of steps.toSorted((a, b) => b.total - a.total).slice(0, 12)) {

@@ -14,7 +14,7 @@ const DOCS = new URL('../docs/', import.meta.url);
 const Shot = z.object({ data: z.string() });
 const wait = (ms: number) => `new Promise((resolve) => setTimeout(resolve, ${ms}))`;
 
-/** Writes what the page shows, reduced to 256 colours. */
+/** Saves a screenshot of the page, reduced to 256 colours. */
 async function take(page: BrowserPage, name: string): Promise<void> {
   const { data } = Shot.parse(await page.send('Page.captureScreenshot', { format: 'png' }));
   const picture = await sharp(Buffer.from(data, 'base64')).png({ palette: true, effort: 10 }).toBuffer();

@@ -1,12 +1,12 @@
-// The whole check, in the order in which a mistake is cheapest to find: format and lint, types, tests.
-// Arguments go to vitest: `npm test -- tests/toolkit/metrics`.
+// Runs all checks, in the order in which mistakes are cheapest to find: format and lint, types, tests.
+// Arguments are passed to vitest: `npm test -- tests/toolkit/metrics`.
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 const require = createRequire(import.meta.url);
 
-/** The script behind a package's command, run with this Node: no shell, no PATH. */
+/** Returns the script behind a package's command, to be run with this Node, without a shell or PATH. */
 function commandOf(packageName, command) {
   const manifest = require.resolve(`${packageName}/package.json`);
   const { bin } = require(manifest);

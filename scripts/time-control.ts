@@ -1,16 +1,16 @@
 /**
- * Measures in wall seconds how fast a run obeys while it is in the middle of an ROI, with the default settings of
+ * Measures in seconds of wall time how fast a run reacts in the middle of an ROI, with the default settings of
  * `temporal`:
  *
- * - `reignite cancel`, from the typing to its exit and to the run's close: with the run as it is, with its inference
- * worker
- *   killed, with everything but the embedded server killed, and on a shared server whose workers live on;
+ * - `reignite cancel`, from its start to its exit and to the close of the run: with the run undisturbed, with its
+ *   inference worker killed, with everything but the embedded server killed, and on a shared server whose workers
+ *   continue to run;
  * - SIGTERM of the inference worker: until its process is gone, and until the next attempt at the ROI has opened its
- * rows.
+ *   rows.
  *
- * Each case strikes one run again and again and lets it end: no committed step (a tile row with a fold) may be computed
- * again, and the results must be those of an undisturbed run, bit for bit. Prints one line per case, then all as JSON;
- * exits with 1 where a mark is missed. Linux.
+ * Each case interrupts one run repeatedly and lets it end: no committed step (a tile row with a fold) may be computed
+ * again, and the results must equal those of an undisturbed run, bit for bit. Prints one line per case, then all as
+ * JSON; the exit status is 1 if a time limit is missed. Linux.
  *
  * Usage: `node --import tsx scripts/time-control.ts [--times 5] [--case NAME]...`
  */
@@ -40,20 +40,21 @@ import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 
 const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
 /**
- * Some 750 steps of 25 ms, on one thread: on a shared server a cancel reaches the worker with a heartbeat, 3 s later.
+ * About 750 steps of 25 ms, on one thread. On a shared server, a cancellation reaches the worker with a heartbeat, 3 s
+ * later.
  */
 const ROI = { name: 'patient1_he_roi1', width: 2_400, height: 2_400 };
 const FOLDS = 5;
 const ROWS = tileGrid(ROI, { height: 32, width: 32 }).rows.length;
 /** s */
 const MARKS = { cancel: 10, terminate: 20 };
-/** Finer than a step, so that the state is seen as an attempt found it. */
+/** Shorter than a step, so that the state is seen as an attempt found it. */
 const LOOK_MS = 5;
 
 const State = z.object({ owner: z.string(), next: z.object({ row: z.number(), fold: z.number() }) });
 const Listed = z.object({ runs: z.tuple([z.object({ status: z.string(), closed: z.string() })]) });
 
-/** Seconds since the order, by what they were waited for; steps committed before it that were computed again. */
+/** Seconds from the order to each of its effects, and the number of earlier committed steps that were computed again. */
 interface Obeyed {
   readonly seconds: Readonly<Record<string, number>>;
   readonly stepsAgain: number;
@@ -75,7 +76,7 @@ interface Site extends Place {
 
 interface Attempt {
   readonly owner: string;
-  /** Steps that were done. */
+  /** Number of finished steps. */
   readonly done: number;
 }
 
@@ -146,7 +147,7 @@ async function onSharedServer(name: string): Promise<Outcome> {
   }
 }
 
-/** Cancels a run in mid-ROI, resumes it, cancels it again, and lets it end after the last time. */
+/** Cancels a run in the middle of an ROI, resumes it, cancels it again, and finally lets it end. */
 async function measureCancel(
   site: Site,
   strike: (site: Site, command: Command) => Promise<void> = async () => undefined,
@@ -176,7 +177,7 @@ async function cancel(site: Site, command: Command, problems: string[]): Promise
   const { status, stderr } = await runCommand(['cancel'], site);
   const exit = (Date.now() - typed) / 1_000;
   if (status !== 0) problems.push(`cancel: exit status ${status}: ${stderr}`);
-  // Not while the command ends that runs the server.
+  // Not before the command that runs the server has ended.
   await command.ended;
   const listed = await runCommand(['list', '--json'], site);
   const [run] = Listed.parse(JSON.parse(listed.stdout)).runs;
@@ -184,7 +185,7 @@ async function cancel(site: Site, command: Command, problems: string[]): Promise
   return { exit, closed: (Date.parse(run.closed) - typed) / 1_000 };
 }
 
-/** Terminates the inference worker in mid-ROI, and each that follows it, under one command. */
+/** Terminates the inference worker in the middle of an ROI, and each of its successors, under one command. */
 async function measureTerminate(site: Site): Promise<Outcome> {
   const command = startCommand(site.words, site);
   const obeyed: Obeyed[] = [];
@@ -223,7 +224,7 @@ async function killInference(site: Site): Promise<void> {
 }
 
 async function killAllButServer(site: Site, command: Command): Promise<void> {
-  // The command first: it would start its workers again.
+  // The command first: it would restart its workers.
   command.process.kill('SIGKILL');
   for (const pid of Object.values(workersOf(site.home))) process.kill(pid, 'SIGKILL');
   await command.ended;
@@ -235,7 +236,7 @@ function pidOf({ home }: Site, queue: string): number {
   return pid;
 }
 
-/** Waits until another owner than `before` has opened the ROI's rows. */
+/** Waits until an owner other than `before` has opened the ROI's rows. */
 async function nextAttempt(site: Site, before: string | undefined, command: Command): Promise<Attempt> {
   for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(LOOK_MS)) {
     if (command.process.exitCode !== null) throw new Error('The run ended before it was struck: make its ROI larger.');

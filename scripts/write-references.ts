@@ -1,4 +1,4 @@
-// Writes the pages of docs/ that are generated from the code: npx tsx scripts/write-references.ts
+// Writes the generated pages of docs/: npx tsx scripts/write-references.ts
 import { writeFileSync } from 'node:fs';
 import { REFERENCES } from './references/references.ts';
 

@@ -35,13 +35,13 @@ describe('docker-compose.yml', async () => {
     for (const { image } of Object.values(services)) expect(image).toMatch(/^[\w./-]+:\d+\.\d+(\.\d+)?$/);
   });
 
-  it('opens ports on this machine alone', () => {
+  it('opens ports on this machine only', () => {
     const ports = Object.values(services).flatMap((service) => service.ports);
     expect(ports).toHaveLength(2);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
   });
 
-  it('gives no container more than it needs', () => {
+  it('gives containers no unnecessary privileges', () => {
     for (const [name, service] of Object.entries(services)) {
       expect(service.security_opt, name).toEqual(['no-new-privileges:true']);
       expect(service.cap_drop, name).toEqual(['ALL']);
@@ -54,7 +54,7 @@ describe('docker-compose.yml', async () => {
     expect(services['certificate']?.network_mode).toBe('none');
   });
 
-  it('lets the server and its schema reach the database by TLS and password alone', () => {
+  it('lets the server and its schema connect to the database only with TLS and password', () => {
     expect(services['postgresql']?.command.join(' ')).toContain('-c ssl=on');
     expect(services['postgresql']?.command.join(' ')).toContain('-c hba_file=/certificates/pg_hba.conf');
     const rules = services['certificate']?.command
@@ -73,7 +73,7 @@ describe('docker-compose.yml', async () => {
     });
   });
 
-  it('runs inference on the CPU or on a GPU, by .env, and not on both', async () => {
+  it('runs inference on the CPU or on a GPU, as set in .env, not on both', async () => {
     expect(services['inference']?.profiles).toEqual(['cpu']);
     expect(services['inference-gpu']?.profiles).toEqual(['gpu']);
     const example = await readFile(new URL('../.env.example', import.meta.url), 'utf8');
@@ -95,7 +95,7 @@ describe('docker-compose.yml', async () => {
     expect(new Set(served)).toEqual(new Set(QUEUES));
   });
 
-  it('holds no secret, checks the health of what is waited for, and names its volumes', () => {
+  it('contains no secret, checks the health of all dependencies, and names its volumes', () => {
     expect(text).not.toMatch(/PASSWORD: (?!\$\{)/);
     expect(services['postgresql']?.healthcheck).toBeDefined();
     expect(services['temporal']?.healthcheck).toBeDefined();

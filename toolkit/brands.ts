@@ -7,7 +7,7 @@ export const Sha256 = z
   .brand<'Sha256'>();
 export type Sha256 = z.infer<typeof Sha256>;
 
-/** The key of a cache entry: SHA-256 of what its result was made from. */
+/** The key of a cache entry: SHA-256 of everything that its result depends on. */
 export const CacheKey = z
   .string()
   .regex(/^[0-9a-f]{64}$/)

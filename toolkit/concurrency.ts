@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Marks a promise as handled: a rejection waits for its `await`, instead of ending the process. */
+/** Marks a promise as handled: a rejection before its `await` does not end the process. */
 export function markHandled(promise: Promise<unknown>): void {
   promise.catch(() => undefined);
 }
@@ -11,7 +11,7 @@ export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /**
- * Runs `work` against an abort of `signal`, whichever comes first, and listens no longer than that.
+ * Waits for `work` or for an abort of `signal`, whichever comes first, then stops listening.
  *
  * @throws The signal's reason; what `work` rejects with.
  */
@@ -39,8 +39,8 @@ export async function bestEffort(promise: Promise<unknown>, _why: string): Promi
 }
 
 /**
- * Runs `work` under a signal that aborts when nothing has been reported for `stallMs`, at the start included: a
- * proxy that accepts a connection and stays silent is not covered by the limits of the HTTP client.
+ * Runs `work` with a signal that aborts when no progress is reported for `stallMs`, also at the start. The limits of
+ * the HTTP client do not cover a proxy that accepts a connection and stays silent.
  *
  * @param work - Calls `alive` on every sign of progress.
  * @throws Error "no progress for ... s"; the reason of `signal`; what `work` throws.
@@ -54,7 +54,7 @@ export async function withStallLimit<T>(
   const stalled = new AbortController();
   const timer = setTimeout(() => stalled.abort(new Error(`no progress for ${stallMs / 1000} s`)), stallMs);
   const combined = signal === undefined ? stalled.signal : AbortSignal.any([signal, stalled.signal]);
-  // The limit holds even where the work is deaf to its signal, as a request is that waits for its proxy.
+  // The limit also holds if the work ignores its signal, like a request that waits for its proxy.
   try {
     return await orAborted(
       work(combined, () => timer.refresh()),
@@ -66,8 +66,8 @@ export async function withStallLimit<T>(
 }
 
 /**
- * Works on items, at most `width` at a time. After a failure no other item is started; what is in progress is brought
- * to its end, and the first failure is thrown.
+ * Works on items, at most `width` at a time. After a failure no further item is started, those in progress are
+ * finished, and the first failure is thrown.
  *
  * @returns The results in the order of the items.
  * @throws The signal's reason when aborted.

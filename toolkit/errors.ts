@@ -1,14 +1,14 @@
-/** What is known of an error before it happens. */
+/** The properties of an error code. */
 interface ErrorKind {
   /** Whether another attempt may succeed without the user's help. */
   readonly retryable: boolean;
-  /** One sentence: what a person can do about it. */
+  /** What the user can do about it, in one sentence. */
   readonly remedy: string;
 }
 
 /**
- * Every error of reignite. Codes are part of the public interface: documented, tested, never reused.
- * The remedy is the usual one; the place that throws may know a better.
+ * All errors of reignite. Codes are part of the public interface: documented, tested, never reused. The remedy is a
+ * default, which the code that throws may replace.
  */
 export const ERRORS = {
   USAGE: {
@@ -237,21 +237,21 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** Whether a text that came from elsewhere, such as a history or another process, is one of our codes. */
+/** Returns whether a text from outside, such as a history or another process, is one of our codes. */
 export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(ERRORS, text);
 }
 
 export interface ReigniteErrorOptions extends ErrorOptions {
-  /** Replaces the usual remedy of the code. */
+  /** Replaces the default remedy of the code. */
   readonly remedy?: string;
-  /** How long to wait before the next attempt, in ms, when the cause says so. */
+  /** How long to wait before the next attempt, in ms, if the cause says so. */
   readonly retryAfterMs?: number;
-  /** Replaces what the table says of the code: for a full disk, an activity may wait or give up. */
+  /** Replaces the default of the code: on a full disk, an activity may wait or give up. */
   readonly retryable?: boolean;
 }
 
-/** An error that a person can act on: what happened, and what to do about it. */
+/** An error that the user can act on: what happened, and what to do about it. */
 export class ReigniteError extends Error {
   override readonly name = 'ReigniteError';
   readonly code: ErrorCode;
@@ -261,7 +261,7 @@ export class ReigniteError extends Error {
 
   /**
    * @param code - Stable name of the error.
-   * @param cause - One sentence that names the file, the value or the server concerned.
+   * @param cause - One sentence that names the affected file, value or server.
    */
   constructor(code: ErrorCode, cause: string, options: ReigniteErrorOptions = {}) {
     super(cause, options.cause === undefined ? undefined : { cause: options.cause });
@@ -272,7 +272,7 @@ export class ReigniteError extends Error {
   }
 }
 
-/** The usual remedy of an error. */
+/** Returns the default remedy of an error code. */
 export function remedyOf(code: string): string {
   return isErrorCode(code) ? ERRORS[code].remedy : ERRORS.INTERNAL.remedy;
 }

@@ -1,9 +1,11 @@
-/** µm per px of the images that the paper's models were trained on, and in which custom models get theirs. */
+/**
+ * µm/px of the images that the paper's models were trained on. Images for custom models are resampled to it as well.
+ */
 export const MODEL_MPP = 0.5;
-/** What one image may differ from it without another word: a twentieth. */
+/** Relative deviation that is accepted silently: 5 %. */
 const NEAR = 0.05;
 
-/** Whether images of `mpp` µm per px are those that the models know. */
+/** Returns whether a pixel size in µm/px is close enough to what the models expect. */
 export function suitsModels(mpp: number): boolean {
   return Math.abs(mpp / MODEL_MPP - 1) <= NEAR;
 }

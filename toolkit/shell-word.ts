@@ -1,5 +1,5 @@
 /**
- * Quotes a word so that a shell passes it on whole, as in a command that a person copies.
+ * Quotes a word for a shell, for commands that the user copies.
  *
  * @example shellWord("it's.pt"); // 'it'\''s.pt'
  */

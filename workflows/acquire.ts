@@ -16,14 +16,14 @@ import {
 } from './progress.ts';
 import { downloads, renderActivities } from './steps.ts';
 
-/** How often an archive is fetched once more that was gone when it was to be unpacked. */
+/** How often an archive is downloaded again if it was gone when it should have been unpacked. */
 const MAX_REFETCHES = 3;
 
 /** Outcome of one file of the record. */
 export interface AcquiredFile extends FileOutcome {
   /** Files in the data folder that were unpacked from it. */
   readonly files: number;
-  /** All of them together. */
+  /** Total size of these files. */
   readonly bytes: number;
 }
 
@@ -31,7 +31,7 @@ export interface AcquireOutcome extends Omit<ResolvedRecord, 'files'> {
   readonly files: readonly AcquiredFile[];
 }
 
-/** Fetches the record's files and unpacks its archives into the data folder; alone, or for a run. */
+/** Downloads the record's files and unpacks its archives into the data folder; independently, or for a run. */
 export async function acquire(input: AcquireInput): Promise<AcquireOutcome> {
   try {
     return await acquireFiles(input);
@@ -84,7 +84,7 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
       try {
         contents = await renderActivities(temporal).unpackArchive.executeWithOptions({ summary }, [archive]);
       } catch (error) {
-        // Another state directory has unpacked it into the same folder, and removed it: what it left is looked at.
+        // Another state directory has unpacked it into the same folder and removed it: check what it left.
         if (again > 0 && toFailureInfo(error).code === 'FILE_MISSING') return take(file, again - 1);
         throw error;
       }
@@ -95,7 +95,10 @@ async function acquireFiles({ config, data, run, whole, only }: AcquireInput): P
   return { ...found, files: await allOrCancel(files, (file) => take(file)) };
 }
 
-/** An archive that is there as a whole; for others, the wanted members are already in place. */
+/**
+ * Returns whether an archive is complete and must be unpacked; of others, the wanted members are already in the data
+ * folder.
+ */
 function isToUnpack({ key, state }: FileOutcome): boolean {
   return key.toLowerCase().endsWith('.zip') && state !== 'unpacked' && state !== 'skipped';
 }

@@ -1,8 +1,8 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 
 /**
- * Runs `work` on every item at the same time. When one fails the others are cancelled and waited for, so that nothing
- * keeps writing after the error.
+ * Runs `work` on all items at the same time. If one fails, the others are cancelled and awaited, so that nothing is
+ * written after the error.
  *
  * @returns The results in the order of the items.
  * @throws The first failure.
@@ -25,10 +25,10 @@ export async function allOrCancel<Item, Result>(
 }
 
 /**
- * Runs `work` on every item, at most `width` at a time, and keeps going after failures.
+ * Runs `work` on all items, at most `width` at a time, and continues after failures.
  *
  * @returns One settled result per item, in the order of the items.
- * @throws The cancellation of the workflow: a cancelled run must not count as a failed item.
+ * @throws The cancellation of the workflow: a cancelled run is not a failed item.
  */
 export async function mapSettledConcurrent<Item, Result>(
   items: readonly Item[],

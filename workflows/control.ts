@@ -13,26 +13,26 @@ import { TASKS } from '../config/tasks.ts';
 /** The state of a run that users can control. */
 export interface ControlState {
   readonly paused: boolean;
-  /** ROIs handed to the inference queue at the same time. */
+  /** Maximum number of ROIs computed at the same time. */
   readonly maxConcurrentRois: number;
   readonly skipped: readonly SkippedRoi[];
   readonly interventions: readonly RunIntervention[];
 }
 
 const control = defineQuery<ControlState>('control');
-/** Stops the activities in flight as the end of a worker does: rows and bytes stay on disk. */
+/** Stops the activities in progress like a worker shutdown: finished tile rows and downloaded bytes stay on disk. */
 const pause = defineUpdate<void>('pause');
 const resume = defineUpdate<void>('resume');
-/** Sets how many ROIs are handed to the inference queue at the same time, 1 to 64. */
+/** Sets the number of ROIs computed at the same time, 1 to 64. */
 const setMaxConcurrentRois = defineUpdate<void, [number]>('setMaxConcurrentRois');
-/** Leaves an ROI out, with a reason; it is listed among the failures. */
+/** Excludes an ROI, with a reason; it is listed among the failures. */
 const skipRoi = defineUpdate<void, [SkippedRoi]>('skipRoi');
 
 const MAX_CONCURRENT_ROIS = 64;
 
 /**
- * What users may change during a run. Every change interrupts the work and restarts it with the new
- * settings: finished work is in the cache, an unfinished ROI resumes from its last tile row.
+ * The settings of a run that users may change. Every change interrupts the work and restarts it with the new settings:
+ * finished work is in the cache, an unfinished ROI resumes from its last tile row.
  */
 export class RunControl {
   #paused = false;
@@ -44,8 +44,8 @@ export class RunControl {
   #isInterrupted = false;
 
   /**
-   * @param maxConcurrentRois - As configured.
-   * @param onChange - Called whenever the run was paused or resumed.
+   * @param maxConcurrentRois - The configured number.
+   * @param onChange - Called whenever the run is paused or resumed.
    */
   constructor(maxConcurrentRois: number, onChange: () => void) {
     this.#maxConcurrentRois = maxConcurrentRois;
@@ -56,7 +56,7 @@ export class RunControl {
    * Registers query and update handlers. Updates that arrived before the first workflow task run synchronously here,
    * so `onChange` must already be usable.
    *
-   * @param options.skips - Whether the work can leave an ROI out.
+   * @param options.skips - Whether the work supports excluding an ROI.
    */
   listen({ skips }: { readonly skips: boolean } = { skips: true }): void {
     setHandler(control, () => this.state);
@@ -92,7 +92,7 @@ export class RunControl {
     };
   }
 
-  /** Runs `work` with the current settings; restarts it after every change, and waits while the run is paused. */
+  /** Runs `work` with the current settings, restarts it after every change, and waits while the run is paused. */
   async runInterruptibly<Result>(work: (state: ControlState) => Promise<Result>): Promise<Result> {
     for (;;) {
       await condition(() => !this.#paused);
@@ -134,7 +134,7 @@ function refuseUnless(holds: boolean, message: string): void {
   if (!holds) throw ApplicationFailure.nonRetryable(message, 'USAGE');
 }
 
-/** A skip that names no task of the run would be accepted and have no effect. */
+/** Rejects a skip without a task of the run: it would be accepted without effect. */
 function refuseIncompleteSkip({ task, roi, reason }: Partial<SkippedRoi>): void {
   const isTask = task !== undefined && TASKS.includes(task);
   refuseUnless(isTask && !!roi && !!reason, `Expected a task (${TASKS.join(', ')}), an ROI and a reason.`);

@@ -6,15 +6,15 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 
-/** What is said of a failed activity: the code of the error that ended it, and its cause in one sentence. */
+/** A failed activity: the code of its error, and the cause in one sentence. */
 export interface NamedFailure {
   readonly code: string;
   readonly cause: string;
-  /** What a person can do, where the error says it. */
+  /** What the user can do, if the error says so. */
   readonly remedy?: string | undefined;
 }
 
-/** Finds the ReigniteError below the wrappers that Temporal puts around it. */
+/** Finds the ReigniteError inside the failures that Temporal wraps around it. */
 export function toFailureInfo(error: unknown): NamedFailure {
   if (error instanceof ApplicationFailure) return { code: error.type ?? 'INTERNAL', ...detailsOf(error) };
   if ((error instanceof ActivityFailure || error instanceof ChildWorkflowFailure) && error.cause !== undefined) {
@@ -24,7 +24,7 @@ export function toFailureInfo(error: unknown): NamedFailure {
   return { code: 'INTERNAL', cause: error instanceof Error ? error.message : String(error) };
 }
 
-/** The details carry cause and remedy apart; the message has both in one. */
+/** Returns cause and remedy from the details; the message joins them. */
 function detailsOf(failure: ApplicationFailure): Omit<NamedFailure, 'code'> {
   const details: unknown = failure.details?.[0];
   if (typeof details !== 'object' || details === null) return { cause: failure.message };
@@ -36,20 +36,20 @@ function detailsOf(failure: ApplicationFailure): Omit<NamedFailure, 'code'> {
   return { cause: text('cause') ?? failure.message, ...(remedy === undefined ? {} : { remedy }) };
 }
 
-/** As the end of a workflow: its page in the Temporal UI names code, cause and remedy. */
+/** Returns the failure that ends a workflow: its page in the Temporal UI shows code, cause and remedy. */
 export function asFailure(error: unknown): ApplicationFailure {
   const failure = toFailureInfo(error);
   const { code: type, cause, remedy } = failure;
   const message = remedy === undefined ? `${type}: ${cause}` : `${type}: ${cause} ${remedy}`;
   const named = ApplicationFailure.create({ type, message, nonRetryable: true, details: [failure] });
-  // The page shows the message first: lines of this file would only push it out of sight.
+  // The page shows the message first; stack lines of this file would push it out of sight.
   named.stack = '';
   return named;
 }
 
 /**
- * Runs `work`; the error that ends one of its activities or children ends the workflow with the same code. Cancellation
- * is passed on unchanged.
+ * Runs `work`. The error that ended an activity or child ends the workflow with the same code. Cancellation is passed
+ * on unchanged.
  */
 export async function withFailureInfo<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
@@ -60,17 +60,17 @@ export async function withFailureInfo<Result>(work: () => Promise<Result>): Prom
   }
 }
 
-/** What is shown of a page; all of them are in the summary. */
+/** Failures shown on a page; the summary has all of them. */
 const SHOWN = 20;
 
 export interface FailedItem extends NamedFailure {
-  /** An ROI, an image. */
+  /** An ROI or an image. */
   readonly item: string;
 }
 
 /**
- * What failed and what can be done about it, as Markdown below a table of progress; nothing where nothing failed. A
- * list: the UI's panel is too narrow for a table with sentences in it.
+ * Lists failures and remedies as Markdown, for below a progress table; empty if nothing failed. Not a table, because
+ * the UI's panel is too narrow for sentences in columns.
  */
 export function failureList(failures: readonly FailedItem[]): string[] {
   if (failures.length === 0) return [];

@@ -1,4 +1,4 @@
-/** Ids are paths: a child's id begins with its parent's, so that the UI lists a run's parts together. */
+/** IDs are paths: a child's ID starts with its parent's, so that the UI lists the parts of a run together. */
 export const runId = (record: string, profile: string, digest: string) => `reproduce/${record}/${profile}/${digest}`;
 export const scheduleId = (record: string, profile: string) => `schedule/${record}/${profile}`;
 export const downloadId = (record: string, digest: string) => `download/${record}/${digest}`;

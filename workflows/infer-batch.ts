@@ -30,7 +30,7 @@ export interface TaskPlan {
 export interface InferBatchInput {
   readonly run: string;
   readonly input: RunInput;
-  /** ROIs that were left out of the run. */
+  /** ROIs that were excluded from the run. */
   readonly skipped: readonly SkippedRoi[];
   readonly plan: TaskPlan;
   readonly batch: number;
@@ -44,7 +44,7 @@ export interface InferBatchOutcome {
   readonly failures: readonly RoiFailure[];
 }
 
-/** Infers the ROIs of one batch; a failed ROI is recorded, not fatal. */
+/** Infers the ROIs of one batch; a failed ROI is recorded and does not end the run. */
 export async function inferBatch({
   run,
   input,
@@ -73,7 +73,7 @@ export async function inferBatch({
       refuseSkipped(roi.roi, task, skipped);
       await inferRoi(roi, input, plan);
     } catch (error) {
-      // A run that was paused starts it again: it is neither done nor failed.
+      // A paused run starts this ROI again: it is neither done nor failed.
       isOver = !isCancellation(error);
       if (isOver) named.push({ item: roi.roi, ...toFailureInfo(error) });
       throw error;

@@ -6,7 +6,7 @@ import { inference, renderActivities } from './steps.ts';
 
 export interface DiscrepanciesInput {
   readonly input: RunInput;
-  /** How the tasks of the run ended. */
+  /** Outcomes of the run's tasks. */
   readonly outcomes: Readonly<Record<string, TaskOutcome>>;
 }
 
@@ -29,7 +29,7 @@ export function measureDiscrepancies({ input, outcomes }: DiscrepanciesInput): P
   });
 }
 
-/** Infers again what the discrepancy report asks for of a task; a reason where that cannot be measured. */
+/** Infers what the discrepancy report needs of a task; returns a reason if it cannot be measured. */
 export async function measureTask(
   ended: Omit<MeasureTaskInput, 'folders' | 'inference' | 'full'>,
   { folders, config }: Pick<RunInput, 'folders' | 'config'>,

@@ -10,7 +10,7 @@ import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { aggregationActivities, inference, readImages } from './steps.ts';
 
-/** Progress of a prediction, passed on when it continues as new. */
+/** Progress of a prediction, passed on by continue-as-new. */
 export interface PredictionState {
   readonly batch: number;
   readonly done: number;
@@ -20,7 +20,7 @@ export interface PredictionState {
 
 const BEGIN: PredictionState = { batch: 0, done: 0, cached: 0, failed: 0 };
 
-/** Predicts the user's images, one batch per execution; an image that fails is listed in the summary, and the rest continues. */
+/** Predicts the user's images, one batch per execution. Failed images are listed in the summary; the others are continued. */
 export function predictImages(input: PredictImagesInput, from: PredictionState = BEGIN): Promise<WrittenPrediction> {
   return withFailureInfo(() => predictFrom(input, from));
 }
@@ -44,14 +44,14 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   control.listen({ skips: false });
   show();
   return control.runInterruptibly((state) => {
-    // A batch that was interrupted is predicted from its first image: what is done comes from the cache.
+    // An interrupted batch restarts from its first image: finished images come from the cache.
     Object.assign(now, from);
     named.length = 0;
     return predictBatch(withWindow(input, state), { now, named, show });
   });
 }
 
-/** The input with the window that a user set. */
+/** Returns the input with the number of concurrent images that a user set. */
 function withWindow(input: PredictImagesInput, { maxConcurrentRois }: ControlState): PredictImagesInput {
   return { ...input, temporal: { ...input.temporal, maxConcurrentRois } };
 }
@@ -62,7 +62,7 @@ interface Counts {
   readonly show: () => void;
 }
 
-/** Predicts the images of a batch and counts them; after the last batch writes the tables. */
+/** Predicts and counts the images of a batch; writes the tables after the last batch. */
 async function predictBatch(input: PredictImagesInput, { now, named, show }: Counts): Promise<WrittenPrediction> {
   const { order, list, temporal } = input;
   const images = await readImages.executeWithOptions({ summary: `list of batch ${now.batch + 1}` }, [
@@ -94,8 +94,8 @@ async function predictBatch(input: PredictImagesInput, { now, named, show }: Cou
 }
 
 /**
- * Predicts an image in one activity, a slide in strips that workers share. Lists of earlier releases mark no slides, so
- * that their histories are replayed as they were recorded.
+ * Predicts an image in one activity, or a slide in strips that workers share. Lists of earlier releases do not mark
+ * slides, so their histories replay unchanged.
  */
 async function predictOne(
   input: PredictImageInput,

@@ -1,7 +1,7 @@
 import { defineQuery, defineSignal, getExternalWorkflowHandle, isCancellation, patched } from '@temporalio/workflow';
 import { TASK_TITLES } from '../config/tasks.ts';
 
-/** How far one stage of a run is. */
+/** Progress of one stage of a run. */
 export interface StageProgress {
   readonly stage: string;
   /** What is counted: files, ROIs. */
@@ -13,17 +13,20 @@ export interface StageProgress {
   readonly state: 'running' | 'done' | 'failed';
 }
 
-/** Progress of a stage of a run that an earlier version started. Stages send none since; they are asked by the query `progress`. */
+/** Progress of a stage whose run an earlier version started. Stages no longer send it; they answer the query `progress`. */
 export const stageProgress = defineSignal<[StageProgress]>('stageProgress');
 /**
- * The stages of a run, in the order in which they began, without counts while they are open; of a stage or a batch its
- * own count.
+ * Of a run: its stages, in the order in which they started; open ones have no counts. Of a stage or a batch: its own
+ * count.
  */
 export const progress = defineQuery<StageProgress[]>('progress');
 
-/** Most signals that a stage sends on its way, whatever its size, so that the run's timeline shows its children. */
+/**
+ * Maximum number of signals that a stage sends while it runs, whatever its size, so that the run's timeline stays
+ * readable.
+ */
 const SIGNALS_PER_STAGE = 10;
-/** A batch that takes less time sends no signal on its way; its own page in the Temporal UI shows its progress. */
+/** A shorter batch sends no signals while it runs; its own page in the Temporal UI shows its progress. */
 const QUIET_MS = 60_000;
 
 /** Decides which counts of a stage are signalled to its run. */
@@ -33,8 +36,8 @@ export class ProgressThrottle {
   readonly #of: number;
 
   /**
-   * @param done - What is done already, of `of`.
-   * @param now - Time of the workflow, in ms.
+   * @param done - What is already done, out of `of`.
+   * @param now - Workflow time, in ms.
    */
   constructor(done: number, of: number, now: number) {
     this.#of = of;
@@ -42,7 +45,7 @@ export class ProgressThrottle {
     this.#share = this.#shareOf(done);
   }
 
-  /** Whether `done` is in another tenth than the last signalled count, a minute or more ago. */
+  /** Returns whether `done` is in another tenth than the last signalled count, and that was at least a minute ago. */
   isDue(done: number, now: number): boolean {
     const share = this.#shareOf(done);
     if (share === this.#share || now - this.#at < QUIET_MS) return false;
@@ -57,8 +60,8 @@ export class ProgressThrottle {
 }
 
 /**
- * Signals a run that an earlier version started. Stages answer queries since then, which leave no events in the history.
- * A closing run no longer listens; that does not fail the stage.
+ * Signals a run that an earlier version started; newer stages answer queries, which leave no events in the history. A
+ * run that is closing no longer listens; this does not fail the stage.
  */
 export async function signalParent(run: string, update: StageProgress): Promise<void> {
   if (patched('0.1.0-progress-by-query')) return;
@@ -69,18 +72,18 @@ export async function signalParent(run: string, update: StageProgress): Promise<
   }
 }
 
-/** Stages as people call them. */
+/** Titles of stages for people. */
 const STAGE_TITLES: Readonly<Record<string, string>> = { acquire: 'Download and unpack', ...TASK_TITLES };
 
-/** A stage that has started, before it has counted what there is to do. */
+/** Returns a stage that has started but has not counted its work yet. */
 export function startedStage(stage: string): StageProgress {
   return { stage, unit: 'ROIs', done: 0, of: 0, cached: 0, failed: 0, state: 'running' };
 }
 
-/** A stage as a table shows it. */
+/** A stage as shown in a table. */
 export interface ShownStage extends Omit<StageProgress, 'state'> {
   readonly state: StageProgress['state'] | 'paused';
-  /** Whether more may be done than is known here: the open batch counts for itself. */
+  /** Whether more may be done than is known here, since the open batch has its own count. */
   readonly isLeast?: boolean;
 }
 
@@ -90,12 +93,12 @@ export interface StageColumn {
   readonly textOf: (stage: ShownStage) => string;
 }
 
-/** The stages as a Markdown table, for a page in the Temporal UI. */
+/** Formats stages as a Markdown table, for a page in the Temporal UI. */
 export function progressTable(stages: readonly ShownStage[], more: readonly StageColumn[] = []): string {
   const rows = stages.map((stage) => {
     const { cached, failed, state } = stage;
     const title = STAGE_TITLES[stage.stage] ?? stage.stage;
-    // What is taken from the cache and what failed is counted together with what is done.
+    // Items from the cache and failed items are included in the done count.
     const others = stage.of === 0 ? ['', ''] : [String(cached), String(failed)];
     const usual = [title, state, doneText(stage), ...others];
     return [...usual, ...more.map(({ textOf }) => textOf(stage))];
@@ -111,7 +114,7 @@ function doneText({ unit, done, of, state, isLeast = false }: ShownStage): strin
   return `${least}${done}\u00a0of\u00a0${of}\u00a0${unit} (${Math.floor((100 * done) / of)}\u00a0%)`;
 }
 
-/** The UI sets cells without any space between them: each brings its own, which does not collapse. */
+/** Formats a table. The UI puts no space between cells, so each gets non-breaking spaces, which do not collapse. */
 function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `|${cells.map((cell) => ` ${inCell(cell)}\u00a0\u00a0 `).join('|')}|`;
   return [line(head), `|${'---|'.repeat(head.length)}`, ...rows.map(line)].join('\n');
@@ -132,7 +135,7 @@ export interface FileProgress {
 /** The files of an acquisition, in the order of the record. */
 export const fileProgress = defineQuery<FileProgress[]>('files');
 
-/** The files as a Markdown table, for the acquisition's page in the Temporal UI. */
+/** Formats files as a Markdown table, for the acquisition's page in the Temporal UI. */
 export function fileTable(title: string, files: readonly FileProgress[]): string {
   const rows = files.map(({ key, size, state }) => [key, sizeText(size), state]);
   return [title, '', markdownTable(['File', 'Size', 'State'], rows)].join('\n');

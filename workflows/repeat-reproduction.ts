@@ -4,26 +4,26 @@ import { withFailureInfo } from './failures.ts';
 import { type RunOutcome, reproduce } from './reproduce.ts';
 import { orchestrationActivities } from './steps.ts';
 
-/** What a schedule starts. */
+/** Input of the workflow that a schedule starts. */
 export interface RepeatInput {
-  /** Id of the run. */
+  /** ID of the run. */
   readonly run: string;
-  /** Each time gets a folder of its own in the results folder. */
+  /** Each repetition gets its own folder in the results folder. */
   readonly input: RunInput;
-  /** What commands read of a run; folders are added. */
+  /** What commands read about a run; the folders are added. */
   readonly memo: Readonly<Record<string, unknown>>;
 }
 
 export interface RepeatOutcome {
-  /** By task, as people read them. */
+  /** Verdicts by task, as text for people. */
   readonly verdicts: RunOutcome['verdicts'];
   readonly report: string;
 }
 
 /**
- * Reproduces once more, with nothing from the cache, and compares the verdicts with those of the time before. A verdict that
- * changed ends it as failed, by VERDICT_CHANGED: an alert on failed workflows of the namespace reports it. The next
- * time compares with the new verdicts.
+ * Reproduces without using the cache, and compares the verdicts with the previous ones. A changed verdict fails the
+ * workflow with VERDICT_CHANGED, so that an alert on failed workflows of the namespace reports it. The next repetition
+ * compares with the new verdicts.
  */
 export function repeatReproduction(input: RepeatInput): Promise<RepeatOutcome> {
   return withFailureInfo(() => repeat(input));

@@ -26,16 +26,19 @@ export interface RunOutcome {
   readonly status: RunStatus;
   /** What was compared, in a few words; missing in runs of earlier versions. */
   readonly compared?: string;
-  /** By task, in words. */
+  /** Verdicts by task, in words. */
   readonly verdicts: Readonly<Record<string, string>>;
-  /** By task, the score that it is named by, as people read it; missing in runs of earlier versions. */
+  /** The main score by task, as text for people; missing in runs of earlier versions. */
   readonly scores?: Readonly<Record<string, readonly string[]>>;
-  /** ROIs without a result, of the tasks that have any. */
+  /** Number of ROIs without a result, for tasks that have any. */
   readonly failed?: Readonly<Record<string, number>>;
   readonly report: string;
 }
 
-/** One reproduction: the record, the tasks, the summary. A failed activity ends it with the code of its error. */
+/**
+ * Reproduces a record: acquisition, tasks, discrepancies, report. A failed activity ends the run with the code of its
+ * error.
+ */
 export function reproduce(input: RunInput): Promise<RunOutcome> {
   return withFailureInfo(() => reproduceRun(input));
 }
@@ -116,7 +119,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   }
   const status = Object.values(outcomes).some(({ failed }) => failed > 0) ? 'partial' : 'done';
   updateSearchAttributes({ stage: 'report', verdicts: Object.values(outcomes).map(saidOf) });
-  // Activities of earlier versions return nothing here.
+  // Activities of earlier versions return nothing.
   const compared = (await close(status))?.compared;
   const about = compared === undefined ? {} : { compared };
   await writeTrace.executeWithOptions({ summary: 'trace of the activities' }, [{ folders: input.folders }]);
@@ -126,12 +129,12 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   return { status, ...about, ...outcomeOf(outcomes), report: `${input.folders.results}/report/index.html` };
 }
 
-/** The run's input with the settings that a user changed. */
+/** Returns the run's input with the settings that a user changed. */
 function underControl(input: RunInput, { maxConcurrentRois }: ControlState): RunInput {
   return { ...input, config: { ...input.config, temporal: { ...input.config.temporal, maxConcurrentRois } } };
 }
 
-/** The result, shown on the page of a run that has ended. */
+/** Returns the outcome for the page of a run that has ended. */
 function outcomeOf(
   outcomes: Readonly<Record<string, TaskOutcome>>,
 ): Pick<RunOutcome, 'verdicts' | 'scores' | 'failed'> {
@@ -153,9 +156,9 @@ const STAGE_DETAILS = [
 ].join('\n');
 
 /**
- * Runs the tasks in parallel and writes the outcome of each that ended well into `outcomes`.
+ * Runs the tasks in parallel and adds the outcome of each successful one to `outcomes`.
  *
- * @throws What ended the first task that did not: cancellation before anything else.
+ * @throws The failure of the first task that failed; a cancellation takes precedence.
  */
 async function runTasks(
   stage: Omit<TaskInput, 'task'>,

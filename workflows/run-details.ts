@@ -26,10 +26,10 @@ export interface RunEnd {
   readonly results: string;
 }
 
-/** A run as Markdown, for its page in the Temporal UI: its state, its stages, and what users changed. */
+/** Formats a run as Markdown, for its page in the Temporal UI: its state, its stages, and the interventions. */
 export function runDetails({ stages, startedAt, control, outcomes, end }: RunView): string {
   const { paused, interventions } = control;
-  // The UI's panel has room for one more column: first when a stage started, at the end its outcome.
+  // The UI's panel has room for one more column: the start of each stage, and once the run has ended its verdict.
   const column: StageColumn =
     end?.status === 'done' || end?.status === 'partial'
       ? { title: 'Verdict', textOf: ({ stage }) => saidOf(outcomes[stage]) }
@@ -38,7 +38,7 @@ export function runDetails({ stages, startedAt, control, outcomes, end }: RunVie
           textOf: ({ stage }) =>
             (startedAt.get(stage) ?? '').slice(5, 16).replace('T', '\u00a0').replace('-', '\u2011'),
         };
-  // The stages of a paused run were interrupted, and send nothing.
+  // The stages of a paused run were interrupted and send nothing.
   const shown = stages.map(
     (stage): ShownStage =>
       stage.state === 'running' ? { ...stage, ...(paused && { state: 'paused' }), isLeast: true } : stage,
@@ -54,7 +54,7 @@ export function runDetails({ stages, startedAt, control, outcomes, end }: RunVie
   ].join('\n');
 }
 
-/** Outcome of each task, one line each. */
+/** Lists the outcome of each task, one line each. */
 function verdictList(outcomes: RunView['outcomes']): string[] {
   const lines = Object.entries(outcomes).map(([task, outcome]) => {
     const title = TASK_TITLES_BY_NAME.get(task) ?? task;
@@ -63,7 +63,7 @@ function verdictList(outcomes: RunView['outcomes']): string[] {
   return lines.length === 0 ? [] : [...lines, ''];
 }
 
-/** The verdict in words; runs of earlier versions have the plain one alone. */
+/** Returns the verdict in words; runs of earlier versions have only the plain verdict. */
 export function saidOf(outcome: TaskOutcome | undefined): string {
   return outcome?.said ?? outcome?.verdict ?? '';
 }

@@ -5,14 +5,17 @@ import {
   type TypedSearchAttributes,
 } from '@temporalio/common';
 
-/** Where a run is, and which part of it a child is: acquire, he, nuclei, pdl1; a run ends with discrepancies and report, and may be paused. */
+/**
+ * The current stage of a run, or the stage that a child belongs to: acquire, he, nuclei, pdl1, discrepancies, report,
+ * paused.
+ */
 const STAGE = defineSearchAttributeKey('ReproStage', SearchAttributeType.KEYWORD);
-/** The tasks that a run or a stage is about. */
+/** The tasks of a run or a stage. */
 const TASK = defineSearchAttributeKey('ReproTask', SearchAttributeType.KEYWORD_LIST);
-/** The verdicts against the published results, each once. */
+/** The distinct verdicts against the published results. */
 const VERDICT = defineSearchAttributeKey('ReproVerdict', SearchAttributeType.KEYWORD_LIST);
 
-/** What the lists of the Temporal UI can be filtered by; registered on the embedded server, by hand on a shared one. */
+/** Attributes to filter lists in the Temporal UI; registered on the embedded server, by hand on a shared one. */
 export const SEARCH_ATTRIBUTES = Object.fromEntries([STAGE, TASK, VERDICT].map(({ name, type }) => [name, type]));
 
 export interface Searchable {
@@ -29,12 +32,12 @@ export function searchPairs({ stage, tasks, verdicts }: Searchable): SearchAttri
   ];
 }
 
-/** The stage that a workflow is in, as its search attributes say; undefined on a server that lacks them. */
+/** Returns the stage in a workflow's search attributes; undefined on a server without these attributes. */
 export function stageOf(attributes: TypedSearchAttributes): string | undefined {
   return attributes.get(STAGE);
 }
 
-/** As options of a start; nothing on a server that lacks the attributes, which would refuse it. */
+/** Returns search attributes as start options; none on a server without these attributes, which would reject them. */
 export function searchOptions(
   { searchable }: { readonly searchable?: boolean },
   values: Searchable,

@@ -9,9 +9,9 @@ import { type Queue, taskQueue } from '../config/tasks.ts';
 type Settings = RunConfig['temporal'];
 
 /**
- * Activities that make progress are retried without limit; each attempt resumes from what the last one saved.
- * Errors that another attempt would meet again are not retryable, and end the activity at once. A cancelled run does not wait for activities
- * of workers that may be dead: what they still write is safe, and the next attempt knows how to take over.
+ * Activities that make progress are retried without limit; each attempt resumes from what the last one saved. Errors
+ * that would occur again are not retryable and end the activity at once. A cancelled run does not wait for activities
+ * of workers that may be dead: what they still write does no harm, and the next attempt can take over.
  */
 function optionsOf(settings: Settings, queue: Queue): ActivityOptions {
   return {
@@ -32,14 +32,14 @@ export const inference = (settings: Settings) => proxyActivities<InferenceActivi
 export const renderActivities = (settings: Settings) =>
   proxyActivities<RenderActivities>(optionsOf(settings, 'render'));
 
-/** Short activities on the queue of the workflows themselves. */
+/** Short activities on the workflows' queue. */
 export const orchestrationActivities = (settings: Settings) =>
   proxyActivities<Pick<OrchestrationActivities, 'openResults' | 'writeSummary' | 'noteVerdicts'>>({
     ...optionsOf(settings, 'orchestration'),
     startToCloseTimeout: '2 minutes',
   });
 
-/** Activities that read what all others left: of 100,000 ROIs that takes minutes. */
+/** Activities that read the results of all others, which takes minutes for 100,000 ROIs. */
 export const aggregationActivities = (settings: Settings) =>
   proxyActivities<Pick<OrchestrationActivities, 'writeTrace' | 'writePrediction'>>(
     optionsOf(settings, 'orchestration'),

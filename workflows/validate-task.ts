@@ -18,17 +18,17 @@ import { progress, progressTable, type StageColumn, type StageProgress, signalPa
 import { searchOptions, searchPairs } from './search-attributes.ts';
 import { inference, renderActivities } from './steps.ts';
 
-/** Continue as new at this number of events, before the server suggests it (4,096), so that histories stay readable. */
+/** Number of events at which to continue as new, before the server suggests it (4,096), so that histories stay readable. */
 const MAX_EVENTS = 3_500;
 
-/** What a task is started with. */
+/** Input of a task. */
 export interface TaskInput {
   readonly task: Task;
   readonly run: string;
   readonly input: RunInput;
-  /** ROIs that were left out of the run. */
+  /** ROIs that were excluded from the run. */
   readonly skipped: readonly SkippedRoi[];
-  /** Set when the task continues in a fresh history. */
+  /** Set when the task continues in a new history. */
   readonly resume?: TaskCursor;
 }
 
@@ -39,13 +39,13 @@ export interface TaskCursor {
   readonly failed: number;
 }
 
-/** What a batch of ROIs is, for its page in the Temporal UI. */
+/** Describes a batch of ROIs on its page in the Temporal UI. */
 const BATCH_DETAILS = [
   '- One activity per ROI, which both infers and scores it, on the inference queue.',
   '- Pending Activities shows the progress of each ROI. A failed ROI is red in the Timeline and does not end the run.',
 ].join('\n');
 
-/** Validates one task over the whole test set: plan, batches of ROIs with their figures, metrics, verdict. */
+/** Validates one task on the whole test set: plan, batches of ROIs with their figures, metrics, verdict. */
 export function validateTask(input: TaskInput): Promise<TaskOutcome> {
   return withFailureInfo(() => validate(input));
 }
@@ -99,7 +99,7 @@ async function start({ task, run, input }: TaskInput): Promise<TaskCursor> {
   return { plan, batch: 0, done: plan.cached, failed: 0 };
 }
 
-/** Prepares the model and compares the ROIs with the cache. */
+/** Prepares the model and looks up the ROIs in the cache. */
 async function planOf(task: Task, { folders, config, digest }: RunInput): Promise<TaskPlan> {
   const { temporal } = config;
   const { prepareModel, planTask } = renderActivities(temporal);
@@ -134,7 +134,7 @@ async function planOf(task: Task, { folders, config, digest }: RunInput): Promis
   return { ...setup, total, cached, batches };
 }
 
-/** Draws the figures of a batch's ROIs, and writes down which of them failed. */
+/** Draws the figures of a batch's ROIs, and records which of them failed. */
 function draw(plan: TaskPlan, { folders, config }: RunInput, batch: number, failures: readonly RoiFailure[]) {
   return renderActivities(config.temporal).drawBatch.executeWithOptions(
     { summary: `figures of ROIs, batch ${batch + 1} of ${plan.batches}` },
@@ -142,7 +142,7 @@ function draw(plan: TaskPlan, { folders, config }: RunInput, batch: number, fail
   );
 }
 
-/** Sums up and draws what is about all ROIs, and compares it with what was published. */
+/** Computes and draws the results over all ROIs, and compares them with the published ones. */
 async function conclude(
   plan: TaskPlan,
   { folders, config }: Pick<RunInput, 'folders' | 'config'>,
@@ -168,14 +168,14 @@ function stateOf(
   return { stage: task, unit: 'ROIs', done, of: total, cached, failed, state };
 }
 
-/** On the task's own page of the Temporal UI. */
+/** Updates the task's page in the Temporal UI. */
 function show(
   state: StageProgress,
   failed: readonly FailedItem[] = [],
   more: readonly StageColumn[] = [],
   scores: readonly string[] = [],
 ): void {
-  // The batches that are open count for themselves: what is done is at least this.
+  // Open batches have their own count, so this count is a minimum.
   const shown = { ...state, isLeast: state.state === 'running' };
   const said = scores.flatMap((score) => ['', score]);
   setCurrentDetails([progressTable([shown], more), ...said, ...failureList(failed)].join('\n'));

@@ -19,26 +19,26 @@ import { withRetryBudget } from './with-retry-budget.ts';
 
 export interface FileOutcome {
   readonly key: string;
-  /** Of the file of the record, in bytes. */
+  /** Size of the record's file in bytes. */
   readonly size: number;
   readonly md5: string;
-  /** Of the file of the record; none when only members of it were fetched. */
+  /** SHA-256 of the record's file; missing if only some members were downloaded. */
   readonly sha256?: string;
   readonly verified: Verified;
   /**
-   * Where the file is: `fetched` now, `present` before, `mirrored` in the mirror; `unpacked`: what is wanted of an
-   * archive is in the data folder already; `skipped`: nothing is wanted of it.
+   * Where the file is: `fetched` just now, `present` before, `mirrored` in the mirror, `unpacked` (the wanted members
+   * of an archive are already in the data folder), or `skipped` (nothing in it is wanted).
    */
   readonly state: 'fetched' | 'present' | 'mirrored' | 'unpacked' | 'skipped';
-  /** Files in the data folder that were unpacked from it, and their bytes; known of an archive once it is unpacked. */
+  /** Files in the data folder that were unpacked from it, and their size; of an archive, known after unpacking. */
   readonly files?: number;
   readonly bytes?: number;
 }
 
 /**
- * Fetches one file of the record, or resumes where an earlier attempt stopped; verified before it gets its name.
- * Archives wait in DATA/archives, other files take their place in DATA. Of an archive of which little is wanted, or of
- * which most is there, the missing members alone are fetched.
+ * Downloads one file of the record, or resumes an interrupted download. The file gets its final name only after it was
+ * verified: archives in DATA/archives, other files in DATA. If little of an archive is wanted, or most of it is
+ * present, only the missing members are downloaded.
  */
 export function createDownloadFile(services: DownloadServices) {
   return async function downloadFile(input: FileInput): Promise<FileOutcome> {
@@ -72,7 +72,7 @@ async function acquireFile(
     path,
     size: file.size,
     md5: file.md5,
-    // What will be unpacked of it: nearly all is images, which do not shrink any more.
+    // Space for unpacking: nearly all members are images, which are hardly compressed further.
     extraSpace: archive ? file.size : 0,
     signal: Context.current().cancellationSignal,
     onProgress: (bytes) => report('fetching', bytes),
@@ -95,7 +95,7 @@ function unpackedBefore({ key, size, md5, sha256, verified, bytes, files }: Rece
 
 type ReceiptOf = NonNullable<Awaited<ReturnType<DownloadServices['receipts']['whole']>>>;
 
-/** Writes down a file that is not an archive. */
+/** Writes the receipt of a file that is not an archive. */
 async function noted({ receipts }: DownloadServices, data: string, outcome: FileOutcome & Known): Promise<FileOutcome> {
   const { key, size, md5, sha256, verified } = outcome;
   const files = [{ path: key, size, sha256 }];
@@ -117,7 +117,7 @@ async function takeFromMirror(
   return outcomeOf(input, found, 'mirrored');
 }
 
-/** Whether it is worth looking into an archive instead of fetching it: nothing of it is in progress as a whole. */
+/** Returns whether to read members from an archive instead of downloading it: not if the whole download was started. */
 async function areMembersEnough({ file, data }: FileInput, path: string): Promise<boolean> {
   if (existsSync(path) || existsSync(partPath(path))) return false;
   if (file.part) return true;

@@ -5,14 +5,14 @@ import { createDownloadFile } from './download-file.ts';
 import { createFetchRecord } from './fetch-record.ts';
 import type { RecordServers } from './record-servers.ts';
 
-/** What the activities that fetch share. */
+/** Services that the download activities share. */
 export interface DownloadServices {
   readonly servers: RecordServers;
   readonly receipts: Receipts;
   readonly retryBudget: RetryBudget;
 }
 
-/** What talks to the archive. */
+/** The activities that send requests to the archive. */
 export function createDownloadActivities(home: HomeFolders, servers: RecordServers) {
   const services = { servers, receipts: new Receipts(home.receipts), retryBudget: new RetryBudget(home.transfers) };
   return {

@@ -12,7 +12,7 @@ import { FetchRecordInput, type RecordFile } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
 import { withRetryBudget } from './with-retry-budget.ts';
 
-/** A record, pinned to one version, and those of its files that are wanted. */
+/** A record, pinned to one version, and those of its files that are needed. */
 export interface ResolvedRecord {
   readonly id: string;
   readonly concept?: string;
@@ -22,8 +22,8 @@ export interface ResolvedRecord {
 }
 
 /**
- * Asks the record's API for the files that are wanted, with sizes, checksums and addresses. No request is made when all of
- * them are already in the data folder, fetched and verified: a version never changes.
+ * Requests the list of needed files from the record's API, with sizes, checksums and URLs. Sends no request if all of
+ * them have already been downloaded and verified: a version never changes.
  */
 export function createFetchRecord({ servers, receipts, retryBudget }: DownloadServices) {
   return async function fetchRecord(input: FetchRecordInput): Promise<ResolvedRecord> {
@@ -53,7 +53,7 @@ async function areHere(receipts: Receipts, data: string, record: ZenodoRecord, w
   return true;
 }
 
-/** For a data folder that is used without verification: checks that it has what the tasks need. Fetches nothing. */
+/** Checks that a data folder that is used without verification has what the tasks need. Downloads nothing. */
 async function asItLies(record: string, data: string, { tasks, ownModels }: Wanted): Promise<ResolvedRecord> {
   const { folders, files } = neededOfRecord(tasks, ownModels);
   const needed = [...folders, ...files].filter((name) => !PUBLISHED_RESULTS.includes(name));
@@ -69,7 +69,7 @@ async function asItLies(record: string, data: string, { tasks, ownModels }: Want
   return { id: record, title: `taken from ${data} as it is`, files: [] };
 }
 
-/** What was published next to the data: a record without it can still be run, only not be compared. */
+/** Results that were published with the data. A record without them can be run, but not compared. */
 const PUBLISHED_RESULTS = ['inference.zip', 'figures.zip', 'he_label_map.json'];
 const PUBLISHED_ROOTS = ['inference', 'figures'];
 
@@ -85,7 +85,7 @@ function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wa
   });
 }
 
-/** Files of a record that the tasks need, and what was published next to the data. */
+/** Returns the files of a record that the tasks need, and the published results. */
 export function neededFiles(
   record: ZenodoRecord,
   tasks: FetchRecordInput['tasks'],
@@ -93,7 +93,7 @@ export function neededFiles(
 ): Published[] {
   const { folders, files } = neededOfRecord(tasks, ownModels);
   const archives = record.files.filter(({ key }) => isArchive(key));
-  // Their members keep their paths: they may hold any of the folders.
+  // Their members keep their paths, so they may contain any of the folders.
   const mixed = archives.filter((file) => rootOfArchive(file) === undefined);
   const ofFolder = (folder: string) => archives.filter((file) => rootOfArchive(file) === folder);
   const missing = folders.filter((folder) => ofFolder(folder).length === 0);
@@ -111,7 +111,7 @@ export function neededFiles(
   return [...new Set([...needed, ...plain.flatMap(({ found }) => found)])];
 }
 
-/** The file of that name, else all that may be the overview or the label map under another name. */
+/** Returns the file of that name, or else all files that may be the overview or the label map under another name. */
 function plainFiles({ files }: ZenodoRecord, name: string): readonly Published[] {
   const named = files.filter(({ key }) => key === name);
   return named.length > 0 ? named : files.filter(({ key }) => isPlainFile(key) && endingOf(key) === endingOf(name));

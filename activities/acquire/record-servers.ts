@@ -19,7 +19,7 @@ import { encodedKey } from '../../toolkit/zenodo/record/record-access.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
 import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
 
-/** Gives access to a record: at the configured API, or at a loopback server over a folder of files. */
+/** Gives access to a record: from the configured API, or from a loopback server for a local folder. */
 export class RecordServers {
   readonly #home: Pick<HomeFolders, 'transfers' | 'records'>;
   readonly #running = new Map<string, Promise<{ api: string; close(): Promise<void> }>>();
@@ -28,14 +28,14 @@ export class RecordServers {
   readonly #windowMs: number;
 
   /**
-   * @param options - `windowMs`: time in which the configured number of requests is allowed, in ms. Default: a minute.
+   * @param options - `windowMs`: period for the configured limit of requests, in ms. Default: one minute.
    */
   constructor(home: Pick<HomeFolders, 'transfers' | 'records'>, { windowMs = 60_000 } = {}) {
     this.#home = home;
     this.#windowMs = windowMs;
   }
 
-  /** Asks for the record and its files; where there is no network, what is known of it has to do. */
+  /** Requests the record and its files; without a network, uses the mirror's or an earlier answer. */
   async record(zenodo: ZenodoConfig, record: string, signal: AbortSignal): Promise<ZenodoRecord> {
     const api = await this.#apiOf(zenodo, record);
     if (zenodo.serveFrom !== undefined) {
@@ -49,7 +49,7 @@ export class RecordServers {
       return found;
     } catch (error) {
       if (!(error instanceof ReigniteError) || !error.retryable) throw error;
-      // A version never changes: what was said of it once is as good.
+      // A version never changes, so an earlier answer is still valid.
       const { mirror } = zenodo;
       const given = mirror === undefined ? undefined : await recordOfMirror(mirror, zenodo.api, record);
       const offline = given ?? (await known.recall(record));
@@ -59,7 +59,7 @@ export class RecordServers {
   }
 
   /**
-   * What the API said of the record at an earlier time; undefined where it was not asked, or the record is served from
+   * Returns an earlier answer of the API about the record; undefined if there is none, or if the record is served from
    * a local folder.
    */
   async known(zenodo: ZenodoConfig, record: string): Promise<ZenodoRecord | undefined> {
@@ -68,8 +68,8 @@ export class RecordServers {
   }
 
   /**
-   * How a file is asked for. A loopback server has another port in every process, so its addresses are rebuilt
-   * and the ones in the history are not used.
+   * Returns the HTTP request for a file. A loopback server has a different port in every process, so its URLs are
+   * rebuilt, and those in the history are not used.
    */
   async request(
     zenodo: ZenodoConfig,
@@ -82,7 +82,7 @@ export class RecordServers {
     return { ...this.#manners(zenodo, url), url };
   }
 
-  /** Recognises archives with unknown names by their contents. */
+  /** Identifies archives with unknown names by their contents. */
   async #identified(
     zenodo: ZenodoConfig,
     asked: string,
@@ -110,7 +110,7 @@ export class RecordServers {
       await archive.close();
       return archive.members.map(({ path }) => path);
     } catch (error) {
-      // A server that sends whole files only: the archive is unpacked as its own paths say.
+      // The server sends only whole files: the archive is unpacked by the paths in it.
       if (error instanceof RangeIgnored) return [];
       throw error;
     }

@@ -1,7 +1,7 @@
 import { countingBytes, withHeartbeat } from '../heartbeat.ts';
 
 const WINDOW_MS = 10_000;
-/** A sample more than that after the last one is kept; those between only move the end. */
+/** Minimum distance between samples; those in between only move the last one. */
 const GRAIN_MS = 250;
 /** Minimum time before a rate is reported. */
 const LEAST_MS = 1_000;
@@ -11,9 +11,9 @@ class RateMeter {
   readonly #samples: { at: number; bytes: number }[] = [];
 
   /**
-   * @param bytes - Done by now. Fewer than before restart the count.
-   * @param now - ms, of a clock that is not put back.
-   * @returns Bytes per second; undefined until there are enough samples, and while nothing moves.
+   * @param bytes - Total so far. A smaller total than before restarts the measurement.
+   * @param now - ms, from a monotonic clock.
+   * @returns Bytes per second; undefined until there are enough samples, and while nothing arrives.
    */
   add(bytes: number, now = performance.now()): number | undefined {
     const samples = this.#samples;
@@ -35,18 +35,18 @@ class RateMeter {
 export interface TransferProgress {
   readonly file: string;
   readonly phase: 'fetching' | 'unpacking';
-  /** Done, and to be done in all. */
+  /** Bytes done; `of` is the total. */
   readonly bytes: number;
   readonly of: number;
-  /** Over the last seconds. */
+  /** Average over the last seconds. */
   readonly bytesPerSecond?: number;
   readonly secondsLeft?: number;
 }
 
-/** Reports progress: what is done, and the total where it has changed. */
+/** Reports progress: the bytes done, and the total if it has changed. */
 export type Report = (phase: TransferProgress['phase'], bytes: number, of?: number) => void;
 
-/** Keeps the heart beating, with bytes, rate and time left. */
+/** Sends heartbeats with bytes, rate and remaining time. */
 export function withTransferProgress<Result>(
   { file, of, phase = 'fetching' }: { file: string; of: number; phase?: TransferProgress['phase'] },
   work: (report: Report) => Promise<Result>,

@@ -21,11 +21,11 @@ export interface UnpackOutcome {
 export type UnpackServices = Pick<DownloadServices, 'receipts' | 'retryBudget'>;
 
 /**
- * Unpacks a fetched archive into the data folder; the archive goes when every member is there and verified. One at a time:
- * runs of several state directories may share the folder, and each would move the other's files aside.
+ * Unpacks a downloaded archive into the data folder, and removes it once every member was verified. Only one process
+ * unpacks at a time: runs of several state directories may share the folder and would move each other's files aside.
  *
- * Fails with FILE_MISSING when another state directory has unpacked and removed the archive; what it brought is then found by a
- * download.
+ * Fails with FILE_MISSING if another state directory has unpacked and removed the archive; a new download then finds
+ * its files.
  */
 export function createUnpackArchive({ receipts, retryBudget }: UnpackServices) {
   return async function unpackArchive(input: UnpackInput): Promise<UnpackOutcome> {
@@ -34,7 +34,7 @@ export function createUnpackArchive({ receipts, retryBudget }: UnpackServices) {
     const earlier = await receipts.whole(data, file);
     if (earlier !== undefined) return { key, files: earlier.files.length, bytes: earlier.bytes };
     const fetched = inside(join(data, 'archives'), key);
-    // What is used from a mirror is only read; a verified path is named, not the first one found.
+    // Files in a mirror are only read; the verified path is used, not the first one found.
     const archive = mirrored && zenodo.mirror !== undefined ? inside(zenodo.mirror, key) : fetched;
     const selection = file.part && only !== undefined ? new Selection(only) : undefined;
     const wanted = {
@@ -72,7 +72,7 @@ export function createUnpackArchive({ receipts, retryBudget }: UnpackServices) {
         return await unpackFile(lock.lost);
       } finally {
         await lock.release();
-        // The folder goes with its last archive.
+        // The folder is removed with its last archive.
         await bestEffort(rmdir(dirname(fetched)), 'other archives may remain');
       }
     });

@@ -6,13 +6,13 @@ import type { RetryBudget } from '../../toolkit/zenodo/http/retry-budget.ts';
 export interface RetryContext {
   readonly zenodo: ZenodoConfig;
   readonly retrySeconds: RunConfig['temporal']['retrySeconds'];
-  /** What is attempted. */
+  /** What is downloaded or unpacked, for messages. */
   readonly subject: string;
-  /** Bytes on disk: more than at the last failure restart the timeout. */
+  /** Bytes on disk: if there are more than at the last failure, the timeout starts again. */
   readonly bytes: () => Promise<number>;
 }
 
-/** Runs one attempt; a failure gets the wait before the next one, or is made the last. */
+/** Runs one attempt. After a failure, sets the wait before the next attempt, or makes the failure final. */
 export async function withRetryBudget<Result>(
   retryBudget: RetryBudget,
   { zenodo, retrySeconds, subject, bytes }: RetryContext,

@@ -12,16 +12,16 @@ import { ModelRef, RunFolders } from '../inputs.ts';
 
 /** How long a worker that lacks a folder keeps its slot, in ms, so that other workers take the waiting activities. */
 const HOLD_MS = 5_000;
-/** After this many hand-overs no worker has the folder. */
+/** After this many hand-overs, no worker is assumed to have the folder. */
 const LAST_ATTEMPT = 30;
 
 const Step = z.object({ folders: RunFolders, model: ModelRef.optional() });
 
 /**
- * Gives an activity back, for another worker to take, where this machine lacks a folder of the run: data, results, or
- * the model in the state directory. It says so, and no ROI fails for it.
+ * Hands an activity over to another worker if this machine lacks a folder of the run: data, results, or the model in
+ * the state directory. The failure says so, and no ROI fails because of it.
  *
- * For queues whose activities begin when these folders are there: inference and render.
+ * For queues whose activities need these folders: inference and render.
  */
 export function needFolders(home: HomeFolders) {
   return (context: Context): ActivityInboundCallsInterceptor => ({
@@ -47,11 +47,11 @@ function missingFolder(step: unknown, home: HomeFolders): string | undefined {
 }
 
 /**
- * Runs an activity only where its input names nothing but what the worker may use. Anyone who reaches the Temporal
- * server can start any activity with any input; this is the one place that every one of them passes.
+ * Runs an activity only if its input names no place that the worker may not use. Anyone with access to the Temporal
+ * server can start any activity with any input; all of them pass through here.
  *
- * @param isElsewhere - Whether the worker has folders of its own in place of the run's, and touches neither those nor
- *   the user's models. What leaves a folder is refused there too.
+ * @param isElsewhere - Whether the worker uses its own folders instead of the run's, and never the user's models. Paths
+ *   that leave a folder are rejected in any case.
  */
 export function needAllowedPlaces(allowed: AllowedPlaces, isElsewhere = false) {
   return (): ActivityInboundCallsInterceptor => ({
@@ -62,7 +62,7 @@ export function needAllowedPlaces(allowed: AllowedPlaces, isElsewhere = false) {
   });
 }
 
-/** What a worker with folders of its own never uses as paths. */
+/** Fields that a worker with its own folders never uses as paths. */
 const UNUSED: ReadonlySet<string> = new Set(['folders', 'settings']);
 
 function withoutFolders(step: unknown): unknown {

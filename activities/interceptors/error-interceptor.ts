@@ -19,9 +19,9 @@ export interface FailureDetails {
 }
 
 /**
- * Turns what an activity throws into a failure that history keeps whole: type = code; code, cause and remedy in the
- * message and in the details, retryable as the table of errors says. Cancellation passes as it is; a worker that is
- * asked to stop hands its activities over at once.
+ * Converts an activity's error to a failure that Temporal stores completely: its type is the code, message and details
+ * contain code, cause and remedy, and it is retryable if the code is. Cancellation is passed on unchanged; a worker
+ * that is shutting down hands its activities over immediately.
  */
 export function createErrorInterceptor(context: Context): ActivityInboundCallsInterceptor {
   return {
@@ -52,13 +52,13 @@ function asFailure(error: unknown, context: Context): unknown {
     cause: known,
     ...(known.retryAfterMs === undefined ? {} : { nextRetryDelay: known.retryAfterMs }),
   });
-  // It would fill the event with places in this file; that of the cause says where it happened.
+  // The stack would fill the event with lines of this file; the cause's stack shows where it happened.
   failure.stack = '';
   return failure;
 }
 
 /**
- * Same failure as the SDK's, with a fixed delay: with its backoff, an activity that is handed over for the sixth time
+ * The SDK's failure with a fixed delay: with the SDK's backoff, an activity that is handed over for the sixth time
  * would wait for half a minute.
  */
 function handedOver(): ApplicationFailure {

@@ -13,12 +13,12 @@ import { bestEffort } from '../../toolkit/concurrency.ts';
 /** Linux only: writing there resets the peak (proc(5), `clear_refs`). */
 const BEGIN_ANEW = { path: '/proc/self/clear_refs', what: '5' } as const;
 
-/** Resets the peak memory of this process, where the system can. */
+/** Resets the peak memory of this process, if the system supports it. */
 async function resetPeakMemory(): Promise<void> {
   await bestEffort(writeFile(BEGIN_ANEW.path, BEGIN_ANEW.what), 'only Linux has this file');
 }
 
-/** The largest resident memory of this process since the peak was reset, or since its start, in bytes. */
+/** Returns the peak resident memory of this process since the last reset, or since its start, in bytes. */
 async function peakMemoryBytes(): Promise<number> {
   const status = await readFile('/proc/self/status', 'utf8').catch(() => '');
   const [, kilobytes] = /^VmHWM:\s+(\d+) kB$/m.exec(status) ?? [];
@@ -29,12 +29,12 @@ const AboutRoi = z.object({ roi: z.string() });
 const RoiDone = z.object({ roi: z.string(), key: z.string(), cached: z.boolean() });
 const Planned = z.object({ total: z.int(), cached: z.int(), batches: z.int() });
 
-/** Activities of this process in progress: with a single one, the peak of the process is the activity's. */
+/** Activities in progress in this process: only if there is one, the peak of the process is that of the activity. */
 let underWay = 0;
 
 /**
- * Observes every activity: its log carries the ROI, its result the peak memory, and the metrics count ROIs and
- * looks into the cache.
+ * Observes every activity: adds the ROI to its log and the peak memory to its result, and counts ROIs and cache
+ * lookups.
  */
 export function observeStep(context: Context): ActivityInterceptors {
   let roi: { readonly roi: string } | undefined;
@@ -54,7 +54,7 @@ export function observeStep(context: Context): ActivityInterceptors {
   return { inbound, outbound: { getLogAttributes: (attributes, next) => ({ ...next(attributes), ...roi }) } };
 }
 
-/** The trace reads it from the history. A list stays one: its readers count on it. */
+/** Adds the peak for the trace, which reads it from the history. Arrays are left unchanged: callers expect them. */
 async function withPeak(result: unknown): Promise<unknown> {
   if (result !== undefined && (typeof result !== 'object' || result === null || Array.isArray(result))) return result;
   return { ...result, peakMemoryBytes: await peakMemoryBytes() };
@@ -67,7 +67,7 @@ function countResult(meter: MetricMeter, result: unknown): void {
   if (planned !== undefined) countRois(meter, 'cache', planned.cached);
 }
 
-/** @param source - `computed` is a miss of the cache, `cache` a hit. */
+/** @param source - `computed` for a cache miss, `cache` for a hit. */
 function countRois(meter: MetricMeter, source: 'computed' | 'cache', count: number): void {
   meter
     .createCounter('reignite_rois_done', undefined, 'ROIs with a result, by where it came from')

@@ -17,14 +17,14 @@ export interface PredictImageOutcome {
   readonly cached: boolean;
 }
 
-/** The steps of a prediction that run networks. */
+/** The activities of a prediction that run networks. */
 export function createPredictionSteps(home: HomeFolders, engines: PredictionEngines) {
   const opened = new LastPredictor(home, engines);
   return {
     /**
-     * Predicts one image of a prediction; its files and scores are written to the prediction's folder.
+     * Predicts one image; its files and scores are written to the prediction's folder.
      *
-     * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt resumes from.
+     * May be killed at any time: the next attempt resumes from the finished tiles, or takes the cache entry.
      */
     async predictImage(input: PredictImageInput): Promise<PredictImageOutcome> {
       const { order, image, strips } = PredictImageInput.parse(input);
@@ -35,7 +35,7 @@ export function createPredictionSteps(home: HomeFolders, engines: PredictionEngi
       });
     },
 
-    /** Splits a slide into strips; none for one that is small or in the cache. */
+    /** Splits a slide into strips; returns none if it is small or cached. */
     async planSlide(input: PredictImageInput): Promise<{ readonly strips: readonly Strip[] }> {
       const { order, image } = PredictImageInput.parse(input);
       return onImage(opened, order, image, async ({ predictor, options }) => {
@@ -43,7 +43,7 @@ export function createPredictionSteps(home: HomeFolders, engines: PredictionEngi
       });
     },
 
-    /** Predicts one strip of a slide into the cache. Safe to kill anywhere, as `predictImage` is. */
+    /** Predicts one strip of a slide and stores it in the cache. May be killed at any time, like `predictImage`. */
     async predictStrip(input: PredictStripInput): Promise<PredictImageOutcome> {
       const { order, image, strip } = PredictStripInput.parse(input);
       const about = `${image.name}, tile rows ${strip.first + 1} to ${strip.end}`;
@@ -60,7 +60,7 @@ interface OpenedImage {
   readonly options: Pick<NonNullable<Parameters<ImagePredictor['predict']>[1]>, 'signal' | 'onProgress' | 'crashes'>;
 }
 
-/** Works on an image with its predictor; what keeps it from being predicted is noted in the prediction's folder. */
+/** Runs `work` on an image with its predictor; records an error that prevents its prediction in the prediction's folder. */
 function onImage<Result>(
   opened: LastPredictor,
   order: PredictionOrder,
@@ -76,7 +76,7 @@ function onImage<Result>(
       const predictor = await opened.of(order, signal);
       await folder.expect(await claimOf(order, predictor.model));
       isOurs = true;
-      // Strips share one outcome, which `planSlide` began: what kept one of them from ending stays noted.
+      // Strips share one outcome, which `planSlide` started: the failure of one of them stays recorded.
       if (about === undefined) await folder.begin(image);
       const onProgress = (progress: object) => beat({ image: name, ...progress });
       const result = await work({ predictor, folder, options: { signal, onProgress, crashes: { name, signal } } });
@@ -92,7 +92,7 @@ function onImage<Result>(
   });
 }
 
-/** Keeps the predictor of the last order: a prediction has many images and one model. */
+/** Keeps the predictor of the last order: the images of a prediction share one model. */
 class LastPredictor {
   readonly #home: HomeFolders;
   readonly #engines: PredictionEngines;

@@ -7,7 +7,7 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { NamedImage, ReadImagesInput } from './prediction-inputs.ts';
 
-/** The images of a prediction, in batches, in the state directory. */
+/** The images of a prediction, as files of one batch each in the state directory. */
 export class PredictionFiles {
   readonly #folder: string;
 
@@ -30,7 +30,7 @@ export class PredictionFiles {
     return z.array(NamedImage).parse(JSON.parse(text));
   }
 
-  /** All images, in their order. @throws What `readBatch` throws. */
+  /** Reads all images, in order. @throws What `readBatch` throws. */
   async readAll(batches: number): Promise<readonly NamedImage[]> {
     const images: NamedImage[] = [];
     for (let batch = 0; batch < batches; batch++) images.push(...(await this.readBatch(batch)));
@@ -42,7 +42,7 @@ export class PredictionFiles {
   }
 }
 
-/** Reads one batch of the images of a prediction. A local activity: it does not need to show in the history's timeline. */
+/** Reads one batch of a prediction's images. A local activity, because it need not appear in the timeline. */
 export function createReadImages(home: HomeFolders) {
   return async function readImages(input: ReadImagesInput): Promise<NamedImage[]> {
     const { list, batch } = ReadImagesInput.parse(input);

@@ -4,7 +4,7 @@ import { FoldName } from '../../toolkit/nnunet/model-card.ts';
 import { ENGINES } from '../../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS } from '../../toolkit/onnx/session/session.ts';
 
-/** A model and how images are predicted with it; paths are absolute. */
+/** A model and the settings of a prediction; paths are absolute. */
 export const PredictionOrder = z.object({
   task: TaskName,
   model: z.string().min(1),
@@ -35,7 +35,7 @@ export const PredictionOrder = z.object({
 });
 export type PredictionOrder = z.infer<typeof PredictionOrder>;
 
-/** Where the list of images is: a folder below the state directory's runs, in batches. */
+/** The list of images: a folder below the state directory's runs, with one file per batch. */
 export const ImageList = z.object({
   folder: z.string().min(1),
   batches: z.int().min(1),
@@ -43,7 +43,7 @@ export const ImageList = z.object({
 });
 export type ImageList = z.infer<typeof ImageList>;
 
-/** What `predictImages` is started with. */
+/** Input of `predictImages`. */
 export const PredictImagesInput = z.object({
   order: PredictionOrder,
   list: ImageList,
@@ -61,7 +61,7 @@ export type NamedImage = z.infer<typeof NamedImage>;
 export const ReadImagesInput = z.object({ list: ImageList, batch: z.int().min(0) });
 export type ReadImagesInput = z.infer<typeof ReadImagesInput>;
 
-/** Tile rows of a slide, `end` not included. */
+/** Tile rows of a slide; `end` is exclusive. */
 export const Strip = z.object({ first: z.int().min(0), end: z.int().min(1) });
 export type Strip = z.infer<typeof Strip>;
 

@@ -9,7 +9,7 @@ export interface WrittenPrediction {
   readonly failed: number;
 }
 
-/** Writes `summary.json` and the table of a prediction's folder from how its images ended. */
+/** Writes `summary.json` and the table of a prediction's folder from the outcomes of its images. */
 export function createWritePrediction(home: HomeFolders) {
   return async function writePrediction(input: WritePredictionInput): Promise<WrittenPrediction> {
     const { order, list } = WritePredictionInput.parse(input);

@@ -5,7 +5,7 @@ import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 
 const Verdicts = z.record(z.string(), z.string());
 
-/** The verdicts of one time that a schedule reproduced. */
+/** The verdicts of one scheduled reproduction. */
 const Noted = z.object({
   at: z.string().describe('ISO 8601'),
   verdicts: Verdicts.describe('By task, as people read them'),
@@ -25,7 +25,7 @@ export interface VerdictChange {
   readonly to: string;
 }
 
-/** Adds the verdicts of a time to `verdicts.jsonl` and says which ones the time before had otherwise. May run twice. */
+/** Appends verdicts to `verdicts.jsonl` and returns those that differ from the previous ones. May run twice. */
 export async function noteVerdicts(input: NoteVerdictsInput): Promise<{ readonly changes: readonly VerdictChange[] }> {
   const { folders, noted } = NoteVerdictsInput.parse(input);
   const path = join(folders.results, 'verdicts.jsonl');

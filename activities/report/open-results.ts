@@ -12,10 +12,10 @@ import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { RunInput } from '../inputs.ts';
 
 /**
- * Takes a results folder for a run and writes its configuration into it. A folder that belongs to another
- * configuration is moved aside, never written over.
+ * Claims a results folder for a run and writes the run's configuration to it. A folder of another configuration is
+ * moved aside, never overwritten.
  *
- * @returns Where the earlier folder is now, if there was one.
+ * @returns The new path of the earlier folder, if there was one.
  */
 export async function openResults(input: RunInput): Promise<{ readonly movedTo?: string }> {
   const { config, digest, folders } = RunInput.parse(input);

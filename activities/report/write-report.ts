@@ -6,7 +6,7 @@ import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FoldersInput } from '../inputs.ts';
 
-/** Writes report, crate and manifest of a run that has ended: its last step. What was fetched, with its sums, goes with it. */
+/** Writes report, crate and manifest as the last activity of a run, with the downloaded files and their checksums. */
 export function createWriteReport({ receipts }: { readonly receipts: Receipts }) {
   return async function writeReport(input: FoldersInput): Promise<WrittenReport> {
     const { folders } = FoldersInput.parse(input);

@@ -12,7 +12,7 @@ import { TaskFiles } from '../task/task-files.ts';
 
 export type { RunStatus } from '../../toolkit/report/summary.ts';
 
-/** How a task ended. Its failures are on disk, a file per batch. */
+/** The outcome of a task. Its failures are on disk, one file per batch. */
 export const TaskOutcome = z.object({
   stage: StageRef,
   batches: z.int().min(0),
@@ -33,7 +33,7 @@ const WriteSummaryInput = z.object({
 });
 export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
 
-/** The ROIs that differ, worst first, as every verdict file has them. */
+/** The part that all verdict files share; `worst` lists the ROIs that differ most, worst first. */
 const Judged = z.object({ worst: Worst, engine: VerdictEngine.optional() });
 
 function namesOf({ engine, precision, provider }: VerdictEngine) {

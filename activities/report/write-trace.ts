@@ -8,7 +8,7 @@ import { FoldersInput } from '../inputs.ts';
 type Event = temporal.api.history.v1.IHistoryEvent;
 type Time = Event['eventTime'];
 
-/** The activities in a workflow's history, each in the state in which it was left. */
+/** Returns the activities of a workflow's history, each in its final state. */
 export function traceLines(workflow: string, events: readonly Event[]): TraceLine[] {
   const steps = new Map<string, TraceLine>();
   for (const event of events) {
@@ -61,7 +61,7 @@ function closingOf(event: Event) {
   return [event.activityTaskCanceledEventAttributes, 'cancelled'] as const;
 }
 
-/** An activity that ended well brings it with its result (observe-step.ts). */
+/** Reads the peak memory from the result of a completed activity (observe-step.ts). */
 function peakOf({ activityTaskCompletedEventAttributes: completed }: Event): number | null {
   const [payload] = completed?.result?.payloads ?? [];
   const result: unknown = payload ? defaultPayloadConverter.fromPayload(payload) : undefined;
@@ -93,7 +93,7 @@ function secondsBetween(from: string | null, to: string | null): number | null {
   return from === null || to === null ? null : (Date.parse(to) - Date.parse(from)) / 1_000;
 }
 
-/** Writes trace.jsonl: when each activity of the run waited and worked, how often it was tried, and where. */
+/** Writes trace.jsonl: when each activity of the run waited and ran, with its attempts and its worker. */
 export function createWriteTrace() {
   return async function writeTrace(input: FoldersInput): Promise<{ readonly steps: number }> {
     const { folders } = FoldersInput.parse(input);

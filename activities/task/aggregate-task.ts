@@ -15,7 +15,7 @@ export function createAggregateTask(services: WorkerServices) {
     return withHeartbeat({ phase: 'summing', of: rois.length }, async (report) => {
       const work = workOf(services, folders, report);
       const { metrics, remarks, sweep, outcome } = await taskNamed(step.task).aggregate(rois, work, step);
-      // The metrics come last: others wait for them.
+      // The metrics last: other activities wait for them.
       if (remarks !== undefined) await RESULTS.remarks.write(folders.results, remarks, step.task);
       if (sweep !== undefined) await RESULTS.sweep.write(folders.results, sweep, step.task);
       else await rm(RESULTS.sweep.in(folders.results, step.task), { force: true });

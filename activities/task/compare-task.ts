@@ -13,7 +13,7 @@ import { type CompareOutcome, CompareTaskInput } from '../inputs.ts';
 import { TaskFiles } from './task-files.ts';
 import { type WorkerServices, workOf } from './work-of.ts';
 
-/** Compares our predictions with the published ones, and writes verdict/<task>.json. */
+/** Compares the reproduced predictions with the published ones, and writes verdict/<task>.json. */
 export function createCompareTask(services: WorkerServices) {
   return async function compareTask(input: CompareTaskInput): Promise<CompareOutcome> {
     const step = CompareTaskInput.parse(input);
@@ -43,7 +43,7 @@ export function createCompareTask(services: WorkerServices) {
   };
 }
 
-/** Writes the verdict last, after the draws and the counts that its intervals are made of. */
+/** Writes the verdict last, after the resamples and counts that its intervals are computed from. */
 async function writeVerdict(
   { task, folders: { results }, model, engine }: CompareTaskInput,
   { verdict, evidence: { draws, counts } }: Comparison,

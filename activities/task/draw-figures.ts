@@ -16,7 +16,7 @@ import { DrawBatchInput, DrawFiguresInput, type OutstandingRoi } from '../inputs
 import { TaskFiles } from './task-files.ts';
 import { findResult, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 
-/** Raised whenever the same metrics would be drawn otherwise. */
+/** Raised when the same metrics would be drawn differently. */
 const SCHEMA = 1;
 
 export interface DrawnFigures {
@@ -24,7 +24,7 @@ export interface DrawnFigures {
   readonly cached: boolean;
 }
 
-/** Puts the figures over all ROIs of a task in their place: the cached ones of these very metrics, or new ones. */
+/** Puts the figures over all ROIs of a task into the results folder: cached ones of the same metrics, or new ones. */
 export function createDrawFigures(services: WorkerServices) {
   return async function drawFigures(input: DrawFiguresInput): Promise<DrawnFigures> {
     const { task, folders } = DrawFiguresInput.parse(input);
@@ -47,7 +47,7 @@ export function createDrawFigures(services: WorkerServices) {
 /** Name of the file within a cache entry. */
 const FIGURE = 'figure.png';
 
-/** Puts a figure where results are. An ROI may have none; false means that it was not drawn yet. */
+/** Copies a cached figure to the results. Returns false if it has not been drawn yet; for an ROI without a figure, true. */
 export async function restoreFigure(cache: StepCache, key: string, target: string): Promise<boolean> {
   if (cache.isInPlace(key, FIGURE, target)) return true;
   const entry = await cache.find(key);
@@ -57,9 +57,9 @@ export async function restoreFigure(cache: StepCache, key: string, target: strin
 }
 
 /**
- * Puts an ROI's figure in its place: the cached one, or one that `draw` makes.
+ * Puts an ROI's figure into the results folder: the cached one, or a new one.
  *
- * @param draw - Writes the figure to the path it is given, unless there is nothing to draw: then it gives false.
+ * @param draw - Writes the figure to the given path; returns false if there is nothing to draw.
  * @returns Whether there is a figure.
  */
 async function placeFigure(
@@ -80,11 +80,11 @@ async function placeFigure(
 
 export interface DrawnBatch {
   readonly drawn: number;
-  /** ROIs of which there is nothing to draw. */
+  /** ROIs for which there is nothing to draw. */
   readonly withoutFigure: readonly string[];
 }
 
-/** Draws the figures of a batch's ROIs, one after the other, and writes down which ROIs failed. */
+/** Draws the figures of a batch's ROIs one by one, and records which ROIs failed. */
 export function createDrawBatch(services: WorkerServices) {
   return async function drawBatch(input: DrawBatchInput): Promise<DrawnBatch> {
     const step = DrawBatchInput.parse(input);
@@ -120,8 +120,8 @@ export function createDrawBatch(services: WorkerServices) {
 const Facts = z.object({ machine: Environment });
 
 /**
- * Puts a result where results are, and notes what it was computed on: a worker without the results folder could not.
- * Nothing happens to files that are there already.
+ * Copies a result to the results folder and records the machine that computed it: a worker without the results folder
+ * could not. Existing files are not changed.
  */
 async function placeResult(
   kind: TaskKind,

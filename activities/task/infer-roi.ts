@@ -14,11 +14,11 @@ import { InferRoiInput } from '../inputs.ts';
 import { bringModel, bringRoi, type Elsewhere, elsewhere, orGiveBack } from './stage-in.ts';
 import { sessionOf, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 
-/** What the inference of an ROI leaves in the history. The result itself is on disk. */
+/** What the history keeps of an ROI's inference. The result itself is on disk. */
 export interface RoiOutcome {
   readonly roi: RoiStem;
   readonly key: CacheKey;
-  /** Whether the result was there already when the attempt started. */
+  /** Whether the result was already in the cache when the attempt started. */
   readonly cached: boolean;
   readonly seconds: number;
   readonly tiles: number;
@@ -31,9 +31,9 @@ export interface InferServices extends WorkerServices {
 const Facts = z.object({ seconds: z.number(), tiles: z.int() });
 
 /**
- * Infers one ROI, and scores it where it has a score of its own; its files are put into the results folder.
+ * Infers one ROI, scores it if its kind of task has scores per ROI, and writes its files to the results folder.
  *
- * Safe to kill anywhere: finished tiles, then the cache entry are what the next attempt resumes from.
+ * May be killed at any time: the next attempt resumes from the finished tiles, or takes the cache entry.
  */
 export function createInferRoi({ engines, ...services }: InferServices) {
   return async function inferRoi(input: InferRoiInput): Promise<RoiOutcome> {
@@ -65,7 +65,7 @@ export function createInferRoi({ engines, ...services }: InferServices) {
       const once = {
         parts: kind.inferenceKey(step, sources, setup),
         setup,
-        // A run may have workers on several machines, and its results folder is not on all of them.
+        // A run may have workers on several machines, some without its results folder.
         guard: {
           engine,
           crashes: { name: roi, signal },
@@ -93,7 +93,7 @@ async function bring(away: Elsewhere, step: InferRoiInput, signal: AbortSignal):
   });
 }
 
-/** The later activities use the key of the plan, so the planned files must be the inferred ones. */
+/** Rejects files that changed after planning: later activities use the planned cache key. */
 function refuseChanged({ roi, sources }: InferRoiInput, now: RoiSources): void {
   if (sources === undefined || (sources.image === now.image && sources.truth === now.truth)) return;
   throw new ReigniteError('FILE_MISSING', `ROI ${roi}: its image or its ground truth changed after planning.`, {

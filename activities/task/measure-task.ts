@@ -8,7 +8,7 @@ import { bringAsNeeded, bringModel, type Elsewhere, elsewhere, orGiveBack } from
 import { TaskFiles } from './task-files.ts';
 import { sessionOf, type WorkerServices, workOf } from './work-of.ts';
 
-/** Infers again what the discrepancy report asks for of a task; ROIs that were done before come from the cache. */
+/** Infers what the discrepancy report needs of a task; ROIs that were inferred before come from the cache. */
 export function createMeasureTask({ engines, ...services }: InferServices) {
   return async function measureTask(input: MeasureTaskInput): Promise<MeasureOutcome> {
     const { task, folders, settings, inference, full, stage, batches } = MeasureTaskInput.parse(input);
@@ -32,7 +32,7 @@ interface MeasuredStage {
   readonly rois: readonly PlannedRoi[];
 }
 
-/** Brings model and files here, and sends what was written for the results folder to where that is. */
+/** Fetches model and files, and uploads what was written for the results folder. */
 async function measureElsewhere(
   away: Elsewhere,
   { stage, folders, rois }: MeasuredStage,

@@ -14,24 +14,24 @@ import { restoreFigure } from './draw-figures.ts';
 import { TaskFiles } from './task-files.ts';
 import { sourcesIfThere, type WorkerServices, workOf } from './work-of.ts';
 
-/** ROIs looked up at the same time: what is hashed and copied for one does not hold up the others. */
+/** ROIs looked up at the same time, so that hashing and copying for one does not delay the others. */
 const MAX_CONCURRENT = 8;
 
 export interface TaskOutline {
   readonly total: number;
-  /** ROIs that were inferred before. */
+  /** ROIs that are already in the cache. */
   readonly cached: number;
   readonly batches: number;
 }
 
-/** What the cache has of an ROI. */
+/** Result of looking up an ROI in the cache. */
 export type CacheLookup = Pick<OutstandingRoi, 'key' | 'sources'> & {
   readonly need: OutstandingRoi['need'] | 'nothing';
 };
 
 /**
- * Lists the test set of a task and compares it with the cache: what is there is put into the results folder, what is
- * not becomes batches on disk. The list, its keys and digests are what all later activities of the task use.
+ * Lists the test set of a task and looks it up in the cache: cached results are copied to the results folder, the other
+ * ROIs become batches on disk. All later activities of the task use this list with its keys and digests.
  */
 export function createPlanTask(services: WorkerServices) {
   return async function planTask(input: PlanTaskInput): Promise<TaskOutline> {
@@ -44,7 +44,7 @@ export function createPlanTask(services: WorkerServices) {
   };
 }
 
-/** Plans the given ROIs. @param look - Says what the cache has of one, and puts it into the results folder. */
+/** Plans the given ROIs. @param look - Looks up an ROI in the cache, and copies its result to the results folder. */
 export async function planRois(
   services: WorkerServices,
   { stage, batchSize, folders }: Pick<PlanTaskInput, 'stage' | 'batchSize' | 'folders'>,
@@ -73,7 +73,7 @@ export async function planRois(
   });
 }
 
-/** Plans, and stores first what workers without the data folder need of it. */
+/** Plans a task after uploading what workers without the data folder need. */
 async function planShared(
   services: WorkerServices,
   storage: RunStorage,
@@ -100,7 +100,7 @@ async function planShared(
     return looked;
   });
   const work = { digests: services.digests, signal: Context.current().cancellationSignal };
-  // Under its usual path: a worker elsewhere has no other file to find it by.
+  // Stored under its usual path, by which a worker on another machine finds it.
   for (const [path, found] of await kind.measuredWith(data)) await store(path, undefined, work, found);
   await storage.stages.writeList(step.stage.folder, 'data', stored);
   return outline;

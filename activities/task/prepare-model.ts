@@ -7,7 +7,7 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { type ModelRef, PrepareModelInput } from '../inputs.ts';
 
-/** Makes a task's model ready, once for every content, and writes into the results what it is. */
+/** Prepares a task's model, once for each distinct content, and writes its description to the results. */
 export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>, storage?: Pick<RunStorage, 'models'>) {
   return async function prepareModel(input: PrepareModelInput): Promise<ModelRef> {
     const { task, folders, settings } = PrepareModelInput.parse(input);

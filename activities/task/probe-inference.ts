@@ -9,14 +9,14 @@ import { bringModel, elsewhere, orGiveBack } from './stage-in.ts';
 import { sessionOf, type WorkerServices } from './work-of.ts';
 
 export interface ProbedEngine extends EngineRef {
-  /** Providers that were tried first, with the reason why they do not work here. */
+  /** Providers that were tried before, with the reason why they do not work here. */
   readonly fallbacks: readonly string[];
 }
 
-/** What finding out needs of a worker. */
+/** Services that the probe needs. */
 type ProbeServices = Pick<WorkerServices, 'home' | 'storage' | 'scratch'>;
 
-/** Finds out what a task's network will run on, before results are looked up under it. */
+/** Determines the engine of a task's network, before results are looked up by it. */
 export function createProbeInference(services: ProbeServices, engines: PredictionEngines) {
   return async function probeInference(input: ProbeInput): Promise<ProbedEngine> {
     const { task, model, inference } = ProbeInput.parse(input);
@@ -29,7 +29,7 @@ export function createProbeInference(services: ProbeServices, engines: Predictio
       const { provider, ortVersion, fallbacks, ...more } = await taskNamed(task).probe(engines, job, signal);
       const names = adapterNames(more);
       if (fallbacks.length > 0) log.info('execution provider', { provider, ...names, fallbacks });
-      // A task that the fast engine does not speed up has the key of the exact one.
+      // A task that the fast engine does not speed up uses the cache key of the exact one.
       const { engine = 'exact', precision, batchSize } = more;
       const choice = { ...(precision !== undefined && { precision }), ...(batchSize !== undefined && { batchSize }) };
       return { provider, ...names, ortVersion, engine, ...choice, fallbacks };

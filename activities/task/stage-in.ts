@@ -9,18 +9,18 @@ import type { RoiSources } from '../../toolkit/tasks/work.ts';
 import type { RunFolders, StageRef } from '../inputs.ts';
 import type { WorkerServices } from './work-of.ts';
 
-/** After this many attempts, no worker has what the activity needs. */
+/** After this many attempts, no worker is assumed to have what the activity needs. */
 const LAST_ATTEMPT = 30;
 const HOLD_MS = 5_000;
 
-/** A worker that has none of the run's folders, and where it gets their files. */
+/** A worker without the run's folders, and the source of their files. */
 export interface Elsewhere {
   readonly storage: RunStorage;
   readonly scratch: Scratch;
   readonly home: HomeFolders;
 }
 
-/** Undefined on a worker that has the folders of its runs. */
+/** Returns undefined on a worker that has the folders of its runs. */
 export function elsewhere({
   storage,
   scratch,
@@ -29,12 +29,12 @@ export function elsewhere({
   return storage === undefined || scratch === undefined ? undefined : { storage, scratch, home };
 }
 
-/** Brings a model here, where it was not converted here. */
+/** Fetches a model, unless it is already on this machine. */
 export async function bringModel({ storage, home }: Elsewhere, digest: string, signal: AbortSignal): Promise<void> {
   await storage.models.fetch(digest, join(home.models, digest), signal);
 }
 
-/** Brings the files of an ROI here, as they were planned. @returns The folders used instead of the run's. */
+/** Fetches the files of an ROI as they were planned. @returns The folders that replace the run's. */
 export async function bringRoi(
   { scratch }: Elsewhere,
   roi: { readonly image: string; readonly truth: string; readonly sources?: RoiSources | undefined },
@@ -49,7 +49,7 @@ export async function bringRoi(
   return here;
 }
 
-/** Empty folders used instead of the run's; what an activity asks for of the data folder is brought when it asks. */
+/** Returns empty folders that replace the run's; files of the data folder are fetched when an activity requests them. */
 export async function bringAsNeeded(
   { scratch, storage }: Elsewhere,
   stage: StageRef,
@@ -70,8 +70,8 @@ export async function bringAsNeeded(
 }
 
 /**
- * Runs an activity with files from the storage. A worker that cannot get it gives the activity back, for another one to
- * take: one machine with wrong credentials must not fail the ROIs of all.
+ * Runs an activity with files from the storage. A worker that cannot get them hands the activity over to another one: a
+ * machine with wrong credentials must not fail the ROIs of all.
  */
 export async function orGiveBack<Result>(step: () => Promise<Result>): Promise<Result> {
   try {

@@ -9,12 +9,12 @@ import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import type { StoredStages } from '../../toolkit/storage/stored-stages.ts';
 import { OutstandingRoi, PlannedRoi, RoiFailure, type StageRef } from '../inputs.ts';
 
-/** The test set of a task in the order in which results are shown. */
+/** The test set of a task, in the order of the results. */
 const TaskPlan = z.object({ rois: z.array(PlannedRoi) });
 export type TaskPlan = z.infer<typeof TaskPlan>;
 
 /**
- * The files of a task in the state directory: its plan, the batches of what is outstanding, and what failed, a file per
+ * The files of a task in the state directory: its plan, the batches of outstanding ROIs, and the failures, one file per
  * batch.
  */
 export class TaskFiles {
@@ -22,7 +22,7 @@ export class TaskFiles {
   readonly #stage: StageRef;
   readonly #stored: StoredStages | undefined;
 
-  /** @param storage - Gets them too, for workers that do not share the state directory. */
+  /** @param storage - Receives the files too, for workers that do not share the state directory. */
   constructor(home: HomeFolders, stage: StageRef, storage?: Pick<RunStorage, 'stages'>) {
     this.#folder = inside(home.runs, stage.folder);
     this.#stage = stage;
@@ -49,14 +49,14 @@ export class TaskFiles {
     await this.#write(fileName('failed', batch), failures);
   }
 
-  /** The failures of all batches, in the order of the plan. */
+  /** Reads the failures of all batches, in the order of the plan. */
   async readFailures(batches: number): Promise<RoiFailure[]> {
     const numbers = Array.from({ length: batches }, (_, batch) => batch);
     const lists = await Promise.all(numbers.map((batch) => this.#read(fileName('failed', batch))));
     return lists.flatMap((list) => z.array(RoiFailure).parse(list));
   }
 
-  /** The ROIs of the plan that have a prediction. */
+  /** Returns the ROIs of the plan that have a prediction. */
   async readDone(batches: number): Promise<readonly PlannedRoi[]> {
     const failed = new Set((await this.readFailures(batches)).map(({ roi }) => roi));
     return (await this.readPlan()).rois.filter(({ roi }) => !failed.has(roi));

@@ -11,21 +11,21 @@ import type { NetworkSession, TaskKind } from '../../toolkit/tasks/kind.ts';
 import type { ListedRoi, NetworkSetup, RoiSources, TaskWork } from '../../toolkit/tasks/work.ts';
 import type { RunFolders } from '../inputs.ts';
 
-/** What a worker keeps between the activities of tasks. */
+/** What a worker keeps open between activities. */
 export interface WorkerServices {
   readonly home: HomeFolders;
   readonly cache: StepCache;
   readonly digests: FileDigests;
   /** Where machines without a common folder share results; undefined where they share folders. */
   readonly storage?: RunStorage | undefined;
-  /** Stand-ins for the folders of runs, on a worker that fetches what it needs from the storage. */
+  /** Replacements for the folders of runs, on a worker that fetches files from the storage. */
   readonly scratch?: Scratch | undefined;
 }
 
 /**
- * Opens what a worker keeps between steps.
+ * Opens what a worker keeps between activities.
  *
- * @param scratchBytes - What fetched files may take, on a worker without the folders of its runs.
+ * @param scratchBytes - Size limit of fetched files, on a worker without the folders of its runs.
  */
 export function servicesOf(home: HomeFolders, storage?: RunStorage, scratchBytes?: number): WorkerServices {
   const digests = new FileDigests(home.digests);
@@ -37,7 +37,7 @@ export function servicesOf(home: HomeFolders, storage?: RunStorage, scratchBytes
   return { home, cache, digests, storage, scratch };
 }
 
-/** What an activity of a run works with: a fresh run finds nothing of earlier ones in the cache. */
+/** Returns the context of an activity of a run; a fresh run finds no earlier results in its cache. */
 export function workOf(
   { home, cache, digests, storage }: WorkerServices,
   { data, results, generation }: RunFolders,
@@ -47,7 +47,7 @@ export function workOf(
   return { data, results, home, digests, storage, cache: cache.of(generation), signal, report };
 }
 
-/** What a network is opened with. */
+/** Returns the options for opening a network. */
 export function sessionOf({
   provider,
   threads,
@@ -64,7 +64,7 @@ export function sessionOf({
   };
 }
 
-/** Digests of the files of an ROI. @throws ReigniteError FILE_MISSING naming the first that does not exist. */
+/** Computes the digests of an ROI's files. @throws ReigniteError FILE_MISSING naming the first that does not exist. */
 export async function sourcesOf(
   { image, truth }: ListedRoi,
   { data, digests, signal }: Pick<TaskWork, 'data' | 'digests' | 'signal'>,
@@ -75,7 +75,7 @@ export async function sourcesOf(
   };
 }
 
-/** The same; undefined where a file does not exist: its own activity is to say so, not the whole task. */
+/** The same; undefined if a file is missing, so that only the ROI's own activity fails, not the whole task. */
 export async function sourcesIfThere(
   roi: ListedRoi,
   work: Pick<TaskWork, 'data' | 'digests' | 'signal'>,
@@ -88,7 +88,7 @@ export async function sourcesIfThere(
   }
 }
 
-/** The cached result of an ROI, by its key as it was planned; undefined where there is none. */
+/** Finds the cached result of an ROI by its planned key; undefined if there is none. */
 export async function findResult(
   kind: TaskKind,
   roi: ListedRoi & { readonly key?: string | undefined },

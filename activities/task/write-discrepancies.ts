@@ -31,7 +31,7 @@ export function createWriteDiscrepancies(services: WorkerServices) {
   };
 }
 
-/** Those of `names` that have ended, in their order. */
+/** Returns those of `names` that have ended, in order. */
 async function endedOf<Name extends Task>(
   names: readonly Name[],
   tasks: WriteDiscrepanciesInput['tasks'],

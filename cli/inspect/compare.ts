@@ -18,14 +18,14 @@ import type { Side } from '../../toolkit/compare/side.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { endWhenInterrupted } from '../interruption.ts';
-import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { foldersOf } from './report.ts';
 import { scoreLines, scoreText } from './score-lines.ts';
 import { usualData } from './usual-data.ts';
 
 const MAX_DIFFERING_ROIS = 5;
 
-/** A comparison as text: the verdict, what differs between the two, then task by task. */
+/** Formats a comparison as text: the verdict, what differs between the two, then each task. */
 function comparisonLines(a: Side, b: Side, { verdict, about, tasks, remarks }: SidesComparison): string[] {
   return [
     `A and B: ${verdict}`,
@@ -44,7 +44,7 @@ function taskLines(compared: ComparedTask): string[] {
     '',
     `${TASK_TITLES[task]}: ${verdict}`,
     `  ${reason}`,
-    ...scoreLines(scores?.scores ?? [], process.stdout.isTTY ? process.stdout.columns : undefined),
+    ...scoreLines(scores?.scores ?? [], resultColumns()),
     ...(worst.length === 0
       ? []
       : [
@@ -58,7 +58,7 @@ function taskLines(compared: ComparedTask): string[] {
   ];
 }
 
-/** Of whole slides: areas and agreement of each class, and the tumour proportion. */
+/** Formats whole slides: areas and agreement of each class, and the tumour proportion. */
 function slideLines(compared: ComparedTask): string[] {
   const classes = comparedClasses(compared).filter(({ mm2 }) => mm2 !== undefined);
   const width = Math.max(...classes.map(({ name }) => name.length));

@@ -11,12 +11,12 @@ import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
 export interface ListOptions {
-  /** Whether every run of a configuration is listed, and not only its newest. */
+  /** Whether to list every run of a configuration, not only the newest. */
   readonly all?: boolean;
   readonly json?: boolean;
 }
 
-/** `reignite list`: the runs of the state directory with their verdicts, and its durable predictions, the newest first. */
+/** `reignite list`: the runs of the state directory with their verdicts, and its durable predictions, newest first. */
 export async function listCommand({ all = false, json }: ListOptions, signal: AbortSignal): Promise<number> {
   const runs = await withHomeServer(signal, [], (session) => describeRuns(session, all));
   if (json) printResult(JSON.stringify({ runs }, null, 1));

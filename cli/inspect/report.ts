@@ -12,11 +12,11 @@ import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
-/** A run's results folder and its record; the record is unknown when the user names a folder. */
+/** A run's results folder and its record. The record is unknown if the user named a folder. */
 export interface KnownFolders {
   readonly results: string;
   readonly data?: string;
-  /** The run while it is open; its results are not complete yet. */
+  /** The run, if it is still open: its results are not complete yet. */
   readonly openRun?: string;
 }
 
@@ -25,8 +25,8 @@ const PREDICTION_REMEDY =
   'the same `npx reignite predict` again rewrites its files.';
 
 /**
- * The folders of a run: a folder that holds a summary.json is taken as it is, without Temporal; else the run is looked
- * up, the newest unless one is named.
+ * Finds the folders of a run. A folder that contains a summary.json is used directly, without Temporal; otherwise the
+ * run is looked up, by default the newest.
  *
  * @throws ReigniteError RUN_NOT_FOUND; USAGE for a folder of predictions.
  */
@@ -58,8 +58,8 @@ export async function foldersOf(run: string | undefined, signal: AbortSignal): P
 /**
  * `reignite report`: rebuilds report, crate and manifest of a run from its results.
  *
- * @param options.data - The run's record; that of a run of this state directory is known. Without it the viewer keeps the layers
- *   that it has.
+ * @param options.data - The run's record; known for runs of this state directory. Without it, the viewer keeps its
+ *   current layers.
  */
 export async function reportCommand(
   run: string | undefined,
@@ -78,7 +78,7 @@ export async function reportCommand(
 }
 
 /**
- * `reignite verify`: computes the SHA-256 of every output again.
+ * `reignite verify`: recomputes the SHA-256 of every output.
  *
  * @returns 1 when a file is missing, changed or extra.
  */

@@ -5,14 +5,14 @@ import { traceLines } from '../../activities/report/write-trace.ts';
 import { remedyOf } from '../../toolkit/errors.ts';
 import type { TraceLine } from '../../toolkit/report/trace.ts';
 
-/** An error as the history has it, for a person. */
+/** An error in a history, as text for people. */
 export interface Failure {
   readonly code: string;
   readonly cause: string;
   readonly remedy: string;
 }
 
-/** Finds the ReigniteError below what Temporal wraps around it. */
+/** Finds the ReigniteError inside the failures that Temporal wraps around it. */
 export function failureIn(failure: temporal.api.failure.v1.IFailure | null | undefined): Failure | undefined {
   if (!failure) return undefined;
   const application = failure.applicationFailureInfo;
@@ -40,13 +40,13 @@ function textIn(value: unknown, name: string): string | undefined {
 
 type Event = temporal.api.history.v1.IHistoryEvent;
 
-/** An activity of a run, and where it is in the history. */
+/** An activity of a run, with its position in the history. */
 export interface RunStep extends TraceLine {
-  /** Execution of `workflow` that asked for it. */
+  /** Execution of `workflow` that scheduled it. */
   readonly execution: string;
-  /** Number of the event with which it was asked for. */
+  /** ID of the event that scheduled it. */
   readonly event: number;
-  /** What ended it, or what ended the attempt before the last. */
+  /** The error that ended it, or that ended the attempt before the current one. */
   readonly failure?: Failure;
 }
 
@@ -56,13 +56,13 @@ export interface RunPart {
   readonly execution: string;
   readonly startedMs: number;
   readonly steps: readonly RunStep[];
-  /** What ended it. */
+  /** The error that ended it. */
   readonly failure?: Failure;
 }
 
 /**
- * All workflows of a run with their activities, oldest first. A run that continues as new has several executions, each
- * with children of its own. Needs no worker.
+ * Returns all workflows of a run with their activities, oldest first. A run that continued as new has several
+ * executions, each with its own children. Needs no worker.
  */
 export async function partsOf(client: Client, run: WorkflowExecutionInfo): Promise<readonly RunPart[]> {
   const query = `RootWorkflowId = ${JSON.stringify(run.workflowId)}`;
@@ -100,10 +100,10 @@ export async function partsOf(client: Client, run: WorkflowExecutionInfo): Promi
 }
 
 /**
- * The executions of one run: the newest one, and those that it continues.
+ * Returns the executions of one run: the newest one, and those that it continues.
  *
- * @param known - Run IDs of all executions with the ID of the run, also of earlier runs of the same configuration.
- * @param continued - Gives the execution that another one continues; empty where it is the first.
+ * @param known - Run IDs of all executions with the ID of the run, including earlier runs of the same configuration.
+ * @param continued - Returns the execution that another one continues; empty for the first one.
  */
 export async function chainOf(
   newest: string,
@@ -115,12 +115,12 @@ export async function chainOf(
   return chain;
 }
 
-/** The execution that the one with these events continues. */
+/** Returns the execution that the one with these events continues. */
 function continuedBy([first]: readonly Event[]): string {
   return first?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? '';
 }
 
-/** Run ID of the execution at the root of another one; of one without a parent its own. */
+/** Returns the run ID of an execution's root; if it has no parent, its own. */
 function rootOf({ runId, rootExecution }: WorkflowExecutionInfo): string {
   return rootExecution?.runId ?? runId;
 }
@@ -142,7 +142,7 @@ function stepsOf(
     const ended = event.activityTaskFailedEventAttributes ?? event.activityTaskTimedOutEventAttributes;
     if (ended) note(ended.scheduledEventId, failureIn(ended.failure));
   }
-  // The lines come in the order in which the activities were asked for.
+  // The lines are in the order in which the activities were scheduled.
   return traceLines(workflow, events).map((line, index): RunStep => {
     const event = asked[index];
     const id = event?.activityTaskScheduledEventAttributes?.activityId;

@@ -1,15 +1,16 @@
 import type { PairedScore } from '../../toolkit/compare/paired-scores.ts';
 
 const MAX_SCORES = 12;
-/** Columns of a row besides the name: two scores, their difference, its interval. */
+/** Width of a row without the name: two scores, their difference, its interval. */
 const NUMBERS = 48;
-/** Columns of the numbers below a name in one line. */
+/** Width of the numbers when they are on the line below a name. */
 const NUMBERS_BELOW = 52;
 
 /**
- * The scores that differ, the largest difference first: as a table, or on a narrow terminal each name with its numbers below.
+ * Formats the scores that differ, largest difference first: as a table, or on a narrow terminal with the numbers below
+ * each name.
  *
- * @param columns - Of the terminal; undefined where the output goes elsewhere.
+ * @param columns - Width of the terminal; undefined if the output is not a terminal.
  */
 export function scoreLines(scores: readonly PairedScore[], columns: number | undefined): string[] {
   const differing = scores
@@ -59,7 +60,7 @@ function rangeOf({ interval }: PairedScore): string {
   return interval === undefined ? '-' : `${signed(interval.low)} to ${signed(interval.high)}`;
 }
 
-/** A score with four decimals, or a dash of the same width. */
+/** Formats a score with four decimals, or a dash of the same width. */
 export function scoreText(value: number | null): string {
   return value === null ? '     -' : value.toFixed(4);
 }

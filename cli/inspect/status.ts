@@ -9,10 +9,13 @@ import { stageLine } from '../run/progress-lines.ts';
 import { verdictLines } from '../run/run-report.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
-/** A worker that has just been started answers within this time. */
+/** Time within which a worker that was just started answers. */
 const QUERY_MS = 15_000;
 
-/** `reignite status`: how far a run or a prediction is, one line per stage, and whether any process is working on it; of a closed run its verdict. */
+/**
+ * `reignite status`: the progress of a run or a prediction by stage, and whether any process works on it; if closed,
+ * its verdict.
+ */
 export async function statusCommand(
   part: string | undefined,
   { json }: { readonly json?: boolean },
@@ -63,7 +66,7 @@ async function askRun(client: Client, id: string): Promise<Answer | undefined> {
       stages: (await liveStages(client, id, await handle.query<StageProgress[]>('progress'))).stages,
     }));
   } catch {
-    // No worker of its version answers: what Temporal itself knows is printed.
+    // No worker of its version answers: only what Temporal knows is printed.
     return undefined;
   }
 }

@@ -9,20 +9,20 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
-import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { foldersOf } from './report.ts';
 import { usualData } from './usual-data.ts';
 
-/** Thresholds in the table, as far apart as this at least. */
+/** Minimum distance between thresholds in the table. */
 const TABLE_STEP = 0.05;
 
-/** Below this width of the terminal the table is set closer. */
+/** On terminals narrower than this, the table is more compact. */
 const NARROW = 50;
 
 /**
- * A sweep as text: what it is of, the table, and where the F1 is largest.
+ * Formats a sweep as text: its subject, the table, and where F1 is largest.
  *
- * @param columns - Width of the terminal; undefined where there is none.
+ * @param columns - Width of the terminal; undefined if there is none.
  */
 function sweepLines(sweep: RunSweep, columns: number | undefined): string[] {
   const { task, settings, images, leftOut } = sweep;
@@ -39,7 +39,7 @@ function sweepLines(sweep: RunSweep, columns: number | undefined): string[] {
   ];
 }
 
-/** A group of readers with the mean of their curves. */
+/** Returns the groups of readers, each with the mean of its curves. */
 function groupsOf({ curves, thresholds }: RunSweep): { readonly name: string; readonly mean: (number | null)[] }[] {
   return [...new Set(curves.map(({ group }) => group))].map((name) => ({
     name,
@@ -116,8 +116,8 @@ const SMALLEST_STEP = 0.001;
 const MAX_STEP = 0.5;
 
 /**
- * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, over the confidence threshold of a
- * finished run; without inference.
+ * `reignite sweep`: F1 of every reader with the AI, and the tumour proportion score, as functions of the confidence
+ * threshold, for a finished run; without inference.
  *
  * @throws ReigniteError USAGE; RUN_OPEN; RUN_NOT_FOUND; what `sweepRun` throws.
  */
@@ -147,19 +147,15 @@ export async function sweepCommand(
     },
     step,
   );
-  printResult(
-    json
-      ? JSON.stringify(swept, null, 1)
-      : printable(sweepLines(swept, process.stdout.isTTY ? process.stdout.columns : undefined).join('\n')),
-  );
+  printResult(json ? JSON.stringify(swept, null, 1) : printable(sweepLines(swept, resultColumns()).join('\n')));
   if (out !== undefined) await writeSweep(swept, resolve(out));
   return EXIT.done;
 }
 
 /**
- * The record of a run: a results folder may have been copied from another machine, and data folders move.
+ * Finds the data folder of a run: results may have been copied from another machine, and data folders may be moved.
  *
- * @param known - The folder that the run used; undefined where only its results are known.
+ * @param known - The folder that the run used; undefined if only its results are known.
  */
 async function dataOf(results: string, given: string | undefined, known: string | undefined): Promise<string> {
   const data = given === undefined ? (known ?? (await usualData(results))) : resolve(given);
@@ -170,7 +166,7 @@ async function dataOf(results: string, given: string | undefined, known: string 
 }
 
 async function writeSweep(sweep: RunSweep, out: string): Promise<void> {
-  // Vega takes a second to load.
+  // Loading Vega takes a second.
   const { renderVegaLite } = await import('../../toolkit/figures/render-vega-lite.ts');
   const { sweepFigure } = await import('../../toolkit/sweep/sweep-figure.ts');
   const { svg, png } = await renderVegaLite(sweepFigure({ ...sweep, confidence: sweep.settings.confidence }));

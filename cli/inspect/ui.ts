@@ -12,10 +12,10 @@ const TABS = [
 ];
 
 /**
- * `reignite ui`: opens the kept history, prints the page of a run or a prediction and stays until Ctrl-C. Workflows are
- * served, so that the page's live details answer; activities are not.
+ * `reignite ui`: opens the stored history, prints the page of a run or a prediction, and waits for Ctrl-C. It serves
+ * workflows, so that the live details of the page work, but no activities.
  *
- * @param part - A workflow id or a unique part of it; the newest run unless given.
+ * @param part - A workflow ID or a unique part of it. Default: the newest run.
  */
 export async function uiCommand(part: string | undefined, signal: AbortSignal): Promise<number> {
   return withHomeServer(signal, ['orchestration'], async ({ client, server, failed }) => {

@@ -6,9 +6,9 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 
 /**
- * Data folder that a run with the configuration of a results folder uses by default.
+ * Returns the default data folder for the configuration in a results folder.
  *
- * @returns Undefined where it is not on this machine, or where the results name no configuration.
+ * @returns Undefined if it is not on this machine, or if the results contain no configuration.
  */
 export async function usualData(results: string): Promise<string | undefined> {
   const profile = RESULTS.configuration.in(results);
@@ -18,7 +18,7 @@ export async function usualData(results: string): Promise<string | undefined> {
     const { data } = resolveRun(config, homeFromEnvironment(), {}).input.folders;
     return existsSync(data) ? data : undefined;
   } catch (error) {
-    // Such as a custom model that is not on this machine: the record can still be given with --data.
+    // For example, a custom model is not on this machine: the user can still name the record with --data.
     if (error instanceof ReigniteError) return undefined;
     throw error;
   }

@@ -1,7 +1,7 @@
 import { counted, timeText } from '../../toolkit/format.ts';
 import type { Failure, RunPart, RunStep } from './run-steps.ts';
 
-/** What `why` answers: as JSON, and in lines. */
+/** An answer of `why`, as JSON and as text. */
 export interface Answer {
   readonly document: unknown;
   readonly lines: readonly string[];
@@ -18,18 +18,18 @@ export function stepLine({ step, summary, outcome, attempts, runSeconds, workflo
   return `  ${step} (${summary}): ${outcome}, ${tried}${took}${said} [event ${event} of ${workflow}]`;
 }
 
-/** Activities that were retried or failed. */
+/** Returns the activities that were retried or failed. */
 export function troubledSteps(parts: readonly RunPart[]): readonly RunStep[] {
   return parts.flatMap((part) => part.steps.filter((step) => step.outcome !== 'completed' || step.attempts > 1));
 }
 
-/** @param steps - As {@link troubledSteps} gives them. */
+/** @param steps - The result of {@link troubledSteps}. */
 export function troubleLines(steps: readonly RunStep[]): string[] {
   if (steps.length === 0) return ['All activities succeeded on the first attempt.'];
   return ['Activities that were retried or failed:', ...steps.map(stepLine)];
 }
 
-/** Whether an activity has that name, or that summary in the Temporal UI. */
+/** Returns whether an activity has this name, or this summary in the Temporal UI. */
 export function isCalled(word: string): (step: RunStep) => boolean {
   return ({ step, summary }) => step === word || summary === word;
 }

@@ -8,18 +8,18 @@ import type { RunPart, RunStep } from './run-steps.ts';
 import { type Answer, failureLines, stepLine, troubledSteps, troubleLines } from './why-lines.ts';
 import { allEntries, hitOf, missOf } from './why-roi.ts';
 
-/** What is known of a durable prediction: from Temporal, its history and its folder. */
+/** What is known about a durable prediction: from Temporal, its history and its folder. */
 export interface KnownPrediction {
   readonly kind: 'prediction';
   readonly description: RunDescription;
   readonly parts: readonly RunPart[];
   /** Its images, unless their list has been deleted. */
   readonly images?: readonly NamedImage[];
-  /** Of everything in its folder. */
+  /** The summary of everything in its folder. */
   readonly summary?: PredictionSummary;
 }
 
-/** Why a prediction ended as it did. */
+/** Explains why a prediction ended as it did. */
 export function explainPrediction(known: KnownPrediction): Answer {
   const { description, parts, summary } = known;
   const { run, status, paused } = description;
@@ -42,7 +42,7 @@ export function explainPrediction(known: KnownPrediction): Answer {
   };
 }
 
-/** Answers for every image of the prediction whose name is, or else holds, `word`; undefined without one. */
+/** Explains every image of the prediction whose name is `word`, or else contains it; undefined if there is none. */
 export async function explainImages(
   known: KnownPrediction,
   word: string,
@@ -60,7 +60,7 @@ export async function explainImages(
     const failure = summary?.failures.find((each) => nameOf(each) === name) ?? failureIn(ofImage);
     const told = { image: name, steps: ofImage, ...(predicted?.key !== undefined && { key: predicted.key }) };
     if (failure !== undefined && !isDone(ofImage)) return { ...told, state: 'failed', failure };
-    // What the folder has of an image that an open prediction has not come to is from an earlier command.
+    // An image that an open prediction has not reached yet may have results of an earlier command in the folder.
     const isAhead = ofImage.length === 0 && description.closed === null;
     if (predicted === undefined || isAhead)
       return { ...told, state: 'outstanding', because: `It has not been predicted yet${waitingFor(description)}.` };
@@ -71,7 +71,7 @@ export async function explainImages(
   return { document: { run: description.run, images }, lines: images.flatMap(imageLines) };
 }
 
-/** What an image of an open prediction waits for, where nothing works on it. */
+/** Says why an open prediction does not continue, if it is paused or interrupted. */
 function waitingFor(description: RunDescription): string {
   const state = stateText(description);
   return state === 'running' || description.closed !== null ? '' : `: the prediction is ${state}`;
@@ -80,10 +80,10 @@ function waitingFor(description: RunDescription): string {
 interface ImageAnswer {
   readonly image: string;
   readonly state: 'computed' | 'cached' | 'failed' | 'outstanding';
-  /** Why it is so, in a sentence; a failure says it itself. */
+  /** The reason, in a sentence; a failure has its own. */
   readonly because?: string;
   readonly failure?: Pick<ImageFailure, 'cause' | 'remedy'> & { readonly code: string };
-  /** Key of the network's part in the cache. */
+  /** Key of the network's output in the cache. */
   readonly key?: string;
   readonly steps: readonly RunStep[];
 }
@@ -96,26 +96,26 @@ function imageLines({ image, state, because = '', failure, steps }: ImageAnswer)
   ];
 }
 
-/** Names of the images of a prediction: by its list, else by its steps. */
+/** Returns the names of a prediction's images, from its list, or else from its activities. */
 function namesIn({ images, parts }: KnownPrediction): ReadonlySet<string> {
   if (images !== undefined) return new Set(images.map(({ name }) => name));
   return new Set(parts.flatMap((part) => part.steps.flatMap((step) => imageOf(step) ?? [])));
 }
 
-/** The image that a step is about: its summary, of a slide's first steps followed by the strips. */
+/** Returns the image of an activity: its summary, which for slides is followed by the strips. */
 function imageOf({ step, summary }: RunStep): string | undefined {
   if (step === 'predictImage') return summary;
   if (step !== 'planSlide' && step !== 'predictStrip') return undefined;
   return summary.replace(/: strip(s| \d+ of \d+)$/, '');
 }
 
-/** Whether the last step of an image, which gives its prediction, has completed. */
+/** Returns whether the last activity of an image, which completes its prediction, has succeeded. */
 function isDone(steps: readonly RunStep[]): boolean {
   const last = steps.at(-1);
   return last?.step === 'predictImage' && last.outcome === 'completed';
 }
 
-/** What ended the image, or an attempt at it: strips after the one that failed may have completed. */
+/** Returns the failure of an image or of an attempt at it: strips after the failed one may have completed. */
 function failureIn(steps: readonly RunStep[]): RunStep['failure'] {
   return steps.findLast(({ outcome, failure }) => outcome !== 'completed' && failure !== undefined)?.failure;
 }

@@ -11,7 +11,7 @@ export interface RoiAnswer {
   readonly task: Task;
   readonly roi: string;
   readonly state: 'computed' | 'cached' | 'failed' | 'set aside' | 'skipped' | 'outstanding';
-  /** Why it is so, in a sentence. */
+  /** The reason, in a sentence. */
   readonly because: string;
   readonly failure?: Failure;
   /** Key of its result in the cache. */
@@ -21,7 +21,7 @@ export interface RoiAnswer {
 
 const INFERENCE: ReadonlySet<string> = new Set(['inferRoi']);
 
-/** Answers for every ROI of the run whose name is, or else holds, `word`. */
+/** Explains every ROI of the run whose name is `word`, or else contains it. */
 export async function explainRois(
   word: string,
   run: { readonly id: string; readonly digest: string; readonly parts: readonly RunPart[]; readonly summary?: Summary },
@@ -50,7 +50,7 @@ export async function explainRois(
 interface Known {
   readonly steps: readonly RunStep[];
   readonly listed: TaskSummary['failures'][number] | undefined;
-  /** Whether the plan of the stage found nothing in the cache. */
+  /** Whether the plan of the stage found no result in the cache. */
   readonly isOutstanding: boolean;
   readonly key: string | undefined;
   readonly made: readonly CacheEntry[];
@@ -91,10 +91,10 @@ function pick({ code, cause, remedy }: Failure): Failure {
   return { code, cause, remedy };
 }
 
-/** Parts of a key that mean nothing to a person. */
+/** Parts of a key that mean nothing to users. */
 const UNTOLD: ReadonlySet<string> = new Set(['step', 'schema', 'generation', 'precision', 'engine']);
 
-/** Why a result was taken from the cache, in a sentence. */
+/** Explains in a sentence why a result was taken from the cache. */
 export function hitOf(key: string | undefined, made: readonly CacheEntry[]): string {
   return `It came from the cache, computed from the same inputs${inputsOf(key, made)}.`;
 }
@@ -106,7 +106,7 @@ function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string 
   return text === '' ? '; its cache entry has been deleted since' : `: ${text}`;
 }
 
-/** Why a result was computed and not taken from the cache, in a sentence. */
+/** Explains in a sentence why a result was computed and not taken from the cache. */
 export function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
   if (key === undefined) return 'A file of the ROI was missing during planning.';
   const entry = made.find((each) => each.key === key);
@@ -118,14 +118,14 @@ export function missOf(key: string | undefined, made: readonly CacheEntry[]): st
   return `Its image was predicted before, but ${differenceInWords(differing)}.`;
 }
 
-/** All entries of the cache. */
+/** Reads all entries of the cache. */
 export async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {
   const made: CacheEntry[] = [];
   for await (const entry of new StepCache(home.cache).entries()) made.push(entry);
   return made;
 }
 
-/** The newest plan that a stage of the run wrote. */
+/** Returns the newest plan of a stage of the run. */
 async function stageOf(
   task: Task,
   { id, digest, parts }: { readonly id: string; readonly digest: string; readonly parts: readonly RunPart[] },

@@ -25,7 +25,7 @@ import { type Answer, failureLines, isCalled, stepLine, troubledSteps, troubleLi
 import { explainImages, explainPrediction, type KnownPrediction } from './why-prediction.ts';
 import { explainRois, type RoiAnswer } from './why-roi.ts';
 
-/** A worker that has just been started answers within this time. */
+/** Time within which a worker that was just started answers. */
 const QUERY_MS = 15_000;
 
 function roiLines({ task, roi, state, because, failure, steps }: RoiAnswer): string[] {
@@ -44,7 +44,7 @@ function taskLines(task: string, { rois, verdict, failures }: TaskSummary, kind:
   ];
 }
 
-/** What is known of a run: from Temporal, its history and its results folder. */
+/** What is known about a run: from Temporal, its history and its results folder. */
 interface KnownRun {
   readonly kind: 'run';
   readonly description: RunDescription;
@@ -55,11 +55,11 @@ interface KnownRun {
 type Known = KnownRun | KnownPrediction;
 
 /**
- * `reignite why`: why a run or a prediction ended as it did; why an ROI or an image was computed, taken from the cache,
- * left out or failed; how often an activity was tried, and where it is in the history.
+ * `reignite why`: explains why a run or a prediction ended as it did; why an ROI or an image was computed, taken from
+ * the cache, skipped or failed; how often an activity was attempted, and where it is in the history.
  *
- * @param words - A run, an ROI, an image or an activity, or a run and one of these. One word is first looked for in the
- *   newest run.
+ * @param words - A run, an ROI, an image or an activity, or a run and one of these. A single word is first looked up in
+ *   the newest run.
  * @throws ReigniteError RUN_NOT_FOUND; USAGE when the run has no such ROI, image or activity.
  */
 export async function whyCommand(
@@ -68,7 +68,7 @@ export async function whyCommand(
   signal: AbortSignal,
 ): Promise<number> {
   const [first, second] = words;
-  // A worker that answers whether an open run is paused.
+  // With a worker, so that an open run can answer whether it is paused.
   const answer = await withHomeServer(signal, ['orchestration'], async (session) => {
     const { client } = session;
     const known = async (part: string | undefined): Promise<Known> => {
@@ -93,14 +93,14 @@ export async function whyCommand(
   return EXIT.done;
 }
 
-/** As `status` has it: an open run is asked itself whether it is paused. */
+/** Describes a run as `status` does: an open run is queried whether it is paused. */
 async function describeNow(session: ServerSession, execution: WorkflowExecutionInfo): Promise<RunDescription> {
   const known = await describeRun(session, execution);
   const isPaused = known.closed === null && (known.paused || (await askPaused(session.client, execution, QUERY_MS)));
   return { ...known, paused: isPaused };
 }
 
-/** The images that a prediction was started with. */
+/** Returns the input images of a prediction. */
 async function imagesOf(client: Client, execution: WorkflowExecutionInfo): Promise<readonly NamedImage[]> {
   const { list } = await predictionInputOf(client, execution);
   return new PredictionFiles(homeFromEnvironment(), list).readAll(list.batches);

@@ -16,7 +16,7 @@ export interface Waiting {
   readonly reason: string;
 }
 
-/** The workers as rows of text, one each. */
+/** Formats the workers as rows of text. */
 export function workerRows(workers: readonly FleetWorker[], now = Date.now()): string[] {
   const rows = workers.map(({ queue, host, pid, facts, state, since, freeMemory, busy }) => [
     queue,
@@ -37,7 +37,7 @@ export function workerRows(workers: readonly FleetWorker[], now = Date.now()): s
   );
 }
 
-/** Why activities wait, a group for each reason; the largest group of a queue first. */
+/** Groups waiting activities by reason; the largest group of a queue comes first. */
 export function waitingGroups(activities: readonly WaitingActivity[], workers: readonly FleetWorker[]): Waiting[] {
   const groups = new Map<string, Waiting>();
   for (const { queue = 'render', last } of activities) {

@@ -24,9 +24,9 @@ export interface Found {
 }
 
 /**
- * Finds what can be deleted: never the record's data, results, receipts or the history.
+ * Finds what can be deleted: never the record's data, results, receipts or history.
  *
- * @param dataFolders - Those that runs of this state directory were given.
+ * @param dataFolders - Data folders of the runs of this state directory.
  */
 export async function findRemovable(home: HomeFolders, dataFolders: readonly string[]): Promise<readonly Found[]> {
   const folders = [...new Set([home.sample, ...dataFolders])];
@@ -56,7 +56,7 @@ export async function findRemovable(home: HomeFolders, dataFolders: readonly str
   return found;
 }
 
-/** What a transfer keeps next to the file until it has finished. */
+/** Files that a download keeps next to its target until it is finished. */
 const PARTIAL = /\.(part|part\.json|pieces)$/;
 
 async function partialFiles(data: string): Promise<string[]> {
@@ -69,7 +69,7 @@ async function partialFiles(data: string): Promise<string[]> {
   return named.flat();
 }
 
-/** Archives of which a receipt says that all of it was verified and unpacked, and is still there. */
+/** Returns the archives that were completely verified and unpacked, according to receipts that still match the files. */
 async function unpackedArchives(data: string, receipts: Receipts): Promise<string[]> {
   const { files } = await receipts.manifest(data);
   const paths: string[] = [];
@@ -85,7 +85,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch(() => []);
 }
 
-/** Links are not followed: what they lead to is not ours. */
+/** Links are not followed: their targets are not ours. */
 async function sizeOf(path: string): Promise<{ readonly files: number; readonly bytes: number }> {
   const found = await lstatIfThere(path);
   if (found === undefined) return { files: 0, bytes: 0 };
@@ -99,7 +99,7 @@ async function sizeOf(path: string): Promise<{ readonly files: number; readonly 
   return { files, bytes };
 }
 
-/** All state directories of the user share it, and it is gigabytes to download. */
+/** Only deleted when named: all state directories of the user share it, and downloading it again takes gigabytes. */
 const ONLY_NAMED: readonly Removable[] = ['gpu'];
 
 export interface CleanOptions {
@@ -108,8 +108,8 @@ export interface CleanOptions {
 }
 
 /**
- * `reignite clean`: frees the disk space of the state directory and downloads that is not needed. Data, results and
- * history stay.
+ * `reignite clean`: deletes downloads and files of the state directory that are not needed. Data, results and history
+ * stay.
  *
  * @param kinds - Kinds to delete; empty for all.
  * @throws ReigniteError USAGE for an unknown kind; RUN_OPEN while a run or a download of this state directory is open.
@@ -143,15 +143,15 @@ export async function cleanCommand(
 }
 
 /**
- * Whether the history is to be read before the kinds are deleted. What all state directories share is in no history, and
- * only a run on a server that is there can be using it: no server is started, or downloaded, to look for one.
+ * Returns whether the history must be read before deleting these kinds. What all state directories share is in no
+ * history, and only a run on an available server can be using it, so no server is started or downloaded to check.
  */
 async function needsHistory(kinds: readonly string[], home: HomeFolders): Promise<boolean> {
   const areShared = kinds.length > 0 && kinds.every((kind) => ONLY_NAMED.some((each) => each === kind));
   return !areShared || externalServer() !== undefined || (await runningServer(home.home)) !== undefined;
 }
 
-/** The data folders of all runs and downloads; none of them may be open. */
+/** Returns the data folders of all runs and downloads, none of which may be open. */
 async function closedRunsData(client: Client): Promise<readonly string[]> {
   const folders = new Set<string>();
   const query = "WorkflowType IN ('reproduce', 'acquire', 'predictImages')";

@@ -3,15 +3,15 @@ import type { Command, Option } from 'commander';
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 export type Shell = (typeof SHELLS)[number];
 
-/** A command as a shell completes it. */
+/** A command with what a shell needs to complete it. */
 interface CompletedCommand {
-  /** Such as `model inspect`. */
+  /** For example, `model inspect`. */
   readonly name: string;
   readonly description: string;
   readonly options: readonly Option[];
 }
 
-/** The script that makes a shell complete commands, options and their values. */
+/** Creates the script that makes a shell complete commands, options and their values. */
 export function completionScript(program: Command, shell: Shell): string {
   const commands = commandsOf(program, []);
   if (shell === 'fish') return fishScript(program.name(), commands);
@@ -80,7 +80,7 @@ complete -o default -F _${name}_completion ${name}
 `;
 }
 
-/** Commands that have others below them, as a pattern of `case`. */
+/** Returns the commands that have subcommands, as a pattern for `case`. */
 function groupPattern(commands: readonly CompletedCommand[]): string {
   const groups = commands.flatMap((command) => {
     const [first, second] = command.name.split(' ');
@@ -123,7 +123,7 @@ function fishScript(name: string, commands: readonly CompletedCommand[]): string
   return `${[...heads, ...lines].join('\n')}\n`;
 }
 
-/** A word as every one of the shells takes it whole. */
+/** Quotes a word for all of the shells. */
 function quoted(word: string): string {
   return `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -9,16 +9,16 @@ import { checkMachine } from './doctor/check-machine.ts';
 import { checkProviders, lineOf } from './doctor/check-providers.ts';
 import { checkEnvironment, checkTemporal } from './doctor/check-surroundings.ts';
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   readonly name: string;
   readonly status: 'pass' | 'warn' | 'fail';
   readonly detail: string;
-  /** What to do about it; missing where nothing is to be done. */
+  /** What to do about it; missing if there is nothing to do. */
   readonly remedy?: string;
 }
 
-/** Options of `doctor`; those of a run's configuration say which record is meant. */
+/** Options of `doctor`; the configuration options determine the record. */
 export interface DoctorOptions extends Omit<RunOptions, 'workers'> {
   readonly record?: boolean;
 }

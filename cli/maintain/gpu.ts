@@ -24,10 +24,10 @@ export interface GpuOptions {
 
 /**
  * `reignite gpu install`: downloads the CUDA provider of ONNX Runtime and NVIDIA's libraries into the user's cache, and
- * says whether CUDA then runs.
+ * reports whether CUDA works afterwards.
  *
- * @returns The exit status: 1 when CUDA does not run afterwards.
- * @throws ReigniteError USAGE when the download is not confirmed; PROVIDER_UNAVAILABLE on machines for which there is no provider.
+ * @returns The exit status: 1 if CUDA does not work afterwards.
+ * @throws ReigniteError USAGE if the download is not confirmed; PROVIDER_UNAVAILABLE on machines without a provider.
  */
 export async function gpuCommand(
   options: GpuOptions,
@@ -66,10 +66,10 @@ function refuseOtherMachine(): void {
 }
 
 /**
- * Asks at a terminal whether the download is wanted. Ctrl-D is a no; Ctrl-C is passed on as SIGINT, because the prompt
- * keeps the terminal from sending it.
+ * Asks at a terminal whether to download. Ctrl-D means no. Ctrl-C is passed on as SIGINT, because the prompt keeps the
+ * terminal from sending it.
  *
- * @throws ReigniteError USAGE for any answer but yes, and where there is no terminal; the signal's reason.
+ * @throws ReigniteError USAGE for any answer but yes, and without a terminal; the signal's reason.
  */
 export async function confirmDownload(
   signal: AbortSignal,
@@ -82,7 +82,7 @@ export async function confirmDownload(
   if (input.isTTY !== true) throw refusal;
   const terminal = createInterface({ input, output, terminal: true });
   terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-  // Not every version of Node.js settles a question whose terminal is closed.
+  // Some versions of Node.js never settle a question whose terminal is closed.
   const closed = new Promise<undefined>((resolve) => terminal.once('close', () => resolve(undefined)));
   try {
     const question = terminal.question('Accept these licences and download? [y/N] ', { signal }).catch(() => undefined);

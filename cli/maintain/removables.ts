@@ -1,4 +1,4 @@
-/** The kinds of files that `clean` removes, and what their loss costs. */
+/** The kinds of files that `clean` removes, and what removing them costs. */
 export const REMOVABLE = {
   cache: 'cached results; a run computes them again',
   partial: 'unfinished ROIs and downloads; they start again',

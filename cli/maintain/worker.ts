@@ -18,7 +18,7 @@ import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from '../run/check-run-storage.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
-/** `reignite server`: the state directory's Temporal server alone, until Ctrl-C; workers and runs attach to it. */
+/** `reignite server`: runs only the state directory's Temporal server, until Ctrl-C; workers and runs can attach to it. */
 export async function serverCommand(signal: AbortSignal): Promise<number> {
   return withHomeServer(signal, [], async ({ server, failed }) => {
     printResult(server.address);
@@ -36,11 +36,11 @@ export interface WorkerOptions {
   readonly queues?: readonly string[];
   readonly data?: string;
   readonly results?: string;
-  /** GB for fetched files: the worker has none of the folders of its runs. */
+  /** Limit for fetched files in GB, on a worker that has none of the folders of its runs. */
   readonly scratch?: number;
-  /** Number of the GPU that CUDA uses, whatever the runs name. */
+  /** Number of the GPU for CUDA, overriding the runs' setting. */
   readonly device?: number;
-  /** Minutes that open activities have to finish when the worker has to stop. */
+  /** Minutes for open activities to finish when the worker has to stop. */
   readonly drain?: number;
   readonly set: readonly string[];
   readonly profile: string;
@@ -48,12 +48,11 @@ export interface WorkerOptions {
 
 /**
  * `reignite worker`: serves task queues until Ctrl-C, on the server that TEMPORAL_ADDRESS names, else on the running
- * one of the state directory.
+ * server of the state directory.
  *
- * @throws ReigniteError USAGE for a queue that is none, for `--scratch` without storage or for other queues than
- *   inference, for `--device` without inference, or when there is no server; PROVIDER_UNAVAILABLE when CUDA cannot use
- *   that GPU; WORKER_VERSION;
- *   STORAGE_REFUSED, STORAGE_UNAVAILABLE, STORAGE_UNSUITABLE; WORKER_LOST.
+ * @throws ReigniteError USAGE for an unknown queue, for `--scratch` without storage or for queues other than inference,
+ *   for `--device` without inference, or when there is no server; PROVIDER_UNAVAILABLE when CUDA cannot use that GPU;
+ *   WORKER_VERSION; STORAGE_REFUSED, STORAGE_UNAVAILABLE, STORAGE_UNSUITABLE; WORKER_LOST.
  */
 export async function workerCommand(options: WorkerOptions, signal: AbortSignal): Promise<number> {
   const queues = (options.queues ?? QUEUES).map(parseQueue);
@@ -90,7 +89,7 @@ export async function workerCommand(options: WorkerOptions, signal: AbortSignal)
   }
 }
 
-/** What the worker may keep of what it fetches; nothing where it has the folders of its runs. */
+/** Returns the size limit of fetched files; empty if the worker has the folders of its runs. */
 function scratchOf(
   { scratch }: WorkerOptions,
   queues: readonly Queue[],
@@ -115,9 +114,9 @@ function scratchOf(
 const LAST_GPU = 63;
 
 /**
- * The GPU that the worker has for itself; found out before it takes work that it cannot do.
+ * Checks the GPU assigned to the worker, before it accepts work that it cannot do.
  *
- * @param obstacleOn - For tests.
+ * @param obstacleOn - Replacement for tests.
  */
 export function gpuOf(
   { device }: Pick<WorkerOptions, 'device'>,

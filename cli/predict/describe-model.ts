@@ -13,9 +13,9 @@ export interface DescribeOptions {
 }
 
 /**
- * `reignite model describe`: writes the draft of a model JSON file, or says what describes the model already.
+ * `reignite model describe`: writes a draft of a model JSON file, or says which file already describes the model.
  *
- * @throws ReigniteError USAGE for a file that is not ONNX and where a file would be overwritten.
+ * @throws ReigniteError USAGE for a file that is not ONNX, or if a file would be overwritten.
  */
 export async function describeCommand(file: string, { out, json }: DescribeOptions): Promise<number> {
   const path = resolve(file);

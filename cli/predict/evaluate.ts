@@ -4,49 +4,17 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { classesAsked } from '../../toolkit/evaluate/class-names.ts';
-import type { ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
 import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation-page.ts';
 import { readLabelTranslation } from '../../toolkit/evaluate/label-translation.ts';
 import { listed } from '../../toolkit/format.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { endWhenInterrupted } from '../interruption.ts';
-import { EXIT, printable, printResult, printStep } from '../output.ts';
+import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { evaluateBoxesCommand } from './evaluate-boxes.ts';
 import { evaluateMasksCommand } from './evaluate-masks.ts';
+import { evaluationLines } from './evaluation-lines.ts';
 import { tellPage } from './tell-page.ts';
-
-/** One line per score: with its interval, the published predictions' score and, for tissue, the score with misses counted. */
-function evaluationTable(task: Task, rows: readonly ScoreRow[]): string[] {
-  const isCompared = rows.some(({ published }) => published !== undefined);
-  const hasMissed = rows.some(({ missed }) => missed !== undefined);
-  const head = [
-    '',
-    taskNamed(task).scoreName,
-    '95 % interval',
-    ...(isCompared ? ['published', 'difference'] : []),
-    ...(hasMissed ? ['unpredicted as missed'] : []),
-  ];
-  const lines = rows.map(({ label, value, without, interval, published = null, missed = null }) => [
-    label,
-    value?.toFixed(4) ?? without,
-    interval === undefined ? '' : `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`,
-    ...(isCompared ? [decimal(published), value === null || published === null ? '' : signed(value - published)] : []),
-    ...(hasMissed ? [decimal(value === null ? null : missed)] : []),
-  ]);
-  const widths = [Math.max(...rows.map(({ label }) => label.length)), 6, 16, 9, 10];
-  return [head, ...lines].map((cells) =>
-    `  ${cells.map((cell, k) => cell.padEnd(widths[k] ?? 0)).join('  ')}`.trimEnd(),
-  );
-}
-
-function decimal(value: number | null): string {
-  return value?.toFixed(4) ?? '';
-}
-
-function signed(value: number): string {
-  return `${value < 0 ? '-' : '+'}${Math.abs(value).toFixed(4)}`;
-}
 
 export interface EvaluateOptions {
   readonly task: Task;
@@ -56,12 +24,12 @@ export interface EvaluateOptions {
   readonly labels?: string;
   readonly classes?: string;
   readonly categories?: CategoryRule;
-  /** Annotated boxes as COCO JSON, in place of a record. */
+  /** Annotated boxes as COCO JSON, instead of a record. */
   readonly boxes?: string;
   readonly maxBoxes?: number;
-  /** Folder of annotated masks with any labels, in place of a record. */
+  /** Folder of annotated masks with any labels, instead of a record. */
   readonly masks?: string;
-  /** Value of pixels of these masks that are left out. */
+  /** Value of the mask pixels to ignore. */
   readonly ignore?: number;
   readonly json?: boolean;
 }
@@ -78,7 +46,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
       'evaluate needs --data, --masks for annotated masks, or --boxes for annotated boxes.',
     );
   if (options.maxBoxes !== undefined) throw new ReigniteError('USAGE', '--max-boxes is for --boxes.');
-  const { takes, scoredClasses, evaluate } = taskNamed(task);
+  const { takes, scoredClasses, evaluate, scoreName } = taskNamed(task);
   if (labels !== undefined && !takes.labels) {
     throw new ReigniteError('USAGE', '--labels is for masks only; points contain the number of their class.');
   }
@@ -104,7 +72,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
   const { metrics, intervals, images, rows, remarks, classes: subset } = evaluated;
   for (const remark of [...remarks, ...intervals.warnings]) printStep(printable(remark));
   const document = { ...metrics, intervals, ...(subset && { classes: subset }) };
-  printResult(json ? JSON.stringify(document, null, 1) : evaluationTable(task, rows).join('\n'));
+  printResult(json ? JSON.stringify(document, null, 1) : evaluationLines(scoreName, rows, resultColumns()).join('\n'));
   printStep(`${images} ${images === 1 ? 'ROI' : 'ROIs'} evaluated; metrics and figures are in ${input.out}.`);
   const path = evaluationPage(input.out, task);
   await tellPage({ path, write: () => writeEvaluationPage(task, input, evaluated, packageVersion()) });

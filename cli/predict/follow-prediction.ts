@@ -24,14 +24,13 @@ import { PAUSED, RESUMED, tellRunPage } from '../run/follow-run.ts';
 import { openProgress } from '../run/progress-display.ts';
 import { tellPrediction } from './tell-prediction.ts';
 
-/** Queues that serve a prediction. */
+/** Queues that a prediction needs. */
 export const PREDICTION_QUEUES = ['orchestration', 'inference'] as const;
 
 /**
- * Follows a prediction to its end, with its own server session when no other command works on it, and prints what it
- * predicted.
+ * Follows a prediction to its end and prints the result; opens its own server session if no other command works on it.
  *
- * @param options.start - Whether it is started again first.
+ * @param options.start - Whether to start it again first.
  * @returns The exit status.
  */
 export async function followKnownPrediction(
@@ -53,7 +52,7 @@ export async function followKnownPrediction(
   return tellPrediction(await readRunSummary(order.out, images), images, order.out, { json }, signal);
 }
 
-/** Reads the summary of a prediction that has ended, and names the images that failed. */
+/** Reads the summary of a finished prediction, and prints the images that failed. */
 export async function readRunSummary(out: string, images: readonly NamedImage[]): Promise<PredictionSummary> {
   const summary = await readPredictionSummary(out);
   const paths = new Set(images.map(({ path }) => path));
@@ -86,7 +85,7 @@ export async function startPrediction(
   printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
 }
 
-/** Watches a prediction until it has closed. @throws The error that ended it; the signal's reason. */
+/** Follows a prediction until it has closed. @throws The error that ended it; the signal's reason. */
 export async function followPrediction(session: ServerSession, id: string, signal: AbortSignal): Promise<void> {
   const { client, server } = session;
   tellRunPage(server, id);

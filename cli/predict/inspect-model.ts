@@ -18,31 +18,31 @@ import { shellWord } from '../../toolkit/shell-word.ts';
 import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
 import { printableLine } from '../output.ts';
 
-/** What `model inspect` says of a file. */
+/** The result of `model inspect` for a file. */
 export interface InspectedModel {
   readonly file: string;
   readonly format: 'zip' | 'stream' | 'pickle' | 'safetensors' | 'onnx' | 'other';
-  /** What the file holds at its top, or what it is. */
+  /** The top-level content of the file, or its type. */
   readonly holds: string;
-  /** Whether nothing that was seen could run code when Python loads it; a file that is not read to its end is not safe. */
+  /** Whether nothing that was found could run code when Python loads the file; false if the file was not read to its end. */
   readonly safe: boolean;
-  /** Every name that the file would have Python import, with its place. */
+  /** Every name that the file makes Python import, with its position. */
   readonly globals: readonly SeenGlobal[];
   readonly elements: number;
   readonly tensors: readonly ListedTensor[];
   readonly tree?: TreeNode;
   readonly onnx?: DescribedModel;
-  /** The command or step that helps with such a file. */
+  /** The command or step to use for such a file. */
   readonly next?: string;
-  /** Why the file was not read to its end. Python runs what comes before the fault. */
+  /** Why the file was not read to its end. Python would still execute everything before the fault. */
   readonly fault?: { readonly code: string; readonly cause: string };
 }
 
 const NOTHING = { globals: [], elements: 0, tensors: [] } as const;
 
 /**
- * Looks into a file that is said to be a model, without executing anything: a checkpoint, also one that could do harm in
- * Python or is broken, an ONNX file, or whatever else it is.
+ * Inspects a file that is supposed to be a model, without executing anything: a checkpoint, even a broken one or one
+ * that could do harm in Python, an ONNX file, or any other file.
  *
  * @throws ReigniteError FILE_MISSING; USAGE for a folder, a named pipe, a device or a socket.
  */
@@ -75,7 +75,7 @@ async function refuseFolder(file: string): Promise<void> {
   if ((await statIfThere(file))?.isDirectory() === true) throw await folderError(file);
 }
 
-/** Says which files of a folder of folds can be looked into. */
+/** Lists the files in a folder of folds that can be inspected. */
 async function folderError(folder: string): Promise<ReigniteError> {
   const names = await readdir(folder);
   const folds = names.filter((name) => foldOfFolder(name) !== undefined).sort();
@@ -116,7 +116,7 @@ async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<I
   }
 }
 
-/** What a checkpoint holds, and what can be done with it. */
+/** Describes the content of a checkpoint, and what can be done with it. */
 function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds' | 'next'> {
   const nnunet = checkpointFamily(root, file);
   if (nnunet !== undefined) {
@@ -151,15 +151,15 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
 
 const OTHER_TASK = 'Only detectors are supported: models of the task `detect` or `segment`.';
 
-/** Not those of PyTorch alone. */
+/** Formats that are not specific to PyTorch. */
 const OWN_FORMATS: ReadonlySet<string> = new Set(['safetensors', 'pickle']);
 
 const ORDER = ['dangerous', 'inert', 'known'] as const;
 
-/** What a person reads of a file: the verdict, the names that matter first, then the tree. */
+/** Formats the result for people: the verdict, the most important names, then the tree. */
 export function describeInspected(model: InspectedModel): string {
   const lines = [headOf(model), ...faultOf(model), ...nextOf(model), ...namesOf(model), ...bodyOf(model)];
-  // A hostile file may name things so that a terminal obeys them, or so that they seem to be lines of this text.
+  // A hostile file may contain names with terminal escapes, or names that look like lines of this text.
   return lines.map(printableLine).join('\n');
 }
 

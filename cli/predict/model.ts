@@ -18,7 +18,7 @@ import { describeInspected, inspectModel } from './inspect-model.ts';
 
 export interface ConvertedFile {
   readonly onnx: string;
-  /** The description of the model, written next to it as `<name>.json`. */
+  /** The model JSON, written next to the model as `<name>.json`. */
   readonly card: object;
 }
 
@@ -27,8 +27,8 @@ export interface ConvertedFile {
  * v2: `fold_K/checkpoint_final.pth`, plans.json and dataset.json above it), or a detector of YOLOv5 or Ultralytics.
  *
  * @param size - Side of a detector's tile in px.
- * @throws ReigniteError FILE_MISSING, USAGE for a folder and where a file that reignite did not write would be
- *   overwritten, or what the conversion of either family throws.
+ * @throws ReigniteError FILE_MISSING, USAGE for a folder or if a file that reignite did not write would be overwritten,
+ *   or what the conversion of either family throws.
  */
 async function convertModelFile(
   file: string,
@@ -55,7 +55,7 @@ async function convertModelFile(
   }
 }
 
-/** A converted model in a folder. */
+/** A converted model in a folder, with its model JSON. */
 export interface MadeModel {
   readonly made: string;
   readonly card: object;
@@ -86,7 +86,7 @@ async function refuseNoCheckpoint(file: string): Promise<void> {
   await refuseOtherFile(file);
 }
 
-/** A description may be overwritten; any other file of that name was written by the user. */
+/** Rejects overwriting a file of that name that is not a model JSON: the user wrote it. */
 async function refuseSidecarOfUser(path: string): Promise<void> {
   const text = await readTextIfThere(path);
   if (text === undefined || isCard(text)) return;
@@ -109,7 +109,7 @@ async function convertFold(file: string, { fold, name }: FoldCheckpoint, work: s
   return { made: join(work, card.folds[0]?.file ?? ''), card };
 }
 
-/** Weights of nnU-Net under another name, or a detector. */
+/** Converts nnU-Net weights with an unusual name, or a detector. */
 async function convertOther(file: string, work: string, size: DetectorSize | undefined): Promise<MadeModel> {
   const bare = await bareWeights(file);
   if (bare === undefined) return convertCells(file, work, size);
@@ -123,7 +123,7 @@ async function convertCells(checkpoint: string, work: string, size: DetectorSize
   return { made: join(work, card.file), card };
 }
 
-/** A detector of Ultralytics is converted for the size that it was trained with; YOLOv5 for the paper's tile. */
+/** Returns the tile size of a detector: for Ultralytics the training size, for YOLOv5 undefined (the paper's tile). */
 async function usualSize(checkpoint: string): Promise<number | undefined> {
   const { family, imgsz, stride } = await describeDetector(checkpoint);
   return family === 'ultralytics' && imgsz !== undefined ? Math.ceil(imgsz / stride) * stride : undefined;
@@ -131,14 +131,14 @@ async function usualSize(checkpoint: string): Promise<number | undefined> {
 
 export interface InspectOptions {
   readonly json?: boolean;
-  /** Whether what is dangerous, or is not a model that can be read, is an error. */
+  /** Whether a dangerous or unreadable file is an error. */
   readonly strict?: boolean;
 }
 
 /**
- * `reignite model inspect`: what a checkpoint holds, and every name in it. Nothing is executed.
+ * `reignite model inspect`: shows the content of a checkpoint, and every name in it. Executes nothing.
  *
- * @returns 1 with `strict` for a file that is dangerous or cannot be read as a model.
+ * @returns 1 with `strict` if the file is dangerous or cannot be read as a model.
  */
 export async function inspectCommand(file: string, { json, strict = false }: InspectOptions): Promise<number> {
   const model = await inspectModel(resolve(file));
@@ -153,7 +153,7 @@ export interface ConvertOptions {
   readonly json?: boolean;
 }
 
-/** `reignite model convert`: a checkpoint as ONNX, with a description that says what it is. */
+/** `reignite model convert`: converts a checkpoint to ONNX and writes its model JSON. */
 export async function convertCommand(file: string, { out, size, json }: ConvertOptions): Promise<number> {
   const { onnx, card } = await convertModelFile(resolve(file), out === undefined ? undefined : resolve(out), size);
   printResult(json ? JSON.stringify({ onnx, card }, null, 1) : onnx);

@@ -28,10 +28,10 @@ export interface ParityOptions {
 }
 
 /**
- * `reignite model parity`: how far a model, as reignite runs it, is from another ONNX file or from an output that was saved
- * elsewhere.
+ * `reignite model parity`: compares a model, as reignite runs it, with another ONNX file or with an output that was
+ * saved elsewhere.
  *
- * @returns 4 where a difference is larger than the tolerance.
+ * @returns 4 if a difference exceeds the tolerance.
  * @throws ReigniteError USAGE, FILE_MISSING, NPY_INVALID, SIZE_MISMATCH, MODEL_UNREADABLE, INFERENCE_FAILED, or what the
  *   conversion throws.
  */
@@ -76,13 +76,13 @@ async function outputOf(path: string, image: Numbers, signal: AbortSignal | unde
   }
 }
 
-/** The ONNX file, and whether runs open it laid out (`SessionOptions`). */
+/** The ONNX file, and whether runs use its optimised copy (`laidOut` of `SessionOptions`). */
 interface ModelOfRuns {
   readonly model: string;
   readonly laidOut: boolean;
 }
 
-/** A checkpoint is converted for the size of the input. */
+/** Converts a checkpoint for the size of the input. */
 async function converted(path: string, work: string, { shape }: Numbers): Promise<ModelOfRuns> {
   const [height, width] = shape.slice(-2);
   const size = height === undefined || width === undefined ? undefined : { height, width };
@@ -91,7 +91,7 @@ async function converted(path: string, work: string, { shape }: Numbers): Promis
   return { model: made, laidOut: network !== undefined && isLarge(work, network) };
 }
 
-/** A large model is linked into a temporary folder: the laid out copy is written next to it. */
+/** Links a large model into a temporary folder: the optimised copy is written next to it. */
 async function asGiven(path: string, work: string): Promise<ModelOfRuns> {
   const card = await readJsonIfValid(sidecarPath(path), ModelCard);
   const [file, ...others] = card?.folds.map((fold) => fold.file) ?? [];

@@ -20,8 +20,8 @@ import { followPrediction, PREDICTION_QUEUES, readRunSummary, startPrediction } 
 const FILES_AT_ONCE = 16;
 
 /**
- * Predicts images as a workflow: one activity per image, retried, shared among the workers of a server, in the Temporal
- * UI. The same command attaches to a prediction that is open, and takes from the cache what was done before.
+ * Predicts images as a workflow: one activity per image, which is retried, shared among the workers of a server and
+ * shown in the Temporal UI. The same command attaches to an open prediction; finished images come from the cache.
  *
  * @throws The signal's reason; what `withServer` throws.
  */
@@ -42,7 +42,7 @@ export async function predictAsRun(
   return readRunSummary(order.out, images);
 }
 
-/** The folder is kept for this command only while it is looked at: the workers of several runs may write into it. */
+/** Claims the folder, locking it only briefly: the workers of several runs may write to it. */
 async function claimFolder(
   order: Order,
   images: readonly NamedImage[],
@@ -61,14 +61,14 @@ async function claimFolder(
   }
 }
 
-/** Says which of the images are slides: those are shared by several workers. */
+/** Marks the images that are slides: several workers share them. */
 function markSlides({ choices }: Order, images: readonly NamedImage[]): Promise<readonly NamedImage[]> {
   return mapConcurrent(images, FILES_AT_ONCE, undefined, async (image) => {
     return (await isSeenAsSlide(image.path, choices)) ? { ...image, slide: true } : image;
   });
 }
 
-/** Writes the images into the state directory, in batches, where the workflow and its workers find them. */
+/** Writes the list of images into the state directory, in batches, for the workflow and its workers. */
 async function listImages(
   asked: Order,
   images: readonly NamedImage[],

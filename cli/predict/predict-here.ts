@@ -16,7 +16,7 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../toolkit/yolo/detect/cell-detector.ts';
 import { fitted, printStep } from '../output.ts';
 
-/** Without a terminal, a line at every tenth of an image, and not more often than this. */
+/** Without a terminal, a line is printed per tenth of an image, but not more often than this. */
 const MS_BETWEEN_LINES = 2_000;
 const SHARES = 10;
 
@@ -24,7 +24,7 @@ interface Step {
   readonly phase: string;
   readonly tile?: number;
   readonly of?: number;
-  /** Of a slide, before its first tile. */
+  /** Set for a slide, before its first tile. */
   readonly expectedSeconds?: number;
   readonly tiles?: number;
   readonly tilesTotal?: number;
@@ -38,7 +38,7 @@ const PHASES: Readonly<Record<string, string>> = {
 
 type Stream = Pick<NodeJS.WriteStream, 'write'> & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Shows on stderr how far a prediction is: one line that changes on a terminal, plain lines elsewhere. */
+/** Shows the progress of a prediction on stderr: as one changing line on a terminal, as plain lines elsewhere. */
 class PredictionProgress {
   readonly #images: number;
   readonly #isTerminal: boolean;
@@ -57,7 +57,7 @@ class PredictionProgress {
     this.#write = (text) => void stream.write(text);
   }
 
-  /** Begins the next image. */
+  /** Starts the next image. */
   begin(image: string): void {
     this.end();
     this.#image = image;
@@ -82,7 +82,7 @@ class PredictionProgress {
     this.#show(`${tile} of ${of} ${passes} (${Math.floor((100 * tile) / of)} %)`);
   }
 
-  /** Says before a slide is started how much there is to do. */
+  /** Prints the amount of work before a slide is started. */
   #expect({ expectedSeconds = 0, tiles = 0, tilesTotal = 0 }: Omit<Step, 'phase'>): void {
     const share = tilesTotal === 0 ? 0 : Math.round((100 * tiles) / tilesTotal);
     this.say(
@@ -90,13 +90,13 @@ class PredictionProgress {
     );
   }
 
-  /** Says something that stays. */
+  /** Prints a permanent line. */
   say(text: string): void {
     this.end();
     this.#write(`${fitted(text, this.#stream)}\n`);
   }
 
-  /** Ends the changing line. */
+  /** Clears the changing line. */
   end(): void {
     if (this.#isOpen) this.#write('\r\u001b[K');
     this.#isOpen = false;
@@ -106,7 +106,7 @@ class PredictionProgress {
     const place = `image ${this.#number} of ${this.#images}: `;
     const text = `${place}${this.#image}: ${what}`;
     this.#lastLine = Date.now();
-    // A line that changes must not wrap: what is above it cannot be written over.
+    // The changing line must not wrap: wrapped rows cannot be overwritten.
     const room = (this.#stream.columns ?? Number.POSITIVE_INFINITY) - 1;
     if (this.#isTerminal) this.#write(`\r\u001b[K${text.length <= room ? text : `${place}${what}`.slice(0, room)}`);
     else this.#write(`${text}\n`);
@@ -114,17 +114,17 @@ class PredictionProgress {
   }
 }
 
-/** How often the tables are written while images are predicted: a killed command leaves them almost complete. */
+/** How often the tables are written during prediction: if the command is killed, they are almost complete. */
 const MS_BETWEEN_TABLES = 5_000;
-/** What would meet every other image as well. */
+/** Errors that would occur for every other image too. */
 const OF_ALL_IMAGES: ReadonlySet<ErrorCode> = new Set(['NO_SPACE', 'MODEL_UNREADABLE', 'PROVIDER_UNAVAILABLE']);
 
 /**
- * Predicts images one after the other in this process; no server is needed. What is finished stays when it is
- * interrupted. An image that fails is named in the summary, and the others are predicted.
+ * Predicts images one by one in this process; no server is needed. Finished images are kept when it is interrupted.
+ * Failed images are listed in the summary, and the others are predicted.
  *
  * @returns The summary of everything in the folder.
- * @throws What `openPredictor` and the folder throw; what no image could be predicted for.
+ * @throws What `openPredictor` and the folder throw; an error that prevents all predictions.
  */
 export async function predictHere(
   order: PredictionOrder,
@@ -155,7 +155,7 @@ export async function predictHere(
       folder,
       order.task,
       predict,
-      // The error of the only image is the error of the command.
+      // The error of a single image is the error of the command.
       (failure) => images.length > 1 && progress.say(describeFailure(failure)),
       stop,
     ).catch(async (error: unknown) => {

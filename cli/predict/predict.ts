@@ -16,9 +16,9 @@ import { predictHere } from './predict-here.ts';
 import { tellPrediction } from './tell-prediction.ts';
 
 /**
- * The images of the command line, each with the name of its files: its own without the ending.
+ * Names the images of the command line: the name of an image without its extension is that of its output files.
  *
- * @throws ReigniteError FILE_MISSING for one that does not exist, USAGE when two would write the same files.
+ * @throws ReigniteError FILE_MISSING for an image that does not exist, USAGE when two would write the same files.
  */
 async function nameImages(words: readonly string[]): Promise<readonly NamedImage[]> {
   const byName = new Map<string, string>();
@@ -57,7 +57,7 @@ export interface PredictOptions {
   readonly resample?: boolean;
   readonly level?: number;
   readonly everywhere?: boolean;
-  /** Library file of OpenSlide. */
+  /** Path of the OpenSlide library. */
   readonly openslide?: string;
   readonly regions?: string;
   readonly maxValue?: number;
@@ -71,10 +71,10 @@ export interface PredictOptions {
   readonly provider?: string;
   readonly threads?: number;
   readonly engine?: EngineName;
-  /** As a durable workflow. */
+  /** Whether to predict as a durable workflow. */
   readonly run?: boolean;
   readonly json?: boolean;
-  /** Without the notes on the screen. */
+  /** Whether to leave out the notes on the screen. */
   readonly quiet?: boolean;
 }
 
@@ -82,7 +82,7 @@ const SMALLEST_MPP = 0.01;
 const MAX_MPP = 100;
 const MAX_SMOOTHING = 100;
 const MAX_AREA = 1e12;
-/** px; 6 µm² at the resolution of the models, less than any nucleus. Two thirds of the outlines, 0.5 % of the area. */
+/** px; 6 µm² at the models' pixel size, less than any nucleus. Removes two thirds of the outlines and 0.5 % of the area. */
 const SPECK = 25;
 const MAX_THREADS = 256;
 const MAX_LEVELS = 64;
@@ -92,8 +92,8 @@ const MAX_IMGSZ = 8_192;
 const DETECTION_OPTIONS = ['confidence', 'iou', 'imgsz', 'fit', 'overlap'] as const;
 
 /**
- * `reignite predict`: masks, outlines and areas, or cells and their counts, for the user's images. What is finished
- * stays when it is interrupted; the same command resumes.
+ * `reignite predict`: predicts masks, outlines and areas, or cells and their counts, for the user's images. Finished
+ * images are kept when it is interrupted; the same command resumes.
  */
 export async function predictCommand(
   words: readonly string[],
@@ -184,7 +184,7 @@ function readOrder({
   };
 }
 
-/** Options of a detector. */
+/** Reads the options of a detector. */
 function readDetection(
   { confidence, iou, imgsz, fit, overlap }: Pick<PredictOptions, (typeof DETECTION_OPTIONS)[number]>,
   areTaken: boolean,

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { asReigniteError, printable, printStep } from '../output.ts';
 
-/** The page of a command's results. */
+/** The HTML page of a command's results. */
 export interface ToldPage {
   /** Absolute. */
   readonly path: string;
@@ -10,8 +10,8 @@ export interface ToldPage {
 }
 
 /**
- * Writes the page of results that are complete, and says where it is. A page that cannot be written does not make the
- * command fail: it says why, and what to do.
+ * Writes the page of complete results, and prints its path. If the page cannot be written, the command does not fail,
+ * but prints the reason and what to do.
  *
  * @throws The signal's reason when aborted.
  */

@@ -14,12 +14,12 @@ import { EXIT, printResult, printStep } from '../output.ts';
 import { tellPage } from './tell-page.ts';
 
 /**
- * Prints what a command predicted, as text or as JSON, and writes the page of its folder.
+ * Prints the result of a prediction command, as text or as JSON, and writes the page of its folder.
  *
  * @param summary - Everything in the folder `out`.
- * @param images - Those of the command.
+ * @param images - The images of the command.
  * @param options.quiet - Leaves out the notes.
- * @returns The exit status: partial when an image failed.
+ * @returns The exit status: partial if an image failed.
  * @throws ReigniteError The first failure when no image was predicted. The signal's reason when aborted.
  */
 export async function tellPrediction(
@@ -41,7 +41,7 @@ export async function tellPrediction(
   return ours.failures.length === 0 ? EXIT.done : EXIT.partial;
 }
 
-/** Writes the page of what the folder holds now; no other command writes into it at the same time. */
+/** Writes the page of the folder's current content, under a lock that keeps other commands from writing. */
 async function writePage(out: string, signal: AbortSignal): Promise<void> {
   const lock = await new PredictionFolder(out).lock();
   try {
@@ -52,7 +52,7 @@ async function writePage(out: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** What of everything in the folder this command was about. */
+/** Selects the images and failures of this command from all in the folder. */
 function ofCommand({ images, failures }: PredictionSummary, named: readonly NamedImage[]) {
   const failed = failures.filter(({ image }) => named.some(({ path }) => path === image));
   const failedPaths = new Set(failed.map(({ image }) => image));
@@ -60,7 +60,7 @@ function ofCommand({ images, failures }: PredictionSummary, named: readonly Name
   return { images: images.filter(({ name }) => names.has(name)), failures: failed };
 }
 
-/** Which networks of an nnU-Net model a prediction comes from. */
+/** Describes the networks of an nnU-Net model that made a prediction. */
 function ensembleLines({ family, folds, trainer, plans, mirrorAxes = [] }: PredictionSummary['model']): string[] {
   if (folds === undefined) return [];
   const average = folds.length === 1 ? '' : ', averaged';
@@ -71,7 +71,7 @@ function ensembleLines({ family, folds, trainer, plans, mirrorAxes = [] }: Predi
   ];
 }
 
-/** Where no image at all could be predicted, the first one's error is the command's. */
+/** Throws the error of the first image if no image could be predicted. */
 function refuseNothingPredicted({ images, failures: [first] }: ReturnType<typeof ofCommand>): void {
   if (first === undefined || images.length > 0) return;
   throw new ReigniteError(first.code, first.cause, { remedy: first.remedy });

@@ -14,7 +14,7 @@ export interface ViewerCommandOptions {
   readonly out?: string;
   readonly slides?: string;
   readonly full?: boolean;
-  /** Library file of OpenSlide. */
+  /** Path of the OpenSlide library. */
   readonly openslide?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
@@ -23,8 +23,8 @@ export interface ViewerCommandOptions {
 const SHARES = 4;
 
 /**
- * `reignite viewer`: writes an offline page that shows predicted slides and their layers with deep zoom. How much it
- * will write is said first. Killed anywhere, the same command writes the rest.
+ * `reignite viewer`: writes an offline page that shows predicted slides and their layers with deep zoom, after printing
+ * how much it will write. If it is killed, the same command writes the rest.
  */
 export async function viewerCommand(
   folders: readonly string[],

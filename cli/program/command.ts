@@ -33,7 +33,7 @@ export function configuredCommand(program: Command, name: string, description: s
     .option('--tasks <list>', `tasks to run, separated by commas: ${TASKS.join(', ')} (default: all)`, parseTasks);
 }
 
-/** Adds the options from which a configuration is read. */
+/** Adds the configuration options. */
 export function configured(program: Command): Command {
   return program
     .option('--profile <name|file>', 'configuration: sample, paper, or a YAML file', 'sample')
@@ -56,7 +56,7 @@ export function withProgress(program: Command): Command {
     });
 }
 
-/** Parses the number of an option. @throws InvalidArgumentError when it is not one. */
+/** Parses a number in an option. @throws InvalidArgumentError if it is not a number. */
 export function parseNumber(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && Number.isFinite(value)) return value;

@@ -7,7 +7,7 @@ import { REMOVABLES } from '../maintain/removables.ts';
 import { printDocument } from '../output.ts';
 import { type CommandContext, command, configured, configuredCommand, withExamples } from './command.ts';
 
-/** Commands for this machine and its settings. */
+/** Adds the commands for this machine and its settings. */
 export function machineCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('This machine:');
   configured(command(program, 'config', 'print the effective configuration'))

@@ -8,7 +8,7 @@ import type { PredictOptions } from '../predict/predict.ts';
 import type { ViewerCommandOptions } from '../predict/viewer.ts';
 import { type CommandContext, command, parseNumber, withExamples } from './command.ts';
 
-/** Commands for the user's predictions and images; only `predict --run` needs Temporal. */
+/** Adds the commands for the user's predictions and images; only `predict --run` needs Temporal. */
 export function predictionCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Predictions and models:');
   withExamples(
@@ -176,7 +176,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     });
 }
 
-/** Commands for checkpoints. */
+/** Adds the commands for checkpoints. */
 export function modelCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Predictions and models:');
   const model = program

@@ -33,7 +33,7 @@ const CONTROLS = [
   ['cancel', 'cancel a run or a prediction (repeat its command to resume)'],
 ] as const;
 
-/** Commands that start, follow and control runs. */
+/** Adds the commands that start, follow and control runs. */
 export function runCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Runs:');
   withExamples(
@@ -183,7 +183,7 @@ interface ReportOptions extends JsonOption {
   readonly data?: string;
 }
 
-/** Commands for the results of a run; they need no Temporal when a results folder is named. */
+/** Adds the commands for the results of a run; they do not need Temporal if a results folder is named. */
 export function reportCommands(program: Command, { signal, exitWith }: CommandContext): void {
   program.commandsGroup('Results:');
   command(program, 'report', 'rebuild the report of a run')

@@ -2,7 +2,7 @@ import type { RunConfig } from '../../config/schema.ts';
 import { checkStorage, openRunStorage } from '../../toolkit/storage/run-storage.ts';
 
 /**
- * Tries the storage of a configuration before anything depends on it; nothing happens where there is none.
+ * Checks the storage of a configuration before anything depends on it; does nothing without a storage.
  *
  * @throws ReigniteError STORAGE_REFUSED, STORAGE_UNAVAILABLE, STORAGE_UNSUITABLE.
  */

@@ -9,11 +9,12 @@ import { makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/private-home.
 import { printStep } from '../output.ts';
 
 /**
- * Set for a background command that takes over a run: it reports its start, and its parent does not wait for its end.
+ * Set for a background command that takes over a run: it reports the start to its parent, which does not wait for the
+ * end.
  */
 const VARIABLE = 'REIGNITE_DETACHED';
 
-/** A message may arrive after the end of its sender. */
+/** A message may arrive after its sender has ended. */
 const LAST_WORD_MS = 500;
 
 const Told = z.union([
@@ -24,18 +25,18 @@ const Told = z.union([
 /** A run that continues without the command that started it. */
 export interface DetachedRun {
   readonly run: string;
-  /** Of the process that runs server and workers until the run has ended; SIGTERM stops it in order. */
+  /** PID of the process that runs server and workers until the run has ended; SIGTERM stops it cleanly. */
   readonly pid: number;
-  /** Where it writes what `run` would have printed. */
+  /** File for the output that `run` would print. */
   readonly log: string;
 }
 
 /**
- * Hands a run to a process of its own, in a session of its own, that outlasts this command and its terminal: the same
+ * Hands a run to a new process in its own session, which outlasts this command and its terminal. It runs the same
  * command without `--detach`. Returns once the run has started.
  *
  * @param words - The command line.
- * @throws ReigniteError whatever keeps the run from beginning.
+ * @throws ReigniteError Whatever prevents the run from starting.
  */
 export async function detachRun(
   words: readonly string[],
@@ -79,13 +80,13 @@ export async function detachRun(
   }
 }
 
-/** What a background command reports to its parent; undefined in a command that a user typed. */
+/** Reports the start of a background command to its parent; does nothing in a command that the user typed. */
 export class ParentNotifier {
   readonly #isDetached = process.env[VARIABLE] !== undefined;
   #hasTold = false;
 
   constructor() {
-    // Workers are not such commands.
+    // Workers are not background commands.
     delete process.env[VARIABLE];
   }
 

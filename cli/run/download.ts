@@ -30,7 +30,7 @@ export interface ResolvedDownload {
   readonly input: AcquireInput;
 }
 
-/** Fixes an acquisition's id: what is fetched, and into which folder. From where does not belong to it. */
+/** Derives an acquisition's ID from what is downloaded into which folder; the source does not matter. */
 function resolveDownload(input: AcquireInput): ResolvedDownload {
   const { config, data, whole, only } = input;
   const { record } = config;
@@ -39,7 +39,7 @@ function resolveDownload(input: AcquireInput): ResolvedDownload {
   return { id: downloadId(record, digest), input };
 }
 
-/** Starts an acquisition, or attaches to the one that is open under the same id. */
+/** Starts an acquisition, or attaches to the open one with the same ID. */
 function startDownload(
   client: Client,
   server: ServerAddress,
@@ -65,13 +65,13 @@ function startDownload(
 }
 
 export interface DownloadOptions extends Omit<RunOptions, 'workers'> {
-  /** Globs of what is wanted; all that belongs to the tasks unless given. */
+  /** Globs of the wanted files. Default: everything that the tasks need. */
   readonly only?: readonly string[];
 }
 
 /**
- * `reignite download`: the acquisition alone. The record's files are fetched, verified and unpacked into the data
- * folder: all of them, or with `--tasks` what these need, or with `--only` what the globs name.
+ * `reignite download`: only the acquisition. Downloads, verifies and unpacks the record's files into the data folder:
+ * all of them, with `--tasks` those that the tasks need, with `--only` those that match the globs.
  *
  * @returns The exit status.
  */
@@ -127,7 +127,7 @@ async function follow(
   return await client.workflow.getHandle<typeof acquire>(id).result();
 }
 
-/** What `--json` prints: the record, and every file of it that was wanted, with its sums. */
+/** Returns the document for `--json`: the record, and every wanted file with its checksums. */
 async function documentOf(outcome: AcquireOutcome, home: HomeFolders, data: string): Promise<unknown> {
   const { id, concept, doi, title, files } = outcome;
   const manifest = await new Receipts(home.receipts).manifest(data);

@@ -15,7 +15,7 @@ import { areDetailsShown, EXIT, printResult, printStep } from '../output.ts';
 import { openProgress } from './progress-display.ts';
 import { runReport } from './run-report.ts';
 
-/** Said of a run that is followed. */
+/** Messages about a run that is being followed. */
 export const PAUSED = 'The run is paused. Resume it with `npx reignite resume`.';
 export const RESUMED = 'The run was resumed.';
 
@@ -26,21 +26,21 @@ export function exitStatusOf({ status, tasks }: Summary): number {
   return Object.values(tasks).some(({ verdict }) => verdict === 'differs') ? EXIT.differs : EXIT.done;
 }
 
-/** Workers that are just being started poll by then. */
+/** Number of checks after which workers that were just started are polling. */
 const PATIENT_LOOKS = 3;
 
 export interface Look {
-  /** The queues that no worker serves at the moment: one that is busy serves. */
+  /** Returns the queues that no worker serves at the moment; a busy worker counts as serving. */
   readonly look: () => Promise<readonly Queue[]>;
   readonly taskQueuePrefix: string;
   readonly onStep: (line: string) => void;
-  /** Between two looks. */
+  /** Interval between two checks. */
   readonly lookMs: number;
 }
 
 /**
- * Warns about task queues without a worker, once for each set of them, until aborted: a run would wait for one for
- * ever without a word.
+ * Warns about task queues without a worker, once per set of queues, until aborted: otherwise a run would wait forever
+ * without a message.
  */
 export async function warnUnpolledQueues(
   { look, taskQueuePrefix, onStep, lookMs }: Look,
@@ -65,16 +65,16 @@ function unservedLine(prefix: string, unserved: readonly Queue[]): string {
   return `No worker is polling ${names}; the run is waiting. Start one with \`npx reignite worker${which}\`.`;
 }
 
-/** Interval in ms at which the pollers of the queues are listed; longer if this command starts the workers itself. */
+/** Interval in ms between checks of the pollers; longer if this command starts the workers itself. */
 const LOOK_MS = 4_000;
 const OWN_WORKERS_LOOK_MS = 15_000;
 const LOOK_WITHIN_MS = 2_000;
 
 /**
- * Watches a run until it has closed.
+ * Follows a run until it has closed.
  *
  * @returns Its summary.
- * @throws ReigniteError with the code that ended the run; FILE_MISSING without a summary.
+ * @throws ReigniteError with the code that ended the run; FILE_MISSING if there is no summary.
  */
 export async function followRun(
   session: ServerSession,
@@ -112,7 +112,7 @@ export async function followRun(
   return run.outcome();
 }
 
-/** Prints how a run ended, as text or as JSON; returns the exit status. */
+/** Prints the outcome of a run, as text or as JSON; returns the exit status. */
 export async function tellOutcome(summary: Summary, results: string, json: boolean): Promise<number> {
   if (json) printResult(JSON.stringify(summary, null, 1));
   else {
@@ -122,7 +122,7 @@ export async function tellOutcome(summary: Summary, results: string, json: boole
   return exitStatusOf(summary);
 }
 
-/** Says where the Temporal UI shows a run; on a terminal that is too narrow for the address, how to open it. */
+/** Prints the page of a run in the Temporal UI or, if the terminal is too narrow for the URL, how to open it. */
 export function tellRunPage(
   { uiUrl, namespace }: Pick<ServerSession['server'], 'uiUrl' | 'namespace'>,
   id: string,
@@ -133,20 +133,20 @@ export function tellRunPage(
   printStep(isTTY && line.length >= columns ? 'Temporal UI: open it with `npx reignite ui`' : line);
 }
 
-/** Address of a run's page in the Temporal UI. */
+/** Returns the URL of a run's page in the Temporal UI. */
 export function runPage(uiUrl: string, namespace: string, id: string): string {
   return `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(id)}`;
 }
 
-/** Address of the list of runs in the Temporal UI, with the children hidden. */
+/** Returns the URL of the list of runs in the Temporal UI, without child workflows. */
 export function runsPage(uiUrl: string, namespace: string): string {
   return `${uiUrl}/namespaces/${namespace}/workflows?query=${encodeURIComponent('ParentWorkflowId is null')}`;
 }
 
 /**
- * Follows a run to its end, with its own server session when no other command works on it, and prints the outcome.
+ * Follows a run to its end and prints the outcome; opens its own server session if no other command works on it.
  *
- * @param options.start - Whether it is started again first.
+ * @param options.start - Whether to start it again first.
  * @returns The exit status of the run.
  */
 export async function followKnownRun(

@@ -11,13 +11,13 @@ import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import type { predictImages } from '../../workflows/predict-images.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
-/** A run or a prediction of the state directory with what it was started with. */
+/** A run or a prediction of the state directory, with its input. */
 export type KnownRun = (
   | { readonly kind: 'run'; readonly run: ResolvedRun }
   | { readonly kind: 'prediction'; readonly run: KnownPrediction }
 ) & {
   readonly isOpen: boolean;
-  /** Whether it completed without a failure: `retry` has nothing to do then. */
+  /** Whether it completed without failures, so that `retry` has nothing to do. */
   readonly isWhole: boolean;
 };
 

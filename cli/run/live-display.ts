@@ -8,7 +8,8 @@ import { amountOf, type FirstSeen, liveLines, type Paint, type TimedStage } from
 const NARROWEST = 40;
 
 /**
- * Whether a stream is a terminal on which lines can be written over. One of no height, as some programs open, is not.
+ * Returns whether a stream is a terminal whose lines can be overwritten. A terminal of height 0, as some programs open,
+ * is not.
  */
 export function isLive(
   { isTTY, columns = 0, rows }: { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number },
@@ -17,13 +18,16 @@ export function isLive(
   return isTTY === true && columns >= NARROWEST && rows !== 0 && environment['TERM'] !== 'dumb' && !environment['CI'];
 }
 
-/** Colours, unless `NO_COLOR` is set (https://no-color.org). */
+/** Returns colour functions, which do nothing if `NO_COLOR` is set (https://no-color.org). */
 export function paintOf(environment: NodeJS.ProcessEnv = process.env): Paint {
   const colours = picocolors.createColors(!environment['NO_COLOR']);
   return { good: colours.green, bad: colours.red, busy: colours.cyan, faint: colours.dim };
 }
 
-/** Shows a run in place on a terminal: a bar per stage, and the current steps. Permanent lines are printed above it. */
+/**
+ * Shows a run on a terminal, redrawn in the same lines: one bar per stage, and the current steps. Permanent lines are
+ * printed above.
+ */
 export class LiveDisplay {
   readonly #stream: NodeJS.WriteStream;
   readonly #log: ReturnType<typeof createLogUpdate>;

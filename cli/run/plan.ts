@@ -10,8 +10,8 @@ import { planRun } from './plan/plan-run.ts';
 import type { RunOptions } from './run.ts';
 
 /**
- * `reignite plan`: what a run with these options would fetch, compute and take from the cache, and how long that may
- * take. Starts nothing. Of the record its description and small parts of its files are fetched, to check it.
+ * `reignite plan`: shows what a run with these options would download, compute and take from the cache, and how long it
+ * may take. Starts nothing. Downloads only the record's description and small parts of its files, to check it.
  *
  * @returns The exit status: 0.
  */

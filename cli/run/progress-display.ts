@@ -3,15 +3,15 @@ import { areDetailsShown, areStepsShown, printStep } from '../output.ts';
 import { isLive, LiveDisplay } from './live-display.ts';
 import { ProgressLines } from './progress-lines.ts';
 
-/** Shows how far a run is. */
+/** Shows the progress of a run. */
 export interface ProgressDisplay {
   /** @param steps - Current activities that belong to no stage. */
   show(stages: readonly LiveStage[], steps?: readonly string[]): void;
-  /** Shows nothing more; the last state stays. */
+  /** Stops showing progress; the last state remains visible. */
   end(): void;
 }
 
-/** Bars in place on a terminal, plain lines elsewhere and with `--verbose`, nothing with `--quiet`. */
+/** Opens a display: bars on a terminal, plain lines elsewhere and with `--verbose`, nothing with `--quiet`. */
 export function openProgress(stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
   if (!areStepsShown()) return { show: () => undefined, end: () => undefined };
   const isVerbose = areDetailsShown();

@@ -5,8 +5,8 @@ import type { StageProgress } from '../../workflows/progress.ts';
 const STEPS_MS = 30_000;
 
 /**
- * Turns the state of a run into lines for a log: a line when a stage starts or ends, and whenever it advanced, at
- * most every `everyMs`; now and then one about its steps.
+ * Turns the state of a run into log lines: at the start and end of a stage, when it has advanced (at most every
+ * `everyMs`), and occasionally about its steps.
  */
 export class ProgressLines {
   readonly #write: (line: string) => void;
@@ -36,7 +36,7 @@ export class ProgressLines {
   }
 }
 
-/** How far a stage is, in a line. */
+/** Formats the progress of a stage in one line. */
 export function stageLine({ stage, unit, done, of, cached, failed, state }: StageProgress): string {
   const extras = [
     cached > 0 ? `${cached} from the cache` : '',

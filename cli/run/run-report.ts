@@ -10,7 +10,7 @@ import { headlineScores } from '../../toolkit/tasks/headline-scores.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { EvaluationVerdict, type Verdict } from '../../toolkit/verdict/verdict-file.ts';
 
-/** An ROI that failed, with what a person can do about it. */
+/** Formats a failed ROI, with what the user can do about it. */
 export function failedRoiLines({ roi, code, cause, remedy }: TaskSummary['failures'][number]): string[] {
   return [`  ${roi}: ${code}: ${cause}`, `    ${remedy ?? remedyOf(code)}`];
 }
@@ -21,16 +21,16 @@ const Reasons = z.object({
   warnings: z.array(z.string()).default([]),
 });
 
-/** How a warning begins that makes the numbers above it doubtful. */
+/** Prefix of a warning that makes the numbers above it doubtful. */
 const LOUD = 'WARNING: ';
 
 const TITLE_WIDTH = 26;
 const WORST_SHOWN = 3;
 
 /**
- * What a run found out: a verdict per task.
+ * Formats the verdict of each task.
  *
- * @param isWhole - With the reasons of every verdict; else only of those that are not `reproduced`.
+ * @param isWhole - Whether to give reasons for every verdict, not only for those other than `reproduced`.
  */
 export async function verdictLines(summary: Summary, results: string, isWhole: boolean): Promise<string[]> {
   const provenance = provenanceOf(summary);
@@ -82,9 +82,9 @@ function percent(share: number): string {
 const NAME_WIDTH = 26;
 
 /**
- * The text at the end of a run: the verdict first, then where the files are.
+ * Formats the text at the end of a run: the verdict first, then the paths of the files.
  *
- * @param isWhole - With every score and every reason.
+ * @param isWhole - Whether to include every score and every reason.
  */
 export async function runReport(summary: Summary, results: string, isWhole: boolean): Promise<string> {
   const sections = await Promise.all(TASKS.map((task) => scoreLines(task, summary, results)));
@@ -104,7 +104,7 @@ export async function runReport(summary: Summary, results: string, isWhole: bool
 
 interface TaskScores {
   readonly scores: readonly string[];
-  /** What the numbers leave out: never left out itself. */
+  /** Remarks on what the numbers leave out; always shown. */
   readonly remarks: readonly string[];
 }
 
@@ -124,7 +124,7 @@ async function scoreLines(task: Task, { tasks }: Summary, results: string): Prom
   };
 }
 
-/** @param without - What is said where there is no number. */
+/** @param without - Text if there is no number. */
 function row(name: string, value: number | null, without: string): string {
   return `  ${name.padEnd(NAME_WIDTH)} ${value?.toFixed(4) ?? without}`;
 }

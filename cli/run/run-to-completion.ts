@@ -5,9 +5,9 @@ import type { Summary } from '../../toolkit/report/summary.ts';
 import { printStep } from '../output.ts';
 
 /**
- * Starts a run and follows it to its end; once more where the server's database went away under it.
+ * Starts a run and follows it to its end; restarts it if the server lost its database.
  *
- * @param start - Starts the run, or attaches to the one that is open.
+ * @param start - Starts the run, or attaches to the open one.
  * @throws What `start` and `followRun` throw.
  */
 export async function runToCompletion(

@@ -21,13 +21,12 @@ export interface RunOptions {
   readonly json?: boolean;
   readonly fresh?: boolean;
   readonly detach?: boolean;
-  /** false with `--no-workers`: only what others serve. */
+  /** False with `--no-workers`: only use the workers of others. */
   readonly workers: boolean;
 }
 
 /**
- * `reignite run`: starts a run, or attaches to the one that is going with the same configuration, and stays until it
- * has ended.
+ * `reignite run`: starts a run, or attaches to the open one with the same configuration, and waits until it has ended.
  *
  * @returns The exit status.
  */
@@ -42,7 +41,7 @@ export async function runCommand(options: RunOptions, signal: AbortSignal): Prom
   }
 }
 
-/** Hands the run on, and says how to watch and to end it. */
+/** Detaches the run, and prints how to watch and end it. */
 async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<number> {
   whenInterrupted('Interrupted: the background process was stopped as well. Run the same command to resume.');
   const { run, pid, log } = await detachRun(process.argv.slice(2), homeFromEnvironment(), signal);

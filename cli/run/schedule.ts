@@ -20,16 +20,16 @@ export interface ScheduleCommandOptions {
   readonly results?: string;
   readonly tasks?: readonly string[];
   readonly json?: boolean;
-  /** day, week, month, or a cron expression: a schedule is made. */
+  /** day, week, month, or a cron expression: creates a schedule. */
   readonly every?: string;
-  /** The schedule of the configuration is removed. */
+  /** Whether to remove the schedule of the configuration. */
   readonly end?: boolean;
 }
 
 /**
- * `reignite schedule`: repeats a run, removes its schedule, or lists what is scheduled.
+ * `reignite schedule`: repeats a run, removes its schedule, or lists all schedules.
  *
- * @throws ReigniteError USAGE for times that are none, RUN_NOT_FOUND where there is no schedule to remove.
+ * @throws ReigniteError USAGE for invalid times, RUN_NOT_FOUND if there is no schedule to remove.
  */
 export async function scheduleCommand(options: ScheduleCommandOptions, signal: AbortSignal): Promise<number> {
   const { every, end, json } = options;

@@ -19,10 +19,10 @@ const DONE: Readonly<Record<ControlAction, string>> = {
 };
 
 /**
- * `reignite pause`, `resume`, `cancel`: controls an open run or prediction. Workflows are served meanwhile, so that it
- * answers also when no process works on it.
+ * `reignite pause`, `resume`, `cancel`: controls an open run or prediction. Serves workflows meanwhile, so that it
+ * answers even if no other process works on it.
  *
- * @throws ReigniteError RUN_NOT_FOUND, USAGE when the run is closed, or already as it should be.
+ * @throws ReigniteError RUN_NOT_FOUND, USAGE if the run is closed, or already in the requested state.
  */
 export async function controlCommand(
   how: ControlAction,
@@ -34,7 +34,7 @@ export async function controlCommand(
   const order = async (session: ServerSession) => {
     const { client } = session;
     const { workflowId, status } = await findRun(client, cancelling ?? part, RUNS_AND_PREDICTIONS);
-    // The command that ran it ended with it, and took the server away before this one saw the end.
+    // The command that ran it ended with it and stopped the server before this one saw the run close.
     if (cancelling !== undefined && ['CANCELLED', 'TERMINATED'].includes(status.name)) return workflowId;
     if (status.name !== 'RUNNING') {
       throw new ReigniteError('USAGE', `The run ${workflowId} has ended (${status.name.toLowerCase()}).`, {
@@ -47,7 +47,7 @@ export async function controlCommand(
     } else await updateRun(client, workflowId, { name: how });
     return workflowId;
   };
-  // The run's dead workers, whom a server that was left behind would wait for, are forgotten before the order is given.
+  // Adopts a leftover server: the run's dead workers, for which it would wait, are forgotten before the update is sent.
   const run = await withHomeServer(signal, ['orchestration'], order, { adopt: true });
   if (json) printResult(JSON.stringify({ run, done: how }, null, 1));
   else printResult(`${run} ${DONE[how]}`);
@@ -55,7 +55,8 @@ export async function controlCommand(
 }
 
 /**
- * `reignite retry`: starts a closed run or prediction again; what is done comes from the cache, what failed is computed.
+ * `reignite retry`: restarts a closed run or prediction; finished work comes from the cache, what failed is computed
+ * again.
  *
  * @returns The exit status of the run.
  */
@@ -77,7 +78,7 @@ export async function retryCommand(
 }
 
 /**
- * `reignite watch`: follows a run or a prediction to its end; where the command that worked on it has gone, this one does.
+ * `reignite watch`: follows a run or a prediction to its end; takes over if the command that worked on it has ended.
  *
  * @returns The exit status of the run.
  */
@@ -96,7 +97,7 @@ function tellOfSilence({ kind, run, isOpen }: KnownRun): void {
   if (isOpen) printStep(silenceLine(heartbeatSeconds));
 }
 
-/** Why an open run whose command was killed shows no progress at first. */
+/** Explains why an open run whose command was killed shows no progress at first. */
 export function silenceLine(heartbeatSeconds: number): string {
   return `If the command of this run was killed, the run continues after the heartbeat timeout (${heartbeatSeconds} s).`;
 }
@@ -109,7 +110,7 @@ function followKnown(
   return known.kind === 'run' ? followKnownRun(known.run, how, signal) : followKnownPrediction(known.run, how, signal);
 }
 
-/** What `--json` prints of a run without failures. */
+/** Returns what `--json` prints for a run without failures. */
 function summaryOf(known: KnownRun): Promise<unknown> {
   return known.kind === 'run'
     ? RESULTS.summary.readIfValid(known.run.input.folders.results)

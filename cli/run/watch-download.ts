@@ -7,7 +7,7 @@ import { bytesText, timeText } from '../../toolkit/format.ts';
 import type { FileProgress } from '../../workflows/progress.ts';
 import { failureIn } from '../inspect/run-steps.ts';
 
-/** What an activity of an acquisition reports in its heartbeats. */
+/** The heartbeat fields of an acquisition's activities. */
 const Beat = z.object({
   file: z.string(),
   phase: z.enum(['fetching', 'unpacking']),
@@ -18,11 +18,11 @@ const Beat = z.object({
 });
 export type Beat = z.infer<typeof Beat>;
 
-/** One file of an acquisition as it is now. */
+/** A file of an acquisition and its current progress. */
 export interface FileState extends FileProgress {
-  /** The latest heartbeat of its step. */
+  /** The latest heartbeat of its activity. */
   readonly beat?: Beat;
-  /** Why its activity waits, and for how long still, when the last attempt failed. */
+  /** After a failed attempt: the cause, and the seconds until the next one. */
   readonly waits?: { readonly cause: string; readonly seconds: number };
 }
 
@@ -31,7 +31,7 @@ type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 /**
  * Follows an acquisition until it has closed.
  *
- * @param onFiles - Receives the files, and what delays the request for the record.
+ * @param onFiles - Receives the files, and the reason if the request for the record is delayed.
  */
 export async function watchDownload(
   client: Client & { readonly connection: Connection },
@@ -66,7 +66,7 @@ function beatOf({ heartbeatDetails }: Pending): Beat | undefined {
   return parsed.success ? parsed.data : undefined;
 }
 
-/** An activity that is scheduled after a failure waits; one that has started again does not. */
+/** Returns why an activity waits: only if it is scheduled after a failure, not once it has started again. */
 function waitOf({ lastFailure, scheduledTime, lastStartedTime, state }: Pending): FileState['waits'] {
   if (!lastFailure?.message || state !== 1) return undefined;
   const next = millis(scheduledTime ?? lastStartedTime);
@@ -79,8 +79,8 @@ function millis(time: Pending['scheduledTime']): number {
 }
 
 /**
- * Turns the state of an acquisition into lines for a log, one file each: one when its state changes or when it begins
- * to wait, and one whenever bytes came, at most every `everyMs`.
+ * Turns the state of an acquisition into log lines, per file: one when its state changes or it starts to wait, and one
+ * when bytes have arrived, at most every `everyMs`.
  */
 export class FileLines {
   readonly #write: (line: string) => void;
@@ -96,7 +96,7 @@ export class FileLines {
     const width = Math.max(0, ...files.map(({ key }) => key.length));
     for (const file of files) {
       if (file.state === 'waiting' || isQueued(file)) continue;
-      // A change in the remaining seconds is not reported.
+      // A change of the remaining seconds alone is not reported.
       const state = file.waits === undefined ? file.state : `waits ${file.waits.cause}`;
       const text = `${file.key.padEnd(width)}  ${describe(file)}`;
       const last = this.#shown.get(file.key);
@@ -108,12 +108,12 @@ export class FileLines {
   }
 }
 
-/** Scheduled but not started: two files are downloaded at a time. */
+/** Returns whether a file is scheduled but not started: only some are downloaded at a time. */
 function isQueued({ state, beat, waits }: FileState): boolean {
   return state !== 'done' && beat === undefined && waits === undefined;
 }
 
-/** Bytes, share, rate and time left. */
+/** Formats bytes, share, rate and remaining time. */
 function describe({ size, state, beat, waits }: FileState): string {
   if (waits !== undefined) {
     const soon = waits.seconds > 0 ? ` Next attempt in ${timeText(waits.seconds)}.` : '';

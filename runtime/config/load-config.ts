@@ -13,15 +13,15 @@ import { listed } from '../../toolkit/format.ts';
 export interface ConfigChoice {
   /** `sample`, `paper`, or the path of a YAML file. */
   readonly profile: string;
-  /** `a.b=value`, applied in their order; values are YAML. */
+  /** `a.b=value`, applied in order; values are YAML. */
   readonly set: readonly string[];
   readonly tasks?: readonly string[];
 }
 
 /**
- * Reads a profile, applies what the command line sets, and checks the whole.
+ * Reads a profile, applies `--set` and `--task`, and validates the result.
  *
- * @throws ReigniteError CONFIG_INVALID that names each field, its value and what is allowed; USAGE for a `--set`
+ * @throws ReigniteError CONFIG_INVALID that names each wrong field, its value and what is allowed; USAGE for a `--set`
  *   without `=`.
  * @example
  * const config = await loadConfig({ profile: 'paper', set: ['he.scope=annotated'], tasks: ['he'] });
@@ -37,7 +37,7 @@ export async function loadConfig({ profile, set, tasks }: ConfigChoice): Promise
   throw new ReigniteError('CONFIG_INVALID', describeIssues(checked.error.issues, fields));
 }
 
-/** @throws ReigniteError CONFIG_INVALID that gives the new name of every field that was renamed. */
+/** @throws ReigniteError CONFIG_INVALID that gives the new name of every renamed field. */
 function assertNoRenamedFields(fields: Record<string, unknown>): void {
   const renamed = renamedFields(fields);
   if (renamed.length === 0) return;
@@ -81,7 +81,7 @@ function assign(fields: Record<string, unknown>, assignment: string): void {
     place = inner;
   }
   const text = assignment.slice(at + 1);
-  // A record number stays text: as a number it could lose digits, and every other number is checked by its field.
+  // A record number stays text: as a number it could lose digits. All other numbers are validated by their field.
   place[last] = assignment.startsWith('record=') ? text : parseYaml(text);
 }
 

@@ -8,16 +8,16 @@ import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
 import type { ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
 
-/** A question to the API before a run starts must not hold it up: the run asks again, as long as it takes. */
+/** A request before a run starts must not delay it: the run repeats the request for as long as needed. */
 const ASK_MS = 10_000;
 
 /**
- * Fixes which version of the record is meant, so that a run's folders, digest and id name one that never changes. A
- * concept number (all versions) is resolved to the newest version once, and stays pinned for this state directory. Where the API
- * does not answer now, the number is left as it is: the run asks, and waits.
+ * Pins the version of the record, so that a run's folders, digest and ID refer to one that never changes. A concept
+ * number (all versions) is resolved to the newest version once per state directory. If the API does not answer now, the
+ * number is left as it is: the run resolves it later.
  *
  * @returns The configuration with the record as a plain number, and an absolute mirror.
- * @throws ReigniteError CONFIG_INVALID for what is not a record; RECORD_NOT_FOUND, ACCESS_DENIED or RECORD_INVALID.
+ * @throws ReigniteError CONFIG_INVALID for anything but a record; RECORD_NOT_FOUND, ACCESS_DENIED or RECORD_INVALID.
  */
 export async function pinRecord(
   config: RunConfig,

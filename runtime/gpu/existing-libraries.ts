@@ -6,7 +6,7 @@ import { statIfThere } from '../../toolkit/files/if-there.ts';
 const ASK_MS = 10_000;
 const QUESTION = 'import site; print("\\n".join([*site.getsitepackages(), site.getusersitepackages()]))';
 
-/** The folders of Python packages that `python3` on PATH uses, also those of an active virtual environment. */
+/** Returns the package folders of the `python3` on PATH, including those of an active virtual environment. */
 export function pythonPackageFolders(): readonly string[] {
   try {
     const told = execFileSync('python3', ['-c', QUESTION], {
@@ -21,11 +21,11 @@ export function pythonPackageFolders(): readonly string[] {
 }
 
 /**
- * Finds NVIDIA's libraries where PyTorch's packages have them: `nvidia/<package>/lib` below a folder of packages.
+ * Finds NVIDIA's libraries in the packages that PyTorch installs: `nvidia/<package>/lib` below a package folder.
  *
  * @param names - Names of the libraries, such as `libcudart.so.13`.
- * @param roots - Folders of Python packages.
- * @returns Path by name; undefined unless all of them are there.
+ * @param roots - Package folders of Python.
+ * @returns Path by name; undefined unless all are found.
  */
 export async function findLibraries(
   names: readonly string[],

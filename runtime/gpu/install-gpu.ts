@@ -21,7 +21,7 @@ const HEADERS = { accept: 'application/vnd.pypi.simple.v1+json' };
 const STALL_MS = 30_000;
 
 const Project = z.object({ files: z.array(z.object({ filename: z.string(), url: z.string() })) });
-/** Of each installed library: SHA-256 of the wheel that it comes from and its size, or the file that it links to. */
+/** Per installed library: SHA-256 of its wheel and its size, or the file that it links to. */
 const Installed = z.record(
   z.string(),
   z.union([z.object({ wheel: z.string(), bytes: z.number() }), z.object({ link: z.string() })]),
@@ -31,23 +31,23 @@ type Installed = z.infer<typeof Installed>;
 export interface GpuInstallOptions {
   /** Folder in the user's cache. */
   readonly folder?: string;
-  /** Folder of the ONNX Runtime binding, which links to the provider. */
+  /** Folder of the ONNX Runtime binding, where the links to the provider are made. */
   readonly binding?: string;
   /** Address of a package index. */
   readonly index?: string;
   readonly wheels?: readonly GpuWheel[];
-  /** Folders of Python packages in which NVIDIA's libraries are looked for. Default: those of `python3`. */
+  /** Package folders of Python to search for NVIDIA's libraries. Default: those of `python3`. */
   readonly packageFolders?: readonly string[];
   readonly signal?: AbortSignal | undefined;
   readonly onStep?: (line: string) => void;
   readonly onProgress?: (file: string, bytes: number, size: number) => void;
 }
 
-/** How one wheel's libraries come to this machine. */
+/** How the libraries of one wheel are installed. */
 export interface PlannedWheel {
   readonly wheel: GpuWheel;
   readonly how: 'installed' | 'linked' | 'downloaded';
-  /** Where the libraries are that are linked, by name. */
+  /** Paths of the libraries to link, by name. */
   readonly from?: ReadonlyMap<string, string>;
 }
 
@@ -57,14 +57,14 @@ export interface GpuInstallPlan {
   readonly wheels: readonly PlannedWheel[];
   /** Bytes to download. */
   readonly downloadBytes: number;
-  /** Bytes that stay on disk in addition. */
+  /** Bytes that the installation keeps on disk. */
   readonly diskBytes: number;
 }
 
 /**
- * Finds out what is installed, what an installed PyTorch has, and what must be downloaded; changes nothing.
+ * Determines what is installed, what an installed PyTorch provides, and what must be downloaded; changes nothing.
  *
- * @throws ReigniteError USAGE for an index that is not an address.
+ * @throws ReigniteError USAGE for an index that is not a URL.
  */
 export async function planGpuInstall(options: GpuInstallOptions = {}): Promise<GpuInstallPlan> {
   const { folder = gpuFolder(), wheels = GPU_WHEELS, index = DEFAULT_INDEX } = options;
@@ -108,8 +108,8 @@ async function isAsRecorded(known: Installed[string] | undefined, wheel: GpuWhee
 }
 
 /**
- * Carries out a plan: downloads wheels (resuming interrupted downloads), extracts their libraries, links those that an
- * installed PyTorch has, and links the provider into the folder where ONNX Runtime looks for it.
+ * Carries out a plan: downloads wheels (resuming interrupted downloads), extracts their libraries, links those of an
+ * installed PyTorch, and links the provider into the folder where ONNX Runtime looks for it.
  *
  * @throws ReigniteError FILE_LOCKED while another process installs; NETWORK, CHECKSUM_MISMATCH when a wheel is not the
  *   pinned one; NO_SPACE, NOT_WRITABLE; the signal's reason.
@@ -131,7 +131,7 @@ export async function installGpu(plan: GpuInstallPlan, options: GpuInstallOption
 async function installLocked(plan: GpuInstallPlan, options: GpuInstallOptions): Promise<void> {
   const { folder } = plan;
   for (const planned of plan.wheels) {
-    // The process that had the lock before may have installed it.
+    // The process that held the lock before may have installed it.
     if (await isInstalled(planned.wheel, folder, await readRecord(folder))) continue;
     if (planned.how === 'linked') await linkLibraries(planned, folder);
     else await downloadLibraries(planned.wheel, folder, options);
@@ -146,7 +146,7 @@ async function linkLibraries({ wheel, from }: PlannedWheel, folder: string): Pro
     const target = from?.get(name);
     if (target === undefined) continue;
     const place = placeOf(wheel, name, folder);
-    // A file of an earlier wheel: only this command writes to this folder.
+    // A file from an earlier wheel: only this command writes to this folder.
     if ((await lstatIfThere(place))?.isFile() === true) await rm(place, { force: true });
     await linkTo(target, place);
   }
@@ -211,7 +211,7 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
   return new URL(file.url, project).href;
 }
 
-/** @throws ReigniteError USAGE for an index that is not an address of HTTP. */
+/** @throws ReigniteError USAGE for an index that is not an HTTP URL. */
 function addressIn(index: string, path: string): string {
   const base = index.endsWith('/') ? index : `${index}/`;
   if (/^https?:/i.test(base) && URL.canParse(path, base)) return new URL(path, base).href;
@@ -254,7 +254,7 @@ async function linkProvider({ folder, wheels }: GpuInstallPlan, binding: string)
   }
 }
 
-/** A file that is there and no link was put there by another way of installing; it is left alone. */
+/** Creates a link. An existing file that is not a link was installed by other means and is left alone. */
 async function linkTo(target: string, path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined);
   if (found !== undefined && !found.isSymbolicLink()) return;
@@ -272,7 +272,7 @@ function linkTargetOf(path: string): Promise<string | undefined> {
 }
 
 /**
- * Links in the folder of the binding that lead into the user's cache, for `reignite clean gpu`.
+ * Returns the links in the folder of the binding that lead into the user's cache, for `reignite clean gpu`.
  *
  * @returns Paths.
  */

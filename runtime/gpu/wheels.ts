@@ -1,22 +1,22 @@
-/** A wheel of PyPI and the libraries that are taken out of it. */
+/** A wheel on PyPI and the libraries to extract from it. */
 export interface GpuWheel {
   /** Project in the index. */
   readonly project: string;
   readonly file: string;
   readonly bytes: number;
-  /** Of the wheel, lower-case hex, as is `md5`. */
+  /** Of the wheel, in lower-case hex, like `md5`. */
   readonly sha256: string;
   readonly md5: string;
   /** `provider` is loaded by ONNX Runtime from its own folder, `lib` by the dynamic loader. */
   readonly kind: 'provider' | 'lib';
   /** Names of the libraries, without their folders. */
   readonly libraries: readonly string[];
-  /** Bytes of the libraries. */
+  /** Total size of the libraries in bytes. */
   readonly unpackedBytes: number;
   readonly licence: string;
 }
 
-/** Version of onnxruntime-node that the provider below fits: both are built from the same commit. */
+/** Version of onnxruntime-node that matches the provider below: both are built from the same commit. */
 export const GPU_ORT_VERSION = '1.30.0';
 
 const CUDA_LICENCE = 'NVIDIA CUDA Toolkit EULA';

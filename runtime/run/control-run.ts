@@ -5,9 +5,9 @@ import { bestEffort } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { ServerSession } from '../session/server-session.ts';
 
-/** A run whose workflow answers closes within this time once it is served; any other is terminated. */
+/** A cancelled run with a responsive workflow closes within this time; any other is terminated. */
 const CANCEL_MS = 5_000;
-/** A worker that does not serve by then is not waited for. */
+/** How long to wait for a worker to start. */
 const SERVED_WITHIN_MS = 30_000;
 const UPDATE_MS = 20_000;
 const POLL_MS = 200;
@@ -20,9 +20,9 @@ export type RunUpdate =
   | { readonly name: 'skipRoi'; readonly argument: SkippedRoi };
 
 /**
- * Sends an update to an open run and waits until it is carried out.
+ * Sends an update to an open run and waits for its completion.
  *
- * @throws ReigniteError USAGE when the run refuses it or has closed; WORKER_LOST when the run does not answer.
+ * @throws ReigniteError USAGE when the run rejects it or has closed; WORKER_LOST when the run does not answer.
  */
 export async function updateRun(client: Client, id: string, { name, argument }: RunUpdate): Promise<void> {
   await forgetWorkers(client, id);
@@ -47,7 +47,7 @@ export async function updateRun(client: Client, id: string, { name, argument }: 
   }
 }
 
-/** Cancels an open run or prediction and waits until it has closed; terminates it where its workflow does not answer. */
+/** Cancels an open run or prediction and waits until it has closed; terminates it if its workflow does not answer. */
 export async function cancelRun({ client, ready, failed }: ServerSession, id: string): Promise<void> {
   const handle = client.workflow.getHandle(id);
   await forgetWorkers(client, id);
@@ -63,7 +63,10 @@ export async function cancelRun({ client, ready, failed }: ServerSession, id: st
   await handle.terminate('cancelled, and its workflow did not answer');
 }
 
-/** A server that is shutting down gets a short deadline: the caller tries again once it has been taken over. */
+/**
+ * Returns whether a run has closed. The deadline is short because the server may be shutting down; the caller then
+ * retries.
+ */
 async function hasClosed(client: Client, id: string): Promise<boolean> {
   try {
     const { status } = await client.withDeadline(Date.now() + LOOK_MS, () => client.workflow.getHandle(id).describe());
@@ -75,8 +78,8 @@ async function hasClosed(client: Client, id: string): Promise<boolean> {
 }
 
 /**
- * Lets any worker answer for a run and its children: the server would first wait ten seconds for the one that answered
- * last, also where that one is dead.
+ * Lets any worker answer for a run and its children. Otherwise the server first waits ten seconds for the worker that
+ * answered last, even if that one is dead.
  */
 async function forgetWorkers(client: Client, id: string): Promise<void> {
   const { raw } = await client.workflow.getHandle(id).describe();

@@ -7,28 +7,28 @@ import type { reproduce } from '../../workflows/reproduce.ts';
 import type { ServerSession } from '../session/server-session.ts';
 import { type OpenState, openStateOf } from './open-state.ts';
 
-/** A run as `list` and `status` describe it. */
+/** A run as shown by `list` and `status`. */
 export interface RunDescription {
   readonly run: string;
-  /** Temporal's id of this execution: one configuration may have run several times. */
+  /** Temporal's run ID of this execution: a configuration may have run several times. */
   readonly runId: string;
   /** `running`; `interrupted` when it is open and no process is working on it; or how it ended. */
   readonly status: string;
-  /** Whether it is open and paused. */
+  /** Whether the run is open and paused. */
   readonly paused: boolean;
   /** ISO 8601, UTC. */
   readonly started: string;
   readonly closed: string | null;
   readonly results: string | null;
-  /** Of the newest execution of a configuration: its results folder holds no others. */
+  /** Only of the newest execution of a configuration, since the results folder holds only its results. */
   readonly verdicts: Readonly<Record<string, Verdict>>;
-  /** By task, the verdicts as people read them. */
+  /** Verdicts by task, as text for people. */
   readonly said: Readonly<Record<string, string>>;
-  /** What was compared; null where no summary says so. */
+  /** What was compared; null if there is no summary. */
   readonly provenance: Provenance | null;
 }
 
-/** Describes a run by what Temporal and its results folder know of it. */
+/** Describes a run from Temporal and its results folder. */
 export async function describeRun(session: ServerSession, execution: WorkflowExecutionInfo): Promise<RunDescription> {
   const summary = isPrediction(execution) ? undefined : await summaryOf(execution);
   const provenance = summary === undefined ? null : provenanceOf(summary);
@@ -45,7 +45,7 @@ export async function describeRun(session: ServerSession, execution: WorkflowExe
   };
 }
 
-/** Describes an execution after which the same configuration ran again, by its own result: the folder is not its own. */
+/** Describes an execution that was followed by another one, from its own result: the folder holds the newer results. */
 export async function describeEarlier(client: Client, execution: WorkflowExecutionInfo): Promise<RunDescription> {
   const { workflowId, runId } = execution;
   const handle = client.workflow.getHandle<typeof reproduce>(workflowId, runId, { followRuns: false });
@@ -61,20 +61,20 @@ export async function describeEarlier(client: Client, execution: WorkflowExecuti
   };
 }
 
-/** What to type next, of an open run that needs something; else empty. */
+/** Returns what to do about an open run that needs something; otherwise an empty string. */
 export function hintOf({ status, paused }: Pick<RunDescription, 'status' | 'paused'>): string {
   const isInterrupted = status === 'interrupted';
   if (paused) return `run \`npx reignite resume\`${isInterrupted ? ', then the same command' : ''} to resume`;
   return isInterrupted ? 'run the same command to resume' : '';
 }
 
-/** `running`, `paused`, `interrupted`, or how it ended. */
+/** Returns `running`, `paused`, `interrupted`, or how the run ended. */
 export function stateText({ status, paused }: Pick<RunDescription, 'status' | 'paused'>): string {
   if (!paused) return status;
   return status === 'interrupted' ? 'paused, interrupted' : 'paused';
 }
 
-/** A run and its state, with what to type next where it needs something. */
+/** Formats a run and its state, with what to do if it needs something. */
 export function stateLine(description: Pick<RunDescription, 'run' | 'status' | 'paused'>): string {
   const hint = hintOf(description);
   return `${description.run}: ${stateText(description)}${hint === '' ? '' : `: ${hint}`}`;
@@ -98,24 +98,24 @@ function statusOf({ status }: WorkflowExecutionInfo, ended: string | undefined, 
   return open?.isWorkedOn === false ? 'interrupted' : status.name.toLowerCase();
 }
 
-/** The summary that a run left; undefined when its results folder is gone or another run's by now. */
+/** Reads the summary of a run; undefined if its results folder is gone or belongs to another run now. */
 export async function summaryOf(execution: WorkflowExecutionInfo): Promise<Summary | undefined> {
   const results = resultsOf(execution);
   const summary = results === undefined ? undefined : await RESULTS.summary.readIfValid(results);
   return summary?.run === execution.workflowId ? summary : undefined;
 }
 
-/** Whether it predicts the user's images; otherwise it reproduces a record. */
+/** Returns whether an execution predicts the user's images; otherwise it reproduces a record. */
 export function isPrediction({ type }: WorkflowExecutionInfo): boolean {
   return type === 'predictImages';
 }
 
-/** The results folder that a run was started with. */
+/** Returns the results folder of a run. */
 export function resultsOf(execution: WorkflowExecutionInfo): string | undefined {
   return textOf(execution, 'results');
 }
 
-/** The folder that a prediction was started with. */
+/** Returns the output folder of a prediction. */
 function predictionsOf(execution: WorkflowExecutionInfo): string | undefined {
   return textOf(execution, 'out');
 }

@@ -12,11 +12,11 @@ export type RunType = 'reproduce' | 'predictImages';
 export const RUNS_AND_PREDICTIONS: readonly RunType[] = ['reproduce', 'predictImages'];
 const RUNS: readonly RunType[] = ['reproduce'];
 
-/** Executions that are described at the same time. */
+/** Maximum number of executions described at the same time. */
 const MAX_CONCURRENT = 8;
 
 /**
- * All executions of runs on a server, the newest first: one configuration may have run several times.
+ * Lists all executions of runs on a server, newest first. A configuration may have run several times.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE when the answer may have come from another server.
  */
@@ -29,7 +29,10 @@ export async function listExecutions(client: ServerClient, types = RUNS): Promis
   return current.sort((a, b) => b.startTime.getTime() - a.startTime.getTime());
 }
 
-/** The list is updated some time after a workflow has closed; a description is not. */
+/**
+ * Corrects the status of a listed execution: the list is updated some time after a workflow closes, a description at
+ * once.
+ */
 async function withCurrentStatus(client: Client, listed: WorkflowExecutionInfo): Promise<WorkflowExecutionInfo> {
   if (listed.status.name !== 'RUNNING') return listed;
   try {
@@ -49,21 +52,25 @@ async function withCurrentStatus(client: Client, listed: WorkflowExecutionInfo):
   }
 }
 
-/** All runs of a server, the newest first; of one id the newest execution. */
+/** Lists the runs of a server, newest first, with the newest execution of each ID. */
 export async function listRuns(client: ServerClient, types = RUNS): Promise<readonly WorkflowExecutionInfo[]> {
   return newestOfEach(await listExecutions(client, types));
 }
 
-/** @param executions - The newest first. */
+/**
+ * Keeps the newest execution of each ID.
+ *
+ * @param executions - Newest first.
+ */
 export function newestOfEach(executions: readonly WorkflowExecutionInfo[]): readonly WorkflowExecutionInfo[] {
   const seen = new Set<string>();
   return executions.filter(({ workflowId }) => !seen.has(workflowId) && seen.add(workflowId));
 }
 
 /**
- * The run that `part` names: a workflow id or a unique part of it; the newest run unless given.
+ * Finds the run that `part` names: a workflow ID or a unique part of it; by default the newest run.
  *
- * @throws ReigniteError RUN_NOT_FOUND, also when several fit.
+ * @throws ReigniteError RUN_NOT_FOUND, also when several match.
  */
 export async function findRun(
   client: ServerClient,
@@ -87,19 +94,19 @@ export async function findRun(
   return first;
 }
 
-/** What a run was started with, from the first event of its history. */
+/** Reads the input of a run from the first event of its history. */
 export function runInputOf(client: Client, execution: WorkflowExecutionInfo): Promise<RunInput> {
   return inputOf(client, execution, RunInput, 'npx reignite run');
 }
 
-/** A durable prediction with what it was started with. */
+/** A durable prediction and its input. */
 export interface KnownPrediction {
   /** The workflow id. */
   readonly id: string;
   readonly input: PredictImagesInput;
 }
 
-/** What a prediction was started with, from the first event of its history. */
+/** Reads the input of a prediction from the first event of its history. */
 export function predictionInputOf(client: Client, execution: WorkflowExecutionInfo): Promise<PredictImagesInput> {
   return inputOf(client, execution, PredictImagesInput, 'npx reignite predict --run');
 }

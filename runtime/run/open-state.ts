@@ -6,22 +6,22 @@ import { stageOf } from '../../workflows/search-attributes.ts';
 import type { ServerSession } from '../session/server-session.ts';
 import { unservedQueues } from '../workers/pollers.ts';
 
-/** Workers that a command has just started serve by then. */
+/** Time within which the workers of a new command start serving. */
 const WORKERS_START_MS = 4_000;
 const LOOK_MS = 400;
 const QUERY_MS = 2_000;
 
-/** Queues of the work itself. `orchestration` is served by every command that queries or controls a run. */
+/** Queues with the actual work. `orchestration` is also served by every command that queries or controls a run. */
 const WORK: readonly Queue[] = QUEUES.filter((queue) => queue !== 'orchestration');
 
-/** What an open run is doing. */
+/** The state of an open run. */
 export interface OpenState {
-  /** Whether any process is working on it; otherwise its command was interrupted. */
+  /** Whether any process is working on it; if not, its command was interrupted. */
   readonly isWorkedOn: boolean;
   readonly isPaused: boolean;
 }
 
-/** Asks whether an open run or prediction is paused, and whether any process is working on it. */
+/** Determines whether an open run or prediction is paused, and whether any process is working on it. */
 export async function openStateOf(session: ServerSession, execution: WorkflowExecutionInfo): Promise<OpenState> {
   const isWorkedOn = await hasWorkers(session, execution);
   const stage = stageOf(execution.typedSearchAttributes);
@@ -33,7 +33,8 @@ async function hasWorkers(
   { client, server, owner }: ServerSession,
   { taskQueue }: WorkflowExecutionInfo,
 ): Promise<boolean> {
-  // The state directory's workers end with the command that owns it: another one would own it if any were there.
+  // The workers of a state directory end with the command that owns it. If there were any, this command would not be
+  // the owner.
   if (owner && !server.external) return false;
   const prefix = taskQueue.slice(0, -'-orchestration'.length);
   const deadline = Date.now() + WORKERS_START_MS;
@@ -46,8 +47,8 @@ async function hasWorkers(
 }
 
 /**
- * Asks an open run or prediction itself whether it is paused: on a server without the search attributes only it knows, and a
- * prediction has none.
+ * Queries an open run or prediction whether it is paused: predictions, and servers without our search attributes, do
+ * not record it otherwise.
  *
  * @param withinMs - How long to wait for a worker's answer; without one it counts as not paused.
  */

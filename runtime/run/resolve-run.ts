@@ -14,8 +14,8 @@ export interface ResolvedRun {
 }
 
 /**
- * Fixes a run's folders, its digest and its id. Relative paths start at the current folder; the sample record lands in
- * the state directory, any other one under data/.
+ * Resolves a run's folders, digest and ID. Relative paths are relative to the current folder. By default, the sample
+ * record is in the state directory, other records are in data/.
  *
  * @throws ReigniteError CONFIG_INVALID when a custom model is missing.
  */
@@ -35,7 +35,7 @@ export function resolveRun(
   };
 }
 
-/** Custom models by their absolute paths: a worker may have another current folder. */
+/** Makes paths of custom models absolute: a worker may have a different current folder. */
 function withOwnModels(config: RunConfig): RunConfig {
   return {
     ...config,
@@ -53,7 +53,7 @@ function customModel(task: string, path: string | undefined): { readonly model?:
   });
 }
 
-/** The record's number where it has one: a DOI or URL is not a name for a folder. */
+/** Returns a folder name: the number in a record's DOI or URL, or the text with unusual characters replaced. */
 function folderName(record: string): string {
   return /(\d+)\/?$/.exec(record)?.[1] ?? record.replaceAll(/[^A-Za-z0-9._-]+/g, '-');
 }

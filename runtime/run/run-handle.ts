@@ -15,10 +15,10 @@ import { resultsOf } from './describe-run.ts';
 import { type RunProgress, runProgress } from './run-progress.ts';
 import { untilClosed } from './until-closed.ts';
 
-/** The message of a failure holds both in one. */
+/** Cause and remedy of a failure, which its message joins. */
 const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
 
-/** The error of a failed workflow, with its code and remedy. */
+/** Converts the error of a failed workflow, with its code and remedy. */
 export function runFailure(error: WorkflowFailedError): ReigniteError {
   const { cause } = error;
   if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
@@ -36,19 +36,19 @@ export function runFailure(error: WorkflowFailedError): ReigniteError {
   return new ReigniteError(code, said.cause ?? cause.message, { cause: error, ...remedy });
 }
 
-/** The server session that a run is reached by. */
+/** Provides the current server session of a run. */
 export interface SessionSource {
   readonly session: ServerSession;
   /**
-   * Replaces a session after an error that means that its server is gone.
+   * Replaces a session after an error that means that its server is gone. Undefined if sessions are not replaced.
    *
-   * @param session - In which the error occurred: it may have been replaced meanwhile.
-   * @returns Whether there is a new session; false for any other error. Missing where sessions are not replaced.
+   * @param session - The session in which the error occurred; it may have been replaced in the meantime.
+   * @returns Whether there is a new session; false for any other error.
    */
   readonly reopen?: (error: unknown, session: ServerSession) => Promise<boolean>;
 }
 
-/** One run of a server: to follow, to control, and to read. */
+/** A run, to follow, control and read. */
 export class RunHandle {
   /** The workflow id. */
   readonly id: string;
@@ -63,7 +63,7 @@ export class RunHandle {
     this.folder = folder;
   }
 
-  /** @throws ReigniteError RUN_NOT_FOUND when the run does not say where its results are. */
+  /** @throws ReigniteError RUN_NOT_FOUND when the run does not name its results folder. */
   static of(source: SessionSource, execution: WorkflowExecutionInfo): RunHandle {
     const { workflowId } = execution;
     const folder = resultsOf(execution);
@@ -76,7 +76,7 @@ export class RunHandle {
   }
 
   /**
-   * Yields how far the run is, about twice a second, until it has closed. Leave the loop to stop watching; the run
+   * Yields the progress of the run about twice a second, until it has closed. Leaving the loop stops watching; the run
    * continues.
    *
    * @throws The signal's reason; the server's error when it is gone.
@@ -94,7 +94,7 @@ export class RunHandle {
         for (;;) {
           const next = markHandled(looks.next());
           noteCall(session.client.connection, next);
-          // A server that is gone does not answer for 15 s: the session knows it sooner.
+          // A lost server takes 15 s to fail a call; the session notices it sooner.
           const { done, value } = await Promise.race([next, session.failed]);
           if (done) return;
           yield value;
@@ -112,8 +112,8 @@ export class RunHandle {
    * Waits until the run has closed.
    *
    * @returns Its summary: `status` is `done`, or `partial` when ROIs failed; `tasks` has counts and a verdict per task.
-   * @throws ReigniteError with the code that ended the run, such as CANCELLED or NO_SPACE; FILE_MISSING when the run left no summary; the
-   *   signal's reason.
+   * @throws ReigniteError with the code that ended the run, such as CANCELLED or NO_SPACE; FILE_MISSING if it left no
+   *   summary; the signal's reason.
    */
   async wait(signal: AbortSignal = new AbortController().signal): Promise<Summary> {
     for (;;) {
@@ -147,27 +147,27 @@ export class RunHandle {
     return readResults(this.folder);
   }
 
-  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws What `setMaxConcurrentRois` throws. */
+  /** Stops the activities in progress; finished work and partial ROIs stay on disk. @throws See `setMaxConcurrentRois`. */
   pause(): Promise<void> {
     return this.#update({ name: 'pause' });
   }
 
-  /** Resumes a paused run. @throws What `setMaxConcurrentRois` throws. */
+  /** Resumes a paused run. @throws See `setMaxConcurrentRois`. */
   resume(): Promise<void> {
     return this.#update({ name: 'resume' });
   }
 
   /**
-   * Sets how many ROIs are handed to the inference workers at a time, 1 to 64.
+   * Sets how many ROIs are computed at the same time, 1 to 64.
    *
-   * @throws ReigniteError USAGE when the run refuses or has closed; WORKER_LOST when it does not answer in time.
+   * @throws ReigniteError USAGE when the run rejects it or has closed; WORKER_LOST when it does not answer in time.
    */
   setMaxConcurrentRois(rois: number): Promise<void> {
     return this.#update({ name: 'setMaxConcurrentRois', argument: rois });
   }
 
   /**
-   * Leaves an ROI out of a task; it is listed among the failures with the reason.
+   * Excludes an ROI from a task; it is listed among the failures with the reason.
    *
    * @param skip.roi - Stem of the ROI's file in `inference/`.
    * @throws What `setMaxConcurrentRois` throws.

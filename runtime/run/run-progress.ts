@@ -11,7 +11,7 @@ import { describeUntilClosed } from './until-closed.ts';
 
 type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 
-/** What an activity reports in its heartbeats; some of it. */
+/** The fields of heartbeats that are shown. */
 const Beat = z.object({
   roi: z.string().optional(),
   image: z.string().optional(),
@@ -25,8 +25,8 @@ const Beat = z.object({
 type Beat = z.infer<typeof Beat>;
 
 /**
- * Progress of the running activities in words, such as `patient1_he_roi2_with_context 41 %` or `drawing figures of ROIs
- * 2 of 4`. Those not started are left out; equal ones are counted.
+ * Describes the progress of the running activities, such as `patient1_he_roi2_with_context 41 %` or `drawing figures of
+ * ROIs 2 of 4`. Activities that have not started are left out; equal descriptions are counted.
  */
 export function pendingSteps(pending: readonly Pending[]): string[] {
   const counts = new Map<string, number>();
@@ -65,27 +65,27 @@ function share(done: number, of: number): string {
   return `${Math.floor((100 * done) / of)} %`;
 }
 
-/** A stage as it is now. */
+/** A stage and its current progress. */
 export interface LiveStage extends StageProgress {
   /** Progress of the running activities. */
   readonly steps?: readonly string[];
-  /** Of a download: bytes done and bytes in total. */
+  /** Of a download: bytes received, and bytes in total. */
   readonly bytes?: { readonly done: number; readonly of: number };
 }
 
-/** The stages of a run, and the current steps of those that have not counted yet. */
+/** The stages of a run, and the activities in progress in stages that have no count yet. */
 export interface LiveStages {
   readonly stages: readonly LiveStage[];
   readonly steps: readonly string[];
 }
 
 /**
- * The stages of a run as they are now: open ones are asked themselves, as is the batch of ROIs that a stage works on,
- * because the run does not know their counts.
+ * Returns the current stages of a run. Open stages, and the batches of ROIs that they are working on, are queried
+ * directly: the run does not know their counts.
  *
- * @param told - As the run knows them.
- * @param before - How each was when it last answered; takes their present state. A worker that is busy does not answer in
- *   time, and a stage that is restarted after a pause has not counted yet.
+ * @param told - The stages as the run knows them.
+ * @param before - The last known state of each stage, updated here: a busy worker does not answer in time, and a stage
+ *   that is restarted after a pause has no count yet.
  */
 export async function liveStages(
   client: Client,
@@ -112,7 +112,7 @@ function isUncounted({ of, state }: StageProgress): boolean {
   return of === 0 && state === 'running';
 }
 
-/** The only stage of a workflow that has no children, with its running activities. */
+/** Returns the only stage of a workflow without children, with its running activities. */
 export async function liveSteps(client: Client, id: string): Promise<LiveStage[]> {
   const { counts, steps } = await askWorkflow(client, id);
   return counts.map((stage) => (steps.length === 0 ? stage : { ...stage, steps }));
@@ -125,7 +125,7 @@ interface Answers {
 }
 const NOTHING: Answers = { counts: [], steps: [] };
 
-/** What a stage knows, and its open batches. */
+/** Queries a stage and its open batches. */
 async function askStage(client: Client, id: string): Promise<Answers> {
   const { raw } = await client.workflow.getHandle(id).describe();
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId }) => workflowId ?? []);
@@ -138,7 +138,7 @@ async function askStage(client: Client, id: string): Promise<Answers> {
   };
 }
 
-/** How much of a record has come; undefined while its files are not known. */
+/** Returns how much of a record has been downloaded; undefined until its files are known. */
 async function bytesOf(client: Client, id: string, pending: readonly Pending[]): Promise<LiveStage['bytes']> {
   const files = await client.workflow
     .getHandle(id)
@@ -147,7 +147,7 @@ async function bytesOf(client: Client, id: string, pending: readonly Pending[]):
   return files.length === 0 ? undefined : transferred(files, pending.map(beatOf));
 }
 
-/** What has come of the files: of one under way the share that its heartbeat reports. */
+/** Sums the bytes received; for a file in progress, the share that its heartbeat reports. */
 export function transferred(files: readonly FileProgress[], beats: readonly Beat[]): { done: number; of: number } {
   const shares = new Map(
     beats.flatMap(({ file, bytes = 0, of = 0 }) =>
@@ -163,7 +163,7 @@ export function transferred(files: readonly FileProgress[], beats: readonly Beat
 
 async function askWorkflow(client: Client, id: string): Promise<Answers> {
   const handle = client.workflow.getHandle(id);
-  // One that has not counted yet answers no query; a closed one is described still.
+  // A workflow without a count answers no query; a closed one can still be described.
   const [counts, described] = await Promise.allSettled([handle.query<StageProgress[]>('progress'), handle.describe()]);
   return {
     counts: counts.status === 'fulfilled' ? counts.value : [],
@@ -171,17 +171,17 @@ async function askWorkflow(client: Client, id: string): Promise<Answers> {
   };
 }
 
-/** How far a run is, and how it is controlled. */
+/** The progress of a run and its control state. */
 export interface RunProgress extends ControlState {
   /** In the order in which they started: `acquire`, then one per task. */
   readonly stages: readonly LiveStage[];
-  /** Current steps of what has no count, in words: a stage that prepares, discrepancies, report. */
+  /** Activities in progress that belong to no count: preparation of a stage, discrepancies, report. */
   readonly steps: readonly string[];
 }
 
 /**
- * Asks a run about twice a second how far it is, until it has closed. A look that its worker does not answer in time is
- * left out.
+ * Yields the progress of a run about twice a second, until it has closed. Skips a turn if its worker does not answer in
+ * time.
  *
  * @throws The signal's reason; the server's error when it cannot be reached.
  */
@@ -203,7 +203,7 @@ export async function* runProgress(
   }
 }
 
-/** Current activities of the run itself and of the discrepancies, which are not a stage. */
+/** Returns the current activities of the run itself and of the discrepancies, which are not a stage. */
 async function stepsBesides(client: Client, id: string, { raw }: WorkflowExecutionDescription): Promise<string[]> {
   const discrepancies = stageId(id, 'discrepancies');
   const isMeasured = (raw.pendingChildren ?? []).some(({ workflowId }) => workflowId === discrepancies);

@@ -12,7 +12,7 @@ export interface NewestExecution {
   readonly memo: Readonly<Record<string, unknown>>;
 }
 
-/** What the newest workflow of an id was started with; undefined when there was none. */
+/** Returns state and memo of the newest workflow of an ID; undefined if there is none. */
 export async function newestExecution(client: Client, id: string): Promise<NewestExecution | undefined> {
   try {
     const { status, memo } = await client.workflow.getHandle(id).describe();
@@ -23,28 +23,31 @@ export async function newestExecution(client: Client, id: string): Promise<Newes
   }
 }
 
-/** The memo of the open workflow of an id; undefined when none is open. */
+/** Returns the memo of the open workflow of an ID; undefined if none is open. */
 async function openMemo(client: Client, id: string): Promise<Readonly<Record<string, unknown>> | undefined> {
   const newest = await newestExecution(client, id);
   return newest?.isOpen === true ? newest.memo : undefined;
 }
 
-/** A workflow that is open once at most under its id. */
+/** A workflow of which at most one is open under its ID. */
 export interface OnceOpen {
   readonly workflowId: string;
   readonly taskQueue: string;
   readonly staticSummary: string;
   readonly staticDetails: readonly string[];
   readonly memo: Readonly<Record<string, unknown>>;
-  /** Printed when the open workflow cannot be resumed, because another version of the workflows started it. */
+  /** Message when the open workflow cannot be resumed, because another version of the workflows started it. */
   readonly restarting: string;
-  /** Whether to fail with WorkflowExecutionAlreadyStartedError if another command starts it meanwhile. @default false */
+  /**
+   * Whether to fail with WorkflowExecutionAlreadyStartedError if another command starts it in the meantime. @default
+   * false
+   */
   readonly mustBeNew?: boolean;
   readonly start: (options: WorkflowOptions) => Promise<unknown>;
 }
 
 /**
- * Starts a workflow, or attaches to the one that is open under the same id. On the embedded server one that another
+ * Starts a workflow, or attaches to the open one with the same ID. On the embedded server, a workflow that another
  * version of the workflows started is restarted.
  */
 export async function startOrAttach(

@@ -11,11 +11,11 @@ import type { ResolvedRun } from './resolve-run.ts';
 import { type NewestExecution, newestExecution, type OnceOpen, startOrAttach } from './start-or-attach.ts';
 
 /**
- * The run with its cache namespace: a fresh run gets a new one, any other continues in that of
- * the newest run of its configuration. So a fresh run that was cancelled or failed keeps its finished work.
+ * Adds the cache namespace to a run. A fresh run gets a new one; any other uses that of the newest run of its
+ * configuration, so that a fresh run that was cancelled or failed keeps its finished work.
  *
- * @throws ReigniteError RUN_OPEN when a fresh run is asked for while one that takes from the cache is open; an open
- *   fresh run is continued.
+ * @throws ReigniteError RUN_OPEN when a fresh run is requested while a run that uses the cache is open; an open fresh
+ *   run is continued.
  */
 export function withCacheNamespace(run: ResolvedRun, newest: NewestExecution | undefined, fresh: boolean): ResolvedRun {
   const isOpen = newest?.isOpen === true;
@@ -26,7 +26,7 @@ export function withCacheNamespace(run: ResolvedRun, newest: NewestExecution | u
   return { ...run, input: { ...run.input, folders: { ...run.input.folders, generation } } };
 }
 
-/** Whether it was started with `--fresh`: the same command then continues it. */
+/** Returns whether the run was started with `--fresh`: the same command then continues it. */
 function isFresh({ memo }: NewestExecution): boolean {
   return memo['fresh'] === true;
 }
@@ -35,15 +35,15 @@ function alreadyOpen(id: string): ReigniteError {
   return new ReigniteError('RUN_OPEN', `The run ${id} is open, and was started without \`--fresh\`.`);
 }
 
-/** Records in a cache entry when the run started. */
+/** Names a cache namespace by its start time, which cache entries record. */
 function newGeneration(): string {
   return `${new Date().toISOString()} ${randomBytes(4).toString('hex')}`;
 }
 
-/** What is stored with a run in Temporal, next to the digest of its workflow code, and read by other commands. */
+/** What Temporal stores with a run, next to the digest of its workflow code, for other commands to read. */
 interface RunMemo extends Record<string, unknown> {
   readonly record: string;
-  /** Of the configuration. */
+  /** Digest of the configuration. */
   readonly digest: string;
   readonly data: string;
   readonly results: string;
@@ -57,11 +57,11 @@ interface RunMemo extends Record<string, unknown> {
 }
 
 /**
- * Starts a run, or attaches to the one that is open under the same id.
+ * Starts a run, or attaches to the open run with the same ID.
  *
- * @param options.fresh - Whether nothing is taken from the cache of earlier runs.
+ * @param options.fresh - Whether to ignore the cache of earlier runs.
  * @throws ReigniteError RESULTS_IN_USE when another open run writes to the same results folder; RUN_OPEN when a fresh
- *   run is asked for and one is open, or when the open one has another storage.
+ *   run is requested and one is open, or when the open one uses another storage.
  */
 export async function startRun(
   client: Client & { readonly connection: Connection },
@@ -116,9 +116,7 @@ export async function startRun(
   }
 }
 
-/**
- * The models and images of an open run are in the storage that it was started with, and its workers fetch from there.
- */
+/** Rejects another storage for an open run: its models and images are in the storage that it was started with. */
 function refuseOtherStorage({ id, input }: ResolvedRun, newest: NewestExecution | undefined): void {
   if (newest?.isOpen !== true) return;
   const [asked, known] = [input.config.storage, newest.memo['storage']];

@@ -1,4 +1,4 @@
-/** What each activity is doing, in words. */
+/** What each activity is doing, as a phrase. */
 const WORDS: Readonly<Record<string, string>> = {
   openResults: 'opening the results folder',
   fetchRecord: 'requesting the record',
@@ -23,7 +23,7 @@ const WORDS: Readonly<Record<string, string>> = {
   writePrediction: 'writing tables',
 };
 
-/** What an activity is doing; undefined for one that is not shown. */
+/** Describes what an activity is doing; undefined for one that is not shown. */
 export function stepWords(activity: string): string | undefined {
   return WORDS[activity];
 }

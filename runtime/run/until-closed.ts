@@ -2,15 +2,15 @@ import type { Client, Connection, WorkflowExecutionDescription } from '@temporal
 import { pause } from '../../toolkit/concurrency.ts';
 
 const POLL_MS = 400;
-/** A query to a workflow whose worker is busy or away must not block the polling. */
+/** Query timeout: a busy or missing worker must not block the polling. */
 const QUERY_MS = 2_000;
-/** Time that a server which is being restarted gets to answer. */
+/** Time for a restarting server to answer. */
 const DESCRIBE_MS = 15_000;
 
-/** Queries a workflow; undefined where no answer comes in time. */
+/** Queries a workflow; undefined if no answer comes in time. */
 export type Ask = <Answer>(question: () => Promise<Answer>) => Promise<Answer | undefined>;
 
-/** What is done with a look at a workflow. */
+/** Handles one description of a workflow. */
 export type Look = (description: WorkflowExecutionDescription, ask: Ask) => Promise<void>;
 
 /**

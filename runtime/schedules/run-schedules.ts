@@ -26,23 +26,23 @@ const PREFIX = 'schedule/';
 /** A schedule of runs. */
 export interface RunSchedule {
   readonly id: string;
-  /** ISO 8601; undefined when it never starts another. */
+  /** ISO 8601; undefined if it never starts another run. */
   readonly next: string | undefined;
   readonly paused: boolean;
-  /** The last time that it started a run; undefined before the first. */
+  /** The most recent start of a run; undefined before the first. */
   readonly last: { readonly at: string; readonly workflow: string; readonly status: string } | undefined;
 }
 
-/** @returns Id of the schedule of a run: one for each record and profile. */
+/** @returns ID of the schedule of a run: one per record and profile. */
 export function scheduleOf({ input: { config }, id }: ResolvedRun): string {
   return scheduleId(id.split('/')[1] ?? config.record, config.name);
 }
 
 /**
- * Repeats a run at certain times, from then on; replaces the schedule of the same record and profile.
+ * Schedules a run to be repeated; replaces the schedule of the same record and profile.
  *
- * @returns Whether there was one before.
- * @throws The error of the server for times that it does not take.
+ * @returns Whether it replaced a schedule.
+ * @throws The server's error for times that it rejects.
  */
 export async function keepSchedule(
   client: ConnectedClient,
@@ -73,7 +73,7 @@ export async function keepSchedule(
   return isKnown;
 }
 
-/** Ends a schedule; runs that it started are left as they are. @returns Whether there was one. */
+/** Deletes a schedule; runs that it started are not affected. @returns Whether it existed. */
 export async function endSchedule(client: Client, id: string): Promise<boolean> {
   try {
     await client.schedule.getHandle(id).delete();
@@ -84,7 +84,7 @@ export async function endSchedule(client: Client, id: string): Promise<boolean> 
   }
 }
 
-/** The schedules of runs on a server, by id. */
+/** Lists the schedules of runs on a server, by ID. */
 export async function listSchedules(client: Client): Promise<readonly RunSchedule[]> {
   const found: RunSchedule[] = [];
   for await (const { scheduleId: id } of client.schedule.list()) {
@@ -109,7 +109,7 @@ export async function listSchedules(client: Client): Promise<readonly RunSchedul
   return found.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** @throws ReigniteError RUN_NOT_FOUND when there is no schedule of the run. */
+/** @throws ReigniteError RUN_NOT_FOUND when the run has no schedule. */
 export async function needSchedule(client: Client, run: ResolvedRun): Promise<string> {
   const id = scheduleOf(run);
   if (await endSchedule(client, id)) return id;
@@ -118,7 +118,7 @@ export async function needSchedule(client: Client, run: ResolvedRun): Promise<st
   });
 }
 
-/** `running`, `same verdicts`, `verdict changed`, or how it ended otherwise. */
+/** Returns `running`, `same verdicts`, `verdict changed`, or how it ended otherwise. */
 async function statusOf(client: Client, workflowId: string): Promise<string> {
   const handle = client.workflow.getHandle(workflowId);
   const name = await handle.describe().then(

@@ -1,13 +1,13 @@
 import type { ScheduleSpec } from '@temporalio/client';
 import { ReigniteError } from '../../toolkit/errors.ts';
 
-/** At night, when machines are idle. UTC. */
+/** At night, when machines are idle. Hour in UTC. */
 const HOUR = 3;
 /** Minute, hour, day of the month, month, day of the week. */
 const CRON = /^(\S+ ){4}\S+$/;
 
 /**
- * When a schedule starts runs.
+ * Returns the times at which a schedule starts runs.
  *
  * @param every - `day`, `week` (Mondays), `month` (the first), or a cron expression of five fields; times are UTC.
  * @throws ReigniteError USAGE for anything else.

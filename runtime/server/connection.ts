@@ -12,24 +12,27 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { ServerAddress } from './server-address.ts';
 
-/** gRPC's own proxy support would send even 127.0.0.1 through HTTPS_PROXY. */
+/** gRPC's own proxy support would route even 127.0.0.1 through HTTPS_PROXY. */
 const NO_PROXY_ARGUMENTS = { 'grpc.enable_http_proxy': 0 } as const;
 
 export interface ConnectOptions {
-  /** Bound of the whole call in ms. @default 10000 */
+  /** Time limit of the whole call in ms. @default 10000 */
   readonly timeoutMs?: number;
-  /** Of Temporal's environment configuration; used for an external server. */
+  /** Temporal's environment configuration; used for an external server. */
   readonly environment?: NodeJS.ProcessEnv;
-  /** The state directory whose workers may use what is started over this connection. @default the one of the environment */
+  /**
+   * The state directory whose workers may use the places that are named over this connection. @default that of the
+   * environment
+   */
   readonly home?: HomeFolders;
 }
 
 /**
- * The server that Temporal's environment configuration names (`TEMPORAL_ADDRESS`, or the profile of
+ * Returns the server that Temporal's environment configuration names (`TEMPORAL_ADDRESS`, or the profile of
  * `TEMPORAL_PROFILE` or `TEMPORAL_CONFIG_FILE`), or undefined for the embedded one.
  *
- * A configuration file in its usual place, which no variable names, does not count: a trial run shall not land
- * on a production cluster by accident. Once a variable names a server, the rest comes from there too.
+ * A configuration file at its default path is ignored unless a variable names a server, so that a trial run cannot
+ * reach a production cluster by accident.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE when the configuration cannot be read.
  */
@@ -43,8 +46,8 @@ export function externalServer(environment: NodeJS.ProcessEnv = process.env): Se
 }
 
 /**
- * Options for `Connection.connect` and, except for the proxy argument, for `NativeConnection.connect`: an external
- * server's API key, TLS and metadata come from the environment, an embedded one has none.
+ * Returns options for `Connection.connect` and, except for the proxy argument, for `NativeConnection.connect`. API key,
+ * TLS and metadata of an external server come from the environment; an embedded server has none.
  */
 export function connectionOptionsOf(
   server: ServerAddress,
@@ -63,12 +66,12 @@ export function connectionOptionsOf(
 /** A client of one server, with the connection to close after use. */
 export type ServerClient = Client & {
   readonly connection: Connection;
-  /** Makes sure that this server still answers. See `ensureSameServer`. */
+  /** Checks that this server still answers. See `ensureSameServer`. */
   readonly ensureServer: () => Promise<void>;
 };
 
 /**
- * Connects and makes sure that the namespace is there. Close `client.connection` after use.
+ * Connects and checks that the namespace exists. Close `client.connection` after use.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE within the time limit, also when another server answers.
  */
@@ -102,8 +105,8 @@ export async function connectTo(
 }
 
 /**
- * Makes sure that the server which answers has the database of the embedded server that is meant. Once that one has ended,
- * another state directory's server may listen on the same port, and a connection finds it there by itself.
+ * Checks that the answering server has the database of the expected embedded server. After that one has ended, the
+ * server of another state directory may listen on the same port, and the connection would reconnect to it.
  *
  * @throws ReigniteError TEMPORAL_UNREACHABLE when another server answers; the call's error when none does.
  */
@@ -121,7 +124,7 @@ export async function ensureSameServer(
   );
 }
 
-/** The workers of the state directory may use what its commands name in the input of a run. */
+/** Lets the workers of the state directory use the places that the input of a run names. */
 const allowWhatIsStarted = (home: HomeFolders): WorkflowClientInterceptor => ({
   async startWithDetails(input, next) {
     await allowPlaces(home, placesNamedIn(input.options.args));
@@ -171,7 +174,7 @@ function reason(error: unknown): string {
 
 const OPEN = new WeakMap<Connection, Set<Promise<unknown>>>();
 
-/** Notes a call that may still be open when its connection is to be closed. */
+/** Registers a call that may still be open when its connection is closed. */
 export function noteCall(connection: Connection, call: Promise<unknown>): void {
   const calls = OPEN.get(connection) ?? new Set();
   OPEN.set(connection, calls);
@@ -181,8 +184,8 @@ export function noteCall(connection: Connection, call: Promise<unknown>): void {
 }
 
 /**
- * Closes a connection, after its open calls where there are any: the client repeats a call whose server is gone, and
- * repeating it on a closed connection would end the process. Nothing waits for such calls.
+ * Closes a connection once its open calls have ended: the client retries a call whose server is gone, and a retry on a
+ * closed connection would end the process. The caller does not wait for this.
  */
 export async function closeConnection(connection: Connection): Promise<void> {
   const calls = [...(OPEN.get(connection) ?? [])];

@@ -25,42 +25,42 @@ import {
 const DATABASE = 'temporal.db';
 const READY_WITHIN_MS = 30_000;
 const PORTS = { grpc: 7233, ui: 8233 } as const;
-/** A server that was left behind and does not answer within this time is ended. */
+/** A leftover server that does not answer within this time is stopped. */
 const LEFTOVER_ANSWERS_MS = 2_000;
 const LOOK_MS = 200;
 
 export interface EmbeddedServerOptions {
-  /** The state directory; the caller owns it (home-lock.ts). */
+  /** The state directory; the caller must own it (home-lock.ts). */
   readonly home: string;
   /** Path of the Temporal CLI. */
   readonly binary: string;
-  /** Taken when free, others otherwise; 0 for any. @default 7233 and 8233 */
+  /** Used if free, otherwise any; 0 for any. @default 7233 and 8233 */
   readonly ports?: { readonly grpc: number; readonly ui: number };
   readonly searchAttributes?: SearchAttributes;
-  /** How long a server may take until it answers, in ms. @default 30000 */
+  /** Time limit for a server to answer, in ms. @default 30000 */
   readonly readyWithinMs?: number;
-  /** Whether to adopt a server that an earlier owner left, instead of stopping it; saves two seconds. @default false */
+  /** Whether to adopt a server that a previous owner left, instead of stopping it; saves two seconds. @default false */
   readonly adopt?: boolean;
   readonly onStep?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A running embedded server. It keeps this process alive, and survives it when that is killed. */
+/** A running embedded server. It keeps this process alive, and survives if this process is killed. */
 export interface EmbeddedServer extends ServerAddress {
   readonly external: false;
   readonly uiUrl: string;
   readonly pid: number;
   /** Resolves when the server has exited, for any reason. */
   readonly exited: Promise<void>;
-  /** Ends the server in order and returns when it is gone. May be called again. */
+  /** Shuts the server down and waits until it has exited. May be called repeatedly. */
   readonly stop: () => Promise<void>;
 }
 
 /**
- * Starts Temporal's development server on the state directory's own database, on 127.0.0.1 only, and prepares its namespace:
- * closed runs are kept for ten years, the search attributes exist.
+ * Starts Temporal's development server on the database of the state directory, on 127.0.0.1 only, and prepares its
+ * namespace: retention of ten years and the search attributes.
  *
- * A server that an earlier owner left is ended first, unless it is adopted. A database that the server refuses is moved aside.
+ * A server that a previous owner left is adopted or stopped first. A database that the server rejects is moved aside.
  *
  * @throws ReigniteError TEMPORAL_START_FAILED with the end of the server's log; NOT_WRITABLE, NO_SPACE.
  */
@@ -103,7 +103,7 @@ function ownServer(
     pid: server.pid,
     exited: server.exited,
     stop: async () => {
-      // First, so that no other command attaches to a server that is ending.
+      // First, so that no other command attaches to a server that is shutting down.
       await removeServerRecord(home);
       await endProcess(server);
       await server.exited;
@@ -111,7 +111,7 @@ function ownServer(
   };
 }
 
-/** @returns Undefined unless one server, the recorded one, runs on the database and answers. */
+/** @returns Undefined unless exactly one server, the recorded one, runs on the database and answers. */
 async function adoptServer(home: string, folder: string): Promise<EmbeddedServer | undefined> {
   const record = await runningServer(home);
   const all = await leftoverServers(home, folder);
@@ -123,7 +123,7 @@ async function adoptServer(home: string, folder: string): Promise<EmbeddedServer
   return ownServer(home, { ...address, external: false }, { pid, startTime, exited: untilGone(record) });
 }
 
-/** A process that is not our child sends no exit event, so it is polled. */
+/** Polls until a process has ended: it is not our child, so there is no exit event. */
 async function untilGone(identity: ProcessIdentity): Promise<void> {
   while (await isRunning(identity)) await sleep(LOOK_MS);
 }
@@ -131,7 +131,7 @@ async function untilGone(identity: ProcessIdentity): Promise<void> {
 type Ready = Extract<Launch, { ready: true }> & { readonly grpc: number; readonly ui: number };
 type Failed = Extract<Launch, { ready: false }>;
 
-/** Starts the server on the state directory's database or, when it is the database that hinders it, on a fresh one. */
+/** Starts the server on the state directory's database or, if the database is the problem, on a new one. */
 async function launchOnSomeDatabase(options: EmbeddedServerOptions, folder: string): Promise<Ready> {
   const first = await launchPatiently(options, folder);
   if (first.ready) return first;
@@ -151,7 +151,7 @@ async function launchOnSomeDatabase(options: EmbeddedServerOptions, folder: stri
   return second;
 }
 
-/** Tries again what may pass by itself: a port that was taken in between, an end without a clear reason. */
+/** Retries failures that may pass: a port that was taken in the meantime, an exit without a clear reason. */
 async function launchPatiently(options: EmbeddedServerOptions, folder: string): Promise<Ready | Failed> {
   let ports = options.ports ?? PORTS;
   for (let attempt = 1; ; attempt++) {
@@ -174,7 +174,7 @@ async function launchPatiently(options: EmbeddedServerOptions, folder: string): 
   }
 }
 
-/** A server that was ended from outside, or that is only slow, says nothing about its database. */
+/** Returns whether the database may be the cause: not if the server was killed, or is only slow. */
 function blamesDatabase({ exit, output }: Failed): boolean {
   return isRefusal(output) || (exit !== undefined && exit.signal === null && !/address already in use/i.test(output));
 }
@@ -194,7 +194,7 @@ async function prepareNamespace(
   }
 }
 
-/** @returns The real path, so that one folder reached by two names is still one. */
+/** @returns The real path, so that one folder has only one name. */
 async function databaseFolder(home: string): Promise<string> {
   const folder = join(home, 'temporal');
   try {
@@ -205,7 +205,7 @@ async function databaseFolder(home: string): Promise<string> {
   }
 }
 
-/** A database takes more than this: with less, a server that does not start has no room for it. In bytes. */
+/** With less free space, a server that does not start probably lacks room for its database. In bytes. */
 const LEAST_SPACE = 2e6;
 
 async function startFailed(options: EmbeddedServerOptions, { exit, output }: Failed): Promise<ReigniteError> {

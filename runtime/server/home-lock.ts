@@ -17,8 +17,8 @@ export interface OwnedHome extends Omit<OwnLease, 'acquired'> {
 export type HomeLock = OwnedHome | { readonly owner: false; readonly holder?: LeaseHolder };
 
 /**
- * Makes this process the owner of a state directory, unless a living one owns it: two servers on one database start
- * without complaint, and runs then hang.
+ * Makes this process the owner of a state directory, unless a living process owns it. Two servers on one database start
+ * without an error, but then runs hang.
  *
  * @throws ReigniteError FILESYSTEM_UNSUITABLE, NOT_WRITABLE or NO_SPACE; the signal's reason.
  */
@@ -35,8 +35,8 @@ export async function acquireHomeLock(home: string, options: LeaseOptions = {}):
 /**
  * Waits until this process owns the state directory.
  *
- * @param pollMs - How often to look whether the owner has gone.
- * @throws The signal's reason when it aborts; what `acquireHomeLock` throws.
+ * @param pollMs - Interval at which to check whether the owner has ended.
+ * @throws The signal's reason; what `acquireHomeLock` throws.
  */
 export async function waitForHomeLock(
   home: string,
@@ -51,7 +51,7 @@ export async function waitForHomeLock(
   }
 }
 
-/** Who owns the state directory now; undefined when no living process does. */
+/** Returns the current owner of the state directory; undefined if no living process owns it. */
 export async function homeHolder(home: string): Promise<HeldLease | undefined> {
   return findLease(leasePath(home));
 }

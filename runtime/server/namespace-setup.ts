@@ -4,13 +4,13 @@ import { msToTs } from '@temporalio/common/lib/time.js';
 import proto from '@temporalio/proto';
 import { ReigniteError } from '../../toolkit/errors.ts';
 
-/** Ten years. The default is a day, after which closed runs vanish. */
+/** Ten years. The default is one day, after which closed runs disappear. */
 const RETENTION_HOURS = 87_600;
 
 /** Search attributes by name, e.g. `{ ReproStage: 'KEYWORD' }`. */
 export type SearchAttributes = Readonly<Record<string, SearchAttributeType>>;
 
-/** Keeps the namespace's closed runs for ten years. May be called again. */
+/** Sets the retention of the namespace to ten years. May be called repeatedly. */
 export async function keepHistory(connection: Connection, namespace: string): Promise<void> {
   await connection.workflowService.updateNamespace({
     namespace,
@@ -19,10 +19,10 @@ export async function keepHistory(connection: Connection, namespace: string): Pr
 }
 
 /**
- * Registers the search attributes that the namespace lacks. May be called again. The server's own start flag does
- * nothing on a database that exists already (CLI 1.9.1), hence the operator service.
+ * Registers missing search attributes. May be called repeatedly. Uses the operator service because the server's start
+ * flag has no effect on an existing database (CLI 1.9.1).
  *
- * @throws ReigniteError TEMPORAL_START_FAILED when one is there with another type.
+ * @throws ReigniteError TEMPORAL_START_FAILED when one exists with another type.
  */
 export async function ensureSearchAttributes(
   connection: Connection,
@@ -44,7 +44,7 @@ export async function ensureSearchAttributes(
   await connection.operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(missing) });
 }
 
-/** Whether a namespace knows all of `attributes`; a server that does not say so counts as one that does not. */
+/** Returns whether a namespace has all of `attributes`; false if the server does not say. */
 export async function hasSearchAttributes(
   connection: Connection,
   namespace: string,

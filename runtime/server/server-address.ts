@@ -6,30 +6,30 @@ const serverAddressSchema = z.object({
   /** `host:port` of the gRPC service. */
   address: z.string().min(1),
   namespace: z.string().min(1),
-  /** Whether the server is managed elsewhere. Secrets to reach it stay in Temporal's own environment configuration. */
+  /** Whether the server is managed elsewhere. Its credentials stay in Temporal's own environment configuration. */
   external: z.boolean(),
-  /** Temporal's ID of the embedded server's database. Any other server on the same port has another one. */
+  /** Temporal's ID of the embedded server's database, which distinguishes it from other servers on the same port. */
   clusterId: z.string().min(1).exactOptional(),
-  /** Root of the web UI, without a slash at the end. */
+  /** Base URL of the web UI, without a trailing slash. */
   uiUrl: z.url().exactOptional(),
 });
 
-/** Where a Temporal server is. Holds no secrets. */
+/** Address of a Temporal server, without credentials. */
 export type ServerAddress = Readonly<z.infer<typeof serverAddressSchema>>;
 
 /**
- * Reads the address in a message from the parent process. What else the message holds is left out.
+ * Reads the address from a message of the parent process. Other fields are ignored.
  *
- * @throws ZodError when the message holds no address.
+ * @throws ZodError when the message contains no address.
  */
 export function parseServerAddress(message: unknown): ServerAddress {
   return serverAddressSchema.parse(message);
 }
 
 /**
- * A TCP port on 127.0.0.1 that is free at the moment.
+ * Finds a TCP port on 127.0.0.1 that is currently free.
  *
- * @param preferred - Taken when it is free; 0 for any.
+ * @param preferred - Used if it is free; 0 for any.
  */
 export async function freePort(preferred: number): Promise<number> {
   return (await tryPort(preferred)) ?? (await tryPort(0)) ?? preferred;

@@ -11,15 +11,15 @@ import { connectTo } from './connection.ts';
 import type { ServerAddress } from './server-address.ts';
 import { serverProcessName } from './server-record.ts';
 
-/** The log is put aside above this size, so that at most two of it are kept. */
+/** Above this size the log is rotated, so that at most two such logs are kept. */
 const LOG_LIMIT_BYTES = 16 << 20;
 
-/** Printed once the server listens. Before, another state directory's server may answer on the same port. */
+/** Printed once the server listens. Before that, the server of another state directory may answer on the same port. */
 const BANNER = /Server:\s+\S+:\d+/;
 
 export interface LaunchOptions {
   readonly binary: string;
-  /** Real path of the folder with the database; the server's current folder. */
+  /** Real path of the database's folder; also the server's current folder. */
   readonly folder: string;
   /** Name of the database in `folder`. */
   readonly database: string;
@@ -41,20 +41,20 @@ export type Launch =
   | { readonly ready: true; readonly server: LaunchedServer }
   | {
       readonly ready: false;
-      /** How the process ended by itself; undefined when it was ended because it did not get ready. */
+      /** How the process exited by itself; undefined if it was stopped because it did not become ready. */
       readonly exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
-      /** What this start wrote to the log. */
+      /** What this server wrote to the log. */
       readonly output: string;
     };
 
 /**
- * Starts the development server and waits until it, and no other, answers.
+ * Starts the development server and waits until it, and no other server, answers.
  *
- * The server has a process group of its own: Ctrl-C in the terminal reaches us, and we stop it in order. It works
- * in the database's folder and gets a bare file name, because it takes its path for a URI: a `?` in a folder's
- * name would end it there (CLI 1.9.1).
+ * The server has its own process group, so that Ctrl-C reaches only us and we can shut it down properly. It runs in the
+ * database's folder and gets a bare file name, because it parses the path as a URI: a `?` in a folder's name would end
+ * it (CLI 1.9.1).
  *
- * @throws ReigniteError TEMPORAL_START_FAILED when the binary cannot be executed; the signal's reason on abort.
+ * @throws ReigniteError TEMPORAL_START_FAILED when the binary cannot be executed; the signal's reason.
  */
 export async function launchServer(options: LaunchOptions): Promise<Launch> {
   const log = await openLog(options.logs);
@@ -80,7 +80,7 @@ export async function launchServer(options: LaunchOptions): Promise<Launch> {
   }
 }
 
-/** The server's files, with those that SQLite adds, are readable only by their owner. */
+/** Starts a process whose files, including those of SQLite, only their owner can read. */
 function spawnPrivately(...[binary, words, options]: Parameters<typeof spawn>): ChildProcess {
   const umask = process.umask(0o077);
   try {
@@ -141,7 +141,7 @@ function serverArguments({ database, grpcPort, uiPort }: LaunchOptions): readonl
   return [
     ...['server', 'start-dev', '--db-filename', database, '--namespace', 'default'],
     ...['--ip', '127.0.0.1', '--port', String(grpcPort), '--ui-ip', '127.0.0.1', '--ui-port', String(uiPort)],
-    // Nothing that runs here asks the network for news of itself.
+    // The server must not request news about itself from the network.
     ...['--ui-disable-news-fetch', '--dynamic-config-value', 'frontend.enableServerVersionCheck=false'],
     ...['--log-format', 'json', '--log-level', 'warn'],
   ];

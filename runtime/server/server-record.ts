@@ -19,16 +19,16 @@ const recordSchema = z.object({
   clusterId: z.string().exactOptional(),
 });
 
-/** What a state directory says of its server, in `temporal/server.json`, for the commands that only watch. */
+/** What a state directory records about its server, in `temporal/server.json`, for commands that only watch. */
 export type ServerRecord = Readonly<z.infer<typeof recordSchema>>;
 
-/** The state directory's embedded server that is running, also when another process started it; undefined when none does. */
+/** Returns the running embedded server of a state directory, whichever process started it; undefined if there is none. */
 export async function runningServer(home: string): Promise<(ServerAddress & ServerRecord) | undefined> {
   const record = await readServerRecord(home);
   return record !== undefined && (await isRunning(record)) ? { ...record, external: false } : undefined;
 }
 
-/** @returns Undefined when there is none or when it is not one: the server is then found by its process. */
+/** @returns Undefined if the record is missing or invalid: the server is then found by its process name. */
 async function readServerRecord(home: string): Promise<ServerRecord | undefined> {
   try {
     return recordSchema.parse(JSON.parse(await readFile(recordPath(home), 'utf8')));
@@ -51,13 +51,13 @@ function recordPath(home: string): string {
 
 const execute = promisify(execFile);
 
-/** How long a server may take to stop in order; it takes about 1 s. */
+/** Time limit for a server to shut down properly, which takes about 1 s. */
 const TERM_MS = 10_000;
 const KILL_MS = 5_000;
 
 /**
- * The name (argv[0]) under which a state directory's server runs. It identifies the owner of a process even when the owner was killed
- * before it could write the server's number down.
+ * Returns the process name (argv[0]) of a state directory's server. It identifies the server even if its owner was
+ * killed before it could record the PID.
  *
  * @param folder - The real path of the folder that holds the database.
  */
@@ -66,10 +66,10 @@ export function serverProcessName(folder: string): string {
 }
 
 /**
- * Ends every server that still runs on the folder's database: two servers on one file start without complaint, and
- * runs then hang.
+ * Stops every server that still runs on the folder's database. Two servers on one file start without an error, but then
+ * runs hang.
  *
- * @throws ReigniteError TEMPORAL_START_FAILED when one cannot be ended.
+ * @throws ReigniteError TEMPORAL_START_FAILED when one cannot be stopped.
  */
 export async function endLeftoverServers(
   home: string,
@@ -83,7 +83,7 @@ export async function endLeftoverServers(
 }
 
 /**
- * Ends a process: asked first, forced after 10 s.
+ * Ends a process: with SIGTERM, and after 10 s with SIGKILL.
  *
  * @throws ReigniteError TEMPORAL_START_FAILED when it belongs to another user or survives.
  */
@@ -110,7 +110,7 @@ async function endsAfter(signal: NodeJS.Signals, identity: ProcessIdentity, limi
   return false;
 }
 
-/** Every server that runs on the folder's database, also when another process started it. */
+/** Finds every server that runs on the folder's database, whichever process started it. */
 export async function leftoverServers(home: string, folder: string): Promise<readonly ProcessIdentity[]> {
   const record = await readServerRecord(home);
   const recorded = record !== undefined && (await isRunning(record)) ? [record] : [];

@@ -20,46 +20,41 @@ import type { WorkerSettings } from '../workers/worker-settings.ts';
 const OWNER_GETS_READY_MS = 60_000;
 const POLL_MS = 300;
 const OWNER_POLL_MS = 1_000;
-/**
- * A server that runs but refuses connections this many times in a row, 2 s each, is not one that is just starting or
- * ending.
- */
+/** After this many consecutive refused connections, 2 s each, the server is not just starting or shutting down. */
 const REFUSALS = 5;
 const CONNECT_MS = 2_000;
-/** How often this command looks whether the workers of others on a shared server are still there. */
+/** How often to check whether other workers on a shared server still exist. */
 const LOOK_MS = 5_000;
 
 export interface SessionOptions {
   readonly home: HomeFolders;
   readonly settings: Omit<WorkerSettings, 'queues'>;
-  /** Queues to serve when no other worker does; none means that this command only watches. */
+  /** Queues to serve if no other worker does; if empty, this command only watches. */
   readonly queues?: readonly Queue[];
-  /**
-   * A server that others run. @default the one that Temporal's environment configuration names, else the embedded one
-   */
+  /** An external server. @default the one that Temporal's environment configuration names, else the embedded one */
   readonly server?: ServerAddress | undefined;
-  /** Whether to adopt a server that a killed command left, whose workers may still reconnect. @default false */
+  /** Whether to adopt a server that a killed command left, to which workers may still reconnect. @default false */
   readonly adopt?: boolean;
   readonly onStep: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
-/** A Temporal server and what serves its queues, for as long as a command needs them. */
+/** A Temporal server and the workers that serve its queues, for as long as a command needs them. */
 export interface ServerSession {
   readonly client: ServerClient;
   readonly server: ServerAddress;
-  /** Whether this command runs the server and the workers; otherwise it only watches those of another. */
+  /** Whether this command runs the server and the workers; if not, it only watches those of another command. */
   readonly owner: boolean;
-  /** Rejects when what this command runs cannot be kept running. */
+  /** Rejects when the server or the workers of this command cannot be kept running. */
   readonly failed: Promise<never>;
-  /** Resolves when the workers that this command runs have started to serve; at once where it runs none. */
+  /** Resolves when the workers of this command have started serving; immediately if it has none. */
   ready(): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Gives a command its server: the one that TEMPORAL_ADDRESS names, else the state directory's embedded one, which this
- * command starts unless another command of the same state directory runs it already.
+ * Opens a server for a command: the one that TEMPORAL_ADDRESS names, else the embedded one of the state directory,
+ * which this command starts unless another command already runs it.
  */
 export async function openSession(options: SessionOptions): Promise<ServerSession> {
   await makePrivateHome(options.home.home, options.onStep);
@@ -121,7 +116,7 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
   }
 }
 
-/** Two servers on one database would hang: who no longer owns the state directory stops. */
+/** Rejects when this command loses the state directory: two servers on one database would hang. */
 function whenLost(lost: AbortSignal, home: string): Promise<never> {
   return new Promise((_resolve, reject) => {
     const stop = () =>
@@ -131,7 +126,7 @@ function whenLost(lost: AbortSignal, home: string): Promise<never> {
   });
 }
 
-/** Starts the server again, on the same ports, when it exits in the middle of a run. */
+/** Restarts the server, on the same ports, if it exits during a run. */
 function keepServer(
   first: EmbeddedServer,
   start: (ports: { grpc: number; ui: number }) => Promise<EmbeddedServer>,
@@ -146,7 +141,7 @@ function keepServer(
       if (isClosing()) return new Promise<never>(() => undefined);
       onStep('The Temporal server exited. Restarting it on the same database.');
       current = await start(ports);
-      // Clients and workers know the first address only.
+      // Clients and workers know only the first address.
       if (current.address !== first.address) throw portTaken(first.address);
     }
   })();
@@ -169,9 +164,9 @@ function portOf(address: string): number {
 }
 
 /**
- * Attaches to the server of another command of the same state directory, once that is ready.
+ * Attaches to the server of another command of the same state directory, once it is ready.
  *
- * @returns Undefined when that command has ended meanwhile: one that is ending takes its server with it.
+ * @returns Undefined if that command has ended in the meantime; it stops its server when it ends.
  */
 async function openObserver({
   home,
@@ -209,7 +204,7 @@ async function openConnected(home: HomeFolders, server: ServerAddress): Promise<
   const client = await connectTo(server, { timeoutMs: CONNECT_MS, home });
   const closed = new AbortController();
   const failed = untilOwnerGoes(home.home, closed.signal);
-  // A command that is busy otherwise hears of it by its connection.
+  // A command that is not waiting for this notices the loss by its connection.
   markHandled(failed);
   return {
     client,
@@ -224,7 +219,10 @@ async function openConnected(home: HomeFolders, server: ServerAddress): Promise<
   };
 }
 
-/** The workers go with their owner, the server may outlast it, so only the owner's lock shows whether they run. */
+/**
+ * Rejects when the owner has gone. Its workers end with it but the server may survive, so only the owner's lock is
+ * conclusive.
+ */
 async function untilOwnerGoes(home: string, closed: AbortSignal): Promise<never> {
   while (!closed.aborted) {
     if ((await homeHolder(home)) === undefined) throw new OwnerGone();
@@ -233,7 +231,7 @@ async function untilOwnerGoes(home: string, closed: AbortSignal): Promise<never>
   return new Promise<never>(() => undefined);
 }
 
-/** The command that ran server and workers has ended, in order or not; this one can take over. */
+/** The command that ran server and workers has ended, normally or not; this one can take over. */
 export class OwnerGone extends Error {
   override readonly name = 'OwnerGone';
 }

@@ -6,14 +6,14 @@ import { OwnerGone, openSession, type ServerSession, type SessionOptions } from 
 
 type Options = SessionOptions & {
   readonly signal: AbortSignal;
-  /** How often `work` is started at most; after that, the loss of a server is an error. Default: without limit. */
+  /** How often `work` is started at most; after that, losing the server is an error. Default: unlimited. */
   readonly attempts?: number;
 };
 
 /**
- * Does `work` on a server with workers; again on another session when the command that ran the server goes away.
+ * Runs `work` on a server with workers, and again in a new session if the command that ran the server ends.
  *
- * @param work - Starts or attaches, and stays until the workflow has closed.
+ * @param work - Starts or attaches to a workflow, and waits until it has closed.
  * @throws The ReigniteError that ended the workflow; the signal's reason.
  */
 export async function withServer<Result>(
@@ -37,8 +37,8 @@ export async function withServer<Result>(
 }
 
 /**
- * Watches until there is nothing more to see, the session fails or the command is asked to stop. No question is left
- * open then: one that is repeated after its connection was closed would end the process.
+ * Watches until `watch` ends, the session fails or the command is asked to stop. Waits for open queries: one that is
+ * retried on a closed connection would end the process.
  */
 export async function watchOn(
   { failed }: ServerSession,
@@ -55,14 +55,14 @@ export async function watchOn(
   }
 }
 
-/** Whether an error means that the server of another command of the state directory is gone. */
+/** Returns whether an error means that the server of another command of the state directory is gone. */
 export function hasLostServer({ owner, server }: ServerSession, error: unknown): boolean {
-  // How a run ended, whatever its text mentions.
+  // The workflow's own failure, whatever its text mentions.
   if (error instanceof ReigniteError && error.cause instanceof WorkflowFailedError) return false;
   return error instanceof OwnerGone || (!owner && !server.external && isConnectionLoss(error));
 }
 
-/** The server at the other end is gone: gRPC's UNAVAILABLE, or another server in its place. */
+/** Returns whether the server is gone: gRPC's UNAVAILABLE, or a different server at its address. */
 function isConnectionLoss(error: unknown): boolean {
   if (error instanceof ReigniteError && error.code === 'TEMPORAL_UNREACHABLE') return true;
   const text = error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error);

@@ -11,14 +11,14 @@ type Heartbeat = temporal.api.worker.v1.IWorkerHeartbeat;
 
 /** Interval of a worker's own heartbeats, ms. */
 export const WORKER_HEARTBEAT_MS = 10_000;
-/** A worker that missed three counts as dead. */
+/** A worker that missed three heartbeats counts as dead. */
 const SILENT_S = (3.5 * WORKER_HEARTBEAT_MS) / 1_000;
 
 const PAGE = 500;
 /** `WORKER_STATUS_RUNNING`, `_SHUTTING_DOWN`. */
 const RUNNING = 1;
 const STOPPING = 2;
-/** gRPC's UNIMPLEMENTED: servers before 1.29. */
+/** gRPC's UNIMPLEMENTED, from servers before 1.29. */
 const UNKNOWN_CALL = 12;
 
 /** A worker of a task queue. */
@@ -27,22 +27,22 @@ export interface FleetWorker {
   readonly queue: Queue;
   readonly host: string;
   readonly pid: string;
-  /** Undefined of workers before 0.2.0. */
+  /** Undefined for workers before 0.2.0. */
   readonly facts: WorkerFacts | undefined;
   readonly state: 'serving' | 'stopping' | 'silent';
   /** ISO 8601. */
   readonly since: string;
-  /** GiB; undefined where the worker did not say. */
+  /** GiB; undefined if the worker does not report it. */
   readonly freeMemory: number | undefined;
   /** Activities in progress. */
   readonly busy: number;
 }
 
 /**
- * Lists the workers of all task queues of a prefix, from their heartbeats: those that serve, those that are
- * stopping, and those that were not heard of for half a minute. Workers that ended in order are left out.
+ * Lists the workers of all task queues of a prefix, from their heartbeats: those that serve, those that are stopping,
+ * and those without a heartbeat for half a minute. Workers that shut down properly are left out.
  *
- * @returns Undefined where the server cannot list workers.
+ * @returns Undefined if the server cannot list workers.
  */
 export async function listWorkers(
   service: WorkflowService,
@@ -65,7 +65,7 @@ export async function listWorkers(
 }
 
 /**
- * Refuses to join workers of another version: an activity that one of them began may be beyond the other.
+ * Rejects joining workers of another version, which may not be able to continue each other's activities.
  *
  * @throws ReigniteError WORKER_VERSION that names one of them.
  */
@@ -94,7 +94,7 @@ async function listAll(service: WorkflowService, namespace: string): Promise<rea
   return all;
 }
 
-/** One that has gone since it was listed has none. */
+/** Returns the heartbeat of a worker; undefined if it has ended since it was listed. */
 async function heartbeatOf(
   service: WorkflowService,
   namespace: string,

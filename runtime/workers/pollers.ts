@@ -5,23 +5,23 @@ import { isTaken, processNonce, processTableTag } from '../../toolkit/files/proc
 
 const WORKFLOW_QUEUE = 1;
 export const ACTIVITY_QUEUE = 2;
-/** A poller seen longer ago has gone: a live one comes back every minute. */
+/** A poller not seen for this long is gone: a living one polls every minute. */
 const POLLER_SEEN_MS = 70_000;
 
 /**
- * How a worker shows in the Temporal UI, such as `inference-gpu01-1234-7f3a9c-ab12cd`: queue, host, process, process
- * table, and a part made at random when the process starts. Containers may share host name and process numbers.
+ * Returns the identity of a worker in the Temporal UI, such as `inference-gpu01-1234-7f3a9c-ab12cd`: queue, host, PID,
+ * process table, and a random part per process, since containers may share host name and PIDs.
  */
 export function workerIdentity(queue: string): string {
   return [queue, hostname(), process.pid, processTableTag(), processNonce].join('-');
 }
 
-/** The queue in a worker's identity; any other text is returned up to its first hyphen. */
+/** Returns the queue in a worker's identity; for any other text, the part before its first hyphen. */
 function queueOfWorker(identity: string): string {
   return identity.split('-', 1)[0] ?? '';
 }
 
-/** Those of `queues` that no worker polls. One whose slots are all taken does not poll: see `unservedQueues`. */
+/** Returns those of `queues` that no worker polls. A worker whose slots are all taken does not poll: see `unservedQueues`. */
 export async function unpolledQueues(
   client: Client,
   namespace: string,
@@ -37,7 +37,7 @@ export async function unpolledQueues(
   return queues.filter((_, index) => pollers[index]?.length === 0);
 }
 
-/** Identities of the workers that poll a task queue, of `WORKFLOW_QUEUE` or `ACTIVITY_QUEUE` type. */
+/** Returns the identities of the workers that poll a task queue of type `WORKFLOW_QUEUE` or `ACTIVITY_QUEUE`. */
 export async function livePollers(
   service: WorkflowService,
   namespace: string,
@@ -54,25 +54,25 @@ export async function livePollers(
 }
 
 /**
- * The server remembers pollers for a while; those in this process table can be checked at once.
+ * Returns whether a worker in this process table has ended; the server remembers its pollers longer.
  *
- * @param identity - As `workerIdentity` makes it; of any other nothing is known.
+ * @param identity - Created by `workerIdentity`; nothing is known about others.
  */
 export async function hasEndedHere(identity: string): Promise<boolean> {
   const [, pid, tag] = /-(\d+)-([0-9a-f]{6})-[0-9a-f]{6}$/.exec(identity) ?? [];
   return tag === processTableTag() && !(await isTaken(Number(pid)));
 }
 
-/** Of `PendingActivityState`: started, or being cancelled. */
+/** States of `PendingActivityState`: started, or being cancelled. */
 const IN_HAND: ReadonlySet<unknown> = new Set([2, 3]);
 
 /**
- * The queues on which a living worker has an activity in progress. A worker whose slots are all taken does not poll: an
- * inference worker that is within one ROI is not among the pollers.
+ * Returns the queues on which a living worker has an activity in progress. A worker whose slots are all taken does not
+ * poll: an inference worker that is computing an ROI is not among the pollers.
  *
- * A worker elsewhere that was killed counts until the server has missed its heartbeats and gives the activity away.
+ * A killed worker on another machine counts until the server misses its heartbeats and reschedules the activity.
  *
- * @param prefix - Of the task queues.
+ * @param prefix - Prefix of the task queues.
  */
 export async function busyQueues(client: Client, prefix: string): Promise<ReadonlySet<Queue>> {
   const orchestration = taskQueue(prefix, 'orchestration');
@@ -86,7 +86,7 @@ export async function busyQueues(client: Client, prefix: string): Promise<Readon
   return new Set(QUEUES.filter((queue) => names.has(queue)));
 }
 
-/** Identities of the workers that work on an activity of this workflow. */
+/** Returns the identities of the workers that work on an activity of this workflow. */
 async function workersWithActivities(client: Client, id: string): Promise<string[]> {
   // It may have closed since it was listed.
   const description = await client.workflow
@@ -98,7 +98,7 @@ async function workersWithActivities(client: Client, id: string): Promise<string
   );
 }
 
-/** Those of `queues` that no worker serves: none polls, and none is busy with an activity from there. */
+/** Returns those of `queues` that no worker serves: none polls it, and none is busy with an activity from it. */
 export async function unservedQueues(
   client: Client,
   namespace: string,

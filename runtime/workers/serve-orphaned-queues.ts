@@ -2,18 +2,17 @@ import type { Queue } from '../../config/tasks.ts';
 import { pause } from '../../toolkit/concurrency.ts';
 
 export interface ServeOrphanedQueuesOptions {
-  /** The queues that no worker serves at the moment: one that is busy serves. */
+  /** Returns the queues that no worker serves at the moment; a busy worker counts as serving. */
   readonly look: () => Promise<readonly Queue[]>;
-  /** Serves them from now on; those that are served already stay as they are. */
+  /** Starts serving these queues; those already served are not affected. */
   readonly serve: (queues: readonly Queue[]) => void;
-  /** Between two looks. */
+  /** Interval between two checks. */
   readonly lookMs: number;
 }
 
 /**
- * Takes over the queues whose workers have gone, until aborted: those of others on a shared server may have been
- * polling for the last time when a run began. A queue has to be found orphaned twice, as a worker that is started again
- * is away for a moment.
+ * Takes over queues whose workers have gone, until aborted: workers on a shared server may have ended just after a run
+ * started. A queue must be found orphaned twice, since a restarting worker is briefly absent.
  */
 export async function serveOrphanedQueues(
   { look, serve, lookMs }: ServeOrphanedQueuesOptions,

@@ -7,15 +7,15 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import type { ServerAddress } from '../server/server-address.ts';
 import { ACTIVITY_QUEUE, livePollers, workerIdentity } from './pollers.ts';
 
-/** Time after which a worker that was asked to stop has exited. */
+/** Time within which a worker that was asked to stop exits. */
 const PREDECESSOR_ENDS_MS = 30_000;
 const POLL_MS = 250;
 
 /**
- * Makes this process the one that downloads: limits on connections and requests are kept within a process. Of a state directory it
- * is the holder of a lock; on a server that several machines share, no other worker may poll the queue.
+ * Makes this process the only downloader, since limits on connections and requests apply per process. Within a state
+ * directory a lock ensures it; on a server that several machines share, no other worker may poll the queue.
  *
- * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING that names the other one.
+ * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING that names the other downloader.
  */
 export async function becomeSoleDownloader(
   home: HomeFolders,
@@ -34,9 +34,9 @@ export async function becomeSoleDownloader(
 }
 
 /**
- * Looks for another downloader on a shared server: two that began at the same moment did not see each other then.
+ * Looks for another downloader on a shared server: two that started at the same moment may have missed each other.
  *
- * @returns The identity of the one that has to stay, when it is not this one.
+ * @returns The identity of the downloader that has to stay, if it is not this one.
  */
 export async function rivalDownloader(
   connection: NativeConnection,

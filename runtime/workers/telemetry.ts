@@ -2,7 +2,7 @@ import { DefaultLogger, type LogEntry, Runtime, type RuntimeOptions } from '@tem
 import type { TelemetryConfig } from '../../config/schema.ts';
 import { WORKER_HEARTBEAT_MS } from './list-workers.ts';
 
-/** Fields that the SDK adds to every message and that only add noise. */
+/** Uninformative fields that the SDK adds to every message. */
 const LEFT_OUT = new Set([
   'sdkComponent',
   'taskToken',
@@ -14,8 +14,8 @@ const LEFT_OUT = new Set([
 ]);
 
 /**
- * One message of a worker as a line of JSON: time, level, message, then run, stage and ROI where it is about one, the
- * activity and its attempt, and what else was said.
+ * Formats a worker's message as one line of JSON: time, level, message; run, stage and ROI if it is about one; the
+ * activity and its attempt; then all other fields.
  */
 export function logLine({ level, message, timestampNanos, meta = {} }: LogEntry): string {
   const { workflowId, activityType, ...rest } = meta;
@@ -31,7 +31,7 @@ export function logLine({ level, message, timestampNanos, meta = {} }: LogEntry)
   return JSON.stringify(line, (_name, value: unknown) => plain(value));
 }
 
-/** A run's id has four parts; what follows is the stage, and a batch of it. */
+/** Splits a workflow ID: the first four parts are the run, then follow the stage and the batch. */
 function placeOf(workflowId: string): { run: string; stage?: string; page?: string } {
   const parts = workflowId.split('/');
   if (parts[0] !== 'reproduce') return { run: workflowId };
@@ -50,10 +50,10 @@ function plain(value: unknown): unknown {
 }
 
 /**
- * Sets up the telemetry of this process: its log on stderr, one JSON document per line, the SDK's own messages
- * included; and its metrics for Prometheus, those of the SDK (`temporal_*`) and ours (`reignite_*`).
+ * Sets up the telemetry of this process: its log on stderr, one JSON document per line, including the SDK's own
+ * messages; and metrics for Prometheus, those of the SDK (`temporal_*`) and ours (`reignite_*`).
  *
- * A port that is taken costs the metrics, not the work. To be called before anything else of the SDK is used.
+ * If the port is taken, only the metrics are lost. Call this before using the SDK otherwise.
  */
 export function installTelemetry({ logLevel, metricsPort, metricsHost }: TelemetryConfig): void {
   const logger = new DefaultLogger(logLevel, (entry) => {

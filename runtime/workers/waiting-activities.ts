@@ -2,16 +2,16 @@ import type { Client } from '@temporalio/client';
 import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
 import { isErrorCode } from '../../toolkit/errors.ts';
 
-/** Of `PendingActivityState`. */
+/** A state of `PendingActivityState`. */
 const SCHEDULED = 1;
 
-/** Activities that no worker works on at the moment. */
+/** An activity that no worker is working on. */
 export interface WaitingActivity {
   /** The workflow that waits. */
   readonly workflow: string;
   readonly activity: string;
   readonly queue: Queue | undefined;
-  /** Attempts that were started. */
+  /** Number of attempts that were started. */
   readonly attempts: number;
   /** Why the last attempt ended; undefined before the first one. */
   readonly last: { readonly code: string | undefined; readonly message: string } | undefined;

@@ -18,10 +18,10 @@ export type WorkerFacts = z.infer<typeof WorkerFacts>;
 const START = 'reignite ';
 
 /**
- * The facts of this process.
+ * Returns the facts of this process.
  *
- * @param isElsewhere - Whether it has none of the folders of its runs.
- * @param device - Number of the GPU, where it has one of its own.
+ * @param isElsewhere - Whether the worker has none of the folders of its runs.
+ * @param device - Number of the GPU assigned to this worker, if any.
  */
 export function workerFacts(isElsewhere: boolean, device?: number): WorkerFacts {
   const { adapter } = nvidiaAdapter(device === undefined ? undefined : usedGpu(device));
@@ -36,12 +36,12 @@ export function workerFacts(isElsewhere: boolean, device?: number): WorkerFacts 
   };
 }
 
-/** Facts as the name of a plugin: the only text that reignite can add to a worker's heartbeats. */
+/** Encodes facts as the name of a plugin, the only text that reignite can add to a worker's heartbeats. */
 export function factsToName(facts: WorkerFacts): string {
   return START + JSON.stringify(facts);
 }
 
-/** @returns Undefined for the name of anything else. */
+/** @returns Undefined for any other name. */
 export function factsFromName(name: string): WorkerFacts | undefined {
   if (!name.startsWith(START)) return undefined;
   try {

@@ -17,16 +17,16 @@ import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts
 
 /** Number of logs kept per kind of worker, newest first. */
 const KEPT = 20;
-/** A process may write little and still run: what was written to lately is kept too. */
+/** A process may log little and still run, so recently written logs are kept too. */
 const RECENT_MS = 7 * 24 * 3_600_000;
 
-/** `worker-inference-20261129T003000-ab12cd.log`: in the order of their starts. */
+/** `worker-inference-20261129T003000-ab12cd.log`: names sort by start time. */
 const NAME = /^worker-(.+)-\d{8}T\d{6}-[0-9a-f]{6}\.log$/;
 
 /**
- * Opens the log of one worker process, which no other process writes to, and removes old ones of the same kind.
+ * Opens the log of one worker process and removes old logs of the same kind.
  *
- * @param logs - Folder of the logs; has to be there.
+ * @param logs - Folder of the logs; must exist.
  * @param queue - The first queue that the process serves.
  * @returns Its path, and a file descriptor to be closed.
  */
@@ -47,30 +47,30 @@ function sweepWorkerLogs(logs: string, queue: string): void {
   }
 }
 
-/** Which queues share a process. Inference has its own: a crash in native code costs one attempt at one ROI. */
+/** Queues that share a process. Inference has its own: a crash in native code costs only one attempt at one ROI. */
 const PROCESSES: readonly (readonly Queue[])[] = [['orchestration', 'download', 'render'], ['inference']];
 
 /**
- * Planning and summing a large run makes short-lived objects by the million: with room for more of them (MB per half)
- * the collector looks less often at those that stay.
+ * Planning and summing a large run creates millions of short-lived objects. With a larger young generation (MB per
+ * half), the collector scans the long-lived ones less often.
  */
 const YOUNG_GENERATION_FLAGS = ['--max-semi-space-size=64'];
 
 const RESTART_MS = 500;
 const MAX_RESTART_MS = 30_000;
-/** A worker that exits this many times before it was ever ready is given up. */
+/** A worker that exits this many times before it was ever ready is not restarted again. */
 const MAX_FAILED_STARTS = 5;
 const STOP_WITHIN_MS = 20_000;
 
 export interface WorkerProcessesOptions {
   readonly home: HomeFolders;
-  /** A server that is still starting meanwhile gives its address later: the processes load their code until then. */
+  /** May be a promise for a server that is still starting: the processes load their code meanwhile. */
   readonly server: ServerAddress | Promise<ServerAddress>;
   readonly settings: Omit<WorkerSettings, 'queues'>;
   /** Queues to serve from the start. */
   readonly queues: readonly Queue[];
   readonly onStep: (line: string) => void;
-  /** Aborted when the command is interrupted: Ctrl-C reaches the workers too, and those that end are not replaced. */
+  /** Aborted when the command is interrupted: Ctrl-C reaches the workers too, and those that end are not restarted. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -78,17 +78,17 @@ export interface WorkerProcessesOptions {
 interface ProcessGroup {
   readonly queues: readonly Queue[];
   readonly telemetry: TelemetryConfig;
-  /** Called whenever a process of the group has started to serve. */
+  /** Called whenever a process of the group has started serving. */
   readonly onReady: () => void;
 }
 
-/** Each process of a command offers its metrics on a port of its own. */
+/** Gives each process of a command its own metrics port. */
 function telemetryOf(telemetry: TelemetryConfig, place: number): TelemetryConfig {
   const { metricsPort } = telemetry;
   return { ...telemetry, metricsPort: metricsPort === 0 ? 0 : metricsPort + place };
 }
 
-/** The worker processes of one command: started, started again when they die, ended with it. */
+/** The worker processes of one command: started and restarted as needed, and ended with the command. */
 export class WorkerProcesses {
   readonly #options: WorkerProcessesOptions;
   readonly #children = new Map<string, ChildProcess>();
@@ -110,7 +110,7 @@ export class WorkerProcesses {
     this.serve(options.queues);
   }
 
-  /** Starts the processes for those of `queues` that none of this command serves yet, and returns these. */
+  /** Starts processes for those of `queues` that this command does not serve yet, and returns these. */
   serve(queues: readonly Queue[]): readonly Queue[] {
     const unserved = queues.filter((queue) => !this.#served.has(queue));
     for (const queue of unserved) this.#served.add(queue);
@@ -122,19 +122,19 @@ export class WorkerProcesses {
     return unserved;
   }
 
-  /** Resolves when all that were started so far have started to serve; at once where none was. */
+  /** Resolves when all processes started so far are serving; immediately if there are none. */
   async ready(): Promise<void> {
     await Promise.all(this.#ready);
   }
 
-  /** Process ids by the first queue that the process serves. */
+  /** PIDs by the first queue that the process serves. */
   pids(): Record<string, number> {
     return Object.fromEntries(
       [...this.#children].flatMap(([name, { pid }]) => (pid === undefined ? [] : [[name, pid]])),
     );
   }
 
-  /** Ends all workers and returns when they are gone. */
+  /** Stops all workers and waits until they have exited. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const withinMs = STOP_WITHIN_MS + (this.#options.settings.drainSeconds ?? 0) * 1_000;
@@ -154,7 +154,7 @@ export class WorkerProcesses {
       execArgv: queues.includes('orchestration') ? YOUNG_GENERATION_FLAGS : [],
       stdio: ['ignore', log, log, 'ipc'],
       env: {
-        // Full float32 on NVIDIA hardware, and where its libraries are: both are read when the process starts.
+        // Settings for full float32 on NVIDIA GPUs and the paths of CUDA libraries are read when the process starts.
         ...cudaEnvironment(),
         REIGNITE_HOME: home.home,
         ...settingsToEnvironment({ ...settings, telemetry, queues: [...queues] }),
@@ -190,11 +190,11 @@ export class WorkerProcesses {
   }
 }
 
-/** Without an address the worker waits; who could not start the server stops its workers. */
+/** Sends the server's address to a worker, which waits for it. If the server fails to start, the workers are stopped. */
 async function sendAddress(child: ChildProcess, server: ServerAddress | Promise<ServerAddress>): Promise<void> {
   try {
     const address = parseServerAddress(await server);
-    // A child that has ended meanwhile is started again, with a message of its own.
+    // A child that has ended in the meantime is restarted, with its own message.
     if (child.connected) child.send(address, () => undefined);
   } catch {
     // The command that starts the server reports it.

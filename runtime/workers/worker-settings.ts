@@ -10,23 +10,20 @@ const VARIABLE = 'REIGNITE_WORKER';
 export const WorkerSettings = z.object({
   queues: z.array(z.enum(QUEUES)).min(1),
   taskQueuePrefix: z.string().min(1),
-  /** Longest time between two heartbeats that reach the server, s. */
+  /** Maximum time between two heartbeats to the server, s. */
   heartbeatThrottleSeconds: z.number().positive(),
-  /** Files fetched at the same time. */
+  /** Number of files downloaded at the same time. */
   connections: z.int().min(1),
   telemetry: TelemetryConfig.prefault({}),
   /** Object storage that machines without a common folder share. */
   storage: StorageAddress.exactOptional(),
-  /** Largest size of the fetched files, bytes, on a worker that has none of the folders of its runs. */
+  /** Size limit of the fetched files in bytes, on a worker that has none of the folders of its runs. */
   scratchBytes: z.number().positive().exactOptional(),
-  /** Number of the GPU that CUDA uses, whatever the runs name. */
+  /** Number of the GPU for CUDA, overriding the runs' setting. */
   device: z.int().min(0).exactOptional(),
-  /** Time that open activities have to finish when the worker has to stop, s; otherwise they are given back at once. */
+  /** Time for open activities to finish when the worker has to stop, s; by default they are handed back immediately. */
   drainSeconds: z.number().min(0).exactOptional(),
-  /**
-   * What the worker may use in addition to the folders of its state directory, for work from commands of other state
-   * directories.
-   */
+  /** Places that the worker may use in addition to those of its state directory, for commands of other state directories. */
   places: z
     .object({
       written: z.array(z.string()).readonly(),
@@ -38,7 +35,7 @@ export const WorkerSettings = z.object({
 export type WorkerSettings = z.infer<typeof WorkerSettings>;
 
 /**
- * Takes what the workers of one command share from a configuration.
+ * Takes the settings shared by the workers of one command from a configuration.
  *
  * @example
  * const settings = { ...workerSettingsOf(config), queues: ['inference'] as const };
@@ -62,7 +59,7 @@ export function settingsToEnvironment(settings: WorkerSettings): Record<string, 
   return { [VARIABLE]: JSON.stringify(settings) };
 }
 
-/** @throws SyntaxError or ZodError when the variable is missing or holds something else. */
+/** @throws SyntaxError or ZodError when the variable is missing or invalid. */
 export function settingsFromEnvironment(environment: NodeJS.ProcessEnv = process.env): WorkerSettings {
   return WorkerSettings.parse(JSON.parse(environment[VARIABLE] ?? '{}'));
 }

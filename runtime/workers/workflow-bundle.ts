@@ -11,7 +11,7 @@ import { readTextIfThere } from '../../toolkit/files/if-there.ts';
 const CODE = packageFile('dist/workflow-bundle.js');
 const MANIFEST = packageFile('dist/workflow-bundle.json');
 
-/** What a bundle was made from. */
+/** The inputs of a bundle. */
 const Manifest = z.object({
   /** Version of `@temporalio/workflow`. */
   sdk: z.string(),
@@ -20,15 +20,15 @@ const Manifest = z.object({
 });
 type Manifest = z.infer<typeof Manifest>;
 
-/** The workflows' code as a worker loads it. */
+/** The workflow code as loaded by a worker. */
 export interface WorkflowBundle {
   readonly path: string;
-  /** 16 hex digits over everything the bundle was made from. An open run that another bundle started may not replay. */
+  /** 16 hex digits over all inputs of the bundle. An open run that another bundle started may not replay. */
   readonly digest: string;
 }
 
 /**
- * Returns the bundle of the workflows, which the published package contains. In a checkout it is made again when a file
+ * Returns the bundle of the workflows, which the published package contains. In a checkout, it is rebuilt when a file
  * in it has changed.
  */
 export async function workflowBundle(): Promise<WorkflowBundle> {
@@ -63,7 +63,7 @@ function sdkVersion(): string {
   return z.object({ version: z.string() }).parse(manifest).version;
 }
 
-/** Bundles the compiled workflows with what they import, and notes which files of this package went in. */
+/** Bundles the compiled workflows with their imports, and records which files of this package were included. */
 async function makeBundle(): Promise<Manifest> {
   // Loaded only to build: webpack is large, and a worker with a current bundle does not need it.
   const { bundleWorkflowCode, DefaultLogger } = await import('@temporalio/worker');
@@ -81,7 +81,7 @@ async function makeBundle(): Promise<Manifest> {
   return manifest;
 }
 
-/** Lets webpack report the files it read; `paths` is filled once the bundle is there. */
+/** Collects the files that webpack reads; `paths` is complete once the bundle is built. */
 function collectSources(): {
   readonly paths: ReadonlySet<string>;
   readonly webpackConfigHook: NonNullable<BundleOptions['webpackConfigHook']>;
@@ -91,7 +91,7 @@ function collectSources(): {
     paths,
     webpackConfigHook: (config) => ({
       ...config,
-      // Names in the bundle do not depend on the folder that the command was called in.
+      // Names in the bundle must not depend on the current folder.
       context: PACKAGE_ROOT,
       plugins: [
         ...(config.plugins ?? []),

@@ -8,18 +8,18 @@ import type { Proof } from '../proof.ts';
 const MB = 2 ** 20;
 const run = promisify(execFile);
 
-/** A container engine, and the two commands that use it. */
+/** A container engine and its two commands. */
 export interface Engine {
   docker(words: readonly string[]): Promise<string>;
   /** @param cwd - The folder of the compose file and its .env. */
   compose(words: readonly string[], cwd: string): Promise<string>;
-  /** For a command that is followed while it runs. */
+  /** For commands that are followed while they run. */
   readonly composeCommand: readonly [string, ...string[]];
   readonly environment: NodeJS.ProcessEnv;
   readonly name: string;
 }
 
-/** The engine that `docker` reaches; else one of its own, which root can start. @returns Undefined where there is none. */
+/** Finds the engine that `docker` reaches, else starts one if the user is root. @returns Undefined if there is none. */
 export async function findEngine(proof: Proof, dataRoot: string | undefined): Promise<Engine | undefined> {
   if (!isThere('docker', ['--version'])) return undefined;
   if (isThere('docker', ['info'])) return engineAt(proof, process.env);
@@ -52,7 +52,7 @@ async function engineAt({ signal }: Proof, environment: NodeJS.ProcessEnv): Prom
   };
 }
 
-/** Its network rules and its bridge vanish with it; its images stay where a folder is named for them. */
+/** Starts an engine. Its network rules and its bridge are removed with it; its images are kept if a folder is given. */
 async function startEngine(proof: Proof, dataRoot: string | undefined): Promise<NodeJS.ProcessEnv> {
   const folder = join(proof.folder, 'engine');
   mkdirSync(folder);
@@ -67,7 +67,7 @@ async function startEngine(proof: Proof, dataRoot: string | undefined): Promise<
     join(folder, 'exec'),
   ];
   const log = openSync(join(folder, 'log'), 'a');
-  // In a session of its own: Ctrl-C must not end it before the containers are taken down.
+  // In its own session: Ctrl-C must not end it before the containers are removed.
   const daemon = spawn('dockerd', [...words, '--pidfile', join(folder, 'pid')], {
     stdio: ['ignore', log, log],
     detached: true,

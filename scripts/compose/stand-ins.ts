@@ -12,15 +12,15 @@ const MODULES = join(homedir(), 'go', 'pkg', 'mod');
 const SERVER_MODULE = join(MODULES, 'go.temporal.io', 'server@v1.32.0');
 const UI_MODULE = join(MODULES, 'github.com', 'temporalio', 'ui-server', 'v2@v2.54.1');
 
-/** Where the programs are that were built from source. */
+/** Programs that were built from source. */
 export interface BuiltPrograms {
   /** Folder of `server` and `sql`. */
   readonly bin: string;
-  /** The server of the user interface. */
+  /** Path of the UI server. */
   readonly ui: string;
 }
 
-/** Makes the images present that docker-compose.yml and the Dockerfile name. @returns Those made here. */
+/** Provides the images that docker-compose.yml and the Dockerfile name. @returns Those made here. */
 export async function provideImages(
   engine: Engine,
   { folder, programs, pull }: { readonly folder: string; readonly programs: BuiltPrograms; readonly pull: boolean },
@@ -41,7 +41,7 @@ export async function provideImages(
   return made;
 }
 
-/** The image that each folder of `images/` replaces, and the files that it needs. */
+/** Returns the image that each folder of `images/` replaces, and the files that it needs. */
 async function standIns({ bin, ui }: BuiltPrograms) {
   const npm = dirname(dirname(realpathSync(execFileSync('which', ['npm'], { encoding: 'utf8' }).trim())));
   return {

@@ -15,13 +15,13 @@ export interface Here {
   readonly password: string;
   /** Host and port of the Temporal server. */
   readonly frontend: string;
-  /** Folder that the image has as /etc/temporal/schema. */
+  /** Folder that is /etc/temporal/schema in the image. */
   readonly schema: string;
-  /** Folder that the services have as /certificates. */
+  /** Folder that is /certificates in the services. */
   readonly certificates: string;
 }
 
-/** A service of docker-compose.yml as it would run on this machine instead of in a container. */
+/** Reads a service of docker-compose.yml and adapts it to run on this machine instead of in a container. */
 export function composeService(name: string, here: Here): ComposeService {
   const text = readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8');
   const service = Compose.parse(parse(text, { merge: true })).services[name];

@@ -5,16 +5,16 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const NEXT_VERSION = '99.0.0';
-/** A step that the next version does before anything else: an open run has passed that point. */
+/** Patch for a timer that the next version starts before all else: an open run has passed that point. */
 export const EARLY_PATCH = `${NEXT_VERSION}-early`;
-/** A step that it does after the tasks: an open run has that before it. */
+/** Patch for a timer that it starts after the tasks: an open run has not reached that point. */
 export const LATE_PATCH = `${NEXT_VERSION}-late`;
 
 const OPENS = "  await openResults.executeWithOptions({ summary: 'results folder' }, [input]);\n";
 const DISCREPANCIES = "      updateSearchAttributes({ stage: 'discrepancies' });\n";
 
 /**
- * Makes a copy of this checkout that has the next version's number, and two changes of a workflow behind patches.
+ * Copies this checkout, with the next version's number and two workflow changes behind patches.
  *
  * @returns The command of that version.
  */
@@ -27,7 +27,7 @@ export function makeNextVersion(folder: string): string {
       cwd: ROOT,
     },
   );
-  // Not a symbolic link to the folder: the compiler would name types by paths out of the copy.
+  // Not a symbolic link to the folder: the compiler would then name types by paths outside the copy.
   execFileSync('cp', ['--archive', '--link', join(ROOT, 'node_modules'), folder]);
   edit(join(folder, 'package.json'), /"version": ".*?"/, `"version": "${NEXT_VERSION}"`);
   const workflow = join(folder, 'workflows', 'reproduce.ts');

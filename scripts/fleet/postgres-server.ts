@@ -8,7 +8,7 @@ import { composeService, type Here } from './compose-service.ts';
 const PASSWORD = 'not-to-be-guessed';
 
 /**
- * Starts Debian's PostgreSQL with the user, certificate and rules of docker-compose.yml: by TLS and password alone.
+ * Starts Debian's PostgreSQL with the user, certificate and rules of docker-compose.yml: only with TLS and password.
  *
  * @param host - Address that it listens on.
  */
@@ -49,7 +49,7 @@ export async function startPostgres(
   return here;
 }
 
-/** With the very commands of the service that does so. */
+/** Makes the certificate with the commands of the compose service for it. */
 function makeCertificate(here: Here): void {
   const { command } = composeService('certificate', here);
   execFileSync('/bin/sh', ['-euc', command.join('\n')], { stdio: 'ignore' });

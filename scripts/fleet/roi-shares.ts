@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { TraceLine } from '../../toolkit/report/trace.ts';
 
-/** Counts the ROIs that each worker inferred, and the attempts that were repeated, from a run's results folder. */
+/** Counts the ROIs per worker, and the repeated attempts, from a run's results folder. */
 export function roiShares(results: string): {
   readonly shares: ReadonlyMap<string, number>;
   readonly repeated: number;

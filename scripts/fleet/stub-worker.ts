@@ -1,5 +1,5 @@
-// Serves the inference queue of a stubbed run, with one ROI at a time: each waits a while, is kept in the cache, and is
-// noted in a file of this process. For scripts/prove-many-workers.ts.
+// Serves the inference queue of a stubbed run, one ROI at a time: waits, stores the result in the cache, and appends
+// the ROI to a file of this process. For scripts/prove-many-workers.ts.
 // Usage: node --import tsx scripts/fleet/stub-worker.ts ROOT ADDRESS WAIT_MS FILE
 import { once } from 'node:events';
 import { appendFileSync, writeFileSync } from 'node:fs';
@@ -10,14 +10,14 @@ import { serveStubbed, stubbedRun } from '../../tests/support/stubbed-run.ts';
 import { make } from '../../toolkit/cache/make.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 
-/** Of the run, among the parts of a workflow ID. */
+/** Index of the run's name among the parts of a workflow ID. */
 const NAME = 2;
 const [root = '', address = '', waitMs = '0', file = ''] = process.argv.slice(2);
 const run = stubbedRun(root, 0);
 const services = { home: run.home, cache: new StepCache(run.home.cache) };
 
 async function inferRoi({ roi }: { readonly roi: string }) {
-  // The warm-up and the run have ROIs of the same names.
+  // The warm-up and the run use the same ROI names.
   const name = Context.current().info.workflowExecution?.workflowId.split('/')[NAME] ?? '';
   const { entry } = await make(services, { step: 'stub', roi, name }, async (folder) => {
     appendFileSync(file, `${name} ${roi}\n`);

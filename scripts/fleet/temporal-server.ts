@@ -17,7 +17,7 @@ const OTHER_PORTS = ['HISTORY_GRPC', 'HISTORY_MEMBERSHIP', 'WORKER_GRPC', 'WORKE
 export interface ServerFiles {
   /** Folder of `server` and `sql`. */
   readonly bin: string;
-  /** Folder of the server's module. */
+  /** Folder of the server's Go module. */
   readonly schema: string;
 }
 
@@ -27,7 +27,7 @@ export const USUAL_FILES: ServerFiles = {
 };
 
 /**
- * Starts the real Temporal server on PostgreSQL, as docker-compose.yml does: its scripts, variables and rules.
+ * Starts the real Temporal server on PostgreSQL, with the scripts, variables and rules of docker-compose.yml.
  *
  * @param host - Address that both listen on.
  * @returns The address of the server.
@@ -72,7 +72,7 @@ async function runService(name: string, here: Here, tools: string, { signal }: P
   await run('/bin/sh', ['-euc', command.join('\n')], { env, timeout: 120_000, signal });
 }
 
-/** The server keeps its ports of membership in a column of 16 bits with a sign. */
+/** Returns low ports: the server stores its membership ports in a signed 16-bit column. */
 async function lowPorts(count: number): Promise<number[]> {
   const ports: number[] = [];
   for (let port = 20_000 + (process.pid % 10_000); ports.length < count; port++) {

@@ -7,13 +7,13 @@ import { endChild } from './end-child.ts';
 
 const ENTRY = fileURLToPath(new URL('../../bin/reignite.js', import.meta.url));
 
-/** A `reignite worker` with a process group of its own. */
+/** A `reignite worker` with its own process group. */
 export interface WorkerGroup {
   readonly process: ChildProcess;
   readonly stderr: () => string;
-  /** Ends it in order. */
+  /** Ends it cleanly. */
   stop(): Promise<void>;
-  /** Kills all of its processes at once, as the loss of a machine does. */
+  /** Kills all of its processes at once, like the loss of a machine. */
   kill(): void;
 }
 

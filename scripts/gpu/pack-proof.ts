@@ -1,8 +1,9 @@
-// Packs scripts/prove-gpu.ts for a GPU machine without network, Node.js or CUDA provider: the compiled sources, the packages they
-// load, Node.js, and ONNX Runtime with a CUDA provider pruned to one GPU architecture. The machine needs a copy of the tracked
-// files, an NVIDIA driver of version 580 or later and a Python 3 with PyTorch, whose CUDA libraries are used.
+// Packs scripts/prove-gpu.ts for a GPU machine without network, Node.js or CUDA provider: the compiled sources, the
+// packages they load, Node.js, and ONNX Runtime with a CUDA provider pruned to one GPU architecture. The machine needs
+// a copy of the tracked files, an NVIDIA driver of version 580 or later and a Python 3 with PyTorch, whose CUDA
+// libraries are used.
 // Usage: npx tsx scripts/gpu/pack-proof.ts OUT --provider libonnxruntime_providers_cuda.so [--python PY] [--part-mb 38]
-//   PY has zstandard. There, in the copy: `bash scripts/gpu/run-proof.sh OUT/part-*`.
+// PY must have zstandard. On the GPU machine, in the copy: `bash scripts/gpu/run-proof.sh OUT/part-*`.
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -44,7 +45,7 @@ try {
   await rm(folder, { recursive: true, force: true });
 }
 
-/** The compiled sources with prove-gpu.ts, and the packages of production. */
+/** Compiles the sources with prove-gpu.ts, and copies the production packages. */
 async function packSources(): Promise<string> {
   const app = join(folder, 'reignite');
   const config = join(ROOT, 'tsconfig.proof.json');
@@ -84,7 +85,7 @@ async function packSources(): Promise<string> {
 function productionPackages(): readonly string[] {
   const lines = execFileSync('npm', ['ls', '--omit=dev', '--all', '--parseable'], { cwd: ROOT, encoding: 'utf8' });
   const paths = lines.split('\n').flatMap((line) => (line.includes('node_modules') ? [line.slice(ROOT.length)] : []));
-  // A package inside another's folder is copied with it.
+  // A package nested in another one is copied with it.
   return paths.filter((path) => path.lastIndexOf('node_modules/') === 0);
 }
 
@@ -120,7 +121,7 @@ function compress(path: string): string {
   return `${path}.xz`;
 }
 
-/** Puts each piece into the first part that has room for it, and the small library into the first part. */
+/** Puts each piece into the first part with enough room, and the small library into the first part. */
 async function distribute(pieces: readonly string[], limit: number, target: string): Promise<void> {
   const sized = await Promise.all(pieces.map(async (path) => ({ path, bytes: (await stat(path)).size })));
   const parts: number[] = [];

@@ -1,4 +1,4 @@
-"""Makes ONNX Runtime's CUDA provider small enough to be carried to a machine without network.
+"""Makes ONNX Runtime's CUDA provider small enough to copy to a machine without network.
 
     python prune_cuda_provider.py IN.so OUT.so [--architecture 90]
 

@@ -6,7 +6,10 @@ import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
 import { elementCount, GraphBuilder, type OnnxGraph, type Value } from '../../toolkit/onnx/graph/graph.ts';
 import { concat, conv, convTranspose, leakyRelu, softmax, transpose } from '../../toolkit/onnx/graph/operators.ts';
 
-/** A U-Net with random weights; the paper's has 7 halvings from 32 to 480 channels, 17 classes and tiles of 512 px. */
+/**
+ * A U-Net with random weights. The paper's halves the size 7 times, from 32 to 480 channels, with 17 classes and tiles
+ * of 512 px.
+ */
 export interface RandomUnet {
   /** Channels at each resolution, full resolution first. */
   readonly features: readonly number[];
@@ -101,7 +104,7 @@ function graphOf({ features, classes, tile }: RandomUnet, fold: number): OnnxGra
   return graph.build();
 }
 
-/** Even values in -bound to bound, the same for the same seed (a linear congruential generator). */
+/** Returns evenly distributed values from -bound to bound, always the same for a seed (linear congruential generator). */
 function randomWeights(length: number, seed: number, bound: number): Float32Array {
   let state = Math.imul(seed, 2_654_435_761) >>> 0;
   return Float32Array.from({ length }, () => {

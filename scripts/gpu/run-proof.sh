@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Unpacks the parts that pack-proof.ts made and runs the proof: doctor; prove-gpu on CUDA, small and of paper size, with both engines; the
-# sample's models on CUDA, WebGPU and the CPU, compared; PyTorch on the same GPU. Takes 5 to 8 minutes on one GPU.
+# Unpacks the parts made by pack-proof.ts and runs the proof: doctor; prove-gpu on CUDA, small and at the paper's size,
+# with both engines; a comparison of the sample's models on CUDA, WebGPU and the CPU; PyTorch on the same GPU. Takes 5 to
+# 8 minutes on one GPU.
 # Usage, in a copy of the tracked files: bash scripts/gpu/run-proof.sh PART...
-# With ONLY=unpack it only unpacks the parts that are there.
+# With ONLY=unpack, it only unpacks the parts that exist.
 set -u
 CHECKOUT=$PWD
 HERE=${PROOF_FOLDER:-/tmp/reignite-proof}
@@ -27,7 +28,7 @@ export PATH="$HERE:$PATH" XDG_CACHE_HOME="$HERE/cache"
 APP=$HERE/reignite
 BINDING=$APP/node_modules/onnxruntime-node/bin/napi-v6/linux/x64
 cp "$HERE"/libonnxruntime*.so* "$BINDING/"
-# As `reignite gpu install` lays them out, but linked to PyTorch's copies.
+# Arranged as by `reignite gpu install`, but linked to PyTorch's copies.
 LIBRARIES=$XDG_CACHE_HOME/reignite/gpu-onnxruntime-$(node -p "require('$APP/node_modules/onnxruntime-node/package.json').version")/lib
 mkdir -p "$LIBRARIES"
 python3 - "$LIBRARIES" <<'PYTHON'

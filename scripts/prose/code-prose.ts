@@ -1,7 +1,7 @@
 const PARTS =
   /(\/\*[\s\S]*?\*\/|\/\/[^\n]*)|('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)|(\/(?![*/])(?:[^/\\\n[]|\\.|\[(?:[^\]\\\n]|\\.)*\])+\/[a-z]*(?=[\s.,;)\]]))/g;
 
-/** The comments and strings of TypeScript or JavaScript, in their places; everything else is blank. */
+/** Returns the comments and strings of TypeScript or JavaScript at their positions, with everything else blanked. */
 export function codeProse(source: string): string {
   let prose = '';
   let end = 0;
@@ -13,20 +13,20 @@ export function codeProse(source: string): string {
   return prose + blank(source.slice(end));
 }
 
-/** A string literal that holds words, without its quotes. */
+/** A string literal that contains words, without its quotes. */
 export interface CodeString {
   readonly line: number;
   readonly text: string;
 }
 
-/** Lists the string literals of TypeScript or JavaScript that hold more than one word. */
+/** Lists the string literals of TypeScript or JavaScript with more than one word. */
 export function codeStrings(source: string): readonly CodeString[] {
   return [...source.matchAll(PARTS)].flatMap(({ 2: text, index }) =>
     text?.includes(' ') ? [{ line: source.slice(0, index).split('\n').length, text: text.slice(1, -1) }] : [],
   );
 }
 
-/** Keeps the lines, so that line numbers stay right. */
+/** Keeps line breaks, so that line numbers stay correct. */
 function blank(text: string): string {
   return text.replaceAll(/[^\n]/g, ' ');
 }

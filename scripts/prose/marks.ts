@@ -1,4 +1,4 @@
-/** A turn of phrase that this project avoids, with what to write instead. */
+/** A phrase that this project avoids, with what to write instead. */
 interface Mark {
   readonly name: string;
   readonly pattern: RegExp;
@@ -8,7 +8,7 @@ interface Mark {
 const UNIT =
   'activity|archive|batch|channel|class|connection|content|file|fold|group|history|home|image|kind|line|model|network|page|patient|pixel|process|queue|reader|record|ROI|run|stage|step|task|tile|tile row|user|worker|workflow';
 
-/** The marks that are checked. A test keeps them out of the documentation. */
+/** The phrases that are checked. A test keeps them out of the documentation. */
 export const MARKS: readonly Mark[] = [
   {
     name: 'an X a Y',
@@ -63,14 +63,14 @@ export const MARKS: readonly Mark[] = [
   { name: 'tried again', pattern: /\bTried again\b/g, instead: 'Retryable, retried' },
 ];
 
-/** A mark as found in a text. */
+/** An avoided phrase found in a text. */
 export interface FoundMark {
   readonly line: number;
   readonly mark: Mark;
   readonly words: string;
 }
 
-/** Finds all marks in a text. */
+/** Finds all avoided phrases in a text. */
 export function findMarks(text: string): readonly FoundMark[] {
   return MARKS.flatMap((mark) =>
     [...text.matchAll(mark.pattern)].map(({ 0: words, index }) => ({

@@ -1,7 +1,7 @@
 import type { Argument, Command, Option } from 'commander';
 import { markdownTable } from './markdown-table.ts';
 
-/** Options that every command has; they are described once. */
+/** Options of all commands, which are described once. */
 const COMMON = ['--json', '--debug'];
 
 /** Writes the reference of the command line from the program itself, one section per command. */
@@ -15,7 +15,7 @@ export function cliReference(program: Command): string {
   ].join('\n\n');
 }
 
-/** The commands that do something, with the words that lead to them: `model inspect`, not `model`. */
+/** Lists the executable commands with their full names: `model inspect`, not `model`. */
 function leaves(command: Command, before: readonly string[]): [readonly string[], Command][] {
   if (command.commands.length === 0) return [[before, command]];
   return command.commands.flatMap((child) => leaves(child, [...before, child.name()]));

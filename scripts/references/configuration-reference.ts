@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RunConfig } from '../../config/schema.ts';
 import { markdownTable } from './markdown-table.ts';
 
-/** What the reference reads of a JSON Schema. */
+/** The part of a JSON Schema that the reference uses. */
 const Field = z.object({
   type: z.string().optional(),
   description: z.string().default(''),
@@ -65,7 +65,7 @@ function defaultText({ default: value, description }: Field): string {
   return Array.isArray(value) ? value.map((each) => `\`${each}\``).join(', ') : `\`${String(value)}\``;
 }
 
-/** The description without its default, which has a column. */
+/** Returns the description without the default, which has its own column. */
 function meaning({ description }: Field): string {
   return description.replace(/ ?(?:Fraction, )?(?:\d[\d.]* to [\d.]+\. )?Default: .*$/, '').trim();
 }

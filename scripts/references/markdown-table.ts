@@ -1,4 +1,4 @@
-/** Formats a Markdown table. A vertical bar in a cell is escaped, since it would end the cell; so is what would be HTML. */
+/** Formats a Markdown table. Escapes vertical bars, which would end a cell, and HTML. */
 export function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map((cell) => escaped(cell)).join(' | ')} |`;
   return [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');

@@ -1,7 +1,7 @@
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { markdownTable } from './markdown-table.ts';
 
-/** Writes the reference of a results folder: every file, what it holds and which source file writes it. */
+/** Writes the reference of a results folder: every file, its content and the source file that writes it. */
 export function outputsReference(): string {
   const files = Object.values(RESULTS).map(({ path, about, writer }) => [`\`${path}\``, about, `\`${writer}\``]);
   return [

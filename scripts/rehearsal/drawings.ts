@@ -8,36 +8,37 @@ export interface Size {
   readonly height: number;
 }
 
-/** Squares of one label, in px. */
+/** Side of a square of one label, in px. */
 const SQUARE = 224;
-/** Context around the annotated part of an H&E ROI, in px: nothing is annotated there. */
+/** Unannotated context around the annotated part of an H&E ROI, in px. */
 export const CONTEXT = 350;
-/** Sides of what is annotated, in px. */
+/** Sides of the annotated squares, in px. */
 const [MIDDLE, CORNER] = [256, 8];
-/** Side of the square in which a detector of the rehearsal looks for one cell, in px. */
+/** Side of the square in which the rehearsal's detector looks for one cell, in px. */
 export const CELL = 16;
-/** Side of a cell in an image, in px, around the middle of its square. */
+/** Side of a cell in an image, in px, in the middle of its square. */
 const DOT = 4;
-/** What a cell of each class looks like; the background is black. */
+/** Colours of the cell classes; the background is black. */
 export const CELL_COLOURS = [
   [255, 0, 0],
   [0, 255, 0],
   [0, 0, 255],
 ] as const;
 
-/** The label of the prediction at a pixel: squares of labels in an order that `seed` fixes. */
+/** Returns the predicted label of a pixel: squares of labels in an order that depends on `seed`. */
 function labelAt(x: number, y: number, seed: number): number {
   return 1 + ((7 * Math.floor(x / SQUARE) + 11 * Math.floor(y / SQUARE) + seed) % (HE_LABELS.length - 1));
 }
 
-/** What the network of the rehearsal predicts of an image: one byte per pixel. */
+/** Returns what the rehearsal's network predicts for an image: one byte per pixel. */
 export function predictionOf({ width, height }: Size, seed: number): Uint8Array {
   return rowsOf({ width, height }, 1, SQUARE, (x, y) => [labelAt(x, y, seed)]);
 }
 
 /**
- * The annotation: a square in the middle and two corners of the part without context, so that few tiles have to be
- * predicted while figures are as large as of a full annotation. Every ninth square has another label than the prediction.
+ * Returns the annotation: a square in the middle and two corners of the part without context, so that only few tiles
+ * have to be predicted while figures are as large as for a full annotation. Every ninth square has another label than
+ * the prediction.
  */
 export function annotationOf({ width, height }: Size, seed: number): Uint8Array {
   const truth = new Uint8Array(width * height);
@@ -55,7 +56,7 @@ export function annotationOf({ width, height }: Size, seed: number): Uint8Array 
   return truth;
 }
 
-/** The image of an H&E ROI: each pixel has the colour of its predicted label. */
+/** Draws the image of an H&E ROI: each pixel has the colour of its predicted label. */
 export async function tissuePng(size: Size, seed: number): Promise<Buffer> {
   const pixels = rowsOf(size, 3, SQUARE, (x, y) => HE_LABELS[labelAt(x, y, seed)]?.colour ?? [0, 0, 0]);
   return png(pixels, size, 3);
@@ -65,7 +66,7 @@ export async function maskPng(mask: Uint8Array, size: Size): Promise<Buffer> {
   return png(mask, size, 1);
 }
 
-/** An image of cells, with an alpha channel as those of the record have. */
+/** Draws an image of cells, with an alpha channel like those of the record. */
 export async function cellsPng(size: Size, cells: readonly { x: number; y: number; class: number }[]): Promise<Buffer> {
   const pixels = new Uint8Array(4 * size.width * size.height);
   for (let at = 3; at < pixels.length; at += 4) pixels[at] = 255;
@@ -79,7 +80,7 @@ export async function cellsPng(size: Size, cells: readonly { x: number; y: numbe
   return png(pixels, size, 4);
 }
 
-/** Rows that repeat over a square are drawn once. */
+/** Draws rows; rows that repeat within a square are drawn once. */
 function rowsOf(
   { width, height }: Size,
   channels: number,
@@ -100,10 +101,10 @@ async function png(pixels: Uint8Array, { width, height }: Size, channels: 1 | 3 
   return (channels === 1 ? image.toColourspace('b-w') : image).png({ compressionLevel: 1 }).toBuffer();
 }
 
-/** Where the first chunk behind the header of a PNG begins. */
+/** Offset of the first chunk after the header of a PNG. */
 const AFTER_HEADER = 33;
 
-/** The same picture as another file: a comment makes it one that is not in the cache. */
+/** Adds a comment to a PNG, which makes the same image a different file that is not in the cache. */
 export function withComment(file: Buffer, comment: string): Buffer {
   const content = Buffer.from(`tEXtComment\0${comment}`, 'latin1');
   const chunk = Buffer.alloc(content.length + 8);

@@ -6,15 +6,15 @@ import { add, conv, reshape } from '../../toolkit/onnx/graph/operators.ts';
 import { CELL } from './drawings.ts';
 
 const TILE = 512;
-/** Box of a cell, in px. */
+/** Side of a cell's box, in px. */
 export const BOX = 10;
 
-/** Writes a network that gives each pixel the label whose colour is nearest: one convolution of 1 x 1 px. */
+/** Writes a network that gives each pixel the label of the nearest colour: one convolution of 1 x 1 px. */
 export async function writeTissueNetwork(path: string): Promise<void> {
   const graph = new GraphBuilder('nearest-colour');
   const image = graph.input('image', 'float32', [1, 3, TILE, TILE]);
   const colours = HE_LABELS.map(({ colour }) => colour.map((value) => value / 255));
-  // Unannotated and Background have one colour; Background is what is predicted.
+  // Unannotated and Background have the same colour; Background must be predicted.
   const offset = (label: number) => (label === 0 ? -100 : 0);
   const weight = graph.tensor({
     name: 'weight',
@@ -38,7 +38,7 @@ export async function writeTissueNetwork(path: string): Promise<void> {
   await writeSidecar(path, { kind: 'segmentation', output: { values: 'logits' }, labels });
 }
 
-/** Writes a detector that finds a cell of a class where the middle of a square has the colour of that class. */
+/** Writes a detector that finds a cell where the centre of a square has the colour of a class. */
 export async function writeCellNetwork(path: string, classes: readonly string[]): Promise<void> {
   const graph = new GraphBuilder('coloured-dots');
   const image = graph.input('image', 'float32', [1, 3, TILE, TILE]);
@@ -68,7 +68,7 @@ export async function writeCellNetwork(path: string, classes: readonly string[])
   await writeSidecar(path, { kind: 'detection', output: { format: 'yolov8' }, labels: classes });
 }
 
-/** Centre, width and height of the box in each square. */
+/** Returns centre, width and height of the box in each square. */
 function placesOf(rows: number, side: number): Float32Array {
   const values = new Float32Array(rows * side * side);
   for (let at = 0; at < side * side; at++) {

@@ -3,19 +3,19 @@ import { basename } from 'node:path';
 
 const EVERY_MS = 500;
 
-/** The most memory that processes of one kind had, in bytes, as VmHWM in /proc says. Linux only. */
+/** Tracks the peak memory per kind of process in bytes, from VmHWM in /proc. Linux only. */
 export class MemoryWatch {
   readonly #home: string;
   readonly #peaks = new Map<string, number>();
   readonly #timer: NodeJS.Timeout;
 
-  /** @param home - State directory: its processes have it in their environment. */
+  /** @param home - State directory, by which its processes are found in their environment. */
   constructor(home: string) {
     this.#home = home;
     this.#timer = setInterval(() => this.#look(), EVERY_MS);
   }
 
-  /** By kind of process, the largest first. */
+  /** Stops, and returns the peak per kind of process, largest first. */
   stop(): ReadonlyMap<string, number> {
     clearInterval(this.#timer);
     return new Map([...this.#peaks].sort(([, a], [, b]) => b - a));

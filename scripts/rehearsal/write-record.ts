@@ -21,18 +21,18 @@ import {
 } from './drawings.ts';
 import { BOX } from './tiny-networks.ts';
 
-/** How many of what a record holds. */
+/** Numbers of items in a record. */
 export interface RecordSize {
   readonly he: number;
-  /** Share of the H&E ROIs that are in the test set; the others are for training and have no prediction. */
+  /** Share of the H&E ROIs in the test set; the others are for training and have no prediction. */
   readonly heTested: number;
   readonly pdl1: number;
   readonly nuclei: number;
-  /** In all, each task's readers together. */
+  /** Total number of boxes per task, of all its readers together. */
   readonly boxes: Readonly<Record<CellTask, number>>;
 }
 
-/** As the paper counts them. */
+/** The numbers in the paper. */
 export const PAPER: Omit<RecordSize, 'heTested'> = {
   he: 408,
   pdl1: 344,
@@ -40,7 +40,7 @@ export const PAPER: Omit<RecordSize, 'heTested'> = {
   boxes: { pdl1: 845_509, nuclei: 83_498 },
 };
 
-/** With context, as an ROI of the record and its neighbours have. */
+/** Sizes with context, like those of the record's ROIs and their neighbours. */
 const TISSUE_SIZES: readonly Size[] = [
   { width: 3328, height: 2560 },
   { width: 2560, height: 2816 },
@@ -51,13 +51,16 @@ const CELL_SIZES: Readonly<Record<CellTask, Size>> = {
   pdl1: { width: 1024, height: 1024 },
   nuclei: { width: 512, height: 512 },
 };
-/** Of a cell that a reader does not mark, and of one that another class is given. */
+/** Probabilities that a reader misses a cell, and that it gets another class. */
 const [MISSED, CONFUSED] = [0.08, 0.05];
 const ROIS_OF_A_PATIENT = 6;
 
 type Row = Readonly<Record<string, string>>;
 
-/** Writes a record of that size, unpacked. Its images are few drawings with other comments: cheap, and none is in a cache twice. */
+/**
+ * Writes an unpacked record of that size. Its images are few drawings with different comments, which is cheap and makes
+ * each a new file for the cache.
+ */
 export async function writeRecord(root: string, size: RecordSize): Promise<void> {
   const rows = [
     ...(await writeTissue(root, size.he, size.heTested)),
@@ -125,7 +128,8 @@ async function writeCells(root: string, task: CellTask, count: number, boxes: nu
     const patient = 1 + Math.floor(n / ROIS_OF_A_PATIENT);
     const name = `patient${patient}_${task}_roi${1 + (n % ROIS_OF_A_PATIENT)}`;
     const readers = groups[n % groups.length]?.readers ?? [];
-    // The readers of all images together mark as many boxes as asked for; what one misses, the others mark more.
+    // The readers of all images together mark the requested number of boxes; others mark more to make up for missed
+    // ones.
     const cells = cellsOf(size, Math.ceil(boxes / count / readers.length / (1 - MISSED)), classes.length, random);
     await put(root, `images/${folder}/${name}.png`, withComment(await cellsPng(size, cells), name));
     await mkdir(join(root, folderOf('inference', task)), { recursive: true });
@@ -152,7 +156,7 @@ interface Cell {
   readonly class: number;
 }
 
-/** Cells in the middle of squares that are drawn by chance. */
+/** Places cells in the middle of randomly drawn squares. */
 function cellsOf({ width, height }: Size, count: number, classes: number, random: () => number): readonly Cell[] {
   const across = width / CELL;
   const places = Array.from({ length: across * (height / CELL) }, (_, place) => ({ place, at: random() }));
@@ -245,7 +249,7 @@ async function put(root: string, path: string, content: Buffer): Promise<void> {
   await writeFile(join(root, path), content);
 }
 
-/** Numbers in [0, 1), the same ones for a seed. */
+/** Creates a generator of numbers in [0, 1), always the same for a seed. */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {

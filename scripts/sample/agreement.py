@@ -1,4 +1,4 @@
-"""How far readers and the detector agree: F1 of every pair, by the authors' matching, and the figures of it."""
+"""Agreement of readers and the detector: F1 of every pair, with the authors' matching, and its figures."""
 
 from itertools import combinations
 
@@ -18,7 +18,7 @@ MARKERS = "sodh"
 
 
 def count_pairs(truth, guess, task):
-    """Confusion with one row and column more than classes: the last column are misses, the last row false alarms."""
+    """Confusion matrix with one extra row and column: misses in the last column, false positives in the last row."""
     size = len(task.classes) + 1
     counts = np.zeros((size, size), np.uint16)
     taken = np.zeros(len(guess), bool)
@@ -36,16 +36,16 @@ def count_pairs(truth, guess, task):
 
 
 def f1(counts):
-    """F1 a class, without the extra row and column."""
+    """F1 per class, without the extra row and column."""
     hits, rows, columns = np.diag(counts), counts.sum(1), counts.sum(0)
     recall, precision = hits / (rows + EPSILON), hits / (columns + EPSILON)
     return (2 * precision * recall / (precision + recall + EPSILON))[:-1]
 
 
 def agreement(points, readers, task):
-    """Macro F1 of every pair of `readers` and the AI, NaN elsewhere: rows the second, columns the first of a pair.
+    """Macro F1 of every pair of `readers` and the AI, NaN elsewhere. Rows: second of a pair; columns: first.
 
-    `points`: of each image a dict from reader to points (n, 3); a reader without the image is absent.
+    `points`: per image, a dict from reader to points (n, 3), without readers who did not annotate the image.
     """
     names = (*readers, AI)
     scores = np.full((len(names), len(names)), np.nan)
@@ -79,7 +79,7 @@ def short_name(reader):
 
 
 def draw_image(image, area, points, task, title, path):
-    """Input, readers' marks and the AI's marks beside one another; the annotated area is dashed."""
+    """Draws input, readers' points and the AI's points next to each other, with a dashed line around the annotated area."""
     height, width = image.shape[:2]
     figure, axes = plt.subplots(1, 3, figsize=(12, 12 * height / width / 3 + 0.8), layout="constrained")
     titles = ("Input image", "Reader predictions", "AI predictions")
@@ -114,7 +114,7 @@ def legend(axis, entries):
 
 
 def save(figure, path, dpi, colours=32):
-    """Writes the figure in few colours: the sample is to stay small."""
+    """Writes the figure in few colours, to keep the sample small."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.set_dpi(dpi)
     figure.canvas.draw()

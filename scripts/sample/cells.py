@@ -16,7 +16,7 @@ DAB = np.array([0.30, 0.66, 1.00])
 
 @dataclass(frozen=True)
 class Scene:
-    """What an image shows: `nests` and `positive` move the shares of tumour and of its PD-L1 positive cells."""
+    """Content of an image: `nests` and `positive` change the shares of tumour and of PD-L1 positive cells in it."""
 
     shape: tuple[int, int]
     nests: float = 0.2
@@ -27,7 +27,7 @@ class Scene:
 
 @dataclass
 class Cells:
-    """Cells of an image; all arrays have one entry a cell. Centres are (y, x), the nucleus' axes half lengths."""
+    """Cells of an image; all arrays have one entry per cell. Centres are (y, x), axes of the nucleus half lengths."""
 
     centres: np.ndarray
     kind: np.ndarray
@@ -45,7 +45,7 @@ class Cells:
 
 
 def draw_scene(scene, rng):
-    """RGB image (uint8, HxWx3) and its cells, (x, y, class) a row."""
+    """Returns an RGB image (uint8, HxWx3) and its cells, one row (x, y, class) each."""
     nests = smooth_noise(scene.shape, 55, rng) + scene.nests
     cells = place_cells(scene, nests, rng)
     return economise(render(scene, nests, cells, rng)), cells.inside(scene.shape)
@@ -78,7 +78,7 @@ def place_cells(scene, nests, rng):
 
 
 def economise(image, colours=40):
-    """The image in few colours, for small files. Unlike a median cut this keeps brown, where there is little of it."""
+    """Reduces the image to few colours, for small files. Unlike a median cut, this keeps brown even if there is little of it."""
     palette = Image.fromarray(image).quantize(colours, Image.Quantize.MAXCOVERAGE, kmeans=4, dither=Image.Dither.NONE)
     return np.asarray(palette.convert("RGB"))
 

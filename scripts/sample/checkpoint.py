@@ -1,4 +1,4 @@
-"""Writes a trained fold the way nnU-Net v1 does: `model_best.model` by torch.save and a pickle of how to rebuild it."""
+"""Writes a trained fold like nnU-Net v1: `model_best.model` by torch.save, and a pickle with what is needed to rebuild it."""
 
 import pickle
 from collections import OrderedDict
@@ -19,8 +19,8 @@ SCALER = {
 def write_checkpoint(path, trained, fold, plans, optimiser, scaler, stream_format):
     """Writes `path` and `path`.pkl.
 
-    `optimiser`: keep the optimizer's state, else None stands there, as nnU-Net does when told not to save it.
-    `scaler`: keep the state of mixed precision's scaler, else its key is absent, as after training in full precision.
+    `optimiser`: keep the optimizer's state; otherwise None, as nnU-Net writes when told not to save it.
+    `scaler`: keep the state of the mixed-precision scaler; otherwise no key, as after training in full precision.
     `stream_format`: PyTorch's format before 1.6, one stream instead of a zip.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

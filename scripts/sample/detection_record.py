@@ -49,7 +49,7 @@ FIGURES = {
     ),
 }
 
-# One tile, two tiles beside one another, four tiles; areas that touch no border, one border, and all of them.
+# One tile, two tiles next to each other, four tiles; areas that touch no border, one border, and all of them.
 CELL_ROIS = (
     CellRoi(NUCLEI, 5, "rumc", "resection", "adenocarcinoma", Scene((512, 512), 0.3), (40, 32, 472, 480)),
     CellRoi(NUCLEI, 6, "scdc", "biopsy", "squamous_cell_carcinoma",

@@ -110,7 +110,7 @@ def sample_batch(pairs, box, rng, crop, batch):
 
 
 def write_stripped(path, average):
-    """As YOLOv5 leaves a finished training: the average alone, in half precision, nothing of the training."""
+    """Like YOLOv5 after training: only the moving average, in half precision, without training state."""
     network = deepcopy(average).half()
     for parameter in network.parameters():
         parameter.requires_grad = False
@@ -118,7 +118,7 @@ def write_stripped(path, average):
 
 
 def write_unfinished(path, network, average, steps):
-    """As YOLOv5 saves along the way: network and average in single precision; without the optimizer, to save room."""
+    """Like YOLOv5 during training: network and average in single precision; without the optimizer, to save space."""
     write(path, 49, deepcopy(network), deepcopy(average), steps)
 
 

@@ -1,4 +1,4 @@
-"""The published figures of the H&E task: the summed confusion matrix, its drawings, and Dice a class."""
+"""The published figures of the H&E task: the summed confusion matrix, its drawings, and Dice per class."""
 
 import labels as L
 import matplotlib
@@ -25,7 +25,7 @@ def group_for_til(confusion):
 
 
 def dice(confusion):
-    """(overall, a class) Dice; truth Background does not count, prediction Background does, as missed."""
+    """Returns overall and per-class Dice. Ground-truth Background is ignored; pixels predicted as Background count as missed."""
     matrix = confusion[1:, 1:].astype(np.float64)
     matrix[0] = 0
     hits, truth, guesses = np.diag(matrix), matrix.sum(1), matrix.sum(0)
@@ -72,7 +72,7 @@ def draw_dice(confusion, names, colours, title, path):
 
 
 def write_figures(folder, confusion):
-    """cm.npy and the four drawings that the record holds beside it."""
+    """Writes cm.npy and the four drawings that the record has next to it."""
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "cm.npy", confusion)
     grouped = group_for_til(confusion)

@@ -12,7 +12,7 @@ def smooth_noise(shape, sigma, rng):
 
 
 def jittered_grid(shape, spacing, jitter, rng, keep=1.0):
-    """Points (y, x) of a hexagonal grid, each moved by up to `jitter * spacing`; a share `keep` of them stays."""
+    """Points (y, x) of a hexagonal grid, each moved by up to `jitter * spacing`; a fraction `keep` of them is kept."""
     rows = np.arange(-spacing, shape[0] + spacing, spacing * 0.866)
     columns = np.arange(-spacing, shape[1] + spacing, spacing)
     y, x = np.meshgrid(rows, columns, indexing="ij")
@@ -23,10 +23,10 @@ def jittered_grid(shape, spacing, jitter, rng, keep=1.0):
 
 
 class Nuclei:
-    """Ellipses around points, looked up a pixel at a time; they never overlap, for a pixel asks only the nearest point.
+    """Ellipses around points, evaluated per pixel. They never overlap, since only the nearest point of a pixel counts.
 
     `body` is 1 inside a nucleus and falls to 0 across its border, `radius` is the distance from the centre as a share
-    of the ellipse (1 on the border), `own` one random number in 0..1 a nucleus, `u` and `v` the offsets in pixels.
+    of the ellipse (1 on the border), `own` one random number in 0..1 per nucleus, `u` and `v` the offsets in pixels.
     """
 
     def __init__(self, points, y, x, axes, rng, spread=0.12, angle=None, softness=0.18):

@@ -1,4 +1,4 @@
-"""Makes the sample record: every file that a Zenodo record of the IGNITE data toolkit holds, from nothing but seeds."""
+"""Makes the sample record: every file of a Zenodo record of the IGNITE data toolkit, from seeds only."""
 
 import argparse
 import csv

@@ -14,7 +14,7 @@ TRAINER, PLANS_IDENTIFIER = MODEL.split("__")
 
 
 def make_plans(shapes, base_features=8, pools=3, patch=512):
-    """Plans as nnU-Net v1 writes them for RGB images of the given (height, width) shapes, one a training case."""
+    """Plans as nnU-Net v1 writes them for RGB images of the given (height, width) shapes, one per training case."""
     sizes = [(1, height, width) for height, width in shapes]
     spacings = [np.array([999.0, 1.0, 1.0]) for _ in sizes]
     stage = {
@@ -93,5 +93,5 @@ def build_network(plans):
 
 
 def to_input(image):
-    """uint8 RGB (..., H, W, 3) to float32 (..., 3, H, W) in 0..1: all the preprocessing there is."""
+    """Converts uint8 RGB (..., H, W, 3) to float32 (..., 3, H, W) in 0..1, which is the complete preprocessing."""
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(image, -1, -3))).float() / 255

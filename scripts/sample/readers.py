@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Habit:
-    """How a reader differs from the truth: shares of missed, invented and misnamed cells, the hand's spread in px."""
+    """How a reader differs from the ground truth: shares of missed, invented and misclassified cells, position noise in px."""
 
     missed: float
     invented: float

@@ -12,7 +12,7 @@ STRAY_VALUE = 255  # one published mask carries an area of a value that is no la
 
 @dataclass(frozen=True)
 class Roi:
-    """One region of interest: whose it is, how large with its context, and which tissues compete for it."""
+    """One region of interest: its patient, its size with context, and the tissues that compete in it."""
 
     patient: int
     number: int
@@ -78,7 +78,7 @@ def annotated_region(shape, rng):
 
 
 def training_images(fold, count, size=320):
-    """`count` pairs (image HxWx3 uint8, mask HxW uint8) that no ROI shares anything with but the way they are made."""
+    """Returns `count` pairs (image HxWx3 uint8, mask HxW uint8), made like the ROIs but independent of them."""
     rng = np.random.default_rng([20260101, fold])
     pairs = []
     for number in range(count):

@@ -1,4 +1,4 @@
-"""How each tissue takes up the stains: optical densities of haematoxylin, eosin and blood, a pixel at a time.
+"""How each tissue takes up the stains: optical densities of haematoxylin, eosin and blood, per pixel.
 
 Every function gets the rows and columns of the pixels it paints (`y`, `x`), a canvas with noise fields, and a random
 generator; it returns three arrays (haematoxylin, eosin, blood) of densities.

@@ -16,7 +16,7 @@ BLOOD = np.array([0.16, 1.02, 0.92])
 
 @dataclass(frozen=True)
 class Region:
-    """One tissue's claim to the image: where its field (noise + bias + slope) is the highest, it grows.
+    """One of the tissues competing for the image: it covers the pixels where its field (noise + bias + slope) is highest.
 
     `scale` is the noise's correlation length in pixels; `towards` an optional (down, right) direction with a strength,
     for tissue that belongs to one side of the image.
@@ -63,7 +63,7 @@ def render(tissue, rng, stain=(1.0, 1.0)):
 
 
 def economise(image, colours=40):
-    """The image in a limited number of colours (still RGB): what keeps the sample's PNG files small."""
+    """Reduces the image to a limited number of colours (still RGB), to keep the sample's PNG files small."""
     palette = Image.fromarray(image).quantize(colours, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     return np.asarray(palette.convert("RGB"))
 

@@ -14,7 +14,7 @@ HELD_BACK = 2  # of a fold's images, for validation
 
 @dataclass
 class Trained:
-    """A trained network with what nnU-Net keeps beside the weights."""
+    """A trained network with what nnU-Net stores next to the weights."""
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
@@ -58,7 +58,7 @@ def train(network, pairs, seed, steps, rate, polish=20, crop=128, batch=4):
 
 
 class SupervisedLoss:
-    """Cross-entropy at every resolution, halved a level down; label 0 is ignored, rare tissues weigh more."""
+    """Cross-entropy at every resolution, halved per level; label 0 is ignored, rare tissues have larger weights."""
 
     def __init__(self, weights):
         self.entropy = nn.CrossEntropyLoss(weights, ignore_index=0)
@@ -73,7 +73,7 @@ class SupervisedLoss:
 def class_weights(pairs):
     counts = np.bincount(np.concatenate([mask.ravel() for _, mask in pairs]), minlength=len(NAMES))
     weights = np.where(counts > 0, 1 / np.sqrt(np.maximum(counts, 1)), 0)
-    # A small network sees an alveolus or a fat cell no larger than its view as glass: in doubt, it is none.
+    # A small network confuses alveoli or fat cells of the size of its view with glass: in doubt, decide against glass.
     weights[BACKGROUND] /= 2
     return torch.from_numpy(weights / weights[counts > 0].mean()).float()
 

@@ -1,21 +1,21 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { BucketFault } from '../../tests/support/fake-s3.ts';
 
-/** What one client of a bucket asked for, and got. */
+/** Counts the requests and bytes of one client of a bucket. */
 export interface BucketProxy {
   readonly port: number;
-  /** How often an object was delivered whole, and its bytes, by path. */
+  /** How often an object was delivered completely, and its bytes, by path. */
   readonly delivered: Map<string, { times: number; bytes: number }>;
-  /** Bytes that were sent to the bucket. */
+  /** Bytes sent to the bucket. */
   sent: number;
   requests: number;
-  /** Decides what is done to each request. */
+  /** Decides which fault each request gets, if any. */
   fault: () => BucketFault | undefined;
   close(): void;
 }
 
 /**
- * Stands before an S3 server: counts what goes through, and fails on request.
+ * Starts a proxy in front of an S3 server, which counts requests and injects faults.
  *
  * @param target - Port of the S3 server.
  * @param host - Address that it listens on.

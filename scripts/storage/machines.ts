@@ -8,26 +8,26 @@ import type { Proof } from '../proof.ts';
 const ENTRY = fileURLToPath(new URL('../../bin/reignite.js', import.meta.url));
 const NETWORK = '10.231.77';
 
-/** A process on one of the machines, and what it said. */
+/** A process on one of the machines, and its output. */
 export interface Started {
   readonly child: ChildProcess;
   readonly said: () => string;
 }
 
-/** Machines in Linux namespaces of their own: network, process table, host name and files. */
+/** Machines in their own Linux namespaces: network, process table, host name and files. */
 export interface Machines<Name extends string> {
-  /** Address of this process and its servers, as the machines see it. */
+  /** Address of this process and its servers, as seen by the machines. */
   readonly host: string;
-  /** Folder of a machine; the others do not see it. */
+  /** Folder of a machine, invisible to the others. */
   folderOf(name: Name): string;
   /** Starts a `reignite` command. */
   start(name: Name, words: readonly string[], environment: Readonly<Record<string, string>>): Started;
 }
 
 /**
- * Makes machines that share nothing but a network, in which they reach this process. Linux, as root.
+ * Creates machines that share only a network, on which they reach this process. Linux, as root.
  *
- * @param hidden - Folders that no machine sees.
+ * @param hidden - Folders that no machine can see.
  */
 export function makeMachines<Name extends string>(
   proof: Proof,

@@ -4,15 +4,15 @@ import { playBucketFaults } from '../../tests/support/bucket-faults.ts';
 import type { Proof } from '../proof.ts';
 import { type BucketProxy, startBucketProxy } from './bucket-proxy.ts';
 
-/** Of all requests. */
+/** Share of requests that fail. */
 const SHARE = 0.3;
-/** Results that each schedule stores. */
+/** Number of results that each schedule stores. */
 const RESULTS = 3;
 
 /**
- * Plays schedules of faults against a real S3 server: two machines make the same results while requests fail.
+ * Runs schedules of faults against a real S3 server: two machines compute the same results while requests fail.
  *
- * @param moto - Port of the S3 server, which has a bucket `bucket`.
+ * @param moto - Port of the S3 server, which must have a bucket `bucket`.
  */
 export async function proveFaults(proof: Proof, moto: number, seeds: number): Promise<void> {
   const proxy = await startBucketProxy(moto);
@@ -45,7 +45,7 @@ async function countStored(moto: number, kind: string, seeds: number): Promise<n
   for (let seed = 0; seed < seeds; seed++) {
     const list = await fetch(`http://127.0.0.1:${moto}/bucket?list-type=2&prefix=seed-${seed}/${kind}/`);
     const keys = (await list.text()).match(/<Key>/g)?.length ?? 0;
-    // One of a schedule too many must not make up for one of another that is missing.
+    // An extra one in one schedule must not compensate for a missing one in another.
     if (keys !== RESULTS) throw new Error(`Seed ${seed}: ${keys} ${kind} instead of ${RESULTS}.`);
     stored += keys;
   }

@@ -11,9 +11,9 @@ const BYTES = 100 * MB;
 const PART_BYTES = 8 * MB;
 
 /**
- * Interrupts the upload of a large file in its middle, and resumes it from another client.
+ * Interrupts the upload of a large file in the middle, and resumes it from another client.
  *
- * @param moto - Port of the S3 server, which has a bucket `bucket`.
+ * @param moto - Port of the S3 server, which must have a bucket `bucket`.
  */
 export async function proveResumedUpload(proof: Proof, moto: number): Promise<void> {
   const proxy = await startBucketProxy(moto);
@@ -37,7 +37,7 @@ export async function proveResumedUpload(proof: Proof, moto: number): Promise<vo
     );
   proxy.fault = () => undefined;
   const { sha256 } = await machine().offer(path);
-  // Throws where the content is another one.
+  // Throws if the content differs.
   await machine().fetch(sha256, join(proof.folder, 'large-again.bin'));
   const said = `a file of ${BYTES} bytes, interrupted in its middle and resumed: ${proxy.sent} bytes sent`;
   proof.figure(said, isInterrupted && proxy.sent < BYTES + PART_BYTES);

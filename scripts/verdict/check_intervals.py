@@ -2,7 +2,7 @@
 
     python3 scripts/verdict/check_intervals.py RESULTS
 
-Prints the largest difference a task and exits with 1 when one exceeds 1e-12.
+Prints the largest difference per task, and exits with 1 if one exceeds 1e-12.
 """
 
 import json
@@ -16,7 +16,7 @@ TIL = np.array([0, 1, 2, 6, 3, 3, 6, 6, 4, 6, 6, 6, 6, 5, 6, 6, 6])
 
 
 def dice(confusion):
-    """Overall Dice, then that of every tissue; NaN for a tissue without a true pixel."""
+    """Returns the overall Dice, then that of every tissue; NaN for a tissue without a ground-truth pixel."""
     truth = confusion.sum(axis=1)[2:]
     scored = confusion[1:, 1:].astype(np.float64)
     scored[0, :] = 0

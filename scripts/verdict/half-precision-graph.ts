@@ -1,17 +1,17 @@
 import { roundHalfEven } from '../../toolkit/numpy/round.ts';
 import { type GraphNode, type GraphTensor, int, type OnnxGraph } from '../../toolkit/onnx/graph/graph.ts';
 
-/** Numbers of TensorProto.DataType in onnx.proto. */
+/** Values of TensorProto.DataType in onnx.proto. */
 const [FLOAT, FLOAT16] = [1, 10];
-/** float16 has 11 significant bits, the first of them not stored, and steps of 2^-24 below 2^-14. */
+/** float16 has 11 significant bits, the first of which is not stored, and steps of 2^-24 below 2^-14. */
 const [SIGNIFICANT, SMALLEST_EXPONENT] = [11, -14];
 
 /**
  * Emulates CUDA's autocast: inputs, weights and outputs of every convolution are rounded to float16; the sums within a
  * layer and the softmax stay in float32.
  *
- * @param jitter - Moves each weight at random by up to this many steps of float16 before it is rounded: another order of
- *   sums on another GPU moves numbers about as much. 0: none.
+ * @param jitter - Moves each weight randomly by up to this many float16 steps before it is rounded: a different order
+ *   of sums on another GPU changes values about as much. 0: none.
  */
 export function inHalfPrecision(graph: OnnxGraph, jitter: number, random: () => number): OnnxGraph {
   const convolutions = graph.nodes.filter(({ operator }) => operator === 'Conv' || operator === 'ConvTranspose');
@@ -23,7 +23,7 @@ export function inHalfPrecision(graph: OnnxGraph, jitter: number, random: () => 
   };
 }
 
-/** The convolution between two pairs of casts; what comes out has the name that it had. */
+/** Returns the convolution between two pairs of casts; its output keeps its name. */
 function rounded(node: GraphNode): readonly GraphNode[] {
   const [input = '', ...others] = node.inputs;
   const [output = ''] = node.outputs;
@@ -54,7 +54,7 @@ function roundedTensor(tensor: GraphTensor, jitter: number, random: () => number
   };
 }
 
-/** The nearest float16, ties to even; without infinity: weights are far below 65,504. */
+/** Rounds to the nearest float16, ties to even. Without infinity: weights are far below 65,504. */
 export function toHalf(value: number): number {
   const step = stepAt(value);
   return roundHalfEven(value / step) * step;

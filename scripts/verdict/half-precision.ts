@@ -1,6 +1,6 @@
-// How far H&E masks move when networks run in half precision, as the authors ran them: segments ROIs in single precision
-// and several times in emulated half precision, with weights moved a little each time, and prints 95 % prediction
-// intervals of one more such run, as the section `verdict.he.halfPrecision` of a profile.
+// Measures how much H&E masks change when networks run in half precision, as the authors ran them. Segments ROIs in
+// single precision and several times in emulated half precision, with slightly moved weights each time, and prints 95 %
+// prediction intervals of one more such run, as the section `verdict.he.halfPrecision` of a profile.
 // Usage: npx tsx scripts/verdict/half-precision.ts --data DATA [--rois 3] [--runs 5] [--threads 2]
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ import { compareMasks } from '../../toolkit/verdict/compare-masks.ts';
 import { predictionInterval } from '../../toolkit/verdict/prediction-interval.ts';
 import { inHalfPrecision } from './half-precision-graph.ts';
 
-/** Steps of float16 by which weights are moved from the second run on. */
+/** Float16 steps by which weights are moved from the second run on. */
 const JITTER = 0.5;
 const MIN_CLASS_PIXELS = 10_000;
 
@@ -80,7 +80,7 @@ async function measure(count: number, runs: number): Promise<void> {
   console.log(stringify({ verdict: { he: { halfPrecision } } }));
 }
 
-/** Writes the folds again, rounded; the first run as they are, the others with moved weights. */
+/** Writes rounded copies of the folds; from the second run on with moved weights. */
 async function convertInHalf(model: string, single: string, out: string, run: number): Promise<void> {
   const folds = await findFolds(model);
   const recipe = await v1Recipe(folds[0]);
@@ -130,7 +130,7 @@ async function segmentAll(
   return segmented;
 }
 
-/** How far masks differ from those of single precision, over all ROIs. */
+/** Measures how much masks differ from those in single precision, over all ROIs. */
 function movement(single: readonly Segmented[], half: readonly Segmented[]) {
   const compared = single.map(({ mask, confidence }, index) =>
     compareMasks(half[index]?.mask ?? mask, mask, confidence, { lowConfidenceUpTo: 0.02, labels: HE_LABELS.length }),
@@ -143,7 +143,7 @@ function movement(single: readonly Segmented[], half: readonly Segmented[]) {
   };
 }
 
-/** Of the classes that a verdict judges. */
+/** Returns the largest Dice difference of the classes that a verdict considers. */
 function largestDiceDifference(single: readonly Segmented[], half: readonly Segmented[]): number {
   const totalOf = (side: readonly Segmented[]) =>
     sumOfConfusions(side.map(({ truth, mask }) => countConfusion(truth, mask)));

@@ -1,4 +1,4 @@
-"""Masks of a record's H&E networks as half precision would give them, and their confusion matrix.
+"""Computes masks of a record's H&E networks in emulated half precision, and their confusion matrix.
 
     python scripts/verdict/half_precision_masks.py RECORD OUT [--layers convolutions|all] [--folds 0,1,2,3,4]
 
@@ -27,7 +27,7 @@ LABELS = 17
 
 
 def in_half_precision(network, layers):
-    """Rounds the weights of convolutions, and what layers take and give, to float16."""
+    """Rounds the weights of convolutions, and the inputs and outputs of layers, to float16."""
     rounded = (nn.Conv2d, nn.ConvTranspose2d)
     if layers == "all":
         rounded += (nn.BatchNorm2d, nn.LeakyReLU)

@@ -1,4 +1,4 @@
-"""Writes counts of patients, resamples of them, and the intervals that NumPy computes from both.
+"""Writes counts per patient, resamples of the patients, and the intervals that NumPy computes from both.
 
     python3 scripts/verdict/make_interval_vectors.py tests/fixtures/verdict/intervals.json
 

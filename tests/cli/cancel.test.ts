@@ -34,7 +34,7 @@ describe('reignite cancel', () => {
     return JSON.parse(stdout).runs;
   };
 
-  it('may be followed at once by another command, though the cancelled one still takes its server down', async () => {
+  it('can be followed at once by another command, while the cancelled one still stops its server', async () => {
     const home = join(folder(), 'home-followed');
     const command = await runUntilMidRoi(home);
     const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder() });
@@ -43,7 +43,7 @@ describe('reignite cancel', () => {
     expect((await command.ended).status).toBe(1);
   });
 
-  it('carries on when the command that runs the server is killed while it waits', async () => {
+  it('takes over when the command that runs the server is killed meanwhile', async () => {
     const home = join(folder(), 'home-lost');
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
@@ -60,7 +60,7 @@ describe('reignite cancel', () => {
     await command.ended;
   });
 
-  it('cancels a run whose command was killed, however long its own worker takes to start', async () => {
+  it('cancels a run whose command was killed, however slowly its own worker starts', async () => {
     const home = join(folder(), 'home-killed');
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));

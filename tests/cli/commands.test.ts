@@ -31,7 +31,7 @@ function metricsIn(stdout: string): unknown {
 }
 
 describe('reignite evaluate', () => {
-  it('gives every annotated class a Dice of 1 when the truth itself is the prediction', async () => {
+  it('gives every annotated class a Dice of 1 if the ground truth is the prediction', async () => {
     const { status, stdout, stderr } = await evaluate('he', 'unpacked/annotations/he', 'perfect');
     expect(status, stderr).toBe(0);
     const { intervals, ...printed } = JSON.parse(stdout);
@@ -82,7 +82,7 @@ describe('reignite evaluate', () => {
     for (const part of ['3 x 2 px', 'roi2_with_context.png', 'patient2_he_roi1']) expect(cause).toContain(part);
   });
 
-  it('takes a palette mask by its index and says so, and names what is wrong with a file', async () => {
+  it('reads a palette mask by its indices and says so, and names what is wrong with a file', async () => {
     const annotations = join(folder(), 'unpacked', 'annotations', 'he');
     const palettes = join(folder(), 'palettes');
     await cp(annotations, palettes, { recursive: true });
@@ -109,7 +109,7 @@ describe('reignite evaluate', () => {
     }
   });
 
-  it('names line and column where a file of annotations is not JSON', async () => {
+  it('gives line and column where an annotation file is not JSON', async () => {
     const file = 'annotations/pdl1/nuclei/nuclei_test_set_all_readers.json';
     const text = await readFile(join(folder(), 'unpacked', file), 'utf8');
     await mkdir(join(folder(), 'spoilt', dirname(file)), { recursive: true });
@@ -123,7 +123,7 @@ describe('reignite evaluate', () => {
     });
   });
 
-  it('scores masks with values of their own by a map of labels', async () => {
+  it('scores masks with other values by a label map', async () => {
     const shifted = join(folder(), 'shifted');
     await mkdir(shifted, { recursive: true });
     for (const roi of ['patient1_he_roi1', 'patient1_he_roi2', 'patient2_he_roi1']) {
@@ -144,7 +144,7 @@ describe('reignite evaluate', () => {
     expect(HeMetrics.parse(metricsIn(without.stdout)).all.overall).toBe(0);
   });
 
-  it('scores points against every reader, and says where there are none', async () => {
+  it('scores points against every reader, and says which readers have none', async () => {
     const points = join(folder(), 'points');
     await mkdir(points, { recursive: true });
     const cells = { dtype: 'float32', shape: [2, 3], data: Float32Array.of(45, 65, 0, 125, 75, 0) } as const;
@@ -163,7 +163,7 @@ describe('reignite evaluate', () => {
     ).toBeGreaterThan(0);
   });
 
-  it('names every file of points that cannot be scored, and those that belong to no image', async () => {
+  it('names every points file that cannot be scored, and those without an image', async () => {
     const points = join(folder(), 'odd-points');
     await mkdir(points, { recursive: true });
     const flat = encodeNpy({ dtype: 'float32', shape: [3], data: Float32Array.of(1, 2, 0) });
@@ -186,7 +186,7 @@ describe('reignite evaluate', () => {
     expect(scored.stderr).toContain('nuclei_roi_9.npy belongs to no image of the task nuclei');
   });
 
-  it('shows intervals and what was published in one table', async () => {
+  it('shows intervals and published scores in one table', async () => {
     const words = ['evaluate', '--task', 'he', '--data', 'unpacked', '--out', 'table'];
     const { stdout } = await runCommand([...words, '--predictions', 'unpacked/annotations/he'], place());
     expect(stdout).toMatch(/^ +Dice +95 % interval/);
@@ -202,7 +202,7 @@ describe('reignite evaluate', () => {
 });
 
 describe('reignite model', () => {
-  it('inspects a checkpoint that could do harm, and names what would', async () => {
+  it('inspects a dangerous checkpoint and names the dangerous imports', async () => {
     await writeFile(join(folder(), 'hostile.pkl'), 'cposix\nsystem\n(S"touch harm"\ntR.');
     const { status, stdout } = await runCommand(['model', 'inspect', 'hostile.pkl'], place());
     expect(status).toBe(0);

@@ -17,12 +17,12 @@ COMP_WORDS=(reignite ${list}); COMP_CWORD=${words.length}; _reignite_completion;
 }
 
 describe('completion in bash', () => {
-  it('offers commands, and the commands below one', () => {
+  it('offers commands and subcommands', () => {
     expect(offered('comp')).toEqual(['compare', 'completion']);
     expect(offered('model', '')).toEqual(['inspect', 'describe', 'convert', 'parity']);
   });
 
-  it('offers the options of a command, and none of other commands', () => {
+  it('offers only the options of the command', () => {
     expect(offered('run', '--fr')).toEqual(['--fresh']);
     expect(offered('model', 'convert', '--si')).toEqual(['--size']);
     expect(offered('list', '--fr')).toEqual([]);
@@ -34,7 +34,7 @@ describe('completion in bash', () => {
 });
 
 describe('completion in other shells', () => {
-  it('names every command and option to fish, quotes included', () => {
+  it('describes every command and option for fish, with quotes escaped', () => {
     const script = completionScript(program, 'fish');
     expect(script).toContain("-n '__fish_use_subcommand' -a 'compare'");
     expect(script).toContain("-n '__fish_seen_subcommand_from run' -l fresh");
@@ -42,7 +42,7 @@ describe('completion in other shells', () => {
     for (const line of script.split('\n')) expect(line.replaceAll("'\\''", '').split("'").length % 2).toBe(1);
   });
 
-  it('is that of bash for zsh', () => {
+  it('uses the bash script for zsh', () => {
     expect(completionScript(program, 'zsh')).toMatch(/^autoload -U \+X bashcompinit/);
   });
 });

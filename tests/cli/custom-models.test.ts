@@ -35,7 +35,7 @@ const run = (...words: string[]) =>
   );
 
 describe('reignite run --set he.model', () => {
-  it('runs a model of the user in place of the published one, and predict gives the same mask', async () => {
+  it('runs a custom model instead of the published one, and predict gives the same mask', async () => {
     const { status, stdout, stderr } = await run('--set', 'he.model=own.onnx');
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout).tasks.he.rois).toMatchObject({ total: 3, computed: 3, failed: 0 });

@@ -49,8 +49,8 @@ beforeAll(async () => {
   await masks('stroma', (label) => (label === STROMA ? STROMA : 0));
 });
 
-describe('leaving pixels out', () => {
-  it("does not raise the number next to the paper's, which is warned of", async () => {
+describe('unpredicted pixels', () => {
+  it("do not raise the score next to the paper's without a warning", async () => {
     const wrong = await evaluate('he', 'wrong', '--json');
     expect(wrong.status, wrong.stderr).toBe(0);
     expect(wrong.stderr).not.toContain('WARNING');
@@ -122,7 +122,7 @@ describe('--classes', () => {
   });
 });
 
-describe('points', () => {
+describe('points files', () => {
   beforeAll(async () => {
     const { images, points } = await readReaderAnnotations(
       at('unpacked', 'annotations', 'pdl1', 'pdl1', 'pdl1_test_set_all_readers.json'),
@@ -137,7 +137,7 @@ describe('points', () => {
     await writeFile(file, encodeNpy({ dtype: 'float32', shape: [marked.length, 3], data }));
   });
 
-  it('that are missing or where no reader looked are warned of', async () => {
+  it('cause a warning if they are missing or no reader annotated the image', async () => {
     const { status, stderr, json } = await evaluate('pdl1', 'cells', '--json');
     expect(status, stderr).toBe(0);
     expect(stderr).toContain(
@@ -153,7 +153,7 @@ describe('points', () => {
     });
   });
 
-  it('are scored on some classes', async () => {
+  it('can be scored on some classes', async () => {
     const { status, stdout, stderr } = await evaluate('pdl1', 'cells', '--classes', 'non-tumor cell');
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(/^ {2}RUMC: reader P1 \| AI, non-tumor cell +0\.6667/m);

@@ -38,7 +38,7 @@ describe('reignite evaluate --boxes', () => {
     expect(classes).toMatchObject([{ name: 'round cell', objects: 1, predicted: 1 }]);
   });
 
-  it('scores what predict found, and says what is missing', async () => {
+  it('scores the output of predict, and says which images are missing', async () => {
     const model = ['--model', fixture('ultralytics/v8.pt'), '--imgsz', '64', '--provider', 'cpu'];
     const words = ['predict', '--task', 'nuclei', '--out', 'found', ...model, fixture('yolov5/image.png')];
     const predicted = await runCommand(words, place());

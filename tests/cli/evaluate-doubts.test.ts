@@ -56,7 +56,7 @@ beforeAll(async () => {
   }
 });
 
-describe('no ROI to score', () => {
+describe('a record without ROIs to score', () => {
   it('is an error of `evaluate` that names the values found', async () => {
     const { status, stdout } = await evaluate('he', 'capital', 'capital/annotations/he', '--json');
     expect(status).toBe(1);
@@ -67,7 +67,7 @@ describe('no ROI to score', () => {
     });
   });
 
-  it('is an error of `plan` where the list is here, and of `run`', async () => {
+  it('is an error of `run`, and of `plan` if the list of ROIs is available', async () => {
     const words = ['--profile', 'capital.yaml', '--tasks', 'he', '--json'];
     const planned = await runCommand(['plan', ...words, '--data', 'capital'], place());
     expect(planned.status, planned.stderr).toBe(1);
@@ -81,10 +81,10 @@ describe('no ROI to score', () => {
   });
 });
 
-describe('categories whose ids begin at 0', () => {
+describe('categories with IDs from 0', () => {
   const macroOf = (stdout: string) => JSON.parse(stdout).groups.RUMC.f1.macro[0][3];
 
-  it('are scored as the authors do, with a warning on screen and in the files', async () => {
+  it('are scored like the authors do, with a warning on screen and in the files', async () => {
     const right = await evaluate('pdl1', 'from-one', 'cells', '--json');
     expect(right.status, right.stderr).toBe(0);
     expect(macroOf(right.stdout)).toBeCloseTo(1, 6);
@@ -100,7 +100,7 @@ describe('categories whose ids begin at 0', () => {
     expect(JSON.parse(file).warnings[0]).toMatch(/^WARNING: .*72 annotations are affected/);
   });
 
-  it('are scored by their names when asked', async () => {
+  it('are scored by their names on request', async () => {
     const { status, stdout, stderr } = await evaluate(
       'pdl1',
       'from-zero',
@@ -121,7 +121,7 @@ describe('categories whose ids begin at 0', () => {
   });
 });
 
-it('prints the scores also where the page cannot be written', async () => {
+it('are scored even if the page cannot be written', async () => {
   await mkdir(at('blocked'));
   await writeFile(at('blocked', 'report'), 'a file where the folder of the page should be');
   const { status, stdout, stderr } = await evaluate('pdl1', 'from-one', 'cells', '--json', '--out', 'blocked');

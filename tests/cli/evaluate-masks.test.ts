@@ -39,7 +39,7 @@ const TWO = [
 ] as const;
 
 describe('evaluate --masks', () => {
-  it('scores every value by Dice, over all pixels and over images', async () => {
+  it('scores every value by Dice, over all pixels and as a mean over images', async () => {
     const { options, metrics } = await masks({ ...TWO[0] }, { ...TWO[1] });
     expect(await evaluateCommand(options)).toBe(0);
     const { labels, meanDice, perImage, images } = await metrics();
@@ -58,7 +58,7 @@ describe('evaluate --masks', () => {
     expect(perImage['b.png']).toEqual({ 'value 0': 6 / 7, 'value 7': 0 });
   });
 
-  it('scores the labels named, and leaves annotated pixels of one value out', async () => {
+  it('scores only the named labels, and ignores annotated pixels of one value', async () => {
     const { folder, options, metrics } = await masks({ ...TWO[0] }, { ...TWO[1] });
     const labels = join(folder, 'labels.json');
     await writeFile(labels, JSON.stringify({ gland: 7, stroma: 9 }));

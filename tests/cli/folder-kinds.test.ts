@@ -9,8 +9,8 @@ import { temporaryFolder } from '../support/in-temporary-folder.ts';
 const SUMMARY = { run: 'r', record: '1', profile: 'sample', digest: 'd', status: 'done', tasks: {} } as const;
 const { signal } = new AbortController();
 
-describe('a folder that a command for runs is given', () => {
-  it('is refused when predict wrote it', async () => {
+describe('a folder named for a run command', () => {
+  it('is rejected if predict wrote it', async () => {
     const folder = await temporaryFolder();
     const model = { path: join(folder, 'model.onnx'), digest: 'd' };
     await writePredictionSummary(folder, { task: 'pdl1', model, settings: {}, images: [], failures: [] });
@@ -21,7 +21,7 @@ describe('a folder that a command for runs is given', () => {
     });
   });
 
-  it('is taken when its summary is damaged, without the advice to delete the summary', async () => {
+  it('is accepted if its summary is damaged, without advice to delete the summary', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'summary.json'), '{');
     await expect(foldersOf(folder, signal)).resolves.toEqual({ results: folder });
@@ -32,8 +32,8 @@ describe('a folder that a command for runs is given', () => {
   });
 });
 
-describe('a folder that a command for predictions is given', () => {
-  it('is named for what it is', async () => {
+describe('a folder named for a prediction command', () => {
+  it('is rejected with its actual kind', async () => {
     const folder = await temporaryFolder();
     const remedy = expect.stringContaining('npx reignite predict');
     const absent = join(folder, 'absent');

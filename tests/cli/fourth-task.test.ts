@@ -40,7 +40,7 @@ const LINES: readonly (readonly [file: string, before: string, line: string])[] 
   ['toolkit/tasks/registry.ts', 'nuclei: NUCLEI', 'lymphocytes: LYMPHOCYTES, '],
 ];
 
-it('a fourth task is a definition: it type-checks, runs, and is in metrics, verdict and report', async () => {
+it('adding a fourth task takes one definition: it type-checks, runs, and appears in metrics, verdict and report', async () => {
   const folder = await temporaryFolder();
   const checkout = await copyCheckout(join(folder, 'checkout'));
   await writeFile(join(checkout, 'toolkit/tasks/lymphocytes.ts'), DEFINITION);

@@ -29,7 +29,7 @@ afterAll(() => {
   if (isMounted) spawnSync('umount', [disk()]);
 });
 
-describe('a command whose disk is full', () => {
+describe('a command on a full disk', () => {
   it.for([
     ['model convert', () => ['model', 'convert', DETECTOR, '--out', join(disk(), 'x.onnx')], place],
     [

@@ -7,7 +7,7 @@ function helpAt(columns: number): readonly string[] {
   return program.helpInformation().split('\n');
 }
 
-it('puts descriptions below their commands on a narrow terminal, and breaks no word', () => {
+it('puts descriptions below their commands on a narrow terminal, without breaking words', () => {
   const lines = helpAt(40);
   const run = lines.indexOf('  run [options]');
   expect(lines.slice(run + 1, run + 3)).toEqual([

@@ -20,7 +20,7 @@ async function inspected(name: string, content: string | Uint8Array) {
 }
 
 describe('inspectModel', () => {
-  it('names what runs in Python before a pickle breaks off', async () => {
+  it('names what Python runs before a pickle breaks off', async () => {
     const { found, text } = await inspected('broken.pkl', 'cposix\nsystem\n(S"touch harm"\ntR\xff');
     expect(found).toMatchObject({ safe: false, fault: { code: 'CHECKPOINT_CORRUPT' } });
     expect(found.globals).toEqual([{ module: 'posix', name: 'system', verdict: 'dangerous', position: 0 }]);
@@ -43,7 +43,7 @@ describe('inspectModel', () => {
     expect(describeInspected(await inspectModel(fixture(path)))).toContain(`PyTorch zip, ${holds}`);
   });
 
-  it('names the plans of nnU-Net v1, which have no weights, and where these are', async () => {
+  it('recognises the plans of nnU-Net v1, which have no weights, and says where the weights are', async () => {
     const plans = fixture('nnunet/plain/fold_0/model_best.model.pkl');
     const text = describeInspected(await inspectModel(plans));
     expect(text).toContain('model_best.model.pkl: pickle, plans of nnU-Net v1, without weights; nothing in it can run');
@@ -55,7 +55,7 @@ describe('inspectModel', () => {
     });
   });
 
-  it('names a folder of nnU-Net v2 and a file in it', async () => {
+  it('names the fold files of an nnU-Net v2 folder', async () => {
     await expect(inspectModel(fixture(V2))).rejects.toMatchObject({
       code: 'USAGE',
       message: expect.stringContaining('an nnU-Net v2 model with fold_0, fold_1'),
@@ -63,7 +63,7 @@ describe('inspectModel', () => {
     });
   });
 
-  it('says what is not a checkpoint', async () => {
+  it('says what a file is if it is not a checkpoint', async () => {
     expect((await inspectModel(fixture('yolov5/image.png'))).holds).toBe('a PNG image');
     expect((await inspected('empty.pt', '')).found.holds).toBe('an empty file');
     const weights = Buffer.concat([Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0), Buffer.from('{}')]);
@@ -82,7 +82,7 @@ describe('inspectModel', () => {
     expect(text).not.toContain('Python');
   });
 
-  it('is an error with --strict for what is dangerous or not a model', async () => {
+  it('fails with --strict for a dangerous file or one that is not a model', async () => {
     const path = join(await temporaryFolder(), 'file.pt');
     const status = (strict: boolean) => inspectCommand(path, { json: true, strict });
     await writeFile(path, 'cposix\nsystem\n(S"touch harm"\ntR.');
@@ -92,13 +92,13 @@ describe('inspectModel', () => {
     expect(await inspectCommand(fixture('nnunet/plain/fold_0/model_best.model'), { json: true, strict: true })).toBe(0);
   });
 
-  it('lets no name of a file reach the terminal as a command', async () => {
+  it('prints no terminal escapes from names in a file', async () => {
     const { text } = await inspected('odd.pkl', 'c\u001b[2Jmod\nname\n.');
     expect(text).not.toContain('\u001b');
     expect(text).toContain('\\u{1b}[2Jmod.name');
   });
 
-  it('suggests a command that a shell takes as it is', async () => {
+  it('suggests a command that is quoted for the shell', async () => {
     const folder = join(await temporaryFolder(), 'sp ace');
     await mkdir(folder);
     const path = join(folder, "w'q.pt");
@@ -130,7 +130,7 @@ describe('inspectModel', () => {
     expect(text).toMatch(/^ {2}weight\\u\{a\}DANGEROUS\\u\{9\}line\\u\{1b\}: tensor/m);
   });
 
-  it('unfolds what contains itself once', async () => {
+  it('shows a value that contains itself only once', async () => {
     const { found } = await inspected('loop.pkl', ']q\x00h\x00a.');
     expect(found.tree).toMatchObject({ what: 'list of 1', children: [{ what: 'list of 1, as above', children: [] }] });
   });

@@ -54,7 +54,7 @@ describe.each(SIGNALS)('%s', (signal, expected) => {
     );
   });
 
-  it('ends `server`, with the server', async () => {
+  it('ends `server` together with the server', async () => {
     const at = place(`home-server-${signal}`);
     const command = startCommand(['server'], at);
     await command.shows('Press Ctrl-C to stop.');
@@ -65,7 +65,7 @@ describe.each(SIGNALS)('%s', (signal, expected) => {
   });
 });
 
-it('ends everything at once at the second Ctrl-C', async () => {
+it('ends everything immediately at the second Ctrl-C', async () => {
   const at = place('home-twice');
   const words = ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--data', 'data', '--results', 'results'];
   const command = startCommand(words, at);

@@ -53,20 +53,20 @@ async function deleteDatabase(name: string): Promise<void> {
   }
 }
 
-describe('a server that is killed', () => {
-  it('is started again with its database, and the same run continues', async () => {
+describe('a killed server', () => {
+  it('is restarted with its database, and the run continues', async () => {
     const { stderr } = await withServerKilled('killed', async () => undefined);
     expect(stderr.match(/Started|Attached to/g)).toHaveLength(1);
     expect(stderr).not.toContain('Restarting the run');
   });
 
-  it('has lost the run when its database was deleted before: it is restarted, from the rows that are done', async () => {
+  it('loses the run if its database was deleted first: the run restarts from its finished rows', async () => {
     const { stderr } = await withServerKilled('lost', () => deleteDatabase('lost'));
     expect(stderr).toContain('The Temporal database was lost. Restarting the run');
   });
 });
 
-describe('a database', () => {
+describe('the database of the server', () => {
   const runAgain = async () => {
     const again = await runCommand(wordsOf('calm'), place('calm'));
     expect(again.status, again.stderr).toBe(0);
@@ -75,13 +75,13 @@ describe('a database', () => {
     return again;
   };
 
-  it('that was deleted costs the history only: the next run takes all from the cache', async () => {
+  it('can be deleted at the cost of the history only: the next run uses the cache', async () => {
     await deleteDatabase('calm');
     await runAgain();
     expect(await readdir(databases('calm'))).toEqual(['temporal.db']);
   });
 
-  it('that was damaged is moved aside as it is: the next run takes all from the cache', async () => {
+  it('is moved aside unchanged if it is damaged: the next run uses the cache', async () => {
     const path = join(databases('calm'), 'temporal.db');
     const whole = await readFile(path);
     // Its first page stays, so that it still looks like a database.

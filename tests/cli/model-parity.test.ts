@@ -27,7 +27,7 @@ async function inputOf(shape: readonly number[]): Promise<string> {
 describe('reignite model parity', () => {
   const tolerance = 1e-3;
 
-  it('finds a detector as its own export is, and another one different', async () => {
+  it('finds a detector equal to its export, and another one different', async () => {
     const input = await inputOf([1, 3, 64, 64]);
     const model = fixture('ultralytics/v8.pt');
     const { convertCommand } = await import('../../cli/predict/model.ts');
@@ -39,13 +39,13 @@ describe('reignite model parity', () => {
     expect(await parityCommand(onnx, { against: other, input, tolerance: 0.05, json: true })).toBe(4);
   });
 
-  it('takes a reference with another dtype of the input', async () => {
+  it('accepts a reference with another dtype for the input', async () => {
     const input = await inputOf([1, 3, 32, 32]);
     const model = fixture('onnx-models/half.onnx');
     expect(await parityCommand(model, { against: model, input, tolerance: 0.05, json: true })).toBe(0);
   });
 
-  it('runs a large model of nnU-Net laid out as runs do, and leaves nothing next to it', async () => {
+  it('runs a large nnU-Net model with its optimised copy, like runs do, and leaves no files next to it', async () => {
     const folder = await writeTinyModel(await temporaryFolder(), [16, 24]);
     const model = join(folder, 'fold_0.onnx');
     const card = await readModelCard(folder);
@@ -71,7 +71,7 @@ describe('reignite model parity', () => {
     ]);
   });
 
-  it('says which input does not fit, and what a reference is not', async () => {
+  it('says which input does not fit, and why a reference cannot be used', async () => {
     const model = fixture('onnx-models/half.onnx');
     const small = parityCommand(model, { against: model, input: await inputOf([1, 3, 16, 16]), tolerance });
     await expect(small).rejects.toMatchObject({
@@ -123,7 +123,7 @@ describe('the remedies of reignite model parity', () => {
 describe('compareOutputs', () => {
   const ours = { shape: [1, 2, 1, 3], values: Float32Array.of(1, 2, 3, 4, 5, 6) };
 
-  it('puts channels first where the model has them last', () => {
+  it('moves channels first if the model has them last', () => {
     const reference = { shape: [3, 2, 1], values: Float64Array.of(1, 4, 2, 5.5, 3, 6) };
     expect(compareOutputs(ours, reference, 0.1)).toMatchObject({
       transposed: true,
@@ -133,13 +133,13 @@ describe('compareOutputs', () => {
     });
   });
 
-  it('accepts nothing that is not a number in either output', () => {
+  it('never accepts NaN or infinity in either output', () => {
     const reference = { shape: [2, 1, 3], values: Float64Array.of(1, 2, 3, 4, 5, Number.NaN) };
     expect(compareOutputs(ours, reference, 100)).toMatchObject({ maxDifference: null, beyond: 1, at: [1, 0, 2] });
     expect(compareOutputs(reference, reference, 100)).toMatchObject({ maxDifference: null, beyond: 1 });
   });
 
-  it('refuses outputs of other shapes', () => {
+  it('rejects outputs of different shapes', () => {
     const reference = { shape: [6], values: new Float64Array(6) };
     expect(() => compareOutputs(ours, reference, 1)).toThrow('The model gives [1,2,1,3], the reference is [6].');
   });

@@ -20,7 +20,7 @@ async function predict(out: string, ...words: string[]) {
 }
 
 describe('an nnU-Net v2 model on the command line', () => {
-  it('predicts masks with its own labels, and says what it is', async () => {
+  it('predicts masks with the labels of the model, and describes it', async () => {
     const { status, stderr, said } = await predict('plain', '--model', REGIONS);
     expect(status).toBe(0);
     expect(said.model).toMatchObject({
@@ -44,24 +44,24 @@ describe('an nnU-Net v2 model on the command line', () => {
     expect(differing).toBeLessThanOrEqual(6);
   });
 
-  it('mirrors tiles when asked', async () => {
+  it('mirrors tiles on request', async () => {
     const { said } = await predict('mirrored', '--model', REGIONS, '--folds', '0', '--mirroring');
     expect(said.model).toMatchObject({ folds: [0], mirrorAxes: [0, 1] });
     expect(said.images[0].notes.join(' ')).not.toContain('Tiles were not mirrored');
   });
 
-  it('refuses to mirror the tiles of nnU-Net v1', async () => {
+  it('rejects mirroring for nnU-Net v1', async () => {
     const v1 = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
     const { said } = await predict('v1', '--model', v1, '--mirroring');
     expect(said.error).toMatchObject({ code: 'USAGE', cause: expect.stringContaining('nnU-Net v1') });
   });
 
-  it('says which folder to name when given one of its checkpoints', async () => {
+  it('says which folder to name if a checkpoint of it is given', async () => {
     const { said } = await predict('file', '--model', join(REGIONS, 'fold_0', 'checkpoint_final.pth'));
     expect(said.error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', remedy: expect.stringContaining(REGIONS) });
   });
 
-  it('converts one fold to ONNX that predict takes again', async () => {
+  it('converts one fold to ONNX, which predict accepts', async () => {
     const model = join(folder(), 'model');
     await cp(REGIONS, model, { recursive: true });
     const convert = await runCommand(['model', 'convert', join(model, 'fold_2', 'checkpoint_final.pth')], place());

@@ -28,7 +28,7 @@ async function placeFor(json: object, files: Readonly<Record<string, string>> = 
 
 const words = (command: string) => [command, '--profile', 'odd.yaml', '--data', 'data', '--json'];
 
-describe('a record that gives no files', () => {
+describe('a record without files', () => {
   it.each(['download', 'run', 'plan'])('ends `%s` with its own access status', async (command) => {
     const access = { record: 'public', files: 'restricted', status: 'restricted' };
     const restricted = await runCommand(words(command), await placeFor({ access, files: [] }));
@@ -49,7 +49,7 @@ describe('a record that gives no files', () => {
 });
 
 describe('reignite download', () => {
-  it('stores files of odd names under these names, also where a link holds them without encoding', async () => {
+  it('stores files with odd names under these names, even if a link contains them unencoded', async () => {
     const files = { 'a#b.csv': 'one', 'a/what?.csv': 'two', '100%.txt': 'three', 'e\u0301 x.txt': 'four', a: 'five' };
     const keys = Object.entries(files).filter(([key]) => key !== 'a');
     const listed = keys.map(([key, bytes]) =>
@@ -73,7 +73,7 @@ describe('reignite download', () => {
     });
   });
 
-  it('refuses a record whose files cannot all be stored', async () => {
+  it('rejects a record if some of its files cannot be stored', async () => {
     const place = await placeFor({ files: [entry('a.txt', 'one'), entry('a.txt/b.txt', 'two')] });
     const { status, stdout } = await runCommand(words('download'), place);
     expect(status).toBe(1);

@@ -48,7 +48,7 @@ describe('reignite plan', () => {
     return stdout;
   };
 
-  it('says what is in the cache, what is not and why, and how long it takes', async () => {
+  it('shows what is cached, what is not and why, and how long it takes', async () => {
     const { files, bytes, disk, tasks } = JSON.parse(await plan('--data', 'data', '--json'));
     expect(files.map(({ key, state }: { key: string; state: string }) => [key, state])).toContainEqual([
       'images.zip',
@@ -65,7 +65,7 @@ describe('reignite plan', () => {
     ]);
   });
 
-  it('names what a change makes outstanding, and what is to be fetched', async () => {
+  it('shows what a change makes outstanding, and what to download', async () => {
     expect(await plan('--data', 'data', '--set', 'he.scope=annotated')).toContain('computed before with another scope');
     const asItLies = JSON.parse(await plan('--data', 'unpacked', '--json'));
     expect(asItLies.bytes.toFetch).toBe(0);
@@ -84,7 +84,7 @@ describe('reignite why', () => {
     return JSON.parse(stdout);
   };
 
-  it('says of a run what failed, with remedy and place in the history', async () => {
+  it('explains what failed in a run, with remedy and position in the history', async () => {
     const { status, tasks, steps } = await why();
     expect(status).toBe('partial');
     expect(tasks.he.failures).toMatchObject([{ code: 'IMAGE_UNREADABLE' }]);
@@ -99,7 +99,7 @@ describe('reignite why', () => {
     ]);
   });
 
-  it('says of an ROI why it was computed, why it failed; of a step how it went', async () => {
+  it('explains why an ROI was computed or failed, and how an activity went', async () => {
     expect((await why(GOOD.name)).rois).toMatchObject([
       { task: 'he', state: 'computed', because: 'Its image had not been predicted before.' },
     ]);
@@ -113,7 +113,7 @@ describe('reignite why', () => {
 });
 
 describe('reignite run --fresh', () => {
-  it('takes nothing from the cache of earlier runs, and makes the same bits', async () => {
+  it('uses nothing from the cache of earlier runs, and computes the same bits', async () => {
     expect(first.status, first.stderr).toBe(3);
     const before = await outputs();
     const fresh = await run('--data', 'data', '--fresh', '--json');
@@ -133,7 +133,7 @@ describe('reignite clean', () => {
   };
   const exists = (...path: string[]) => stat(join(folder(), ...path)).then(Boolean, () => false);
 
-  it('shows what can be deleted, and deletes it only when asked to', async () => {
+  it('shows what can be deleted, and deletes it only on request', async () => {
     const { removed, bytes, found } = await clean('--dry-run');
     expect(removed).toBe(false);
     expect(bytes).toBeGreaterThan(0);
@@ -155,7 +155,7 @@ describe('reignite clean', () => {
 });
 
 describe('an open run', () => {
-  it('does not start afresh, and nothing is cleaned under it', async () => {
+  it('cannot be started afresh, and nothing it uses is cleaned', async () => {
     const words = ['--data', 'data', '--results', 'elsewhere', '--set', 'temporal.taskQueuePrefix=unserved'];
     const open = startCommand(['run', '--profile', 'one.yaml', ...words, '--no-workers'], place());
     await open.shows('Started');
@@ -171,7 +171,7 @@ describe('an open run', () => {
 });
 
 describe('reignite run --detach', () => {
-  it('continues in the background, on a server of its own, and leaves no process once it is done', async () => {
+  it('continues in the background with its own server, and leaves no process at the end', async () => {
     const alone = { home: join(folder(), 'home-alone'), cwd: folder() };
     const words = ['run', '--profile', 'one.yaml', '--data', 'data-alone', '--results', 'results-alone', '--detach'];
     const { status, stdout, stderr } = await runCommand([...words, '--json'], alone);
@@ -187,7 +187,7 @@ describe('reignite run --detach', () => {
     expect(await readFile(log, 'utf8')).toContain(`Started ${run}`);
   });
 
-  it('says what prevents a run from starting', async () => {
+  it('reports what prevents a run from starting', async () => {
     const { status, stdout } = await run('--set', 'he.scope=half', '--detach', '--json');
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'CONFIG_INVALID']);
   });

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
 });
 
-it('says of an open run whether a process is working on it, whether it is paused, and what to type', async () => {
+it('shows for an open run whether a process works on it, whether it is paused, and what to do', async () => {
   const told = async () => {
     const [status, list] = [await runCommand(['status'], place('home')), await runCommand(['list'], place('home'))];
     const json = await runCommand(['list', '--json'], place('home'));
@@ -63,7 +63,7 @@ it('says of an open run whether a process is working on it, whether it is paused
 const LAST_WORDS = 'Interrupted: run the same command to resume; finished work is kept.';
 
 it.skipIf(!hasTerminal).each([40, 80, 200])(
-  'ends at Ctrl-C within an ROI with one true sentence on a terminal of %i columns, and leaves no process',
+  'ends at Ctrl-C during an ROI with one true sentence on a terminal of %i columns, and leaves no process',
   async (columns) => {
     const at = place(`home-${columns}`);
     const words = WORDS.map((word) => (word === 'results' ? `results-${columns}` : word));
@@ -84,7 +84,7 @@ it.skipIf(!hasTerminal).each([40, 80, 200])(
 );
 
 it.skipIf(!hasTerminal).each([40, 80, 200])(
-  'says on a terminal of %i columns which work waits for a worker, where none is started',
+  'shows on a terminal of %i columns which work waits for a worker, if none is started',
   async (columns) => {
     const at = place(`home-unserved-${columns}`);
     const words = [...WORDS.map((word) => (word === 'results' ? `results-unserved-${columns}` : word)), '--no-workers'];

@@ -30,7 +30,7 @@ async function planOf(spoil: (unpacked: string) => Promise<void>, rearrange?: (s
 }
 
 describe('reignite plan, before anything large is fetched', () => {
-  it('counts the ROIs and checks every assumption about a sound record', async () => {
+  it('counts the ROIs and checks every assumption about a correct record', async () => {
     const { record, tasks, faults } = await planOf(async () => undefined);
     expect(faults).toEqual([]);
     expect(record.tasks).toMatchObject([
@@ -89,7 +89,7 @@ describe('reignite plan, before anything large is fetched', () => {
     ]);
   });
 
-  it('finds overview, readers and models by their contents, and says what it takes', async () => {
+  it('finds overview, readers and models by their contents, and says which files it uses', async () => {
     const readers = join('annotations', folderOf('images', 'nuclei').slice('images/'.length));
     const { record, faults } = await planOf(async (unpacked) => {
       const move = (from: string, to: string) => rename(join(unpacked, from), join(unpacked, to));
@@ -113,7 +113,7 @@ describe('reignite plan, before anything large is fetched', () => {
     ]);
   });
 
-  it('recognises renamed archives by what is in them', async () => {
+  it('recognises renamed archives by their contents', async () => {
     const { record, faults } = await planOf(
       async () => undefined,
       async (served) => {

@@ -33,9 +33,9 @@ const Scene = z.record(
   z.array(z.tuple([z.number(), z.number(), z.number(), z.number(), z.number(), z.int()])),
 );
 
-describe('reignite predict with a detector from elsewhere', () => {
+describe('reignite predict with a detector from another source', () => {
   it.each(['64', '128'])(
-    'finds with --imgsz %s what yolo predict finds, under the names of the model',
+    'finds with --imgsz %s what yolo predict finds, with the class names of the model',
     async (imgsz) => {
       const out = `scene-${imgsz}`;
       const ran = await predict(out, 'ultralytics/v8.pt', '--imgsz', imgsz, '--confidence', '0.5', '--iou', '0.45');
@@ -65,7 +65,7 @@ describe('reignite predict with a detector from elsewhere', () => {
     },
   );
 
-  it('takes tiles of the size of the training that overlap, unless told otherwise', async () => {
+  it('uses overlapping tiles of the training size, unless told otherwise', async () => {
     const ran = await predict('tiles', 'ultralytics/v8.pt');
     expect(ran.status, ran.stderr).toBe(0);
     const { overlap, tile, suppression, confidence } = await readCandidatesFile(
@@ -96,7 +96,7 @@ describe('reignite predict with a detector from elsewhere', () => {
     expect((await of('tiles')).candidates.length).toBe(candidates.length);
   });
 
-  it('suppresses no further what a one-to-one head gives; --iou takes the other head', async () => {
+  it('applies no NMS to a one-to-one head; --iou selects the other head', async () => {
     const one = await predict('one', 'ultralytics/v10.pt');
     expect(one.status, one.stderr).toBe(0);
     expect(await readCandidatesFile(join(folder(), 'one', 'candidates', 'image.json'))).toMatchObject({

@@ -79,7 +79,7 @@ describe('the folder of a prediction', () => {
     expect(await digestsBelow(inFolder('settled'), ['.'])).toEqual(before);
   });
 
-  it('refuses another task, and folders that hold something else', async () => {
+  it('rejects another task, and folders with other contents', async () => {
     expect((await predict('tissue', 'one.png')).status).toBe(0);
     const cells = ['predict', '--task', 'nuclei', '--model', fixture('yolov5/v5.pt'), '--provider', 'cpu', '--json'];
     const other = await runCommand([...cells, '--out', 'tissue', 'one.png'], place());
@@ -95,7 +95,7 @@ describe('the folder of a prediction', () => {
     expect(await refused('earlier', 'one.png')).toMatchObject({ code: 'PREDICTION_CONFLICT' });
   });
 
-  it('takes other settings after a command that predicted nothing, and leaves no folder behind one that began nothing', async () => {
+  it('accepts other settings if nothing was predicted before, and is not created by a command that did not start', async () => {
     expect((await refused('nothing', 'broken.png')).code).toBe('IMAGE_UNREADABLE');
     expect((await predict('nothing', '--simplify', '1', 'one.png')).status).toBe(0);
     expect(await namesIn('nothing')).toEqual(['one']);
@@ -104,7 +104,7 @@ describe('the folder of a prediction', () => {
     await expect(readdir(inFolder('unmade'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
 
-  it('refuses an image with the name of another one, unless it is the same picture', async () => {
+  it('rejects an image with the name of another one, unless the images are identical', async () => {
     expect((await predict('names', 'one.png')).status).toBe(0);
     const error = await refused('names', 'other/one.png');
     expect([error.status, error.code]).toEqual([2, 'USAGE']);
@@ -114,7 +114,7 @@ describe('the folder of a prediction', () => {
     expect((await predict('names', 'copy/one.png')).status).toBe(0);
   });
 
-  it('refuses a second command at the same time, continues after one that was killed, and says what is unfinished', async () => {
+  it('rejects a second concurrent command, continues after a killed one, and lists what is unfinished', async () => {
     const first = startCommand([...words('busy'), 'one.png', 'large.png'], place());
     await first.shows(/image 2 of 2: large/);
     const error = await refused('busy', 'two.png');
@@ -133,7 +133,7 @@ describe('the folder of a prediction', () => {
     expect(JSON.parse(await readFile(inFolder('busy', 'summary.json'), 'utf8')).failures).toEqual([]);
   });
 
-  it('has its tables when it is interrupted', async () => {
+  it('has its tables even if it is interrupted', async () => {
     const first = startCommand([...words('stopped'), 'two.png', 'large.png', '--min-area', '4'], place());
     await first.shows(/image 2 of 2: large/);
     await until(() => /large: [1-9]\d* of/.test(first.stderr()) || first.process.exitCode !== null);
@@ -142,7 +142,7 @@ describe('the folder of a prediction', () => {
     expect(await namesIn('stopped')).toContain('two');
   });
 
-  it('predicts the others when one fails, and says so by status 3', async () => {
+  it('predicts the other images if one fails, and returns status 3', async () => {
     const { status, stdout, stderr } = await predict('failing', '--json', 'broken.png', 'one.png');
     expect(status, stderr).toBe(3);
     const { images, failures } = JSON.parse(stdout);
@@ -151,7 +151,7 @@ describe('the folder of a prediction', () => {
   });
 });
 
-describe('what cannot be written', () => {
+describe('an output that cannot be written', () => {
   /** Told before the network sees anything. */
   async function refusedEarly(out: string, ...more: string[]) {
     const { status, stdout, stderr } = await predict(out, '--json', ...more);
@@ -159,7 +159,7 @@ describe('what cannot be written', () => {
     return { status, ...JSON.parse(stdout).error };
   }
 
-  it('is reported early: a file in the place of the folder, or of one in it, or a folder in that of a file', async () => {
+  it('is reported early: a file in the place of a folder, or a folder in the place of a file', async () => {
     await writeFile(inFolder('file'), 'x');
     expect(await refusedEarly('file', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });
     expect(await refusedEarly('file/below', 'one.png')).toMatchObject({ status: 1, code: 'NOT_WRITABLE' });
@@ -173,12 +173,12 @@ describe('what cannot be written', () => {
     expect([taken.code, taken.cause]).toEqual(['NOT_WRITABLE', expect.stringContaining('two.geojson')]);
   });
 
-  it.runIf(process.platform === 'linux')('is reported early: a folder that the system cannot make', async () => {
+  it.runIf(process.platform === 'linux')('is reported early: a folder that the system cannot create', async () => {
     const error = await refusedEarly('/proc/reignite/out', 'one.png');
     expect([error.status, error.code]).toEqual([1, 'NOT_WRITABLE']);
   });
 
-  it('can be of any name for whose files the file system has room', async () => {
+  it('is not reported for any name that the file system can store', async () => {
     const name = `${'n'.repeat(247)}.png`;
     await copyFile(inFolder('one.png'), inFolder(name));
     const { status, stderr } = await predict('fitting', name);

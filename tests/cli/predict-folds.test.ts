@@ -73,7 +73,7 @@ describe('reignite predict --task he with an incomplete model', () => {
     expect(asked.stderr).toContain('folds 0, 1, 3 and 4');
   });
 
-  it('averages what was asked for, and says what it averaged', async () => {
+  it('averages the requested folds, and says which', async () => {
     const model = await writeModel('whole', FIVE);
     expect((await predict(model)).said.model.folds).toEqual([0, 1, 2, 3, 4]);
     const five = await maskOf(model);
@@ -84,7 +84,7 @@ describe('reignite predict --task he with an incomplete model', () => {
     expect(named.said.model).toMatchObject({ digest: one.said.model.digest, folds: [1] });
   });
 
-  it('refuses a gap at the beginning', async () => {
+  it('rejects a gap at the beginning', async () => {
     const { status, said } = await predict(await writeModel('late', ['fold_3']));
     expect([status, said.error.code, said.error.remedy]).toEqual([
       1,
@@ -94,13 +94,13 @@ describe('reignite predict --task he with an incomplete model', () => {
     expect(said.error.cause).toContain('has fold 3; folds 0, 1 and 2 are missing');
   });
 
-  it.each(['all', 'fold_all'])('takes a model whose only fold is %s', async (name) => {
+  it.each(['all', 'fold_all'])('accepts a model whose only fold is %s', async (name) => {
     const { status, said, stderr } = await predict(await writeModel(`only ${name}`, [name]));
     expect(status, stderr).toBe(0);
     expect(said.model.folds).toEqual(['all']);
   });
 
-  it('takes the numbered folds of a model that has both, as nnU-Net does, unless `all` is asked for', async () => {
+  it('uses the numbered folds of a model that has both kinds, as nnU-Net does, unless `all` is requested', async () => {
     const model = await writeModel('both', ['fold_0', 'all']);
     expect((await predict(model)).said.model.folds).toEqual([0]);
     expect((await predict(model, '--folds', 'all')).said.model.folds).toEqual(['all']);
@@ -111,7 +111,7 @@ describe('reignite predict --task he with an incomplete model', () => {
     expect([status, said.error.code]).toEqual([2, 'USAGE']);
   });
 
-  it('names a fold that was asked for and does not exist', async () => {
+  it('names a requested fold that does not exist', async () => {
     const { status, said } = await predict(await writeModel('two', ['fold_0', 'fold_1']), '--folds', '0,7');
     expect([status, said.error.code]).toEqual([1, 'FOLD_MISSING']);
     expect(said.error.cause).toContain('fold_7');
@@ -149,7 +149,7 @@ describe('reignite run --set he.folds', () => {
     expect(report).toContain('ensemble (folds 0 and 2)');
   });
 
-  it("refuses to leave out folds of the record's model", async () => {
+  it("rejects leaving out folds of the record's model", async () => {
     const { status, stdout } = await run('--set', 'he.folds=0,2');
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'CONFIG_INVALID']);
   });

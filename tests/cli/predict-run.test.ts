@@ -38,7 +38,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-it('predicts as a durable run what it predicts directly, all of it killed on the way', async () => {
+it('predicts the same with a durable run as without, though everything is killed meanwhile', async () => {
   const direct = await runCommand([...words('direct'), ...IMAGES, '--json'], place('home-direct'));
   const run = [...words('run'), ...IMAGES, '--run', '--json'];
   const killed = startCommand(run, place('home-run'));
@@ -61,7 +61,7 @@ it('predicts as a durable run what it predicts directly, all of it killed on the
   });
 });
 
-it('is listed, looked at, paused, cancelled, retried and explained by the commands for runs', async () => {
+it('can be listed, watched, paused, cancelled, retried and explained with the run commands', async () => {
   const run = [...words('steered'), 'large.png', 'small.png', '--run'];
   const command = (...words: string[]) => runCommand(words, place('home-steered'));
   const RELEASED_BY = join(folder(), 'released');
@@ -104,7 +104,7 @@ it('is listed, looked at, paused, cancelled, retried and explained by the comman
   expect(list.stdout).toMatch(/done +predict\/he\//);
 });
 
-it('adds to the tables of a folder that was predicted with the same settings, and refuses others before it starts', async () => {
+it('adds to the tables of a folder with the same settings, and rejects other settings before it starts', async () => {
   const folderOf = words('shared');
   const direct = await runCommand([...folderOf, 'small.png'], place('home-shared'));
   expect(direct.status, direct.stderr).toBe(0);
@@ -118,7 +118,7 @@ it('adds to the tables of a folder that was predicted with the same settings, an
   expect(new Set(table.split('\n').map((row) => row.split(',')[0]))).toEqual(new Set(['image', 'small', 'copy', '']));
 });
 
-it('gives the bits of one worker when workers share a slide in strips and everything is killed on the way', async () => {
+it('gives the same bits as one worker when several share a slide and everything is killed meanwhile', async () => {
   const [width, height] = [150, 1_100];
   const tall = join(folder(), 'tall.tif');
   await sharp(noise(width * height * 3, 7), { raw: { width, height, channels: 3 } })

@@ -51,7 +51,7 @@ beforeAll(async () => {
 });
 
 describe('reignite predict on a slide', () => {
-  it('gives every pixel the label that it gets in one PNG', async () => {
+  it('gives every pixel the same label as in one PNG', async () => {
     const flat = await runCommand([...words('flat'), '--json', 'section.png'], place());
     const everywhere = await runCommand([...words('all'), '--everywhere', '--json', 'slide.tif'], place());
     expect([flat.status, everywhere.status], everywhere.stderr).toEqual([0, 0]);
@@ -137,7 +137,7 @@ describe('reignite predict on a slide', () => {
     expect(JSON.parse(missing.stdout).error.cause).toContain('has no level 9: it has 0 (240 x 176 px)');
   });
 
-  it('names a converter for what it does not read', async () => {
+  it('names a converter for a format that it does not read', async () => {
     const { status, stdout } = await runCommand([...words('mrxs'), '--json', 'scan.mrxs'], place());
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
@@ -147,7 +147,7 @@ describe('reignite predict on a slide', () => {
     });
   });
 
-  it('says that there is no tissue, and shows what it looked at', async () => {
+  it('reports that there is no tissue, and shows the overview that it searched', async () => {
     const { status, stdout } = await runCommand([...words('blank'), '--json', 'blank.tif'], place());
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
@@ -197,6 +197,7 @@ describe('reignite predict on a slide', () => {
     ]);
     const { features: points } = JSON.parse(await readFile(join(folder(), 'cells', image.files.geojson), 'utf8'));
     expect(points).toHaveLength(image.cells);
+    for (const { properties } of points) expect(Object.keys(properties.measurements)).toContain('Box width µm');
     for (const file of Object.values<string>(image.files))
       expect(existsSync(join(folder(), 'cells', file)), file).toBe(true);
   });

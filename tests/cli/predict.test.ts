@@ -81,7 +81,7 @@ describe('reignite predict --task he', () => {
     }
   });
 
-  it('says in its notes how sure it was, and --quiet keeps them off the screen', async () => {
+  it('puts its confidence into the notes, and --quiet keeps them off the screen', async () => {
     const loud = await predictTissue('loud', 'one.png');
     expect(loud.stdout).toContain('% of its pixels are unclear');
     expect(loud.stdout).toContain('Its pixel size is unknown');
@@ -94,7 +94,7 @@ describe('reignite predict --task he', () => {
     expect(image.medianConfidence).toBeGreaterThan(0);
   });
 
-  it('resamples only what it would take without: the same refusals, the same alpha, the same notes', async () => {
+  it('resamples exactly the images that it accepts otherwise, with the same errors and notes', async () => {
     const raw = { width: WIDTH, height: HEIGHT, channels: 3 } as const;
     const float = Buffer.from(Float32Array.from(noise(WIDTH * HEIGHT * 3, 5), (value) => value / 255).buffer);
     const options = { width: WIDTH, height: HEIGHT, samples: 3, bits: 32, tags: { 339: [3, 3, 3] } };
@@ -134,7 +134,7 @@ describe('reignite predict --task he', () => {
     expect(dark.images[0].notes.join(' ')).toMatch(/12 bits in 16.*--max-value 4095/);
   });
 
-  it('takes what it did before from the cache, and leaves small regions out when asked', async () => {
+  it('uses earlier results from the cache, and leaves out small regions on request', async () => {
     const { stdout } = await predictTissue('again', '--min-area', '20', '--json', 'one.png');
     const [image] = JSON.parse(stdout).images;
     expect(image.cached).toBe(true);
@@ -142,7 +142,7 @@ describe('reignite predict --task he', () => {
     for (const { geometry } of features) expect(areaOf(geometry)).toBeGreaterThanOrEqual(20);
   });
 
-  it('brings an image to the resolution of the models, says so, and answers in its own pixels', async () => {
+  it('resamples an image to the pixel size of the models, says so, and answers in its original pixels', async () => {
     const { stdout, stderr } = await predictTissue('fine', '--mpp', '0.25', '--resample', '--json', 'one.png');
     expect(stderr).not.toContain('error');
     const [image] = JSON.parse(stdout).images;
@@ -154,7 +154,7 @@ describe('reignite predict --task he', () => {
     });
   });
 
-  it('says when the resolution is not that of the models', async () => {
+  it('warns if the pixel size is not that of the models', async () => {
     const { stdout } = await predictTissue('coarse', '--mpp', '1', 'one.png');
     expect(stdout).toContain('--resample');
   });
@@ -222,7 +222,7 @@ describe('reignite predict --task nuclei', () => {
     expect(counts[0].perMm2).toBeCloseTo(counts[0].count / (width * height * 0.25e-6), 6);
   });
 
-  it('leaves out cells in the padding of a tile, everywhere, and says how many', async () => {
+  it('leaves out cells in the padding of a tile, in all outputs, and says how many', async () => {
     const picture = sharp(fixture('yolov5/image.png')).extract({ left: 0, top: 0, width: 100, height: 70 });
     await picture.png().toFile(join(folder(), 'crop.png'));
     const { status, stdout, stderr } = await runCommand(
@@ -250,7 +250,7 @@ describe('reignite predict --task nuclei', () => {
     expect(counts.reduce((sum: number, { count }: { count: number }) => sum + count, 0)).toBe(cells);
   });
 
-  it('refuses a folder for a detector', async () => {
+  it('rejects a folder as a detector', async () => {
     const { status, stdout } = await runCommand(
       ['predict', '--task', 'pdl1', '--model', fixture('nnunet/plain'), '--out', 'no', '--json', 'one.png'],
       place(),

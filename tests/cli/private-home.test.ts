@@ -37,9 +37,9 @@ async function filesUnder(umask: number) {
   return { home: await modeOf(home), modes, results: join(folder, 'results'), data: join(folder, 'data') };
 }
 
-describe('the home', () => {
+describe('the state directory', () => {
   it.each([0o000, 0o022, 0o077])(
-    'is closed to others under a umask of %o, and so are database, logs and server.json; results are as the umask says',
+    'is private under a umask of %o, with its database, logs and server.json; results follow the umask',
     async (umask) => {
       const { home, modes, results, data } = await filesUnder(umask);
       expect(home).toBe(0o700);
@@ -51,7 +51,7 @@ describe('the home', () => {
     },
   );
 
-  it('is closed when it was made before, which is said once', async () => {
+  it('is made private if it existed before, which is reported once', async () => {
     const home = join(await temporaryFolder(), 'home');
     await mkdir(join(home, 'temporal'), { recursive: true });
     for (const name of ['temporal.db', 'temporal.db-wal', 'server.json'])
@@ -65,7 +65,7 @@ describe('the home', () => {
     expect(new Set(Object.values(await modesIn(join(home, 'temporal'))))).toEqual(new Set(['600']));
   });
 
-  it('is not a folder that everyone uses', async () => {
+  it('must not be a folder that everyone uses', async () => {
     const home = await temporaryFolder();
     await chmod(home, 0o1777);
     const lines: string[] = [];

@@ -7,7 +7,7 @@ import { suiteFolder } from '../support/in-temporary-folder.ts';
 const folder = suiteFolder();
 
 /** The nuclei of the sample, served under the number of the paper's record. */
-describe('a run of the paper on the data of the sample', () => {
+describe('a paper run on the sample data', () => {
   const place = () => ({ home: join(folder(), 'home'), cwd: folder(), environment: {} });
   const read = (path: string) => readFile(join(folder(), 'results', path), 'utf8');
   let stdout = '';

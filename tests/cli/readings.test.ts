@@ -7,7 +7,7 @@ import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 describe('a record whose nuclei were published with the declared settings', () => {
-  it('is judged by those, with what either set of settings explains', async () => {
+  it('is compared with those, and the report explains what each set of settings reproduces', async () => {
     const cwd = await temporaryFolder();
     const run = async (served: string, results: string) => {
       const set = [`zenodo.serveFrom=${served}`, `name=${results}`, 'record=42', 'inference.provider=cpu'];

@@ -28,7 +28,7 @@ describe.skipIf(missing !== undefined)(`a run on WebGPU (${missing ?? 'on the dr
     await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
   });
 
-  it('gives the masks of the CPU but for near ties, under a key of its own, and names the adapter', async () => {
+  it('gives the masks of the CPU except for near ties, under its own cache key, and names the adapter', async () => {
     for (const provider of ['cpu', 'webgpu']) {
       const { status, stdout, stderr } = await run(provider);
       expect(status, stderr + stdout).toBe(0);

@@ -34,7 +34,7 @@ beforeAll(async () => {
 describe('reignite run', () => {
   let undisturbed: Record<string, string> = {};
 
-  it('goes from a record to masks, metrics and figures, and the second time computes nothing', async () => {
+  it('creates masks, metrics and figures from a record, and computes nothing the second time', async () => {
     const place = await setUp('first');
     const first = await runCommand([...place.words, '--json'], place);
     expect(first.status, first.stderr + first.stdout).toBe(0);
@@ -74,7 +74,7 @@ describe('reignite run', () => {
     await expect(serverPidOf(place.home)).rejects.toThrow();
   });
 
-  it('survives SIGKILL of the inference worker in the middle of an ROI, bit for bit', async () => {
+  it('survives SIGKILL of the inference worker in the middle of an ROI, with the same bits', async () => {
     const place = await setUp('worker');
     const command = startCommand(place.words, place);
     await until(() => hasPartial(place.home), command.stderr);
@@ -87,7 +87,7 @@ describe('reignite run', () => {
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
   });
 
-  it('survives SIGKILL of everything, the server included, when the same command is typed again', async () => {
+  it('survives SIGKILL of everything, including the server, when the same command is run again', async () => {
     const place = await setUp('everything');
     const command = startCommand(place.words, place);
     await until(() => hasPartial(place.home), command.stderr);
@@ -103,7 +103,7 @@ describe('reignite run', () => {
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
   });
 
-  it('lets a second command watch the same run, and carry on when the first is killed', async () => {
+  it('lets a second command watch the same run, and take over when the first is killed', async () => {
     const place = await setUp('two');
     const first = startCommand(place.words, place);
     await first.shows('Started');
@@ -137,7 +137,7 @@ describe('reignite run', () => {
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
   });
 
-  it('comes through a schedule of blows: the same bits, nothing inferred twice, no process left', async () => {
+  it('survives a schedule of faults: the same bits, nothing inferred twice, no process left', async () => {
     const place = await setUp('chaos');
     const ended = await injectFaults(place, [
       { waits: true, afterMs: 700, fault: 'kill server' },
@@ -153,7 +153,7 @@ describe('reignite run', () => {
     expect(leftBehind(place.home)).toEqual([]);
   });
 
-  it('is paused, resumed and cancelled from another command, and ends in the same bits', async () => {
+  it('is paused, resumed and cancelled from another command, and ends with the same bits', async () => {
     const place = await setUp('steered');
     const ask = async (...words: string[]) => {
       const { status, stdout, stderr } = await runCommand([...words, '--json'], place);
@@ -245,7 +245,7 @@ describe('reignite run on bad input', () => {
 });
 
 describe('reignite', () => {
-  it('refuses what it does not know with exit status 2', async () => {
+  it('rejects unknown arguments with exit status 2', async () => {
     const place = { home: join(folder(), 'home-none'), cwd: folder() };
     expect((await runCommand(['rum'], place)).status).toBe(2);
     const wrong = await runCommand(['run', '--set', 'he.scope=half', '--json'], place);

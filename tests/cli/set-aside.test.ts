@@ -21,7 +21,7 @@ beforeAll(async () => {
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(served));
 });
 
-it('sets an ROI aside whose inference dies three times at one tile row, and does the rest; retry takes it in', async () => {
+it('sets an ROI aside that crashes three times at one tile row, and computes the rest; retry includes it again', async () => {
   const cause = join(folder(), 'cause');
   await writeFile(cause, '');
   const place = {

@@ -35,7 +35,7 @@ beforeAll(async () => {
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
 });
 
-it('runs two runs of one state directory and one of another at the same time on one data folder, unseen by each other', async () => {
+it('runs two runs of one state directory and one of another at the same time on one data folder, without interference', async () => {
   const [home, other] = [place('home'), place('other-home')];
   const commands = [
     startCommand(wordsOf('full', 'data', 'results-full'), home),

@@ -137,7 +137,7 @@ async function allAttempts(prefix: string): Promise<Attempt[]> {
 // Another user is needed, and only root can become one.
 describe.skipIf(!isRoot)('another user of this machine', () => {
   it.each(['reignite', 'shared'])(
-    'can start nothing that reads, writes or fetches what its owner did not name, at workers of queues %s',
+    'can start nothing that reads, writes or downloads what the owner did not name, on workers of queues %s',
     async (prefix) => {
       if (prefix === 'shared') {
         const words = [...runInto('results-shared'), ...SHARED, '--no-workers'];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
-describe('reignite run into a folder that cannot be made', () => {
+describe('reignite run into a folder that cannot be created', () => {
   it('fails with the code of the activity that could not write, not with INTERNAL', async () => {
     const cwd = await temporaryFolder();
     const words = ['run', '--profile', 'sample', '--results', '/proc/reignite/results', '--json'];

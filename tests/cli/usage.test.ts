@@ -49,7 +49,7 @@ it.each(MISTAKES)(
   },
 );
 
-it('is quiet when the reader of its output goes away, and names a full disk', async () => {
+it('ends quietly when the reader of its output goes away, and reports a full disk', async () => {
   const entry = new URL('../../bin/reignite.js', import.meta.url).pathname;
   const { spawnSync } = await import('node:child_process');
   const shell = (command: string) =>
@@ -60,7 +60,7 @@ it('is quiet when the reader of its output goes away, and names a full disk', as
   expect(full.stderr).toContain('NO_SPACE');
 });
 
-it('asks for a newer Node in words that the table of errors knows, and in the version of the package', async () => {
+it('requires a newer Node with the words of the error table and the version in package.json', async () => {
   const text = await readFile(new URL('../../bin/reignite.js', import.meta.url), 'utf8');
   expect(text).toContain(`remedy = '${ERRORS.NODE_TOO_OLD.remedy}'`);
   const { engines } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8'));

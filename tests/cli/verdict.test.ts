@@ -83,7 +83,7 @@ describe('the verdict of a run', () => {
     first = await run('served');
   });
 
-  it('is `not comparable` where nothing is published, which is not a failure', () => {
+  it('is `not comparable` if nothing was published, which is not a failure', () => {
     expect(first.status, first.stderr).toBe(0);
     const verdict = 'not comparable';
     expect(JSON.parse(first.stdout).tasks).toMatchObject({
@@ -93,7 +93,7 @@ describe('the verdict of a run', () => {
     });
   });
 
-  it('writes no file that the table of a results folder does not have', async () => {
+  it('writes only files in the table of the results folder', async () => {
     const files = Object.keys(await filesBelow(first.results));
     expect(files.length).toBeGreaterThan(50);
     expect(files.filter((path) => entryOf(path) === undefined)).toEqual([]);
@@ -125,7 +125,7 @@ describe('the verdict of a run', () => {
     expect(entries.find(({ id }) => id === 'nuclei-settings')?.effect).toMatch(/^Detected again .* on \d images?: /);
   });
 
-  it('says `differs` of the tasks whose published predictions are others, with status 4 and the ROI first', async () => {
+  it('is `differs` for tasks with other published predictions, with status 4 and the ROI first', async () => {
     await publish(first.results);
     const { status, stdout, stderr, results } = await run('spoilt');
     expect(status, stderr).toBe(4);
@@ -149,7 +149,7 @@ describe('the verdict of a run', () => {
     expect(pdl1.tumourProportion?.use).toBe('for research only');
   });
 
-  it('warns of what published masks leave out and of exchanged classes: in the files, the report and on screen', async () => {
+  it('warns of unpredicted pixels and swapped classes in published masks: in the files, the report and on screen', async () => {
     const results = join(folder(), 'results-spoilt');
     const read = async (name: string) => JSON.parse(await readFile(join(results, name), 'utf8'));
     const he = HeVerdictFile.parse(await read('verdict/he.json'));

@@ -29,7 +29,7 @@ describe('configDigest', () => {
     expect(digest(fields)).toBe(digest({}));
   });
 
-  it('changes with the precision and the batch of the fast engine', () => {
+  it('changes with the precision and batch size of the fast engine', () => {
     const fast = (fields: object) => digest({ inference: { engine: 'fast', ...fields } });
     expect(fast({ precision: 'float32' })).not.toBe(fast({}));
     expect(fast({ batchSize: 3 })).not.toBe(fast({}));

@@ -11,7 +11,7 @@ function leaves(schema: unknown, path: string[] = []): [string, Record<string, u
 }
 
 describe('RunConfig', () => {
-  it('fills in everything but the name and the record', () => {
+  it('fills in all defaults; only name and record are required', () => {
     const config = RunConfig.parse({ name: 'mine', record: '15674785' });
     expect(config.tasks).toEqual(['he', 'nuclei', 'pdl1']);
     expect(config.he.scope).toBe('full');
@@ -27,7 +27,7 @@ describe('RunConfig', () => {
     expect(config.zenodo.api).toBe('https://zenodo.org/api');
   });
 
-  it('documents every field, with its default where it has one', () => {
+  it('documents every field, with its default if it has one', () => {
     const fields = leaves(z.toJSONSchema(RunConfig, { io: 'input' }));
     expect(fields.length).toBeGreaterThan(12);
     for (const [path, field] of fields) {

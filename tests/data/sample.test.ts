@@ -58,12 +58,12 @@ describe('the sample record', () => {
     }
   });
 
-  it('names the labels as the record does', async () => {
+  it('names the labels like the record', async () => {
     const labels = await readLabelMap(join(data(), 'he_label_map.json'));
     expect(labels).toHaveLength(HE_LABELS.length);
   });
 
-  it('exercises padding, one tile exactly, several tiles and a step that rounds half to even', async () => {
+  it('covers padding, a single tile, several tiles and a step that rounds half to even', async () => {
     const sizes = (await readMasks()).map(({ width, height }) => [width, height]);
     expect(sizes).toEqual([
       [700, 600],
@@ -73,7 +73,7 @@ describe('the sample record', () => {
     ]);
   });
 
-  it('has eight tissues or more, unannotated context, and one area that is not a label', async () => {
+  it('has at least eight tissues, unannotated context, and one value that is not a label', async () => {
     const masks = await readMasks();
     const values = new Set(masks.flatMap(({ truth }) => [...new Set(truth)]));
     expect(values).toContain(0);
@@ -82,7 +82,7 @@ describe('the sample record', () => {
     expect(stray).toEqual(['patient2_he_roi1_with_context']);
   });
 
-  it('publishes the confusion of its own masks, which are good and not perfect', async () => {
+  it('publishes the confusion matrix of its masks, which are good but not perfect', async () => {
     const { total } = await evaluateHe(await readMasks());
     const published = await readNpy(join(data(), 'figures/he/cm.npy'));
     expect(published).toMatchObject({ dtype: 'int64', shape: [17, 17] });
@@ -93,7 +93,7 @@ describe('the sample record', () => {
     expect(overall).toBeLessThan(0.97);
   });
 
-  it('has five folds in the forms that genuine checkpoints take', async () => {
+  it('has five folds in the formats of the original checkpoints', async () => {
     const folder = join(data(), tissueModelFolder('he'));
     const formats: string[] = [];
     for (const fold of [0, 1, 2, 3, 4]) {

@@ -6,7 +6,7 @@ import { z } from 'zod';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** The browser of this machine; undefined where there is none, and tests that need one are skipped. */
+/** Path of the browser on this machine; undefined if there is none. Tests that need one are then skipped. */
 export const BROWSER = [process.env['CHROME_PATH'] ?? '', ...pathsOf(NAMES)].find((path) => path && existsSync(path));
 
 function pathsOf(names: readonly string[]): string[] {
@@ -41,9 +41,9 @@ const FLAGS = [
   '--remote-debugging-pipe',
 ];
 
-/** One page in a headless Chromium, driven over the pipe of the DevTools protocol. */
+/** A page in a headless Chromium, controlled over the pipe of the DevTools protocol. */
 export class BrowserPage {
-  /** What the page wrote to the console as warning or error, what it threw, and what it could not load. */
+  /** Warnings and errors on the console, uncaught exceptions, and resources that failed to load. */
   readonly complaints: string[] = [];
   readonly #process: ChildProcess;
   readonly #out: Writable;
@@ -52,7 +52,7 @@ export class BrowserPage {
   #next = 1;
   #onLoad: () => void = () => undefined;
 
-  /** @param profile - An empty folder for what the browser keeps. */
+  /** @param profile - An empty folder for the browser's profile. */
   static async open(profile: string, size = { width: 1400, height: 900 }): Promise<BrowserPage> {
     if (BROWSER === undefined) throw new Error('There is no browser');
     const page = new BrowserPage(BROWSER, profile);
@@ -92,7 +92,7 @@ export class BrowserPage {
     return result;
   }
 
-  /** Opens an address and waits until it is loaded. */
+  /** Opens a URL and waits until it is loaded. */
   async goTo(url: string): Promise<void> {
     const loaded = new Promise<void>((resolve) => {
       this.#onLoad = resolve;
@@ -101,7 +101,7 @@ export class BrowserPage {
     await loaded;
   }
 
-  /** What an expression of the page gives, as JSON; promises are waited for. */
+  /** Evaluates an expression in the page and returns its JSON; awaits promises. */
   async evaluate(expression: string): Promise<unknown> {
     const parameters = { expression, awaitPromise: true, returnByValue: true };
     const { result, exceptionDetails } = Evaluated.parse(await this.send('Runtime.evaluate', parameters));
@@ -111,7 +111,7 @@ export class BrowserPage {
     return result.value;
   }
 
-  /** Presses and releases a key, as a person does. */
+  /** Presses and releases a key. */
   async press(key: string, text = key.length === 1 ? key : ''): Promise<void> {
     const codes: Readonly<Record<string, number>> = { Tab: 9, Enter: 13, Escape: 27 };
     const code = codes[key] ?? 0;

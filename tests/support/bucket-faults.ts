@@ -10,34 +10,34 @@ import { openS3Store, type S3StoreOptions } from '../../toolkit/storage/s3-store
 import type { BucketFault } from './fake-s3.ts';
 import { randomNumbers } from './random-numbers.ts';
 
-/** Results that the machines make. */
+/** Number of results that the machines compute. */
 const RESULTS = 3;
 const FAULTS: readonly BucketFault[] = [500, 503, 'cut', 'half', 'lost reply', 'stale'];
-/** Attempts that Temporal may need; more means that something cannot be mended. */
+/** Limit of attempts; more mean that the fault is permanent. */
 const MAX_ATTEMPTS = 200;
 
-/** What came of a schedule of faults. */
+/** The outcome of a schedule of faults. */
 export interface FaultsOutcome {
-  /** Requests that were answered wrongly. */
+  /** Requests that were answered with a fault. */
   readonly faults: number;
-  /** Attempts that were given up and tried again. */
+  /** Attempts that failed and were repeated. */
   readonly retried: number;
 }
 
 export interface FaultyBucket {
-  /** Of the server, or of what stands before it. */
+  /** Options for the server, or for the proxy in front of it. */
   readonly options: S3StoreOptions;
-  /** Sets what decides on the fault of each request. */
+  /** Sets the function that decides on the fault of each request. */
   setFaults(decide: () => BucketFault | undefined): void;
 }
 
 /**
- * Two machines make the same results at the same time through a bucket that fails at random; a third one then finds all
- * of them there, as they should be.
+ * Lets two machines compute the same results at the same time through a bucket with random faults. A third one must
+ * then find all of them, correct.
  *
  * @param root - An empty folder.
- * @param share - Of all requests that fail.
- * @throws Error when a result is lost, is not what it should be, or was stored twice.
+ * @param share - Share of requests that fail.
+ * @throws Error if a result is lost, wrong or stored twice.
  */
 export async function playBucketFaults(
   bucket: FaultyBucket,

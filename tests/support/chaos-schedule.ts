@@ -1,6 +1,6 @@
 import { randomNumbers } from './random-numbers.ts';
 
-/** What may happen to a run. The process is looked up when it happens; there is none if that part is not running. */
+/** Faults to inject into a run. The process is looked up at that time; there is none if that part is not running. */
 export const FAULTS = [
   'kill inference',
   'kill orchestration',
@@ -16,14 +16,14 @@ export const FAULTS = [
 export type Fault = (typeof FAULTS)[number];
 
 export interface ScheduledFault {
-  /** Whether it waits until the command works on its run: otherwise it falls on what is only just starting. */
+  /** Whether to wait until the command works on its run; otherwise the fault hits it while it is starting. */
   readonly waits: boolean;
-  /** After that, in ms. */
+  /** Delay after that, in ms. */
   readonly afterMs: number;
   readonly fault: Fault;
 }
 
-/** Two to five blows, the same for a seed on every machine; ten seeds in a row begin with each kind once. */
+/** Returns two to five faults, always the same for a seed; among ten consecutive seeds, each kind comes first once. */
 export function chaosSchedule(seed: number): readonly ScheduledFault[] {
   const { share, below, oneOf } = randomNumbers(seed);
   const count = 2 + below(4);

@@ -18,18 +18,18 @@ import {
 
 /** A run into which faults are injected, and which is restarted whenever it has ended. */
 export interface StruckRun extends Place {
-  /** Of the command that starts and resumes it. */
+  /** Arguments of the command that starts and resumes it. */
   readonly words: readonly string[];
   readonly tell?: (line: string) => void;
 }
 
-/** What came of a struck run: how its last command ended, and what it printed along the way. */
+/** The outcome of a run with faults: how its last command ended, and the output of all. */
 export interface Survived extends Ended {
-  /** Faults that found a process to hit. */
+  /** Number of faults that found a process to hit. */
   readonly landed: number;
 }
 
-/** Strikes a run as the schedule says, and follows it to its end. */
+/** Injects faults into a run as scheduled, and follows it to its end. */
 export async function injectFaults(run: StruckRun, schedule: readonly ScheduledFault[]): Promise<Survived> {
   let command = startCommand(run.words, run);
   let landed = 0;
@@ -45,7 +45,7 @@ export async function injectFaults(run: StruckRun, schedule: readonly ScheduledF
   return { ...ended, landed };
 }
 
-/** After these a person types the command again. */
+/** After these, the user runs the command again. */
 const STOPS_COMMAND: ReadonlySet<Fault> = new Set([
   'kill command',
   'kill everything',
@@ -91,7 +91,7 @@ function send(signal: NodeJS.Signals, ...pids: readonly (number | undefined)[]):
   return landed;
 }
 
-/** Not before there is a run; and no process is left paused, whatever came between. */
+/** Pauses and resumes a run once it has started; kills leave no process stopped. */
 async function pauseAndResume(run: StruckRun, command: Command): Promise<boolean> {
   if (!(await isStarted(command))) return false;
   const paused = await steer(run, 'pause', command);
@@ -110,7 +110,7 @@ async function cancel(run: StruckRun, command: Command): Promise<boolean> {
   return true;
 }
 
-/** @returns Whether the run took the order; it may have ended, or stand so already. */
+/** @returns Whether the run accepted the request; it may have ended, or be in that state already. */
 async function steer(run: StruckRun, how: string, command: Command): Promise<boolean> {
   const { status, stderr } = await runCommand([how], run);
   if (status !== 0) run.tell?.(`${how}: ${stderr.trim()}`);
@@ -132,13 +132,13 @@ function hasEnded({ process: { exitCode, signalCode } }: Command): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** Whether an ROI is under way, with some of its rows done. */
+/** Returns whether an ROI is in progress, with some of its rows done. */
 export async function hasPartial(home: string): Promise<boolean> {
   const work = await readdir(join(home, 'work'), { recursive: true }).catch(() => []);
   return work.some((name) => name.endsWith('state.json'));
 }
 
-/** Every live process that was started for a state directory, found by its environment, whatever its parent. Linux only. */
+/** Finds every living process that was started for a state directory by its environment, whatever its parent. Linux only. */
 export function leftBehind(home: string): readonly string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
@@ -160,7 +160,7 @@ const LogLine = z.object({
   roi: z.string().optional(),
 });
 
-/** The ROIs whose inference began after their result was in the cache, by the workers' logs. */
+/** Returns the ROIs whose inference started after their result was cached, according to the workers' logs. */
 export async function inferredTwice(home: string): Promise<readonly string[]> {
   const lines = (await readLogs(home)).sort((a, b) => (a.time < b.time ? -1 : 1));
   const committed = new Set<string>();
@@ -173,7 +173,7 @@ export async function inferredTwice(home: string): Promise<readonly string[]> {
   return twice;
 }
 
-/** How many ROIs were put into the cache. */
+/** Counts the ROIs that were stored in the cache. */
 export async function commits(home: string): Promise<number> {
   return (await readLogs(home)).filter(({ message }) => message === 'inference is in the cache').length;
 }

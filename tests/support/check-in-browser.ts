@@ -9,20 +9,20 @@ import { temporaryFolder } from './in-temporary-folder.ts';
 const Findings = z.array(z.object({ id: z.string(), impact: z.string().nullable(), nodes: z.array(z.string()) }));
 const SERIOUS = ['serious', 'critical'];
 
-/** What axe finds on the page that is serious, with the elements concerned. */
+/** Returns the serious findings of axe on the page, with the affected elements. */
 export async function seriousFindings(page: BrowserPage): Promise<z.infer<typeof Findings>> {
   const ran = `axe.run({ preload: false }).then(({ violations }) => violations.map(({ id, impact, nodes }) =>
     ({ id, impact, nodes: nodes.map(({ html }) => html.slice(0, 200)) })))`;
   return Findings.parse(await page.evaluate(ran)).filter(({ impact }) => impact !== null && SERIOUS.includes(impact));
 }
 
-/** The page is still for a moment: images that were asked for are there. */
+/** Waits a moment, so that requested images are loaded. */
 const SETTLED = `new Promise((resolve) => setTimeout(resolve, 300))`;
 
 /**
- * Opens a report as a person without a mouse does, and checks it: no complaint, no serious finding of axe.
+ * Opens a report, uses it with the keyboard only, and checks it: no console message, no serious finding of axe.
  *
- * @param layer - A layer that is there and not shown at first, with its key.
+ * @param layer - A layer that exists but is hidden at first, with its key.
  */
 export async function checkInBrowser(
   index: string,
@@ -37,7 +37,7 @@ export async function checkInBrowser(
       await page.send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] });
       expect(await seriousFindings(page), scheme).toEqual([]);
     }
-    // Every image, also those that wait until they are scrolled to.
+    // Every image, including lazy ones that load when scrolled to.
     await page.evaluate(`for (const image of document.images) image.loading = 'eager'; ${SETTLED}`);
     const broken = `[...document.images].filter(({ complete, naturalWidth }) => !complete || naturalWidth === 0).map(({ src }) => src)`;
     expect(await page.evaluate(broken)).toEqual([]);
@@ -51,12 +51,12 @@ export async function checkInBrowser(
   }
 }
 
-/** Says which parts of the page are cut off at its right edge: names of tables, and the page itself. */
+/** Lists the parts of the page that are cut off at its right edge: names of tables, or the page itself. */
 const CUT_OFF = `[...document.querySelectorAll('main .wide'), document.documentElement]
   .filter(({ scrollWidth, clientWidth }) => scrollWidth > clientWidth)
   .map((part) => part.getAttribute('aria-label') ?? 'page')`;
 
-/** On a phone every table is whole, also those that are folded at first, and the page does not scroll sideways. */
+/** Checks that on a phone every table fits, including initially folded ones, and the page does not scroll sideways. */
 async function checkOnPhone(page: BrowserPage): Promise<void> {
   const small = { width: 390, height: 844, deviceScaleFactor: 1, mobile: true };
   await page.send('Emulation.setDeviceMetricsOverride', small);
@@ -69,7 +69,7 @@ async function checkOnPhone(page: BrowserPage): Promise<void> {
   await page.send('Emulation.clearDeviceMetricsOverride', {});
 }
 
-/** Tab until the first card of a gallery, then Enter. */
+/** Presses Tab until the first card of a gallery is focused, then Enter. */
 async function walkToViewer(page: BrowserPage, viewed: string): Promise<void> {
   const focused = `document.activeElement?.dataset?.view ?? ''`;
   for (let steps = 0; steps < 300 && (await page.evaluate(focused)) !== viewed; steps++) await page.press('Tab');
@@ -79,7 +79,7 @@ async function walkToViewer(page: BrowserPage, viewed: string): Promise<void> {
   expect(await page.evaluate(`document.querySelector('dialog').open`)).toBe(true);
 }
 
-/** Zoom, move, layers, next and close, all by keys. */
+/** Zooms, moves, switches layers, goes to the next image and closes the viewer, all by keys. */
 async function walkThroughViewer(
   page: BrowserPage,
   layer: { readonly key: string; readonly name: string },

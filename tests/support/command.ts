@@ -14,7 +14,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-/** A `reignite` command in a process of its own, as a user types it. */
+/** A `reignite` command in a separate process, as a user runs it. */
 export interface Command {
   readonly process: ChildProcess;
   stderr(): string;
@@ -28,7 +28,7 @@ export interface Place {
   /** Current folder of the command. */
   readonly cwd: string;
   readonly environment?: Readonly<Record<string, string>>;
-  /** The command itself; default: that of this checkout. */
+  /** The command's entry file. Default: that of this checkout. */
   readonly entry?: string;
 }
 
@@ -66,7 +66,7 @@ export function runCommand(words: readonly string[], place: Place): Promise<Ende
   return startCommand(words, place).ended;
 }
 
-/** Asks again and again until it is so; the error says what was seen instead. The limit guards against hanging alone. */
+/** Polls until the condition holds; the error contains what was seen instead. The limit only guards against hanging. */
 export async function until(isSo: () => boolean | Promise<boolean>, seen: () => string = () => ''): Promise<void> {
   const deadline = Date.now() + 300_000;
   while (!(await isSo())) {
@@ -75,14 +75,14 @@ export async function until(isSo: () => boolean | Promise<boolean>, seen: () => 
   }
 }
 
-/** Process ids of a state directory's workers, by the first queue that they serve. Linux only. */
+/** Returns the PIDs of a state directory's workers, by the first queue that they serve. Linux only. */
 export function workersOf(home: string): Record<string, number> {
   const found: Record<string, number> = {};
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     const variables = environmentOf(pid);
     if (variables.get('REIGNITE_HOME') !== home) continue;
     const settings = variables.get('REIGNITE_WORKER');
-    // What a worker starts inherits its environment.
+    // A worker's own child processes inherit its environment.
     if (settings !== undefined && isWorker(pid)) found[JSON.parse(settings).queues[0]] = Number(pid);
   }
   return found;

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NOT_NEEDED = /^(tests|bench|docs|data)\//;
 
-/** Copies what the command is made of, so that a test can change the sources. @returns The copy's folder. */
+/** Copies the sources of the command, so that a test can change them. @returns The copy's folder. */
 export async function copyCheckout(target: string): Promise<string> {
   const listed = execFileSync('git', ['ls-files'], { cwd: ROOT, encoding: 'utf8' }).split('\n');
   for (const file of listed.filter((each) => each !== '' && !NOT_NEEDED.test(each))) {
@@ -14,7 +14,7 @@ export async function copyCheckout(target: string): Promise<string> {
     await copyFile(join(ROOT, file), join(target, file));
   }
   await symlink(join(ROOT, 'node_modules'), join(target, 'node_modules'));
-  // Declarations would name types by where the link leads to, which the compiler refuses.
+  // Declarations would name types by the link's target, which the compiler rejects.
   const settings = join(target, 'tsconfig.build.json');
   await writeFile(settings, (await readFile(settings, 'utf8')).replace('"declaration": true', '"declaration": false'));
   return target;

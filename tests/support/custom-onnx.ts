@@ -30,7 +30,7 @@ export async function writeOwnSegmentation(
   await writeFile(path.replace('.onnx', '.json'), JSON.stringify(sidecar));
 }
 
-/** Index of the same weight for the other order of colours. */
+/** Returns the index of the same weight with the colour order reversed. */
 function swapped(at: number): number {
   const [output, channel, place] = [Math.floor(at / 27), Math.floor(at / 9) % 3, at % 9];
   return output * 27 + (2 - channel) * 9 + place;

@@ -2,7 +2,7 @@ import type { randomNumbers } from './random-numbers.ts';
 
 const EDGES = [0x00, 0x01, 0x7f, 0x80, 0xff];
 
-/** Some bytes changed, cut out, doubled or put in; most damage near the ends, where headers and pickles lie. */
+/** Changes, removes, duplicates or inserts some bytes, mostly near the ends, where headers and pickles are. */
 export function damagedBytes(original: Buffer, { below, oneOf }: ReturnType<typeof randomNumbers>): Buffer {
   let bytes = Buffer.from(original);
   for (let round = 1 + below(4); round > 0; round--) {

@@ -1,5 +1,5 @@
-// Loaded into a command by NODE_OPTIONS: the process dies by SIGKILL when one of its threads is about to rename its DIE_AT-th
-// file, which is how every finished file and every committed state gets its place. JavaScript, as it is loaded before any
+// Loaded into a command by NODE_OPTIONS: kills the process with SIGKILL when one of its threads is about to rename its
+// DIE_AT-th file. Renaming completes every file and every committed state. JavaScript, because it is loaded before any
 // loader is registered.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';

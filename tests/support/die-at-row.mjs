@@ -1,6 +1,6 @@
-// Loaded into an inference worker by NODE_OPTIONS: what segments the image IMAGE dies by SIGKILL, as by a system short of
-// memory, whenever it is about to write down that it is past tile row ROW; for as long as the file CAUSE is there, which
-// gets a letter a death. JavaScript, as it is loaded before any loader is registered.
+// Loaded into an inference worker by NODE_OPTIONS: kills the thread's process with SIGKILL, like a system short of
+// memory, whenever it is about to record that image IMAGE is past tile row ROW, as long as the file CAUSE exists, to
+// which each death adds a letter. JavaScript, because it is loaded before any loader is registered.
 import fs from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 

@@ -4,47 +4,47 @@ import { onTestFinished } from 'vitest';
 import type { S3StoreOptions } from '../../toolkit/storage/s3-store.ts';
 import { FakeUploads } from './fake-uploads.ts';
 
-/** What a request is answered with instead of the truth. */
+/** A fault that replaces the correct answer to a request. */
 export type BucketFault =
-  /** The account may not do this. */
+  /** The account is not allowed to do this. */
   | 403
-  /** The server does not know this request. */
+  /** The server does not support this request. */
   | 405
   | 501
   | 500
   | 503
   /** The connection ends before the answer; the object is not written. */
   | 'cut'
-  /** The connection ends in the middle of the object that is read. */
+  /** The connection ends in the middle of the object. */
   | 'half'
-  /** The object is written, and the answer is lost. */
+  /** The object is written, but the answer is lost. */
   | 'lost reply'
-  /** An object that is there is not seen yet. */
+  /** An existing object is not visible yet. */
   | 'stale';
 
 export interface FakeRequest {
   readonly method: string;
   /** Without the bucket. */
   readonly key: string;
-  /** `?...`, such as `partNumber=2&uploadId=1`. */
+  /** Query parameters, such as `partNumber=2&uploadId=1`. */
   readonly query: URLSearchParams;
 }
 
 export interface FakeS3 {
-  /** What `openS3Store` needs to reach it. */
+  /** Options for `openS3Store` to reach it. */
   readonly options: S3StoreOptions;
   /** By key, without the bucket. */
   readonly objects: Map<string, Buffer>;
-  /** Uploads in parts that are not completed. */
+  /** Multipart uploads that are not completed. */
   readonly uploads: FakeUploads;
   readonly requests: FakeRequest[];
   /** Bytes of objects that were read, by key. */
   readonly sent: Map<string, number>;
-  /** Asked at every request for a fault; undefined means that it is answered as it should be. */
+  /** Called for every request; undefined means the correct answer. */
   fault: (request: FakeRequest) => BucketFault | undefined;
 }
 
-/** A server of the few S3 requests that reignite makes, in this process, for the test that asks. */
+/** Starts a server in this process for the few S3 requests that reignite makes. It ends with the test. */
 export async function startFakeS3(): Promise<FakeS3> {
   const state: FakeS3 = {
     options: {},

@@ -21,19 +21,19 @@ interface Answer {
   send(response: ServerResponse): void;
 }
 
-/** The requests of uploads in parts, as an S3 server answers them. */
+/** Answers the requests of multipart uploads like an S3 server. */
 export class FakeUploads {
-  /** Whether a part is named by the MD5 of its content, as servers do that do not encrypt with keys of their own. */
+  /** Whether the ETag of a part is the MD5 of its content, as on servers that do not encrypt with custom keys. */
   hasMd5 = true;
   readonly #open = new Map<string, Upload>();
   #count = 0;
 
-  /** Keys of the uploads that are neither completed nor given up. */
+  /** Keys of the uploads that are neither completed nor aborted. */
   get keys(): readonly string[] {
     return [...this.#open.values()].map(({ key }) => key);
   }
 
-  /** @returns Undefined for a request that is about no upload. */
+  /** @returns Undefined for a request that is not about an upload. */
   answer({ method, key, query }: Asked, body: Buffer, objects: Map<string, Buffer>): Answer | undefined {
     if (query.has('uploads')) return method === 'POST' ? this.#create(key) : this.#list(query.get('prefix') ?? '');
     const id = query.get('uploadId');
@@ -93,7 +93,7 @@ function xml(status: number, text: string): Answer {
   return { send };
 }
 
-/** The parts that a request to complete an upload names. */
+/** Returns the parts in a request that completes an upload. */
 function partsNamed(request: string): { readonly number: number; readonly etag: string }[] {
   return [...request.matchAll(/<Part>.*?<\/Part>/gs)].map(([part]) => ({
     number: Number(/<PartNumber>(\d+)</.exec(part)?.[1]),

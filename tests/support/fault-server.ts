@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 /** Answers one request; `n` counts the requests from 1. */
 export type Answer = (request: IncomingMessage, response: ServerResponse, n: number) => void;
 
-/** A server on the loopback address whose behaviour a test sets. It ends with the test. */
+/** Starts a server on the loopback address with the behaviour of `answer`. It ends with the test. */
 export async function faultServer(answer: Answer): Promise<{ url: string; requests: IncomingMessage[] }> {
   const requests: IncomingMessage[] = [];
   const server = createServer((request, response) => {

@@ -1,16 +1,16 @@
 import type { Client } from '@temporalio/client';
 
-/** The largest of what the histories of a run hold. */
+/** Maximum sizes in the histories of a run. */
 export interface HistorySizes {
   readonly workflows: number;
   readonly events: number;
-  /** Of one history, as the server counts. */
+  /** Size of one history, as counted by the server. */
   readonly bytes: number;
-  /** Of one payload. */
+  /** Size of one payload. */
   readonly payloadBytes: number;
 }
 
-/** Reads every history of a run: its own, its stages' and those of their batches, with those that continued as new. */
+/** Reads every history of a run, its stages and their batches, including those that continued as new. */
 export async function historySizes(client: Client, id: string): Promise<HistorySizes> {
   let [workflows, events, bytes, payloadBytes] = [0, 0, 0, 0];
   for await (const { workflowId, runId } of client.workflow.list({ query: `RootWorkflowId = ${JSON.stringify(id)}` })) {
@@ -25,7 +25,7 @@ export async function historySizes(client: Client, id: string): Promise<HistoryS
   return { workflows, events, bytes, payloadBytes };
 }
 
-/** A payload is what has both data and metadata, wherever in an event it is. */
+/** Finds the largest payload in an event: any object with data and metadata. */
 function largestPayload(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   if (value instanceof Uint8Array) return 0;

@@ -1,5 +1,5 @@
-// Loaded into a command by NODE_OPTIONS: the threads of its inference worker wait until the file RELEASED_BY is there, so that
-// a run stays open for as long as a test needs. JavaScript, as it is loaded before any loader is registered.
+// Loaded into a command by NODE_OPTIONS: the threads of its inference worker wait until the file RELEASED_BY exists, so
+// that a run stays open as long as a test needs. JavaScript, because it is loaded before any loader is registered.
 import { existsSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 

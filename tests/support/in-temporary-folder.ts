@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
 
-/** Child processes that were killed, such as those of a browser, may write for a moment longer. */
+/** Killed child processes, such as those of a browser, may still write for a moment. */
 const REMOVAL = { recursive: true, force: true, maxRetries: 50, retryDelay: 100 } as const;
 
-/** A folder of its own for the test that asks; it goes when the test ends. */
+/** Creates a folder for the calling test; it is removed when the test ends. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'reignite-test-'));
   onTestFinished(() => rm(folder, REMOVAL));
   return folder;
 }
 
-/** A folder for all tests of a file; it goes after the last. Ask for its path within the tests. */
+/** Creates a folder for all tests of a file; it is removed after the last. Get its path within the tests. */
 export function suiteFolder(): () => string {
   let folder = '';
   beforeAll(async () => {

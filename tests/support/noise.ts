@@ -1,4 +1,4 @@
-/** Bytes that look random and are the same every time. */
+/** Returns pseudorandom bytes, always the same for a seed. */
 export function noise(length: number, seed: number): Uint8Array {
   let state = seed * 2 + 1;
   return Uint8Array.from({ length }, () => {

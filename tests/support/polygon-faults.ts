@@ -1,14 +1,14 @@
 type Point = readonly [x: number, y: number];
-/** As GeoJSON has it: the first corner again at the end. */
+/** As in GeoJSON: the first corner is repeated at the end. */
 type ClosedRing = readonly Point[];
 
 /**
- * What is wrong with a polygon on whole pixels by the simple features of OGC: compares every edge with every other one,
- * and knows nothing of how the polygon was made.
+ * Lists the faults of a polygon on whole pixels according to the OGC simple features. Compares every edge with every
+ * other one, without any knowledge of how the polygon was made.
  *
- * Stricter in one point: rings may touch at corners of both alone.
+ * Stricter in one respect: rings may touch only at corners of both.
  *
- * @param rings - The outer one first.
+ * @param rings - The outer ring first.
  */
 export function polygonFaults(rings: readonly ClosedRing[]): string[] {
   const faults = rings.flatMap((ring, index) => ringFaults(ring).map((fault) => `ring ${index}: ${fault}`));
@@ -47,7 +47,7 @@ function edgesOf(ring: ClosedRing): (readonly [Point, Point])[] {
   return ring.slice(1).map((end, k) => [ring[k] ?? end, end]);
 }
 
-/** Whether edges of two rings have more in common than a corner of both. */
+/** Returns whether edges of two rings share more than a corner of both. */
 function edgesCross(ring: ClosedRing, other: ClosedRing): boolean {
   return edgesOf(ring).some(([a, b]) =>
     edgesOf(other).some(([c, d]) => {
@@ -57,7 +57,7 @@ function edgesCross(ring: ClosedRing, other: ClosedRing): boolean {
   );
 }
 
-/** Two edges with a common corner that run over each other. */
+/** Returns whether two edges with a common corner overlap. */
 function meetBackwards(a: Point, b: Point, c: Point, d: Point): boolean {
   return [a, b].some((p) =>
     [c, d].some((q) => {
@@ -90,7 +90,7 @@ function commonCorners(ring: ClosedRing, other: ClosedRing): string[] {
     .filter((corner) => corners.has(corner));
 }
 
-/** Whether all middles of edges and all corners that are not on `around` are inside of it, or all outside. */
+/** Returns whether all edge midpoints and corners that are not on `around` are inside it, or all outside. */
 function liesWithin(ring: ClosedRing, around: ClosedRing, inside: boolean): boolean {
   const middles = edgesOf(ring).map(([a, b]): Point => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]);
   return [...ring.slice(1), ...middles]
@@ -106,7 +106,7 @@ function contains(ring: ClosedRing, [x, y]: Point): boolean {
   return isInside;
 }
 
-/** Rings that touch in a circle cut the inside in two: rings and the places where they touch must be a forest. */
+/** Rings that touch in a circle split the inside: rings and the corners where they touch must form a forest. */
 function isForest(touches: readonly (readonly [number, number, string])[]): boolean {
   const links = new Set(touches.flatMap(([a, b, corner]) => [`${a} ${corner}`, `${b} ${corner}`]));
   const roots = new Map<string, string>();

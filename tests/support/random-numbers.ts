@@ -1,8 +1,8 @@
-/** Numbers that look random and are the same for the same seed, on every machine. */
+/** A pseudorandom generator, the same for the same seed on every machine. */
 export interface RandomNumbers {
-  /** At least 0, less than 1. */
+  /** Returns a number from 0 to 1, excluding 1. */
   readonly share: () => number;
-  /** A whole number from 0 up to, not including, `count`. */
+  /** Returns a whole number from 0 to `count`, excluding `count`. */
   readonly below: (count: number) => number;
   readonly oneOf: <T>(items: readonly T[]) => T;
 }

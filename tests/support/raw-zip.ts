@@ -1,11 +1,11 @@
 import { crc32, deflateRawSync } from 'node:zlib';
 
-/** A member of a hand-made zip; everything that is not given is what an honest archiver writes. */
+/** A member of a handmade zip; fields that are not given get the correct value. */
 export interface RawMember {
   readonly name: string | Buffer;
   readonly content?: string | Buffer;
   readonly deflate?: boolean;
-  /** Names of the local header when it differs. */
+  /** Name in the local header, if it differs. */
   readonly localName?: string;
   readonly flags?: number;
   readonly method?: number;
@@ -22,14 +22,14 @@ export interface RawMember {
 export interface RawZipOptions {
   /** Writes the 64-bit end records. */
   readonly zip64?: boolean;
-  /** Count of entries in the end record. */
+  /** Number of entries in the end record. */
   readonly count?: number;
   readonly comment?: string;
 }
 
 const ALL32 = 0xffffffff;
 
-/** Makes a zip byte by byte, so that a test can set every field. */
+/** Builds a zip byte by byte, so that a test can set every field. */
 export function rawZip(members: readonly RawMember[], options: RawZipOptions = {}): Buffer {
   const locals: Buffer[] = [];
   const centrals: Buffer[] = [];

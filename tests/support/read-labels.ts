@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { inflateSync } from 'node:zlib';
 import { readTiffPages, TAG } from '../../toolkit/slide/read/tiff-pages.ts';
 
-/** The values that a page of a deflated pyramid stores, not the colours of its palette. */
+/** Reads the stored values of a page of a deflated pyramid, not the colours of its palette. */
 export async function labelsOfTiff(path: string, page = 0) {
   const bytes = await readFile(path);
   const tiff = await readTiffPages({ read: async (offset, length) => bytes.subarray(offset, offset + length) });

@@ -1,6 +1,6 @@
 import { readRows } from '../../toolkit/slide/predict/rows-file.ts';
 
-/** All rows of a picture in files of rows. */
+/** Reads all rows of an image from row files. */
 export async function allRows(paths: readonly string[], width: number): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   for await (const { data } of readRows(paths, width)) parts.push(data);

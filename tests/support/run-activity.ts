@@ -1,6 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 
-/** Runs an activity in a mocked environment of its own, unless one is given; keeps the type of its result. */
+/** Runs an activity in a new mocked environment, unless one is given; keeps the type of its result. */
 export async function runActivity<Input, Output>(
   activity: (input: Input) => Promise<Output>,
   input: Input,

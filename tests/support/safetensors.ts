@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
 import { findStateDict } from '../../toolkit/pytorch/tensors/state-dict.ts';
 
-/** The bytes of a safetensors file with this header and these numbers. */
+/** Returns the bytes of a safetensors file with the given header and data. */
 export function safetensorsBytes(header: object | string, data: Uint8Array): Buffer {
   const json = Buffer.from(typeof header === 'string' ? header : JSON.stringify(header));
   const length = Buffer.alloc(8);

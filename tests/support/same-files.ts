@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256OfFile } from '../../toolkit/files/hash-file.ts';
 
-/** SHA-256 of every file below the named folders of a results folder, by relative path. */
+/** Computes SHA-256 of every file below the named subfolders of `root`, by relative path. */
 export async function digestsBelow(root: string, folders: readonly string[]): Promise<Record<string, string>> {
   const digests: Record<string, string> = {};
   for (const folder of folders) {

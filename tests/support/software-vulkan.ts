@@ -2,10 +2,10 @@ import { probeProvider } from '../../toolkit/onnx/provider/probe.ts';
 import { hasVulkanDriver } from '../../toolkit/onnx/provider/vulkan-adapter.ts';
 
 /**
- * Why tests on WebGPU cannot run here; undefined where they can.
+ * Returns why tests of WebGPU cannot run here; undefined if they can.
  *
- * They need a Vulkan driver, which Debian 13's packages mesa-vulkan-drivers and libvulkan1 bring for machines without a
- * GPU. Elsewhere `VK_DRIVER_FILES` names the driver, and `LD_LIBRARY_PATH` the folder of libvulkan.so.1.
+ * They need a Vulkan driver; for machines without a GPU, Debian 13's packages mesa-vulkan-drivers and libvulkan1
+ * provide one. Elsewhere, `VK_DRIVER_FILES` names the driver, and `LD_LIBRARY_PATH` the folder of libvulkan.so.1.
  */
 export async function webgpuMissing(): Promise<string | undefined> {
   if (process.platform === 'linux' && !hasVulkanDriver()) return 'no Vulkan driver is installed';

@@ -16,7 +16,7 @@ const ATTEMPT_MS = 10_000;
 const QUEUE = 'of-a-stranger';
 
 const Attempt = z.object({
-  /** What is started, and how. */
+  /** What to start, and how. */
   way: z.enum(['start', 'schedule', 'signal', 'update', 'activity']),
   type: z.string(),
   taskQueue: z.string(),
@@ -28,12 +28,12 @@ const Order = z.object({ address: z.string(), attempts: z.array(Attempt) });
 export interface Answer {
   readonly way: Attempt['way'];
   readonly type: string;
-  /** How what was started ended: the codes of its failures, or its result. */
+  /** How it ended: the codes of its failures, or its result. */
   readonly answer: string;
 }
 const Answers = z.array(z.object({ way: Attempt.shape.way, type: z.string(), answer: z.string() }));
 
-/** Makes another user of this machine try all of it at a Temporal server. Needs root, which can become another user. */
+/** Makes another user of this machine try all attempts on a Temporal server. Needs root, to become another user. */
 export async function tryAsStranger(order: z.infer<typeof Order>): Promise<readonly Answer[]> {
   const child = fork(fileURLToPath(import.meta.url), ['be-a-stranger'], { execArgv: ['--import', 'tsx'] });
   const ended = once(child, 'exit');
@@ -78,7 +78,7 @@ async function startAs(client: Client, workflowId: string, { way, type, taskQueu
   if (way === 'activity') await scheduleActivity(client, workflowId, { way, type, taskQueue, input });
 }
 
-/** A stranger's own workflow can schedule any activity on any queue. */
+/** Schedules an activity from a workflow of the stranger's, which can use any activity on any queue. */
 async function scheduleActivity(
   client: Client,
   workflowId: string,
@@ -110,7 +110,7 @@ async function scheduleActivity(
           taskQueue: { name: taskQueue },
           input: { payloads: payload === undefined ? [] : [payload] },
           scheduleToCloseTimeout: msToTs(ANSWER_MS),
-          // A task that got lost on its way to a busy worker is handed out again.
+          // A task that was lost on its way to a busy worker is sent again.
           startToCloseTimeout: msToTs(ATTEMPT_MS),
           retryPolicy: { maximumAttempts: 5 },
         },
@@ -148,7 +148,7 @@ async function endOf(client: Client, scheduled: string, ofActivity: boolean): Pr
   return 'no answer';
 }
 
-/** A schedule adds the time to the id of what it starts. */
+/** Returns the full ID: a schedule appends the time to the ID of what it starts. */
 async function idOf(client: Client, id: string): Promise<string | undefined> {
   for await (const { workflowId } of client.workflow.list({ query: `WorkflowId STARTS_WITH "${id}"` }))
     return workflowId;

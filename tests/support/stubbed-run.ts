@@ -20,7 +20,7 @@ import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { type HomeFolders, homeFolders } from '../../toolkit/files/home-folders.ts';
 import { runId } from '../../workflows/ids.ts';
 
-/** A run whose steps do nothing: what remains is the orchestration, and what it costs. */
+/** A run whose activities do nothing: only the orchestration and its cost remain. */
 export interface StubbedRun {
   readonly home: HomeFolders;
   readonly input: RunInput;
@@ -38,7 +38,7 @@ export interface StubbedSettings {
 export const MODEL: ModelRef = { digest: 'd'.repeat(64) };
 export const ENGINE: EngineRef = { provider: 'cpu', ortVersion: '1.30.0', engine: 'exact' };
 
-/** @param settings.temporal - Those that are not the defaults. */
+/** @param settings.temporal - Settings that differ from the defaults. */
 export function stubbedRun(
   root: string,
   rois: number,
@@ -51,7 +51,7 @@ export function stubbedRun(
   return { home, input: { config, digest, folders }, id: runId('1', name, digest), rois };
 }
 
-/** The steps of a stage that start nothing; plans, batches, failures and the trace are real. */
+/** Stubs the activities of a stage; plans, batches, failures and the trace are real. */
 function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const done = () => Promise.resolve({});
@@ -93,7 +93,7 @@ function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) 
 
 let isQuiet = false;
 
-/** What the SDK has to say of every worker is of no interest here; to be called before anything else of its is used. */
+/** Silences the SDK's messages about workers. Call this before using the SDK otherwise. */
 export function beQuiet(): void {
   if (!isQuiet) Runtime.install({ logger: new DefaultLogger('ERROR') });
   isQuiet = true;
@@ -101,15 +101,15 @@ export function beQuiet(): void {
 
 export interface ServeOptions {
   readonly onInferred?: (roi: string) => void;
-  /** Activities in place of stubbed ones. */
+  /** Activities that replace stubbed ones. */
   readonly steps?: object;
   /** @default all */
   readonly queues?: readonly Queue[];
-  /** Activities at the same time; by default as many as the SDK allows. */
+  /** Maximum number of concurrent activities. Default: the SDK's. */
   readonly slots?: number;
 }
 
-/** Serves task queues of a stubbed run in this process. @returns What ends it. */
+/** Serves task queues of a stubbed run in this process. @returns A function that ends it. */
 export async function serveStubbed(
   run: StubbedRun,
   server: ServerAddress,

@@ -6,14 +6,17 @@ import { type EmbeddedServer, startEmbeddedServer } from '../../runtime/server/e
 import type { SearchAttributes } from '../../runtime/server/namespace-setup.ts';
 
 export interface TestServer extends EmbeddedServer {
-  /** The server's temporary state directory; gone after `stop`. */
+  /** The server's temporary state directory; removed by `stop`. */
   readonly home: string;
 }
 
-/** Ports that no test and no developer's own server fights over. */
+/** Ports that do not conflict with other tests or a developer's server. */
 export const ANY_PORTS = { grpc: 0, ui: 0 } as const;
 
-/** An embedded server in a temporary home. One a test file is enough: workflow ids and queues keep tests apart. */
+/**
+ * Starts an embedded server in a temporary state directory. One per test file is enough: workflow IDs and queues keep
+ * tests apart.
+ */
 export async function startTestServer(searchAttributes: SearchAttributes = {}): Promise<TestServer> {
   const binary = await temporalBinary();
   const home = await mkdtemp(join(tmpdir(), 'reignite-home-'));
@@ -28,7 +31,7 @@ export async function startTestServer(searchAttributes: SearchAttributes = {}): 
   };
 }
 
-/** The Temporal CLI, found as a user's command finds it. */
+/** Finds the Temporal CLI like a user's command does. */
 export async function temporalBinary(): Promise<string> {
   return (await findTemporalBinary()).path;
 }

@@ -4,13 +4,13 @@ import { type Place, until } from './command.ts';
 
 const ENTRY = fileURLToPath(new URL('../../bin/reignite.js', import.meta.url));
 
-/** Whether this machine has `script` of util-linux, which gives a command a pseudo-terminal. */
+/** Whether this machine has util-linux's `script`, which runs a command on a pseudo-terminal. */
 export const hasTerminal =
   spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') ?? false;
 
-/** A command on a pseudo-terminal, where Ctrl-C reaches every process of it. */
+/** A command on a pseudo-terminal, where Ctrl-C reaches all of its processes. */
 export interface TerminalSession {
-  /** What the terminal shows so far. */
+  /** What the terminal has shown so far. */
   text(): string;
   shows(text: string | RegExp): Promise<void>;
   pressCtrlC(): void;

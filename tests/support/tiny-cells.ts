@@ -8,14 +8,14 @@ import { cellDefinition } from '../../toolkit/tasks/registry.ts';
 import { noise } from './noise.ts';
 
 const FIXTURES = fileURLToPath(new URL('../fixtures/yolov5', import.meta.url));
-/** Untrained detectors with as many classes as the task has. */
+/** Untrained detectors with the task's number of classes. */
 const CHECKPOINTS: Readonly<Record<CellTask, string>> = { nuclei: 'v5.pt', pdl1: 'v3.pt' };
 const WIDTH = 560;
 const HEIGHT = 200;
 
 /**
- * Writes the detection part of a tiny record: two images of noise that are not a multiple of a tile, readers who mark
- * the same places a pixel apart, and an untrained detector.
+ * Writes the detection part of a tiny record: two noise images whose sides are not multiples of the tile, readers who
+ * mark the same places one pixel apart, and an untrained detector.
  */
 export async function writeTinyCells(root: string, task: CellTask): Promise<void> {
   const stems = [`${task}_roi_1`, `${task}_roi_2`];

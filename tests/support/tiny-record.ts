@@ -24,11 +24,11 @@ const USUAL: readonly TinyRoi[] = [
 ];
 
 /**
- * Writes a record in the genuine layout, small enough for a test: noise for images, squares for annotations, and an
- * nnU-Net of patch 32 with random weights, its two folds alternating; the detection tasks next to it.
+ * Writes a record in the original layout, small enough for a test: noise as images, squares as annotations, and an
+ * nnU-Net of patch 32 with random weights whose two folds alternate; also the detection tasks.
  *
  * @param spoil - Changes the unpacked record before it is zipped.
- * @returns `unpacked`: what a data folder looks like; `served`: the files of the record.
+ * @returns `unpacked`: like a data folder; `served`: the files of the record.
  */
 export async function writeTinyRecord(
   folder: string,
@@ -57,7 +57,7 @@ export async function writeTinyRecord(
   return { unpacked, served };
 }
 
-/** A profile for it, with waits that are short. */
+/** Returns a profile for it, with short waits. */
 export function tinyProfile(served: string): string {
   return [
     'name: tiny',
@@ -93,7 +93,7 @@ async function writeRoi(root: string, { name, width, height }: TinyRoi, seed: nu
     .toFile(mask);
 }
 
-/** A border of Unannotated, then squares of the labels 1 to 4. */
+/** Returns a border of Unannotated, and inside it squares of the labels 1 to 4. */
 function labelAt(x: number, y: number, width: number, height: number): number {
   const isBorder = x < 5 || y < 5 || x >= width - 5 || y >= height - 5;
   return isBorder ? 0 : 1 + ((Math.floor(x / 8) + Math.floor(y / 8)) % 4);

@@ -1,19 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 
-/** One picture of a synthetic slide: its tiles as they are to be stored, and its tags. */
+/** One image of a synthetic slide: its stored tiles and its tags. */
 export interface MadePage {
   readonly width: number;
   readonly height: number;
   /** Side of a tile, px. */
   readonly tile: number;
-  /** Stored bytes of every tile, plane after plane; undefined leaves one out. */
+  /** Stored bytes of every tile, plane by plane; undefined omits a tile. */
   readonly tiles: readonly (Buffer | undefined)[];
   readonly samples?: number;
-  /** Further tags, or others than the usual: numbers as SHORT, text as ASCII, bytes as UNDEFINED, fractions as RATIONAL. */
+  /** Tags to add or replace: numbers as SHORT, text as ASCII, bytes as UNDEFINED, fractions as RATIONAL. */
   readonly tags?: Readonly<
     Record<number, readonly number[] | string | Buffer | { readonly fraction: readonly [number, number] }>
   >;
-  /** Smaller versions that this page names as its own. */
+  /** Smaller versions to which this page refers as sub-images. */
   readonly children?: readonly MadePage[];
 }
 
@@ -30,7 +30,7 @@ export async function writeSlide(path: string, pages: readonly MadePage[]): Prom
     length += even.length;
     return length - even.length;
   };
-  /** Where the place of the next directory is to be written: the last page's is written first. */
+  /** Receives the offset of the next directory, so the last page is written first. */
   const writePage = (page: MadePage, next: number): number => {
     const children = (page.children ?? []).map((child) => writePage(child, 0));
     const offsets = page.tiles.map((tile) => (tile === undefined ? 0 : append(tile)));

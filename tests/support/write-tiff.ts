@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 
-/** An uncompressed TIFF, with the tags that a test wants to lie about. */
+/** An uncompressed TIFF, whose tags a test may falsify. */
 export interface TiffOptions {
   readonly width: number;
   readonly height: number;
@@ -9,7 +9,7 @@ export interface TiffOptions {
   readonly samples?: number;
   readonly bits?: number;
   readonly photometric?: number;
-  /** Further tags, or others than the usual, as SHORT. */
+  /** Tags to add or replace, as SHORT. */
   readonly tags?: Readonly<Record<number, readonly number[]>>;
   readonly isLittle?: boolean;
   readonly isBig?: boolean;
@@ -99,7 +99,7 @@ class Writer {
       free += padded.length;
       return Buffer.concat([...head, this.#number(free - padded.length, place)]);
     });
-    // The pixels of the next page stand behind this directory, and the next directory behind these.
+    // The pixels of the next page follow this directory, and the next directory follows them.
     const next = nextPixels === undefined ? 0 : free + nextPixels;
     return Buffer.concat([this.#number(entries.length, count), ...rows, this.#number(next, place), ...overflow]);
   }

@@ -7,8 +7,8 @@ import { ZipFile } from 'yazl';
 const ROOTS = ['images', 'annotations', 'models', 'inference', 'figures'];
 
 /**
- * Makes the files of a record out of its unpacked layout: a zip of every one of the five folders (with that folder at
- * the zip's root, as published) and a copy of the plain files next to them. The source is only read.
+ * Makes the files of a record from its unpacked layout: one zip per folder (with that folder at the zip's root, as
+ * published) and copies of the plain files. The source is only read.
  */
 export async function zipRecord(source: string, out: string, { compress = false } = {}): Promise<void> {
   await mkdir(out, { recursive: true });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { withStallLimit } from '../../toolkit/concurrency.ts';
 
 describe('withStallLimit', () => {
-  it('ends work that is deaf to its signal, and not work that moves', async () => {
+  it('ends work that ignores its signal, but not work that makes progress', async () => {
     const deaf = withStallLimit(30, undefined, () => new Promise(() => {}));
     await expect(deaf).rejects.toThrow('no progress for 0.03 s');
     const moving = withStallLimit(200, undefined, async (_, alive) => {
@@ -15,7 +15,7 @@ describe('withStallLimit', () => {
     expect(await moving).toBe('done');
   });
 
-  it('passes the abort of its signal on, and its reason', async () => {
+  it('passes on the abort of its signal, with the reason', async () => {
     const stop = new AbortController();
     let seen: AbortSignal | undefined;
     const deaf = withStallLimit(60_000, stop.signal, (signal) => {

@@ -9,7 +9,7 @@ describe('the workflow bundle', () => {
     code = await readFile((await workflowBundle()).path, 'utf8');
   });
 
-  it('holds the workflows and nothing that does input or output', () => {
+  it('contains the workflows and nothing that does input or output', () => {
     for (const name of ['reproduce', 'acquire', 'validateTask', 'inferBatch', 'measureDiscrepancies'])
       expect(code).toContain(name);
     for (const name of ['node_modules/zod', 'onnxruntime', 'node_modules/sharp', 'toolkit/', 'activities/']) {
@@ -24,7 +24,7 @@ describe('the workflow bundle', () => {
     expect((await stat(before.path)).mtimeMs).toBe(mtimeMs);
   });
 
-  it('lists every file of this package that it contains, so that a change of any of them is noticed', async () => {
+  it('lists every file of this package that it contains, so that any change of them is noticed', async () => {
     const { sources } = JSON.parse(await readFile(packageFile('dist/workflow-bundle.json'), 'utf8'));
     const ours = [...code.matchAll(/^\/\*\*\*\/ "\.\/(dist\/[^"]+\.js)"/gm)].map(([, path]) => path);
     expect(ours.length).toBeGreaterThan(15);

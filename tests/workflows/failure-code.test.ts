@@ -11,7 +11,7 @@ const activity = new ActivityFailure('failed', 'inferRoi', '1', RetryState.NON_R
 const execution = { workflowId: 'w', runId: 'r' };
 
 describe('toFailureInfo', () => {
-  it('finds the ReigniteError below the wrappers', () => {
+  it('finds the ReigniteError inside the wrappers', () => {
     const child = new ChildWorkflowFailure('default', execution, 'he', RetryState.NON_RETRYABLE_FAILURE, activity);
     expect(toFailureInfo(child)).toEqual({
       code: 'IMAGE_UNREADABLE',
@@ -20,11 +20,11 @@ describe('toFailureInfo', () => {
     });
   });
 
-  it('takes the message of an error without details', () => {
+  it('uses the message of an error without details', () => {
     expect(toFailureInfo(ApplicationFailure.create({ type: 'X', message: 'm' }))).toEqual({ code: 'X', cause: 'm' });
   });
 
-  it('calls unexpected errors INTERNAL', () => {
+  it('reports unexpected errors as INTERNAL', () => {
     expect(toFailureInfo(new Error('odd'))).toEqual({ code: 'INTERNAL', cause: 'odd' });
   });
 });

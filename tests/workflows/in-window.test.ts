@@ -25,7 +25,7 @@ describe('mapSettledConcurrent', () => {
     );
   });
 
-  it('does not take a cancellation for a failed item', async () => {
+  it('does not count a cancellation as a failed item', async () => {
     const work = async (item: number) => {
       if (item === 2) throw new CancelledFailure('stop');
       return item;

@@ -5,7 +5,7 @@ import { ProgressThrottle, progressTable } from '../../workflows/progress.ts';
 describe('ProgressThrottle', () => {
   const MINUTE = 60_000;
 
-  it('says nothing of a stage that is over within a minute', () => {
+  it('reports nothing for a stage that ends within a minute', () => {
     const throttle = new ProgressThrottle(0, 4, 0);
     expect([1, 2, 3, 4].map((done) => throttle.isDue(done, done * 10_000))).toEqual([false, false, false, false]);
   });
@@ -43,7 +43,7 @@ describe('progressTable', () => {
     ]);
   });
 
-  it('does not say that nothing is done while an open batch counts for itself', () => {
+  it('does not say that nothing is done while an open batch has its own count', () => {
     const he = { stage: 'he', unit: 'ROIs', of: 4, cached: 0, failed: 0, state: 'running', isLeast: true } as const;
     const doneOf = (done: number) => progressTable([{ ...he, done }]).replaceAll('\u00a0', ' ');
     expect(doneOf(0)).toContain('4 ROIs, see the open batch');

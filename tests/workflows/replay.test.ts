@@ -34,7 +34,7 @@ describe('recorded histories', () => {
     codePath = (await workflowBundle()).path;
   });
 
-  it.each(Object.entries(ENDS))('are there for every workflow that ends in %s', async (end, types) => {
+  it.each(Object.entries(ENDS))('exist for every workflow that ends in %s', async (end, types) => {
     const ended = new Set<string>();
     for (const name of recorded) {
       const { events } = JSON.parse(await readFile(join(HISTORIES, name), 'utf8'));

@@ -13,7 +13,7 @@ const VIEW: RunView = {
 const plain = (text: string) => text.replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ');
 
 describe('runDetails', () => {
-  it('shows how far a stage at least is and when it began', () => {
+  it('shows the minimum progress of a stage and when it started', () => {
     const text = plain(runDetails(VIEW));
     expect(text).toContain(
       '| H&E tissue segmentation | running | at least 4 of 10 ROIs (40 %) | 0 | 1 | 11\u201127 03:12 |',
@@ -21,7 +21,7 @@ describe('runDetails', () => {
     expect(text).toContain('Relationships tab');
   });
 
-  it('leaves the count of an open stage to the page that knows it', () => {
+  it('leaves the count of an open stage to its own page', () => {
     const stages: StageProgress[] = [{ ...HE, done: 0, of: 0, failed: 0 }];
     const text = plain(runDetails({ ...VIEW, stages }));
     expect(text).toContain('| H&E tissue segmentation | running | see its page | | | 11\u201127 03:12 |');
@@ -36,7 +36,7 @@ describe('runDetails', () => {
     expect(text).toContain('- 2026-11-27 03:13:00 paused');
   });
 
-  it('ends with the verdicts and where the report is', () => {
+  it('ends with the verdicts and the path of the report', () => {
     const outcome = { stage: { folder: 'x' }, batches: 1, total: 10, cached: 0, failed: 0 };
     const stages: StageProgress[] = [{ ...HE, done: 10, failed: 0, state: 'done' }];
     const outcomes = {
@@ -53,7 +53,7 @@ describe('runDetails', () => {
     expect(text).toContain('- **H&E tissue segmentation**: reproduced. Dice: 0.9146 (published 0.9146)');
   });
 
-  it('names code, cause and remedy of what ended it', () => {
+  it('shows code, cause and remedy of the error that ended it', () => {
     const failure = { code: 'FOLD_MISSING', cause: 'Fold 3 does not exist.', remedy: 'Fetch it.' };
     const text = runDetails({ ...VIEW, end: { status: 'failed', failure, results: '/r' } });
     expect(text).toMatch(/^\*\*Failed: FOLD_MISSING\.\*\* Fold 3 does not exist\. Fetch it\./);
@@ -61,11 +61,11 @@ describe('runDetails', () => {
 });
 
 describe('failureList', () => {
-  it('is nothing where nothing failed', () => {
+  it('is empty if nothing failed', () => {
     expect(failureList([])).toEqual([]);
   });
 
-  it('names each in one line, and counts those that are not shown', () => {
+  it('lists each on one line, and counts those that are not shown', () => {
     const failures = Array.from({ length: 23 }, (_, at) => ({ item: `roi${at}`, code: 'INTERNAL', cause: 'a|b\n  c' }));
     const text = plain(failureList(failures).join('\n'));
     expect(text).toContain('- **roi19** `INTERNAL`: a|b c');

@@ -13,7 +13,7 @@ describe('an update of a run', () => {
   });
   afterAll(() => server.stop());
 
-  it('that comes before the first step of the run is carried out, and the run continues when it is resumed', async () => {
+  it('that comes before the first activity of the run is carried out, and the run continues when it is resumed', async () => {
     const run = stubbedRun(folder(), 2);
     const client = await connectTo(server);
     const handle = await startStubbed(client, run);
@@ -30,7 +30,7 @@ describe('an update of a run', () => {
     }
   });
 
-  it('skips an ROI of one task, and is refused without a task', async () => {
+  it('skips an ROI of one task, and is rejected without a task', async () => {
     const run = stubbedRun(folder(), 2, { name: 'skip' });
     const client = await connectTo(server);
     const handle = await startStubbed(client, run);

@@ -12,11 +12,11 @@ import { PRIVATE_FILE } from '../files/private-home.ts';
 import type { NamedPlaces } from './named-places.ts';
 
 /**
- * Resolves the symbolic links of a path that may not exist yet: those of its deepest existing ancestor, then the rest.
- * A link to what does not exist is resolved too, since writing through it makes its target.
+ * Resolves the symbolic links in a path that may not exist yet, starting from its deepest existing ancestor. Dangling
+ * links are followed too, since writing through one creates its target.
  *
  * @param path - Absolute, or relative to the current folder.
- * @throws The error of the file system, for a circle of links or a folder that may not be searched.
+ * @throws The file system's error for a loop of links, or for a folder that may not be searched.
  */
 async function realPathOf(path: string): Promise<string> {
   const absolute = resolve(path);
@@ -28,7 +28,10 @@ async function realPathOf(path: string): Promise<string> {
   return target === undefined ? place : realPathOf(resolve(folder, target));
 }
 
-/** Undefined where there is no link; another process may have made a folder there since. */
+/**
+ * Returns the target of a link; undefined if it is not a link: another process may have created a folder there
+ * meanwhile.
+ */
 async function linkTarget(path: string): Promise<string | undefined> {
   try {
     return await readlink(path);
@@ -59,8 +62,8 @@ export type Places = Readonly<z.infer<typeof Places>>;
 type Home = Pick<HomeFolders, 'allowed' | 'sample'>;
 
 /**
- * Notes in the state directory what a command of its owner names, before the run starts: the workers of the state
- * directory may then use it. Only the owner can write there.
+ * Records the places that a command names in the state directory, before the run starts, so that its workers may use
+ * them. Only the owner can write there.
  *
  * @throws ReigniteError NOT_WRITABLE, NO_SPACE.
  */
@@ -71,8 +74,8 @@ export async function allowPlaces(home: Pick<HomeFolders, 'allowed'>, named: Par
 }
 
 /**
- * Everything that the workers of a state directory may use: what they were started for, and what commands noted in the
- * state directory.
+ * All that the workers of a state directory may use: the places they were started with, and those that commands
+ * recorded.
  */
 export class AllowedPlaces {
   readonly #folder: string;
@@ -86,7 +89,7 @@ export class AllowedPlaces {
     this.#add(places);
   }
 
-  /** @param started - What the worker was started for, in addition to the folders of the state directory. */
+  /** @param started - Places that the worker was started with, in addition to the folders of the state directory. */
   static async of(home: Home, started: Partial<NamedPlaces> = {}): Promise<AllowedPlaces> {
     const { written = [], read = [], addresses = [] } = started;
     const own = { written: [...written, home.sample], read: [...read, packageFile('data/sample')], addresses };
@@ -94,7 +97,7 @@ export class AllowedPlaces {
   }
 
   /**
-   * Refuses an input that names anything else.
+   * Rejects an input that names any other place.
    *
    * @throws ReigniteError PATH_TRAVERSAL for a relative path that leaves its folder, PATH_NOT_ALLOWED,
    *   ADDRESS_NOT_ALLOWED.
@@ -109,7 +112,7 @@ export class AllowedPlaces {
   }
 
   async #checkPath(path: string, verb: 'read' | 'write', allowed: readonly ReadonlySet<string>[]): Promise<void> {
-    // What cannot be resolved is not within anything.
+    // A path that cannot be resolved is not allowed.
     const real = await realPathOf(path).catch(() => undefined);
     if (real !== undefined && (await this.#holds(() => allowed.some((places) => isWithin(real, places))))) return;
     const where = real === undefined || real === path ? quote(path) : `${quote(path)} (${quote(real)})`;
@@ -122,7 +125,7 @@ export class AllowedPlaces {
     throw new ReigniteError('ADDRESS_NOT_ALLOWED', `This worker is not allowed to download from ${quote(address)}.`);
   }
 
-  /** Looks into the state directory again where the answer is no: a command may have started a run since. */
+  /** Reloads the recorded places if the answer is no: a command may have started a run in the meantime. */
   async #holds(condition: () => boolean): Promise<boolean> {
     if (condition()) return true;
     await this.#load();
@@ -133,7 +136,7 @@ export class AllowedPlaces {
     for (const name of await readdir(this.#folder).catch(() => [])) {
       if (this.#known.has(name) || !name.endsWith('.json')) continue;
       this.#add(Places.parse(JSON.parse(await readFile(join(this.#folder, name), 'utf8'))));
-      // Only now: another check may be looking at the same time.
+      // Only now, since another check may run at the same time.
       this.#known.add(name);
     }
   }
@@ -163,7 +166,7 @@ function unique(values: readonly (string | undefined)[]): string[] {
   return [...new Set(values.filter((value) => value !== undefined))].sort();
 }
 
-/** @returns Undefined for what is neither an http or https address nor object storage. */
+/** @returns Undefined if the address is neither http(s) nor object storage. */
 function originOf(address: string): string | undefined {
   if (!URL.canParse(address)) return undefined;
   const { protocol, origin, host } = new URL(address);

@@ -16,19 +16,19 @@ export interface NamedPlaces {
 
 /** Fields that hold a path, absolute or relative to the current folder. */
 const WRITTEN_FIELDS: ReadonlySet<string> = new Set(['data', 'results', 'out']);
-/** The same, of files and folders that no activity writes to. */
+/** The same for files and folders that no activity writes to. */
 const READ_FIELDS: ReadonlySet<string> = new Set(['model', 'labels', 'regions', 'mirror', 'serveFrom']);
-/** An image, where the path is absolute. */
+/** The path of an image, if absolute. */
 const IMAGE_FIELD = 'path';
-/** Sentences for people. No path is ever taken from them. */
+/** Text for people, in which no path is looked for. */
 const TEXT_FIELDS: ReadonlySet<string> = new Set(['cause', 'remedy', 'reason']);
 
 const SCHEME_START = /^[a-z][a-z0-9+.-]*:\/\//i;
 const DRIVE_START = /^[a-z]:[\\/]/i;
 
 /**
- * Finds every path and URL in the input of a workflow or an activity, whatever its shape, so that a field that is added
- * later is found too. A path that is not known to be only read counts as written.
+ * Finds every path and URL in the input of a workflow or an activity, whatever its shape, so that fields added later
+ * are found too. A path counts as written unless it is known to be only read.
  *
  * @example
  * placesNamedIn({ folders: { data: '/srv/data', results: '/srv/results' }, he: { model: '/srv/model.onnx' } });
@@ -55,9 +55,9 @@ function collect(value: unknown, field: string, found: Found): void {
 function collectFields(fields: Record<string, unknown>, found: Found): void {
   const served = isFields(fields['zenodo']) && fields['zenodo']['serveFrom'] !== undefined;
   for (const [name, value] of Object.entries(fields)) {
-    // A name in the input may become part of a path, as a value may.
+    // Field names may become part of a path too.
     collectText(name, '', found);
-    // A folder that is served has another port in every process: the address in the history is never used.
+    // A served folder gets a different port in every process, so the URL in the history is never used.
     if (served && name === 'file' && isFields(value)) collect({ ...value, url: '' }, name, found);
     else collect(value, name, found);
   }
@@ -73,13 +73,13 @@ function collectText(text: string, field: string, found: Found): void {
   else if (isAbsolute(text) || DRIVE_START.test(text)) (field === IMAGE_FIELD ? found.read : found.written).push(text);
 }
 
-/** As a URL is parsed: spaces around it and a missing `//` make no difference. */
+/** Parses leniently, as URL parsers do: surrounding spaces and a missing `//` make no difference. */
 function isAddress(text: string): boolean {
   if (SCHEME_START.test(text)) return true;
   return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
-/** As the server over a folder of files finds it. */
+/** Resolves a folder as the file server does: in the package first. */
 function servedFolder(folder: string): string {
   const inPackage = packageFile(folder);
   return existsSync(inPackage) ? inPackage : resolve(folder);

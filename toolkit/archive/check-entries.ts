@@ -3,26 +3,26 @@ import { ReigniteError } from '../errors.ts';
 
 /** Limits of an archive. */
 export interface ArchiveLimits {
-  /** Bytes of all members together. */
+  /** Maximum unpacked bytes of all members together. */
   readonly bytes: number;
   readonly files: number;
-  /** Bytes out for every byte in, for members that are large. */
+  /** Maximum compression ratio of large members. */
   readonly ratio: number;
 }
 
-/** Far above the record (8.2 GB, mostly PNG, some thousands of files), far below what would fill a disk. */
+/** Far above the record (8.2 GB, mostly PNG, thousands of files), but not enough to fill a disk. */
 export const DEFAULT_LIMITS: ArchiveLimits = { bytes: 2 ** 38, files: 1_000_000, ratio: 200 };
 
-/** Below it a high ratio is not a bomb: an empty mask or a table of zeros, in bytes. */
+/** The ratio of smaller members is not checked, bytes: an empty mask or a table of zeros is not a zip bomb. */
 const RATIO_MATTERS_FROM = 16 * 2 ** 20;
 
 /**
- * The path of a member below its folder, with `/`, without `.` and empty parts; or what is wrong with its name.
+ * Normalises the name of a member to a relative path with `/`, without `.` and empty parts, or says why it is refused.
  *
- * @param name - As in the archive; a closing `/` (a folder) is dropped.
+ * @param name - Name in the archive. A trailing `/` (a folder) is dropped.
  */
 function memberPath(name: string): { readonly path: string } | { readonly refused: string } {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the check looks for them
   if (/[\u0000-\u001f\u007f\ufffd]/.test(name)) return { refused: 'has a name with control characters' };
   if (name.includes('\\')) return { refused: 'has a name with a backslash' };
   if (name.startsWith('/') || /^[a-z]:/i.test(name)) return { refused: 'has an absolute path' };
@@ -34,24 +34,24 @@ function memberPath(name: string): { readonly path: string } | { readonly refuse
   return { path: parts.join('/') };
 }
 
-/** Two paths with the same key are one file on a disk that folds case or unicode forms, as macOS does. */
+/** Returns a key that is equal for paths that are the same file on a disk that ignores case or Unicode forms, like macOS. */
 export function foldedPath(path: string): string {
   return path.normalize('NFC').toUpperCase().toLowerCase().normalize('NFC');
 }
 
-/** Files that macOS adds to archives; they are not unpacked. */
+/** Returns whether macOS added a file to the archive. Such files are not unpacked. */
 export function isClutter(path: string): boolean {
   const parts = path.split('/');
   return parts[0] === '__MACOSX' || parts.at(-1) === '.DS_Store';
 }
 
 /**
- * Finds the folders around the folders of a layout, such as `ignite/` in `ignite/images/he/a.png`.
+ * Finds the folders that wrap the folders of a layout, such as `ignite/` in `ignite/images/he/a.png`.
  *
- * @param paths - Of all files of the archive.
+ * @param paths - Paths of all files in the archive.
  * @param folders - Names of the folders of the layout.
- * @returns With `/` at the end; empty unless all files are inside the same ones. A file at the top of the archive, such as a
- *   note about it, may be next to them.
+ * @returns The wrapper with a trailing `/`. Empty unless all files are inside it, except for files at the top of the
+ *   archive, such as a note.
  */
 export function wrapperOf(paths: readonly string[], folders: readonly string[]): string {
   const files = paths.filter((path) => !isClutter(path));
@@ -73,38 +73,38 @@ function around(path: string, folders: readonly string[]): readonly string[] {
       ];
 }
 
-/** Leaves out the folders around, where a path is inside them. */
+/** Removes the wrapper from a path, if the path is inside it. */
 export function withoutWrapper(path: string, wrapper: string): string {
   return path.startsWith(wrapper) ? path.slice(wrapper.length) : path;
 }
 
 /**
- * Puts a path under the archive's root folder, unless it is there already.
+ * Puts a path under the archive's root folder, unless it already is.
  *
- * @param wrapper - Folders around the root folder, which are left out.
+ * @param wrapper - Folders around the root folder, which are removed.
  */
 export function underRoot(path: string, root: string, wrapper = ''): string {
   const inner = withoutWrapper(path, wrapper);
   return inner.startsWith(`${root}/`) ? inner : `${root}/${inner}`;
 }
 
-/** Where the members of an archive belong. */
+/** Where the members of an archive are unpacked. */
 export interface ArchivePlace {
-  /** Folder that all paths are put under, unless they begin with it. */
+  /** Folder under which all paths are put, unless they already start with it. */
   readonly root?: string | undefined;
-  /** Without a `root`: folders that the archive may hold. What is around them is left out of the paths; else these stay. */
+  /** Without `root`: folders that the archive may contain. Folders that wrap these are removed from all paths. */
   readonly folders?: readonly string[] | undefined;
 }
 
-/** An entry whose name and kind have been found harmless. */
+/** An entry whose name and type were checked. */
 export interface CheckedEntry {
   readonly entry: Entry;
-  /** As the archive has it, for messages. */
+  /** Name in the archive, for messages. */
   readonly name: string;
-  /** Below the target, under the root folder, with `/`. */
+  /** Path relative to the target folder, with `/`. */
   readonly path: string;
   readonly isFolder: boolean;
-  /** Whether it is to be unpacked: a file, and none that macOS added. */
+  /** Whether it is unpacked: a file that macOS did not add. */
   readonly wanted: boolean;
 }
 
@@ -114,7 +114,7 @@ const FOLDER = 0o040000;
 const DEFLATE = 8;
 
 /**
- * Checks all entries of a central directory by what it says of them, before a byte of any is read.
+ * Checks all entries of a central directory, before any content is read.
  *
  * @throws ReigniteError ARCHIVE_UNSAFE or ARCHIVE_CORRUPT naming the archive and the member.
  */
@@ -136,9 +136,9 @@ export function checkEntries(
   return checked;
 }
 
-/** @throws ReigniteError ARCHIVE_UNSAFE, always. */
+/** Refuses an archive. @throws ReigniteError ARCHIVE_UNSAFE, always. */
 export function refuse(archive: string, member: string, what: string): never {
-  // A name with control characters must not reach a terminal as it is.
+  // Control characters in a name must not reach a terminal unescaped.
   throw new ReigniteError('ARCHIVE_UNSAFE', `${archive}, member ${JSON.stringify(member)}: ${what}.`);
 }
 
@@ -180,7 +180,7 @@ function checkSizes(archive: string, name: string, entry: Entry, isFolder: boole
   }
 }
 
-/** Two members of one place, also where a disk folds case and unicode forms; a file in the place of a folder. */
+/** Refuses members with the same path, also if they differ only in case or Unicode form, and files in place of folders. */
 function refuseCollisions(archive: string, checked: readonly CheckedEntry[]): void {
   const files = new Map<string, string>();
   for (const { path, name, wanted } of checked) {

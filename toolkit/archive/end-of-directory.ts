@@ -1,12 +1,12 @@
 import type { FileHandle } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 
-/** Where the central directory of a zip is: what its end record (the 64-bit one where there is one) says. */
+/** Location of the central directory of a zip, from its end record (the 64-bit one, if present). */
 export interface EndOfDirectory {
   readonly entries: number;
-  /** Of the directory's first byte. */
+  /** Offset of the directory's first byte. */
   readonly offset: number;
-  /** Bytes of the directory. */
+  /** Size of the directory in bytes. */
   readonly size: number;
 }
 
@@ -19,8 +19,8 @@ const END64_LENGTH = 56;
 const MAX_COMMENT = 0xffff;
 
 /**
- * Reads the end of a zip's central directory and checks that the directory ends where this record begins. A reader
- * that trusts the count of entries alone can be shown other entries than the next reader: here all of them must fit.
+ * Reads the end record of a zip and checks that the central directory ends where this record starts. Programs that trust
+ * only some of its fields can be made to see different entries, so all fields must agree.
  *
  * @throws ReigniteError ARCHIVE_CORRUPT naming the archive.
  * @see PKWARE APPNOTE.TXT 6.3.10, sections 4.3.14 to 4.3.16
@@ -45,7 +45,7 @@ export async function readEndOfDirectory(file: FileHandle, archive: string): Pro
   return { entries: found.entries, offset: found.offset, size: found.size };
 }
 
-/** From the back: the last record whose comment ends with the file. */
+/** Searches backwards for the end record. Undefined unless the comment of the last one ends with the file. */
 function findEnd(tail: Buffer): number | undefined {
   for (let at = tail.length - END_LENGTH; at >= 0; at--) {
     if (tail.readUInt32LE(at) === END_SIGNATURE) {

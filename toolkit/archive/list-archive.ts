@@ -10,23 +10,23 @@ import { asArchiveError, type OpenArchive, readEntries, withArchive } from './op
 
 /** A file in an archive. */
 export interface ArchiveMember {
-  /** Where it goes, below the target, with `/`. */
+  /** Path relative to the target folder, with `/`. */
   readonly path: string;
-  /** Unpacked, in bytes. */
+  /** Unpacked size in bytes. */
   readonly size: number;
   readonly crc32: number;
 }
 
 export interface ListArchiveOptions extends ArchivePlace {
-  /** Which members are wanted, by their paths. Default: all. */
+  /** Selects members by path. Default: all. */
   readonly select?: ((path: string) => boolean) | undefined;
   readonly limits?: Partial<ArchiveLimits> | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
 /**
- * What an archive would unpack to: its members in their order, and the bytes they need on disk. Everything that can
- * be checked without unpacking is checked; an archive that passes may still be damaged inside.
+ * Lists the members of an archive in order, and the bytes that they need on disk. Makes all checks that are possible without
+ * unpacking; the content of an archive that passes may still be damaged.
  *
  * @throws ReigniteError ARCHIVE_UNSAFE, ARCHIVE_CORRUPT, both naming archive and member; FILE_MISSING.
  */
@@ -44,13 +44,13 @@ export function memberOf({ entry, path }: CheckedEntry): ArchiveMember {
   return { path, size: entry.uncompressedSize, crc32: entry.crc32 };
 }
 
-/** A member that is to be unpacked. */
+/** A member to unpack. */
 export interface PlacedEntry extends CheckedEntry {
-  /** Where its bytes begin in the archive. */
+  /** Offset of its content in the archive. */
   readonly dataStart: number;
 }
 
-/** What is to be unpacked, after every check that needs no unpacking. */
+/** Returns what to unpack, after all checks that are possible without unpacking. */
 export async function checkedMembers(
   archive: OpenArchive,
   { root, folders, select = () => true, limits, signal }: ListArchiveOptions,
@@ -72,10 +72,11 @@ export async function checkedMembers(
 }
 
 /**
- * Members that share bytes make a small archive unpack to a huge one, and a header that states another name than the
- * directory shows other readers another archive. Of members that are not wanted the directory alone is looked at.
+ * Refuses members that overlap, with which a small archive could unpack to a huge one, and members whose own header differs
+ * from the central directory, so that other programs would see other contents. For members that are not selected, only the
+ * central directory is checked.
  *
- * @returns Where the bytes of those that are selected begin.
+ * @returns The offsets of the content of the selected members.
  */
 async function refuseOverlaps(
   archive: OpenArchive,
@@ -101,7 +102,7 @@ async function refuseOverlaps(
 
 const LOCAL_HEADER_LENGTH = 30;
 
-/** The header of a member has its name again, and may have more. */
+/** Returns the smallest possible offset of a member's content: its header repeats the name and may contain more. */
 function leastDataStart({ entry }: CheckedEntry): number {
   return entry.relativeOffsetOfLocalHeader + LOCAL_HEADER_LENGTH + entry.fileNameRaw.length;
 }
@@ -116,15 +117,15 @@ async function dataStartOf({ path, zip }: OpenArchive, { entry, name }: CheckedE
   return header.fileDataStart;
 }
 
-/** A member, and which bytes of the archive are its own: header and content. */
+/** A member and its byte range in the archive, header included. */
 export interface LocatedMember extends ArchiveMember {
   readonly start: number;
-  /** The first byte behind it. */
+  /** Offset after its last byte. */
   readonly end: number;
 }
 
 /**
- * Where the members of an archive are, by its central directory alone: of the file nothing else need be there.
+ * Locates the members of an archive. Reads only the central directory, so the rest of the file may be missing.
  *
  * @throws ReigniteError ARCHIVE_UNSAFE, ARCHIVE_CORRUPT.
  */

@@ -12,7 +12,7 @@ export interface OpenArchive {
 }
 
 /**
- * Opens a zip for the time of `use`.
+ * Opens a zip, calls `use` and closes it.
  *
  * @throws ReigniteError FILE_MISSING or ARCHIVE_CORRUPT; what `use` throws.
  */
@@ -23,7 +23,7 @@ export async function withArchive<T>(path: string, use: (archive: OpenArchive) =
     const zip = await fromFdPromise(file.fd, { autoClose: false, decodeStrings: false }).catch((error) => {
       throw asArchiveError(error, path);
     });
-    // The descriptor is ours: yauzl never closes it, so that it cannot close a descriptor that was reused meanwhile.
+    // The descriptor is closed here. If yauzl closed it too, it could hit another file that reuses the number.
     return await use({ path, zip, file, end });
   } finally {
     await file.close();
@@ -33,7 +33,7 @@ export async function withArchive<T>(path: string, use: (archive: OpenArchive) =
 /**
  * Reads all entries of the central directory.
  *
- * @param most - More entries than that are refused before they are read.
+ * @param most - Maximum number of entries. An archive with more is refused before they are read.
  */
 export async function readEntries({ path, zip, end }: OpenArchive, most: number): Promise<readonly Entry[]> {
   if (zip.entryCount !== end.entries) throw corrupt(path, 'states two different counts of entries');
@@ -52,7 +52,7 @@ export async function readEntries({ path, zip, end }: OpenArchive, most: number)
   return entries;
 }
 
-/** What yauzl and zlib complain about is the archive's fault; the system's own errors stay what they are. */
+/** Converts errors of yauzl and zlib, which the archive causes, to errors about the archive. Keeps errors of the system. */
 export function asArchiveError(error: unknown, archive: string, member?: string): unknown {
   if (!(error instanceof Error)) return error;
   const code = codeOf(error) ?? '';

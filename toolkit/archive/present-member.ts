@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { lstatIfThere } from '../files/if-there.ts';
 import type { ArchiveMember } from './list-archive.ts';
 
-/** Counts and digests of bytes that pass by. */
+/** Size, CRC-32 and SHA-256 of streamed bytes. */
 export class MemberDigests {
   size = 0;
   crc32 = 0;
@@ -16,14 +16,14 @@ export class MemberDigests {
     this.#sha256.update(chunk);
   }
 
-  /** Lower-case hex; can be asked for once. */
+  /** Returns the SHA-256 in lower-case hex. Can be called only once. */
   sha256(): string {
     return this.#sha256.digest('hex');
   }
 }
 
 /**
- * SHA-256 of the file at `place` when it is the member, by size and CRC-32; undefined when it is not, or does not exist.
+ * Returns the SHA-256 of the file at `place` if its size and CRC-32 are those of the member; else undefined.
  *
  * @param onBytes - Called with the bytes read so far.
  */

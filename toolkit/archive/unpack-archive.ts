@@ -15,7 +15,7 @@ import { type OpenArchive, withArchive } from './open-archive.ts';
 import { sha256WhenRight } from './present-member.ts';
 import { writeMember } from './write-member.ts';
 
-/** A file that was unpacked, or was there already as the archive has it. */
+/** A file that was unpacked or was already present. */
 export interface UnpackedFile extends ArchiveMember {
   /** Lower-case hex. */
   readonly sha256: string;
@@ -23,23 +23,23 @@ export interface UnpackedFile extends ArchiveMember {
 
 export interface UnpackArchiveOptions extends ListArchiveOptions {
   readonly archive: string;
-  /** Folder that receives `root`. */
+  /** Folder in which `root` is created. */
   readonly target: string;
-  /** Called with the bytes on disk, and the bytes there will be. */
+  /** Called with the bytes on disk so far, and in total. */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
 }
 
-/** Members in progress at the same time: one is inflated while another is read, hashed or written. */
+/** Members unpacked at the same time: one is inflated while others are read, hashed or written. */
 const MAX_CONCURRENT = 4;
 
 /**
- * Unpacks a zip (64-bit ones too) into `target/root`. The whole directory is checked before the first byte is
- * written; every member is checked by size and CRC-32 before it gets its name, and one that is there already with both
- * right is kept, so that an attempt resumes where the last one ended. Memory does not grow with the archive.
+ * Unpacks a zip, also a 64-bit one, into `target/root`. The whole central directory is checked before the first byte is
+ * written. Every member is checked by size and CRC-32 before it is renamed to its final name. Existing files with the right
+ * size and CRC-32 are kept, so an interrupted attempt is resumed. Memory does not grow with the archive.
  *
- * @returns The files in the order of the archive, `path` relative to `target`; `bytes`, all of them together.
+ * @returns The files in the order of the archive, with `path` relative to `target`, and their total size in bytes.
  * @throws ReigniteError ARCHIVE_UNSAFE or ARCHIVE_CORRUPT naming archive and member; FILE_MISSING; NO_SPACE, before the
- *   first byte where the disk is too small; NOT_WRITABLE. The signal's reason when aborted.
+ *   first byte is written if the disk is too small; NOT_WRITABLE. The signal's reason when aborted.
  */
 export async function unpackArchive(
   options: UnpackArchiveOptions,
@@ -60,7 +60,7 @@ export async function unpackArchive(
   });
 }
 
-/** A published folder contains only published files: what a killed attempt left next to them is removed. */
+/** Removes temporary files that interrupted attempts left, so that the data folder contains only published files. */
 async function sweepBeside(places: readonly string[]): Promise<void> {
   const known = new Set(places);
   for (const folder of new Set(places.map((place) => dirname(place)))) {
@@ -68,24 +68,24 @@ async function sweepBeside(places: readonly string[]): Promise<void> {
   }
 }
 
-/** Sums the members that are in progress at the same time. */
+/** Sums the progress of members that are unpacked at the same time. */
 class MemberProgress {
   readonly #total: number;
-  readonly #tell: ((bytes: number, total: number) => void) | undefined;
+  readonly #onProgress: ((bytes: number, total: number) => void) | undefined;
   #bytes = 0;
 
-  constructor(total: number, tell: ((bytes: number, total: number) => void) | undefined) {
+  constructor(total: number, onProgress: ((bytes: number, total: number) => void) | undefined) {
     this.#total = total;
-    this.#tell = tell;
+    this.#onProgress = onProgress;
   }
 
-  /** @returns To be called with the bytes of that member so far; fewer when it is restarted. */
+  /** @returns A function to call with the bytes of one member so far, which may decrease if it is restarted. */
   ofMember(): (bytes: number) => void {
     let before = 0;
     return (bytes) => {
       this.#bytes += bytes - before;
       before = bytes;
-      this.#tell?.(this.#bytes, this.#total);
+      this.#onProgress?.(this.#bytes, this.#total);
     };
   }
 }
@@ -103,7 +103,7 @@ async function unpackMember(
   return { ...memberOf(member), sha256 };
 }
 
-/** What need not be written any more, by sizes alone: what turns out to be wrong is moved aside and written again. */
+/** Sums the files that are probably complete, judged by size only. Wrong ones are moved aside and written again later. */
 async function bytesPresent(members: readonly PlacedEntry[], placeOf: (path: string) => string): Promise<number> {
   let bytes = 0;
   for (const { entry, path } of members) {

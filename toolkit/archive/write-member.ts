@@ -12,8 +12,8 @@ import { asArchiveError, type OpenArchive } from './open-archive.ts';
 import { MemberDigests } from './present-member.ts';
 
 /**
- * Up to here a member is taken in one piece: far quicker than a stream, and several are written at the same time. In
- * bytes.
+ * Members up to this size in bytes are inflated in one piece, which is far quicker than a stream. Several are in memory at
+ * the same time.
  */
 const ONE_PIECE = 4 * 2 ** 20;
 const STORED = 0;
@@ -21,10 +21,10 @@ const STORED = 0;
 const inflate = promisify<Buffer, { maxOutputLength: number }, Buffer>(inflateRaw);
 
 /**
- * The unpacked bytes of a member, in one piece or in many.
+ * Yields the unpacked content of a member, in one or more pieces.
  *
- * @throws ReigniteError ARCHIVE_CORRUPT or ARCHIVE_UNSAFE: what fails here is the archive's fault, not that of the disk
- *   the bytes go to.
+ * @throws ReigniteError ARCHIVE_CORRUPT or ARCHIVE_UNSAFE: errors here are caused by the archive, not by the disk to which
+ *   it is unpacked.
  */
 async function* contentOf(archive: OpenArchive, member: PlacedEntry): AsyncGenerator<Buffer> {
   const { path, zip } = archive;
@@ -56,8 +56,8 @@ export interface WriteMemberOptions {
 }
 
 /**
- * Writes a member to a temporary file, checks it by size and CRC-32, and renames it. What is in its place and is
- * another file is moved aside (`<name>.wrong-1`), never deleted.
+ * Writes a member to a temporary file, checks its size and CRC-32, and renames it. If another file has its name, that file
+ * is moved aside (`<name>.wrong-1`), never deleted.
  *
  * @returns SHA-256 of the member.
  * @throws ReigniteError ARCHIVE_CORRUPT, ARCHIVE_UNSAFE, NO_SPACE, NOT_WRITABLE; the signal's reason when aborted.
@@ -93,14 +93,14 @@ export async function writeMember(
   return digests.sha256();
 }
 
-/** One write may take less than it was given, as it does on a disk that fills up. */
+/** Writes all bytes, with several calls if the system accepts fewer at once, for example on a disk that is almost full. */
 async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
   }
 }
 
-/** A folder stays: the rename onto it then fails. */
+/** Moves a file aside. A folder stays, and the rename onto it then fails. */
 async function moveAside(place: string): Promise<void> {
   const found = await lstatIfThere(place);
   if (found === undefined || found.isDirectory()) return;
@@ -109,7 +109,7 @@ async function moveAside(place: string): Promise<void> {
   await rename(place, `${place}.wrong-${n}`);
 }
 
-/** A folder where a file is to be, or the other way round, is the user's: it is not moved. */
+/** Converts errors about a folder in place of a file, or the reverse. It belongs to the user and is not moved. */
 function asObstacle(error: unknown, place: string): ReigniteError | undefined {
   if (!hasCode(error, 'EISDIR', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY')) return undefined;
   return new ReigniteError(

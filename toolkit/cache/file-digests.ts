@@ -6,26 +6,25 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 
-/** Files asked for between which others get a turn: a glance at one takes no thread, and no time. */
+/** Lookups after which other work gets a turn: a lookup is synchronous and takes almost no time. */
 const LOOKUPS_PER_TURN = 256;
 
 const DIGEST_LENGTH = 64;
-/** Digest; size in bytes, times of change of content and of inode in ms, inode. */
+/** Digest; size in bytes, mtime and ctime in ms, inode. */
 const KNOWN = /^[0-9a-f]{64}( [0-9.]+){4}$/;
 
 /**
- * SHA-256 of files, remembered by size, time of change and inode: a file that was hashed once and has not been
- * touched since is not read again. A file younger than 2 s is not remembered, since a change within the clock's
- * grain would go unseen.
+ * Computes SHA-256 of files and remembers it by size, mtime, ctime and inode, so that an unchanged file is read only
+ * once. A file changed in the last 2 s is not remembered: a further change might not alter its timestamps.
  */
 export class FileDigests {
   readonly #path: string;
-  /** By path: the digest, a space, and the state of the file when it was hashed. */
+  /** By path: the digest, a space, and the file's state when it was hashed. */
   #memo: Promise<Map<string, string>> | undefined;
   #changed = false;
   #looks = 0;
 
-  /** @param path - Where the memory is kept between runs. */
+  /** @param path - File that keeps the digests between runs. */
   constructor(path: string) {
     this.#path = path;
   }
@@ -49,7 +48,7 @@ export class FileDigests {
     return Sha256.parse(digest);
   }
 
-  /** Writes the memory to disk. Losing it costs time, never correctness. */
+  /** Writes the digests to disk. Losing them costs time, never correctness. */
   async save(): Promise<void> {
     if (!this.#changed || this.#memo === undefined) return;
     await writeFileAtomic(this.#path, [...(await this.#memo)].map(([path, known]) => `${path}\t${known}\n`).join(''));
@@ -57,7 +56,7 @@ export class FileDigests {
   }
 }
 
-/** One line per file. Lines are parsed when their file is asked for: there may be hundreds of thousands. */
+/** Reads one line per file. A line is parsed only when its file is looked up: there may be hundreds of thousands. */
 async function readMemo(path: string): Promise<Map<string, string>> {
   const text = await readFile(path, 'utf8').catch(() => '');
   const memo = new Map<string, string>();

@@ -11,17 +11,17 @@ import { tilesReached } from '../yolo/detect/partial-detection.ts';
 import { type Made, type MakeServices, make, type Product, type Work } from './make.ts';
 import type { KeyParts } from './step-cache.ts';
 
-/** Attempts in a row that may die without having finished a step; the next one sets the ROI aside. */
+/** Consecutive attempts that may crash without finishing a step; the next attempt sets the ROI aside. */
 const MAX_CRASHES = 3;
 
 const Log = z.object({ marker: z.string(), attempts: z.number().int() });
 
 /**
- * Begins an attempt at an ROI, and counts those that ended without an error and without progress: a process killed by the
- * system, a crash in native code. An attempt that advanced, or that was cancelled, does not count.
+ * Starts an attempt at an ROI. Counts earlier attempts that ended without an error and without progress, such as a
+ * process killed by the system or a crash in native code. Attempts that advanced or were cancelled do not count.
  *
- * @param work - The ROI's work folder; its `partial` records how far the last attempt came.
- * @throws ReigniteError ROI_SET_ASIDE when three attempts in a row died where this one would begin.
+ * @param work - The ROI's work folder; its `partial` records how far the last attempt got.
+ * @throws ReigniteError ROI_SET_ASIDE when three consecutive attempts crashed at the same place.
  */
 export async function beginAttempt(work: string, roi: string, signal: AbortSignal): Promise<void> {
   const path = pathIn(work);
@@ -40,15 +40,15 @@ export async function beginAttempt(work: string, roi: string, signal: AbortSigna
 }
 
 /**
- * Records how an attempt ended. A named error is not a crash, and its own number of attempts
- * holds; INFERENCE_FAILED is also what a dead thread leaves, and has no other limit.
+ * Records how a failed attempt ended. A named error is not a crash and has its own retry limit; INFERENCE_FAILED has
+ * none and may mean that the thread crashed, so it counts.
  */
 async function endAttempt(work: string, error: unknown): Promise<void> {
   if (error instanceof ReigniteError && error.code === 'INFERENCE_FAILED') return;
   await rm(pathIn(work), { force: true });
 }
 
-/** Does `attempt` between `beginAttempt` and, should it fail, `endAttempt`. */
+/** Runs `attempt` between `beginAttempt` and, if it fails, `endAttempt`. */
 export async function countCrashes<Result>(
   { work, roi, signal }: { readonly work: string; readonly roi: string; readonly signal: AbortSignal },
   attempt: () => Promise<Result>,
@@ -62,7 +62,7 @@ export async function countCrashes<Result>(
   }
 }
 
-/** Only what advances: an attempt signs the partial result as its own before it has done anything. */
+/** Returns how far a partial result is. The rest of it is ignored: an attempt signs it before doing any work. */
 async function reached(partial: string): Promise<string> {
   const { row, fold } = stepReached(partial);
   return `${row} ${fold} ${await tilesReached(partial)}`;
@@ -76,31 +76,32 @@ async function readLog(path: string): Promise<z.infer<typeof Log> | undefined> {
   return readJsonIfValid(path, Log);
 }
 
-/** What a network made, and what it really ran on. */
+/** The result of an inference, and the engine it actually ran on. */
 export interface InferredProduct extends Product {
   readonly ran: RanEngine;
 }
 
-/** How an inference is watched. */
+/** How an inference is checked. */
 export interface InferenceGuard {
-  /** What the key says that the network runs on. */
+  /** The engine that the cache key names. */
   readonly engine: KeyedEngine;
-  /** What to do where another engine ran. */
+  /** The remedy to suggest if another engine ran. */
   readonly remedy?: string;
   /**
-   * Counts attempts that die without progress, and sets the image aside after three; without it they are not counted.
+   * Counts attempts that crash without progress, and sets the image aside after three. If undefined, they are not
+   * counted.
    */
   readonly crashes?: { readonly name: string; readonly signal: AbortSignal };
-  /** Added to the facts of what is made. */
+  /** Added to the facts of the result. */
   readonly facts?: object;
 }
 
 /**
- * Infers once per key: the engine that really ran is compared with the key, attempts that die are counted, and a
- * killed attempt is resumed from the folder it left.
+ * Runs an inference once per key. Checks that it ran on the engine in the key, counts crashes, and resumes a killed
+ * attempt from the folder it left.
  *
- * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine, nothing is kept then;
- *   ROI_SET_ASIDE when three attempts in a row died at the same place.
+ * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine; nothing is stored then.
+ *   ROI_SET_ASIDE when three consecutive attempts crashed at the same place.
  */
 export function makeInference(
   services: MakeServices,
@@ -111,7 +112,7 @@ export function makeInference(
   const work: Work = async (folder, save) => {
     const attempt = () => infer(folder);
     const counted = async () => {
-      // Should it end this process, the next machine has to know that it was tried.
+      // If the attempt kills this process, the next machine must know that it was tried.
       await save();
       return attempt();
     };

@@ -12,7 +12,7 @@ export interface MakeServices {
   readonly storage?: Pick<RunStorage, 'partials'> | undefined;
 }
 
-/** What some work leaves: files by their name in the entry, and small JSON that belongs to them. */
+/** The product of some work: files by their name in the cache entry, and small JSON that belongs to them. */
 export interface Product {
   readonly files: Readonly<Record<string, string>>;
   readonly facts: unknown;
@@ -20,26 +20,25 @@ export interface Product {
 
 export interface Made {
   readonly entry: CacheEntry;
-  /** Whether it was there already. */
+  /** Whether it came from the cache. */
   readonly isCached: boolean;
 }
 
-/** How something is made. */
+/** Options of {@link make}. */
 export interface MakeOptions {
-  /** Whether a killed attempt is resumed from what is in the folder, on another machine too. @default false */
+  /** Whether a killed attempt is resumed from its folder, also on another machine. @default false */
   readonly resumable?: boolean;
 }
 
-/** Work on a result: makes it in the folder it is given; `save` keeps what is committed there for other machines. */
+/** Computes a result in the given folder. `save` uploads what is committed there, for other machines. */
 export type Work = (folder: string, save: () => Promise<void>) => Promise<Product>;
 
 /**
- * Takes what was made from `parts` from the cache, or has it made and keeps it: the only way in which anything is
- * computed once.
+ * Returns the result of `parts` from the cache, or computes and stores it. Everything that is computed once goes
+ * through this function.
  *
- * @param parts - All that the result depends on.
- * @param work - The folder that it is given stays until the result is in the cache, so that a killed attempt is resumed
- *   from what is in it.
+ * @param parts - Everything that the result depends on.
+ * @param work - Its folder is kept until the result is in the cache, so that a killed attempt can be resumed.
  */
 export async function make(
   { home, cache, storage }: MakeServices,
@@ -69,9 +68,9 @@ export async function make(
 }
 
 /**
- * The same for a result that is small JSON without files. It cannot be damaged, so that it is remembered by the process.
+ * The same for a result of small JSON without files. It cannot be damaged, so the process may keep it in memory.
  *
- * @param work - Gives undefined for what is not to be kept.
+ * @param work - Returns undefined for a result that must not be stored.
  */
 export async function makeFacts<Facts>(
   { cache }: Pick<MakeServices, 'cache'>,

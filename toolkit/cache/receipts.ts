@@ -8,8 +8,8 @@ import { inside } from '../files/inside.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 
 /**
- * How the bytes of a file were verified: `md5` by the sum that the record publishes, over all of it; `crc` member by
- * member by the CRC-32 of the archive's directory, when only a part of the archive was fetched.
+ * How a file was verified: `md5`, against the record's checksum of the whole file; `crc`, each member against the
+ * CRC-32 in the archive's directory, when only part of the archive was downloaded.
  */
 export const Verified = z.enum(['md5', 'crc']);
 export type Verified = z.infer<typeof Verified>;
@@ -25,14 +25,14 @@ const Receipt = z.object({
   key: z.string(),
   /** As the record publishes it. */
   md5: z.string(),
-  /** Of the file of the record; absent while only members of it were fetched. */
+  /** SHA-256 of the record's file; absent if only some members were downloaded. */
   sha256: z.string().optional(),
-  /** Of the file of the record. */
+  /** Size of the record's file. */
   size: z.number(),
-  /** Of the files in the data folder. */
+  /** Total size of the files in the data folder. */
   bytes: z.number(),
   verified: Verified,
-  /** Whether all of the file is there, or only what was asked for. */
+  /** Whether all of the file was downloaded, or only the requested members. */
   whole: z.boolean(),
   /** ISO 8601. */
   at: z.string(),
@@ -49,7 +49,9 @@ const RecordNote = z.object({
 /** Which version of which record is in a data folder. */
 export type RecordNote = z.infer<typeof RecordNote>;
 
-/** What was fetched into a data folder, for the provenance of a run: the record, and every file with its sums. */
+/**
+ * What was downloaded into a data folder, for the provenance of a run: the record, and every file with its checksums.
+ */
 export interface AcquisitionManifest {
   readonly record: RecordNote | undefined;
   /** In the order of their keys. */
@@ -57,18 +59,21 @@ export interface AcquisitionManifest {
 }
 
 /**
- * What was fetched and unpacked into which data folder. Kept in the state directory, so that a data folder holds only
- * published files. An archive whose receipt still fits what is on disk is not fetched again.
+ * Records what was downloaded and unpacked into which data folder. Kept in the state directory, so that a data folder
+ * contains only published files. An archive is not downloaded again while its receipt matches the files on disk.
  */
 export class Receipts {
   readonly #folder: string;
 
-  /** @param folder - `receipts` of the state directory. */
+  /** @param folder - The folder `receipts` of the state directory. */
   constructor(folder: string) {
     this.#folder = folder;
   }
 
-  /** The receipt of a whole file of the record, if all files unpacked from it are still there with its size. */
+  /**
+   * Returns the receipt of a complete file of the record, if all files unpacked from it still exist with the recorded
+   * size.
+   */
   async whole(data: string, file: { readonly key: string; readonly md5: string }): Promise<Receipt | undefined> {
     const receipt = await readJsonIfValid(this.#pathOf(data, file.key), Receipt);
     if (receipt === undefined || receipt.md5 !== file.md5 || !receipt.whole) return undefined;
@@ -84,7 +89,7 @@ export class Receipts {
     await writeFileAtomic(this.#pathOf(data, receipt.key), JSON.stringify(dated, null, 1));
   }
 
-  /** Adds members to what is known to be there of an archive; what is there as a whole stays so. */
+  /** Adds members to the receipt of an archive, unless the complete archive is already present. */
   async addPart(data: string, part: Omit<Receipt, 'at' | 'whole' | 'bytes'>): Promise<void> {
     const known = await readJsonIfValid(this.#pathOf(data, part.key), Receipt);
     const before = known?.md5 === part.md5 ? known : undefined;
@@ -100,7 +105,7 @@ export class Receipts {
     await writeFileAtomic(this.#recordPathOf(data), JSON.stringify(RecordNote.parse(record), null, 1));
   }
 
-  /** Sizes, MD5 and SHA-256 of all that was fetched into a data folder; no files where nothing was. */
+  /** Returns size, MD5 and SHA-256 of everything downloaded into a data folder; no files if nothing was. */
   async manifest(data: string): Promise<AcquisitionManifest> {
     const folder = this.#folderOf(data);
     const names = await readdir(folder).catch(() => []);

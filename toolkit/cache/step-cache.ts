@@ -13,7 +13,7 @@ import { makeFolder } from '../files/make-folder.ts';
 import { temporaryPathBeside } from '../files/temporary-files.ts';
 import type { StoredEntries } from '../storage/stored-entries.ts';
 
-/** What a process remembers at most: the entries of a hundred thousand ROIs. */
+/** Memory that a process uses at most for entries, enough for a hundred thousand ROIs. */
 const MAX_BYTES = 256 * 2 ** 20;
 
 /** Validated cache entries by key, as JSON; entries never change. Bounded: stops caching when full, without eviction. */
@@ -37,7 +37,9 @@ class EntryTexts {
   }
 }
 
-/** What a step's result depends on: a flat list of names and values, kept so that a miss can be explained. */
+/**
+ * What the result of a step depends on: a flat list of names and values, stored so that a cache miss can be explained.
+ */
 export type KeyParts = Readonly<Record<string, string | number | boolean>>;
 
 const StoredFile = z.object({ sha256: Sha256, bytes: z.number().int().nonnegative() });
@@ -52,9 +54,9 @@ const CacheEntry = z.object({
 export type CacheEntry = z.infer<typeof CacheEntry>;
 
 /**
- * The key of a step: SHA-256 of its parts, whatever their order.
+ * Computes the key of a step: SHA-256 of its parts, independent of their order.
  *
- * @throws ReigniteError INTERNAL for a part without a value: results of different things would share the key.
+ * @throws ReigniteError INTERNAL for a part without a value, which would make different results share a key.
  */
 export function cacheKey(parts: KeyParts): CacheKey {
   for (const [name, value] of Object.entries(parts)) {
@@ -65,7 +67,7 @@ export function cacheKey(parts: KeyParts): CacheKey {
 }
 
 /**
- * Digest of a file that an entry holds.
+ * Returns the digest of a file of an entry.
  *
  * @throws ReigniteError INTERNAL when the entry has no file of this name.
  */
@@ -78,12 +80,12 @@ export function fileDigest({ key, files }: CacheEntry, name: string): Sha256 {
 }
 
 const ENTRY_FILE = 'entry.json';
-/** Looks into the cache between which others get a turn. */
+/** Lookups after which other work gets a turn. */
 const LOOKUPS_PER_TURN = 64;
 
 /**
- * Results of steps under what they were made from. An entry is a folder that appears at once, whole, and is
- * never changed afterwards; two writers of one key leave the first one's.
+ * Results of steps by the hash of their inputs. An entry is a folder that appears in one step and is never changed. If
+ * two processes store the same key, the first one's entry stays.
  */
 export class StepCache {
   readonly #folder: string;
@@ -94,9 +96,9 @@ export class StepCache {
 
   /**
    * @param folder - Absolute folder of the cache.
-   * @param generation - Part of every key: what was stored under another one, or none, is not found.
-   * @param texts - What is remembered of entries, shared by all generations.
-   * @param stored - Entries of other machines: what is not here is taken from there.
+   * @param generation - Part of every key; entries of another generation, or of none, are not found.
+   * @param texts - Entries in memory, shared by all generations.
+   * @param stored - Entries of other machines; entries missing here are fetched from there.
    */
   constructor(folder: string, generation?: string, texts = new EntryTexts(), stored?: StoredEntries) {
     this.#folder = folder;
@@ -105,25 +107,24 @@ export class StepCache {
     this.#stored = stored;
   }
 
-  /** The cache as a generation of runs sees it; the one that all runs share, unless one is named. */
+  /** Returns the cache of one generation of runs; without a name, the one that all runs share. */
   of(generation: string | undefined): StepCache {
     return new StepCache(this.#folder, generation, this.#texts, this.#stored);
   }
 
-  /** The key under which this cache keeps what was made from `parts`. */
+  /** Returns the key under which this cache stores the result of `parts`. */
   keyOf(parts: KeyParts): CacheKey {
     return cacheKey(this.completed(parts));
   }
 
-  /** The parts with the generation of this cache, as an entry names them. */
+  /** Adds the generation of this cache to the parts, as they are stored in an entry. */
   completed(parts: KeyParts): KeyParts {
     return this.#generation === undefined ? parts : { ...parts, generation: this.#generation };
   }
 
   /**
-   * The entry under `key`, or undefined: none, or one that is damaged, which is then removed.
-   *
-   * Its files are looked at every time.
+   * Returns the entry under `key`, after checking that its files exist. Undefined if there is none; a damaged entry is
+   * removed.
    */
   async find(key: string): Promise<CacheEntry | undefined> {
     const entry = await this.recall(key);
@@ -133,21 +134,21 @@ export class StepCache {
   }
 
   /**
-   * What `find` gives, without a look at the entry's files when it was read before: for steps that need its facts alone.
-   * A run asks for every ROI several times, and an entry never changes.
+   * Returns the same as `find`, but does not check the files of an entry that was read before: for steps that need only
+   * its facts. A run asks for every ROI several times, and entries never change.
    *
-   * The small file is read in place: handing it to another thread takes five times as long as reading it.
+   * The small file is read synchronously: handing it to another thread takes five times as long.
    */
   async recall(key: string): Promise<CacheEntry | undefined> {
     return (await this.recallHere(key)) ?? this.#takeStored(key);
   }
 
-  /** The same of this machine's entries alone: for what is quicker to compute than to ask for. */
+  /** The same for entries on this machine only: for results that are quicker to compute than to fetch. */
   async recallHere(key: string): Promise<CacheEntry | undefined> {
     this.#looks += 1;
     if (this.#looks % LOOKUPS_PER_TURN === 0) await nextTurn();
     const known = this.#texts.of(key);
-    // Only texts of entries are kept: they need no second check.
+    // Only texts of valid entries are kept, so they need no second check.
     if (known !== undefined) return JSON.parse(known);
     const text = textOf(this.pathOf(key, ENTRY_FILE));
     if (text === undefined) return undefined;
@@ -160,7 +161,7 @@ export class StepCache {
   /**
    * Stores a step's result.
    *
-   * @param files - Name in the entry to the path of the file, which is copied.
+   * @param files - Paths by name in the entry; the files are copied.
    * @param facts - Small JSON that belongs to the result.
    */
   async store(parts: KeyParts, files: Readonly<Record<string, string>>, facts: unknown): Promise<CacheEntry> {
@@ -184,12 +185,12 @@ export class StepCache {
     }
   }
 
-  /** Gives an entry to the other machines, where there are such: it may have been made before they could be reached. */
+  /** Uploads an entry for other machines, if there is a storage: the entry may be older than the connection to it. */
   async share(entry: CacheEntry, signal?: AbortSignal): Promise<void> {
     await this.#stored?.offer(entry, (name) => this.pathOf(entry.key, name), signal);
   }
 
-  /** Every entry that can be read, whatever its generation, in no order. For those who ask; a run looks up keys. */
+  /** Yields every readable entry of any generation, in no particular order. For inspection; runs look up keys. */
   async *entries(): AsyncGenerator<CacheEntry> {
     for (const start of await readdir(this.#folder).catch(() => [])) {
       for (const key of await readdir(join(this.#folder, start)).catch(() => [])) {
@@ -201,8 +202,8 @@ export class StepCache {
   }
 
   /**
-   * Copies a file of an entry to where results are; the cache's own copy can then not be changed through it. A copy has
-   * the time of its original: one of the same size and time is left as it is.
+   * Copies a file of an entry to the results, so that changing the copy does not change the cache. The copy gets the
+   * modification time of the original; if size and time already match, nothing is copied.
    */
   async restore(key: string, name: string, target: string): Promise<void> {
     const source = this.pathOf(key, name);
@@ -214,17 +215,20 @@ export class StepCache {
     });
   }
 
-  /** Whether `restore` has nothing to do. An entry is never whole without its files, so that it need not be read for this. */
+  /**
+   * Returns whether `restore` has nothing to do. Entries are never without their files, so the entry itself is not
+   * read.
+   */
   isInPlace(key: string, name: string, target: string): boolean {
     return isCopyOf(statusOf(this.pathOf(key, name)), target);
   }
 
-  /** Absolute path of a file of an entry, to be read only. */
+  /** Absolute path of a file of an entry, for reading only. */
   pathOf(key: string, name: string): string {
     return join(this.#entryFolder(key), name);
   }
 
-  /** Entries go as whole folders: where one of its files is, the entry is. */
+  /** Entries are removed as whole folders, so checking the files is enough. */
   #isWhole(key: string, { files }: CacheEntry): boolean {
     const names = Object.entries(files);
     if (names.length === 0) return existsSync(this.pathOf(key, ENTRY_FILE));
@@ -232,7 +236,7 @@ export class StepCache {
   }
 
   /**
-   * Copies an entry of other machines into this cache.
+   * Copies an entry of another machine into this cache.
    *
    * @throws ReigniteError STORAGE_DAMAGED when the description of the entry cannot be read.
    */
@@ -290,12 +294,12 @@ function statusOf(path: string): Stats | undefined {
   return statSync(path, { throwIfNoEntry: false });
 }
 
-/** Times of a whole second are not conclusive: they may come from an archive with that resolution. */
+/** Whole-second times are not conclusive: they may come from an archive with that resolution. */
 function isCopyOf(original: Stats | undefined, target: string): boolean {
   if (original === undefined || original.mtimeMs % 1_000 === 0) return false;
   const copy = statusOf(target);
   if (copy?.size !== original.size) return false;
-  // The time is handed over as a double, which holds microseconds.
+  // The time is set as a double, which holds microseconds.
   return Math.abs(copy.mtimeMs - original.mtimeMs) < 0.01;
 }
 

@@ -2,11 +2,10 @@ import { listed } from '../format.ts';
 import type { CacheEntry, KeyParts } from './step-cache.ts';
 
 /**
- * Says why the cache does not have what is asked for: what was made of the same input before, and which parts of the
- * key are others now. The input is the image, by its digest.
+ * Explains a cache miss: compares the wanted key with entries of the same step and image (by digest).
  *
  * @param made - Entries of the cache.
- * @returns Names of the parts that differ from the nearest entry; undefined when nothing was made of the image.
+ * @returns Names of the parts that differ from the nearest entry; undefined if there is no entry for the image.
  */
 export function differingParts(made: readonly CacheEntry[], wanted: KeyParts): readonly string[] | undefined {
   const [nearest] = made
@@ -21,7 +20,7 @@ function differences(ours: KeyParts, wanted: KeyParts): readonly string[] {
   return [...names].filter((name) => ours[name] !== wanted[name]).sort();
 }
 
-/** Parts of keys as people call them. */
+/** Names of key parts for messages. */
 const WORDS: Readonly<Record<string, string>> = {
   adapter: 'GPU',
   batchSize: 'number of tiles at once',
@@ -43,15 +42,15 @@ const WORDS: Readonly<Record<string, string>> = {
 /** The part that distinguishes one fresh run from all others. */
 const GENERATION = 'generation';
 
-/** A part of a key as people call it: "ground truth" for `truth`. */
+/** Returns the name of a key part for messages: "ground truth" for `truth`. */
 export function partInWords(part: string): string {
   return WORDS[part] ?? part;
 }
 
 /**
- * Says in a phrase how what was computed before differs from what is wanted: "with another model and tile size".
+ * Describes how a computed result differs from the wanted one: "with another model and tile size".
  *
- * @param parts - As {@link differingParts} gives them.
+ * @param parts - The result of {@link differingParts}.
  */
 export function differenceInWords(parts: readonly string[]): string {
   const names = parts.filter((part) => part !== GENERATION).map(partInWords);

@@ -9,28 +9,28 @@ import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import { pairPoints } from '../verdict/compare-points.ts';
 import type { SideTask } from './side.ts';
 
-/** How far two predictions of one ROI are apart. */
+/** How much two predictions of one ROI differ. */
 export interface RoiDifference {
   readonly roi: string;
-  /** Share of the pixels, or of the points of the side with more, that the two do not share; null: not compared. */
+  /** Share that differs, 0 to 1: of the pixels, or of the points of the side that has more. Null if not compared. */
   readonly difference: number | null;
   /** Why it was not compared. */
   readonly reason?: string;
-  /** Tumour proportion of both, of PD-L1 on slides; for research only. */
+  /** Tumour proportion of both sides, for PD-L1 on slides; for research only. */
   readonly tumour?: { readonly a: TumourShare; readonly b: TumourShare };
 }
 
-/** Pixels or points of two predictions, over one or all ROIs. */
+/** Agreement of two predictions in pixels or points, over one or all ROIs. */
 export interface Agreement {
   /** Pixels that both predict, or points of A. */
   readonly a: number;
   /** Pixels that both predict, or points of B. */
   readonly b: number;
-  /** Pixels of equal label, or points with a counterpart of their class. */
+  /** Pixels with the same label, or points with a counterpart of the same class. */
   readonly same: number;
   /** Largest distance of a point from its counterpart in px; 0 for masks. */
   readonly farthest: number;
-  /** By label or class: how much of it A and B have, and how much in common. */
+  /** Counts by label or class. */
   readonly classes: ReadonlyMap<number, ClassAgreement>;
 }
 
@@ -38,7 +38,7 @@ export interface ClassAgreement {
   readonly a: number;
   readonly b: number;
   readonly same: number;
-  /** Areas, of slides whose pixel size is known. */
+  /** Areas, for slides with a known pixel size. */
   readonly mm2?: { readonly a: number; readonly b: number };
 }
 
@@ -47,7 +47,7 @@ export interface ComparedPrediction extends RoiDifference {
 }
 
 /**
- * Compares two masks of one ROI pixel by pixel. Pixels that either did not predict (255) are left out.
+ * Compares two masks of one ROI pixel by pixel. Pixels that either side did not predict (255) are left out.
  *
  * @returns Without an agreement when the two cannot be compared.
  */
@@ -89,9 +89,9 @@ export function masksAgreement(a: Uint8Array, b: Uint8Array): Agreement {
 }
 
 /**
- * Compares the points of two detections of one image; a missing file is an image without points.
+ * Compares the points of two detections of one image. A missing file means that the image has no points.
  *
- * @param scale - px of the files that a px of the distance is wide.
+ * @param scale - Coordinates in the files are divided by this number before distances are computed.
  */
 export async function comparePointFiles(
   task: CellTask,
@@ -109,7 +109,11 @@ export async function comparePointFiles(
   return { roi, difference: most === 0 ? 0 : 1 - agreement.same / most, agreement };
 }
 
-/** @param maxDistance - Largest distance of a point from its counterpart of the same class, px. */
+/**
+ * Matches the points of two detections.
+ *
+ * @param maxDistance - Largest distance of a point from its counterpart of the same class, in px.
+ */
 export function pointsAgreement(a: readonly CellPoint[], b: readonly CellPoint[], maxDistance: number): Agreement {
   const pairs = pairPoints(b, a, maxDistance);
   const labels = [...new Set([...a, ...b].map((point) => point.class))].sort((one, other) => one - other);
@@ -129,7 +133,7 @@ export function pointsAgreement(a: readonly CellPoint[], b: readonly CellPoint[]
   };
 }
 
-/** The sum over ROIs. */
+/** Sums agreements over ROIs. */
 export function sumOfAgreements(agreements: readonly Agreement[]): Agreement {
   const classes = new Map<number, ClassAgreement>();
   const sum = { a: 0, b: 0, same: 0, farthest: 0 };
@@ -166,7 +170,7 @@ async function pointsOrNone(
   }
 }
 
-/** What is read; the reason as a sentence where it cannot be. */
+/** Returns what was read, or the reason as a sentence if it cannot be read. */
 export async function unlessUnreadable<Result>(read: () => Promise<Result>): Promise<Result | string> {
   try {
     return await read();

@@ -18,7 +18,7 @@ import type { Side, SideTask } from './side.ts';
 const MAX_NAMED = 5;
 const NO_PIXEL = 'Neither side predicted a pixel.';
 
-/** How far two sides agree. */
+/** Verdict of a comparison of two sides. */
 export type Likeness = 'equal' | 'within tolerance' | 'differs' | 'not comparable';
 
 export interface ComparedTask {
@@ -27,19 +27,19 @@ export interface ComparedTask {
   /** The reason of the verdict, a sentence. */
   readonly reason: string;
   readonly agreement: Agreement;
-  /** Names of the label values or classes, where they are a custom model's own. */
+  /** Names of the label values or classes of a custom model. */
   readonly names?: SideTask['labelNames'];
-  /** Missing where the sides share no patient that was scored. */
+  /** Missing if the sides share no scored patient. */
   readonly scores?: PairedScores;
-  /** In the order of their names. */
+  /** Sorted by name. */
   readonly rois: readonly RoiDifference[];
   /** Those that differ, worst first. */
   readonly worst: readonly { readonly roi: string; readonly difference: number }[];
-  /** ROIs that only one side has, and what else limits the comparison, one sentence each. */
+  /** ROIs that only one side has, and other limits of the comparison, one sentence each. */
   readonly remarks: readonly string[];
 }
 
-/** A setting, model or version that the sides do not share. */
+/** A setting, model or version that differs between the sides. */
 export interface AboutDifference {
   readonly field: string;
   readonly a: string | null;
@@ -64,7 +64,7 @@ const SEVERITY: Readonly<Record<Likeness, number>> = {
  * Compares two runs, evaluations or predictions, task by task.
  *
  * @param options.onRoi - Called after every ROI.
- * @throws ReigniteError NOT_COMPARABLE when the sides are of different records or have no task or ROI in common.
+ * @throws ReigniteError NOT_COMPARABLE when the sides come from different records or have no task or ROI in common.
  */
 export async function compareSides(
   a: Side,
@@ -111,7 +111,7 @@ export async function compareSides(
 /**
  * Makes sure that at least one ROI or image was compared.
  *
- * @throws ReigniteError NOT_COMPARABLE with the reasons of the first ROIs that were not.
+ * @throws ReigniteError NOT_COMPARABLE with the reasons for the first ROIs.
  */
 export function expectCompared({ verdict, tasks }: SidesComparison): void {
   if (verdict !== 'not comparable') return;

@@ -4,8 +4,8 @@ import type { SideSlide, SideTask } from './side.ts';
 import { slideMasksAgreement, withSlideMasks } from './slide-masks.ts';
 
 /**
- * Says why two predictions of one name are not of the same slide at the same resolution; undefined where they may be, or
- * where neither is of a slide.
+ * Explains why two predictions with the same name are not of the same slide at the same resolution; undefined if they
+ * may be, or if neither is of a slide.
  */
 export function whyNotOneSlide(a: SideSlide | undefined, b: SideSlide | undefined): string | undefined {
   if (a === undefined && b === undefined) return undefined;
@@ -26,7 +26,7 @@ export function whyNotOneSlide(a: SideSlide | undefined, b: SideSlide | undefine
 }
 
 /**
- * Compares two masks of one slide pixel by pixel, in memory that does not depend on the slide's size.
+ * Compares two masks of one slide pixel by pixel, using memory that does not depend on the slide's size.
  *
  * @returns Without an agreement when the two cannot be compared.
  */
@@ -47,9 +47,10 @@ export async function compareSlideMasks(
 }
 
 /**
- * Compares the cells of one slide. Distances are in px of the picture that the network saw, as for images.
+ * Compares the cells of one slide. Distances are in px of the image as the network saw it, as for images that are not
+ * slides.
  *
- * @param maxDistance - Largest distance of a cell from its counterpart of the same class, px.
+ * @param maxDistance - Largest distance of a cell from its counterpart of the same class, in px.
  */
 export function compareSlideCells(
   task: CellTask,
@@ -62,7 +63,7 @@ export function compareSlideCells(
   return comparePointFiles(task, roi, a, b, maxDistance, slide === undefined ? 1 : slide.width / slide.seen.width);
 }
 
-/** Area of a pixel of a mask, where both sides know the same pixel size. */
+/** Returns the area of a mask's pixel in mm²; undefined unless both sides have the same known pixel size. */
 function pixelMm2(a: SideSlide | undefined, b: SideSlide | undefined): number | undefined {
   if (a?.mpp === undefined || a.mpp !== b?.mpp) return undefined;
   return ((a.mpp * a.width) / a.seen.width) ** 2 / 1e6;

@@ -3,14 +3,14 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassAgreement } from './compare-predictions.ts';
 import type { ComparedTask } from './compare-sides.ts';
 
-/** A class of a comparison as it is shown. */
+/** A class of a comparison, for display. */
 export interface ComparedClass extends ClassAgreement {
   readonly name: string;
-  /** Dice of the masks, or F1 of the points, of A and B; null where neither has the class. */
+  /** Dice of the masks, or F1 of the points, of A and B; null if neither has the class. */
   readonly overlap: number | null;
 }
 
-/** The classes of a comparison with their names: those of a custom model, else those of the task. */
+/** Returns the classes of a comparison with their names: those of a custom model, or else of the task. */
 export function comparedClasses({ task, agreement, names }: Pick<ComparedTask, 'task' | 'agreement' | 'names'>) {
   const { labels } = taskNamed(task).viewer;
   return [...agreement.classes].map(([label, counts]): ComparedClass => {
@@ -21,7 +21,7 @@ export function comparedClasses({ task, agreement, names }: Pick<ComparedTask, '
   });
 }
 
-/** Such as `12.5 % (10 positive, 70 negative)`. */
+/** Formats a tumour proportion, such as `12.5 % (10 positive, 70 negative)`. */
 export function tumourText({ positive, negative, percent }: TumourShare): string {
   const share = percent === null ? 'not defined' : `${percent.toFixed(1)} %`;
   return `${share} (${positive} positive, ${negative} negative)`;

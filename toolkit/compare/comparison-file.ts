@@ -5,7 +5,7 @@ import type { Agreement } from './compare-predictions.ts';
 import type { SidesComparison } from './compare-sides.ts';
 import type { Side } from './side.ts';
 
-/** `comparison.json`, as `compare --json` prints it. */
+/** Creates the content of `comparison.json`, which `compare --json` also prints. */
 export function comparisonDocument(a: Side, b: Side, { verdict, about, tasks, remarks }: SidesComparison): object {
   const sideOf = ({ name, kind, folder, record }: Side) => ({ name, kind, folder, ...(record && { record }) });
   return {
@@ -27,7 +27,10 @@ function agreementDocument({ classes, ...sums }: Agreement): object {
   return { ...sums, classes: Object.fromEntries(classes) };
 }
 
-/** Writes the comparison, and the resamples and counts behind its intervals: `published` is A, `ours` is B. */
+/**
+ * Writes the comparison, with the resamples and counts from which its intervals are computed. In the counts,
+ * `published` is A and `ours` is B.
+ */
 export async function writeComparison(out: string, document: object, { tasks }: SidesComparison): Promise<void> {
   for (const { task, scores } of tasks) {
     if (scores === undefined) continue;

@@ -5,7 +5,7 @@ import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
-import { bytesAnRoi, LayerWriter, MAX_VIEWED } from '../report/layers/layer-writer.ts';
+import { bytesPerRoi, LayerWriter, MAX_VIEWED } from '../report/layers/layer-writer.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
 import { taskNamed } from '../tasks/task-named.ts';
@@ -13,17 +13,18 @@ import type { ComparedTask } from './compare-sides.ts';
 import type { Side, SideTask } from './side.ts';
 import { drawSlideCells, drawSlideTissue } from './slide-layers.ts';
 
-/** The files of one ROI that do not come from the two sides. */
+/** Files of an ROI that come from the record, not from the two sides. */
 interface RoiSources {
   readonly image?: string | undefined;
   readonly truth?: string | undefined;
 }
 
 /**
- * Draws the layers of the ROIs that differ most for the viewer: image, ground truth, A, B, and where A and B differ.
+ * Draws the layers of the ROIs that differ most for the viewer: image, ground truth, A, B, and the differences between
+ * A and B.
  *
- * @param out - Absolute folder of the comparison; layers go to report/assets in it.
- * @param maxDistance - Points of one class farther apart than this many px differ.
+ * @param out - Absolute folder of the comparison; layers are written to its report/assets.
+ * @param maxDistance - Distance in px above which points of the same class differ.
  */
 export async function drawComparedLayers(
   out: string,
@@ -37,7 +38,7 @@ export async function drawComparedLayers(
     .flatMap(({ task, rois }) => rois.map(({ roi, difference }) => ({ task, roi, difference: difference ?? -1 })))
     .sort((one, other) => other.difference - one.difference)
     .slice(0, MAX_VIEWED);
-  const limit = bytesAnRoi(wanted.length);
+  const limit = bytesPerRoi(wanted.length);
   const layers: RoiLayers[] = [];
   for (const { task } of tasks) {
     const [one, other] = [a.tasks.get(task), b.tasks.get(task)];
@@ -54,7 +55,7 @@ export async function drawComparedLayers(
 
 type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
 
-/** What is needed to draw one ROI. */
+/** Input for drawing ROIs. */
 interface DrawnSides {
   readonly task: Task;
   readonly a: SideTask;
@@ -110,13 +111,13 @@ function drawLayers(
   return drawCellsLayers(of, limit, writer);
 }
 
-/** Number of classes of the side that has more, where a detector has its own; else that of the task. */
+/** Returns the number of classes of custom detectors, of the side that has more; undefined if both use the task's. */
 function classesOf(a: SideTask, b: SideTask): number | undefined {
   const own = [a, b].flatMap(({ labelNames }) => (labelNames === undefined ? [] : [labelNames.length]));
   return own.length === 0 ? undefined : Math.max(...own);
 }
 
-/** Images and ground truth of a record; none where it is not here. */
+/** Returns images and ground truth of a record by ROI; empty if the record is not on disk. */
 async function sourcesIn(task: Task, data: string | undefined): Promise<ReadonlyMap<string, RoiSources>> {
   if (data === undefined) return new Map();
   const listed = await orNothing(taskNamed(task).listRois(data));

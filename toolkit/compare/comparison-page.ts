@@ -10,7 +10,7 @@ import type { ComparedTask, Likeness, SidesComparison } from './compare-sides.ts
 import { comparedClasses, tumourText } from './compared-classes.ts';
 import type { Side } from './side.ts';
 
-/** The report's colours of verdicts. */
+/** Verdict of the report whose colour is used. */
 const AS_VERDICT: Readonly<Record<Likeness, string>> = {
   equal: 'reproduced',
   'within tolerance': 'within tolerance',
@@ -18,14 +18,14 @@ const AS_VERDICT: Readonly<Record<Likeness, string>> = {
   'not comparable': 'not comparable',
 };
 
-/** ROIs that are shown as cards. */
+/** Maximum number of ROIs shown as cards. */
 const MAX_CARDS = 200;
 
 /**
- * Writes report/index.html of a comparison: a page that opens from disk, with the report's viewer showing A, B and
- * where they differ.
+ * Writes report/index.html of a comparison: a page that opens from disk, with the viewer of the report for A, B and
+ * their differences.
  *
- * @param version - Of this package.
+ * @param version - Version of this package.
  */
 export async function writeComparisonPage(
   out: string,
@@ -43,7 +43,7 @@ export async function writeComparisonPage(
     tone: AS_VERDICT[verdict],
     lead: html`<strong>A</strong>: ${a.kind} ${a.name}<br><strong>B</strong>: ${b.kind} ${b.name}`,
     links: tasks.map(({ task }) => [task, TASK_TITLES[task]] as const),
-    // The remarks say it.
+    // The remarks already say so.
     isSynthetic: false,
     main: html`<section aria-label="What differs between the two"><h2>Settings, models and versions</h2>${aboutTable(about, a, b)}
 ${remarks.map((remark) => html`<p class="note">${remark}</p>`)}</section>
@@ -123,11 +123,11 @@ function agreementTable(compared: ComparedTask): Html {
   const areas = hasAreas ? ['mm² of A', 'mm² of B'] : [];
   const head = ['', `${unit} of A`, `${unit} of B`, what, isMask ? 'Dice of A and B' : 'F1 of A and B', ...areas];
   const shown = table(`${TASK_TITLES[compared.task]}: agreement of A and B, without the ground truth`, head, rows);
-  // Of slides there is no other table.
+  // Slides have no other table, so that this one is not collapsed.
   return hasAreas ? shown : html`<details><summary>Agreement of A and B per class</summary>${shown}</details>`;
 }
 
-/** The tumour proportion of each slide; nothing where there is none. */
+/** Returns a table of the tumour proportion of each slide; nothing if none has one. */
 function tumourTable({ rois }: ComparedTask): Html {
   const rows = rois.flatMap(({ roi, tumour }) =>
     tumour === undefined ? [] : [[roi, tumourText(tumour.a), tumourText(tumour.b)]],

@@ -9,14 +9,14 @@ import { drawFor, type ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { Interval, PatientsFile, Uncertainty } from '../verdict/verdict-file.ts';
 import type { SideTask } from './side.ts';
 
-/** A score of both sides, over the patients that both have. */
+/** A score of both sides over the patients that they share. */
 export interface PairedScore {
   readonly name: string;
   readonly a: number | null;
   readonly b: number | null;
   /** B minus A. */
   readonly difference: number | null;
-  /** Of the difference, resampling patients; missing where fewer than two say anything about it. */
+  /** Interval of the difference, over resampled patients; missing if fewer than two patients contribute to it. */
   readonly interval?: Interval;
 }
 
@@ -24,17 +24,17 @@ export interface PairedScores {
   readonly scores: readonly PairedScore[];
   readonly uncertainty: Uncertainty;
   readonly warnings: readonly string[];
-  /** Patients whose ROIs are not the same on both sides: they are in no score. */
+  /** Patients that are in no score, because their ROIs are not the same on both sides. */
   readonly leftOut: readonly string[];
   readonly evidence: ResampleEvidence;
 }
 
 /**
- * Scores both sides over the same patients, and says how sure the difference is: patients are resampled, and both sides
- * are scored on the same resamples.
+ * Scores both sides over the same patients and computes intervals of the difference: both sides are scored on the same
+ * resamples of patients.
  *
- * @returns Undefined where the sides share no patient that was scored.
- * @throws ReigniteError NOT_COMPARABLE when the two were scored against other readers or labels.
+ * @returns Undefined if the sides share no scored patient.
+ * @throws ReigniteError NOT_COMPARABLE when the two were scored against different readers or labels.
  */
 export function pairedScores(
   task: Task,
@@ -54,7 +54,7 @@ export function pairedScores(
   const total = (which: 'published' | 'ours') => measure(sumOf(patients, which, length));
   const [ofA, ofB] = [total('published'), total('ours')];
   const scores = names.flatMap((name, k): PairedScore[] => {
-    // Where there is one class, the mean over the classes is its score.
+    // With one class, its score equals the mean over the classes.
     if (side === 2 && !name.endsWith(', macro')) return [];
     const [one, other] = [ofA[k] ?? null, ofB[k] ?? null];
     const interval = intervals[k]?.differenceInterval;
@@ -74,7 +74,7 @@ function refuseOtherMatrices(task: Task, a: PatientsFile, b: PatientsFile): void
   );
 }
 
-/** Patients that both sides scored on the same ROIs; A takes the place of the published predictions. */
+/** Pairs patients that both sides scored on the same ROIs; A is stored as `published`. */
 function pairPatients(a: PatientsFile, b: PatientsFile) {
   const others = new Map(b.patients.map((patient) => [patient.id, patient]));
   const patients: PatientCounts[] = [];
@@ -110,12 +110,12 @@ function cellsMeasure(task: CellTask, { matrices, side }: PatientsFile, patients
   return { measure: measureCells(side - 1, present, groups), names };
 }
 
-/** Classes that the first of a pair has somewhere. */
+/** Returns the classes that the first reader of a pair has in some image. */
 function presentClasses(patients: readonly PatientCounts[], pair: number, side: number): ReadonlySet<number> {
   const present = new Set<number>();
   for (const { ours } of patients) {
-    for (let cell = 0; cell < side * (side - 1); cell++) {
-      if ((ours[pair * side * side + cell] ?? 0) > 0) present.add(Math.floor(cell / side));
+    for (let entry = 0; entry < side * (side - 1); entry++) {
+      if ((ours[pair * side * side + entry] ?? 0) > 0) present.add(Math.floor(entry / side));
     }
   }
   return present;

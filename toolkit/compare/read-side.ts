@@ -21,18 +21,18 @@ import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
 import type { Side, SideSlide, SideTask } from './side.ts';
 
-/** What a folder is read with. */
+/** Options for reading a folder. */
 export interface SideOptions {
   /** As the user named it. */
   readonly name: string;
-  /** Absolute data folder; an evaluation knows its own. */
+  /** Absolute data folder. Default: the one that an evaluation recorded. */
   readonly data?: string | undefined;
 }
 
 /**
- * Reads a results folder of a run, what `evaluate` wrote, or what `predict` wrote.
+ * Reads a folder that was written by a run, by `evaluate` or by `predict`.
  *
- * @throws ReigniteError NOT_COMPARABLE when the folder is none of them; RUN_OPEN for a run that has not ended.
+ * @throws ReigniteError NOT_COMPARABLE for any other folder; RUN_OPEN for a run that has not ended.
  */
 export async function readSide(folder: string, options: SideOptions): Promise<Side> {
   const summary = await RESULTS.summary.readIfValid(folder);
@@ -122,7 +122,7 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
 function predictionSide(folder: string, summary: PredictionSummary, { name, data }: SideOptions): Side {
   const { task, model, settings, images } = summary;
   const isCells = CELL_TASKS.some((each) => each === task);
-  // A whole slide has other files than an image.
+  // The files of a whole slide differ from those of an image.
   const fileOf = ({ name: image, files }: PredictionSummary['images'][number]) =>
     join(folder, isCells ? (files['points'] ?? cellFiles(image).points) : (files['mask'] ?? tissueFiles(image).mask));
   const { path, digest, ...more } = model;
@@ -132,7 +132,7 @@ function predictionSide(folder: string, summary: PredictionSummary, { name, data
   const labelNames = model.labels ?? namesIn(images);
   const slides = new Map(images.filter(isOfSlide).map((image) => [image.name, slideOf(folder, image)]));
   const found = { predictions, images: paths, slides, ...(labelNames && { labelNames }) };
-  // Its images are the user's: the notes of each say what is known of them.
+  // `isSynthetic` is false since the images are the user's; the notes of each say what is known about it.
   return {
     name,
     kind: 'prediction',
@@ -144,7 +144,7 @@ function predictionSide(folder: string, summary: PredictionSummary, { name, data
   };
 }
 
-/** Names of the labels or classes as the images list them, by their values. */
+/** Returns the names of labels or classes that the images list, sorted by value. */
 function namesIn(images: PredictionSummary['images']): SideTask['labelNames'] {
   const named = images.flatMap(
     ({ counts = [], areas = [] }): NonNullable<SideTask['labelNames']> => [...counts, ...areas],
@@ -184,7 +184,7 @@ async function stemsIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [])).map((name) => parse(name).name);
 }
 
-/** Fields as `a.b`, with their values as text. */
+/** Flattens an object to field names such as `a.b`, with the values as text. */
 function flat(value: object, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([name, inner]: [string, unknown]): [string, string][] => {
     if (inner === undefined) return [];

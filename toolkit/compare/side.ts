@@ -3,56 +3,56 @@ import type { LabelTranslation } from '../evaluate/label-translation.ts';
 import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import type { PatientsFile } from '../verdict/verdict-file.ts';
 
-/** What one of two things to compare is. */
+/** What wrote one of the two folders to compare. */
 export type SideKind = 'run' | 'evaluation' | 'prediction';
 
-/** A task of a side: where its predictions are, and how they scored. */
+/** A task of a side: the paths of its predictions, and their scores. */
 export interface SideTask {
-  /** Absolute path of the prediction of every ROI or image, by its name; the file may be missing where cells have none. */
+  /** Absolute path of every prediction, by name of the ROI or image. The file may be missing for an image without cells. */
   readonly predictions: ReadonlyMap<string, string>;
-  /** Counts of each patient, `ours` is this side; undefined where there is no ground truth. */
+  /** Counts of each patient, of which `ours` is this side; undefined if there is no ground truth. */
   readonly counts?: PatientsFile;
-  /** How the values of its masks are read, where they are not the paper's. */
+  /** Translation of its mask values, if they are not the paper's labels. */
   readonly labels?: LabelTranslation;
-  /** Names of the label values or classes, where they are a custom model's own. */
+  /** Names of the label values or classes of a custom model. */
   readonly labelNames?: readonly { readonly value: number; readonly name: string }[];
-  /** Absolute paths of the images, by the same names, where they are known. */
+  /** Absolute paths of the images, by the same names, if known. */
   readonly images: ReadonlyMap<string, string>;
-  /** Those of the images that are whole slides, by the same names. */
+  /** Images that are whole slides, by the same names. */
   readonly slides?: ReadonlyMap<string, SideSlide>;
 }
 
 /** A predicted whole slide of a side. */
 export interface SideSlide {
-  /** SHA-256 of the file; missing where an earlier version predicted it. */
+  /** SHA-256 of the file; missing if an earlier version predicted it. */
   readonly sha256?: string;
-  /** px of its largest level. */
+  /** Size of the largest level in px. */
   readonly width: number;
   readonly height: number;
-  /** Size at which the network saw it, px. */
+  /** Size in px at which the network saw it. */
   readonly seen: { readonly width: number; readonly height: number };
-  /** µm per px of its largest level, where it is known. */
+  /** Pixel size of the largest level in µm, if known. */
   readonly mpp?: number;
-  /** Absolute path of the small picture of the slide in which glass is darkened, where it was written. */
+  /** Absolute path of the small picture of the slide with darkened glass, if it was written. */
   readonly picture?: string;
-  /** PD-L1 positive among all tumour cells, where it was computed. */
+  /** Share of PD-L1 positive cells among all tumour cells, if computed. */
   readonly tumour?: TumourShare;
 }
 
-/** One of two things to compare. */
+/** One of the two folders to compare. */
 export interface Side {
   /** As the user named it. */
   readonly name: string;
   readonly kind: SideKind;
-  /** Absolute. */
+  /** Absolute path. */
   readonly folder: string;
-  /** The record, where it is known. */
+  /** Number of the record, if known. */
   readonly record?: string;
-  /** Absolute data folder, where it is known. */
+  /** Absolute data folder, if known. */
   readonly data?: string;
-  /** Whether its images are marked as synthetic: nothing is said about the paper then. */
+  /** Whether its images are marked as synthetic, so that the comparison says nothing about the paper. */
   readonly isSynthetic: boolean;
-  /** Settings, models and versions: what is listed where it differs. */
+  /** Settings, models and versions, which are listed if they differ. */
   readonly about: ReadonlyMap<string, string>;
   readonly tasks: ReadonlyMap<Task, SideTask>;
 }

@@ -17,7 +17,7 @@ import { slideOverview } from '../slide/tissue/slide-overview.ts';
 import type { SideSlide } from './side.ts';
 import { reducedMasks, withSlideMasks } from './slide-masks.ts';
 
-/** A slide has more cells than an image: its layers may take so many times the bytes. */
+/** A slide has more cells than an image, so that its layers may have this many times the bytes. */
 const CELLS_SHARE = 6;
 
 /** A slide whose layers are drawn. */
@@ -33,7 +33,7 @@ interface DrawnSlide {
 type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
 
 /**
- * Writes the layers of two masks of a slide, reduced to what a page shows.
+ * Writes the layers of two masks of a slide, reduced to the size of a page.
  *
  * @throws ReigniteError FILE_MISSING, FILE_DAMAGED for masks that cannot be read.
  */
@@ -42,7 +42,7 @@ export async function drawSlideTissue(
   limit: number,
   writer: LayerWriter,
 ): Promise<Drawn> {
-  return inOwnFolder(writer, async (folder) => {
+  return inTemporaryFolder(writer, async (folder) => {
     const reduced = await withSlideMasks(published, ours, (masks) => reducedMasks(masks, EDGES[0]));
     if (typeof reduced === 'string') throw new ReigniteError('NOT_COMPARABLE', reduced);
     const { width, height, step } = reduced;
@@ -59,7 +59,8 @@ export async function drawSlideTissue(
 /**
  * Writes the layers of the cells of a slide, at the size of a page.
  *
- * @param of.maxDistance - Cells of one class farther apart than this many px of the network's picture differ.
+ * @param of.maxDistance - Distance in px, of the image as the network saw it, above which cells of the same class
+ * differ.
  * @throws ReigniteError FILE_MISSING, NPY_INVALID for points that cannot be read.
  */
 export async function drawSlideCells(
@@ -75,7 +76,7 @@ export async function drawSlideCells(
   limit: number,
   writer: LayerWriter,
 ): Promise<Drawn> {
-  return inOwnFolder(writer, async (folder) => {
+  return inTemporaryFolder(writer, async (folder) => {
     const factor = Math.min(1, EDGES[0] / Math.max(slide.width, slide.height));
     const size = { width: Math.ceil(slide.width * factor), height: Math.ceil(slide.height * factor) };
     const path = join(folder, 'image.png');
@@ -86,13 +87,16 @@ export async function drawSlideCells(
     const within = (maxDistance * factor * slide.width) / slide.seen.width;
     const sources = { task, image: picture, published: a, ours: b, readers: [], maxDistance: within, classes };
     const drawn = await drawCellsLayers(sources, CELLS_SHARE * limit, writer);
-    // A place without one of the layers would look as if that side had no cells.
+    // If one of the layers is missing, a hotspot would look as if that side had no cells.
     const isWhole = writer.files.published !== undefined && writer.files.ours !== undefined;
     return isWhole ? drawn : { ...drawn, spots: [] };
   });
 }
 
-/** Writes a picture of a slide; undefined where the slide is not there or cannot be read, which is noted. */
+/**
+ * Writes a small picture of a slide. If the slide is missing or cannot be read, returns the picture of the prediction,
+ * or adds a note and returns undefined.
+ */
 async function overviewOf(
   image: string | undefined,
   { width, height, picture }: SideSlide,
@@ -148,8 +152,11 @@ async function writeScaled(
   await writeNpy(to, { dtype: 'float32', shape: [points.length, 3], data });
 }
 
-/** Works in a folder next to the layers, which is removed afterwards. */
-async function inOwnFolder<Result>(writer: LayerWriter, work: (folder: string) => Promise<Result>): Promise<Result> {
+/** Runs `work` with a temporary folder next to the layers. */
+async function inTemporaryFolder<Result>(
+  writer: LayerWriter,
+  work: (folder: string) => Promise<Result>,
+): Promise<Result> {
   const folder = temporaryPathBeside(writer.folder);
   await makeFolder(folder);
   try {

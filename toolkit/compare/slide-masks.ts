@@ -2,12 +2,15 @@ import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
 import { LabelPyramid } from '../slide/read/label-pyramid.ts';
 import type { Agreement } from './compare-predictions.ts';
 
-/** px; parts in which two masks are read: as high as their tiles, so that each tile is decoded once. */
+/**
+ * Size in px of the parts in which two masks are read. They are as high as the tiles, so that each tile is decoded
+ * once.
+ */
 const PART_HEIGHT = 512;
 const PART_WIDTH = 8_192;
 const VALUES = 256;
 
-/** The same part of two masks of one size. */
+/** The same part of two masks of equal size. */
 export interface MaskPart {
   readonly left: number;
   readonly top: number;
@@ -18,19 +21,22 @@ export interface MaskPart {
   readonly b: Uint8Array;
 }
 
-/** Two masks of a slide that are open for reading. */
+/** Two masks of a slide, open for reading. */
 export interface SlideMasks {
   readonly width: number;
   readonly height: number;
-  /** Reads both in parts, from the top: memory does not depend on their size. @throws ReigniteError FILE_DAMAGED. */
+  /**
+   * Reads both in parts, from the top, so that memory does not depend on their size. @throws ReigniteError
+   * FILE_DAMAGED.
+   */
   parts(signal?: AbortSignal): AsyncGenerator<MaskPart>;
 }
 
 /**
  * Opens two masks of a slide.
  *
- * @param use - Works with them; they are closed afterwards.
- * @returns What `use` gives; a sentence for masks of different sizes.
+ * @param use - Called with the masks, which are closed afterwards.
+ * @returns What `use` returns, or a sentence for masks of different sizes.
  * @throws ReigniteError FILE_MISSING, FILE_DAMAGED.
  */
 export async function withSlideMasks<Result>(
@@ -73,9 +79,9 @@ function sizeOf({ levels: [largest] }: LabelPyramid) {
 }
 
 /**
- * Counts the labels of two masks of a slide. Pixels that either did not predict (255) are left out.
+ * Counts the labels of two masks of a slide. Pixels that either side did not predict (255) are left out.
  *
- * @param mm2 - Area of a pixel, where it is known.
+ * @param mm2 - Area of a pixel in mm², if known.
  */
 export async function slideMasksAgreement(
   masks: SlideMasks,
@@ -112,17 +118,17 @@ function agreementOf(pairs: Float64Array, mm2: number | undefined): Agreement {
 export interface ReducedMasks {
   readonly width: number;
   readonly height: number;
-  /** px of the masks that a pixel is wide and high. */
+  /** Side in px of the square of the masks that one pixel shows. */
   readonly step: number;
   readonly a: Uint8Array;
   readonly b: Uint8Array;
 }
 
 /**
- * Reduces two masks: a pixel has the two labels of the first place in its square where the masks differ, else those of
- * its upper left corner, so that no difference is lost.
+ * Reduces two masks without losing a difference. A pixel gets the two labels of the first pixel in its square where the
+ * masks differ, or else those of its upper left corner.
  *
- * @param side - px; longest side of the result.
+ * @param side - Longest side of the result in px.
  */
 export async function reducedMasks(masks: SlideMasks, side: number, signal?: AbortSignal): Promise<ReducedMasks> {
   const step = Math.max(1, Math.ceil(Math.max(masks.width, masks.height) / side));

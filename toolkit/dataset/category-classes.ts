@@ -4,36 +4,36 @@ import { cellDefinition } from '../tasks/registry.ts';
 import type { CocoCategory } from './coco-file.ts';
 
 /**
- * What gives a category its class: `by-id`, (id - 1) modulo the number of classes as the authors' code has it, or
- * `by-name`, what the category is called.
+ * How a category gets its class: `by-id`, (id - 1) modulo the number of classes as in the authors' code, or `by-name`,
+ * from the name of the category.
  */
 export type CategoryRule = 'by-id' | 'by-name';
 
-/** A category whose name or place does not fit the class that its id gives it. */
+/** A category whose name or position disagrees with the class that its ID gives it. */
 export interface DoubtfulCategory {
   readonly id: number;
   readonly name: string;
-  /** Name of the class by the id, which counts. */
+  /** Name of the class by ID, which is the one in effect. */
   readonly taken: string;
-  /** Name of the class by the category's name; null where the name matches none. */
+  /** Name of the class by the category's name; null if the name matches no class. */
   readonly meant: string | null;
 }
 
-/** Categories of a file that are probably numbered in another way than the authors' code expects. */
+/** Categories of a file that are probably not numbered as the authors' code expects. */
 export interface CategoryDoubt {
   readonly categories: readonly DoubtfulCategory[];
   /** Annotations in these categories. */
   readonly annotations: number;
 }
 
-/** Python's remainder, which is never negative: category 0 of three classes has the class 2. */
+/** Like Python's remainder, which is never negative: category 0 of three classes has class 2. */
 function classById(id: number, task: CellTask): number {
   const classes = cellDefinition(task).classes.length;
   return (((id - 1) % classes) + classes) % classes;
 }
 
 /**
- * The class that the name of a category says: one of the task's names, or such words as "positive", "PD-L1 negative
+ * Returns the class that a category's name means: one of the task's names, or words such as "positive", "PD-L1 negative
  * tumour" and "non-tumour".
  *
  * @returns Undefined for a name that matches none.
@@ -43,11 +43,11 @@ export function classByName(name: string | undefined, task: CellTask): number | 
 }
 
 /**
- * The class of every category that belongs to a reader.
+ * Determines the class of every category that belongs to a reader.
  *
- * @param readerOf - The reader's place by id of the category; a category of no reader is missing.
- * @param file - Names the file in errors.
- * @throws ReigniteError ANNOTATIONS_INVALID with `by-name` when a name matches no class.
+ * @param readerOf - Index of the reader by category ID; a category of no reader is missing.
+ * @param file - How errors name the file.
+ * @throws ReigniteError ANNOTATIONS_INVALID if, with `by-name`, a name matches no class.
  */
 export function classesOfCategories(
   categories: readonly CocoCategory[],
@@ -71,8 +71,8 @@ export function classesOfCategories(
 }
 
 /**
- * Looks for categories that the authors' rule puts into another class than was meant: the name says so, or a reader has
- * one category for every class, whose names match no class and whose IDs do not start at a first class.
+ * Finds categories that the authors' rule probably puts into the wrong class: the name means another class, or a reader
+ * has one category for every class, whose names match no class and whose IDs do not start at a first class.
  */
 export function doubtOnCategories(
   categories: readonly CocoCategory[],
@@ -96,7 +96,10 @@ export function doubtOnCategories(
   return { categories: doubtful, annotations };
 }
 
-/** Whether the id gives a category the class of its place among the reader's; conclusive only where none is missing. */
+/**
+ * Whether the ID gives a category the class of its position among the reader's categories. True if the reader does not
+ * have one for every class, which proves nothing.
+ */
 function isInPlace({ id }: CocoCategory, ofReader: readonly CocoCategory[], task: CellTask): boolean {
   if (ofReader.length !== cellDefinition(task).classes.length) return true;
   return classById(id, task) === ofReader.filter((other) => other.id < id).length;
@@ -104,7 +107,7 @@ function isInPlace({ id }: CocoCategory, ofReader: readonly CocoCategory[], task
 
 const MAX_NAMED = 3;
 
-/** The doubt as a warning, with what to do about it. */
+/** Formats the doubt as a warning, with what to do about it. */
 export function describeDoubt({ categories, annotations }: CategoryDoubt, task: CellTask): string {
   const named = categories.slice(0, MAX_NAMED).map(({ id, name, taken, meant }) => {
     const is = name === '' ? `category ${id}` : `category ${id}, ${JSON.stringify(name)},`;

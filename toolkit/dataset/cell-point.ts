@@ -1,8 +1,8 @@
-/** A cell as one point. */
+/** A cell, as a point. */
 export interface CellPoint {
   /** From the left edge of the image, in px. */
   readonly x: number;
-  /** From its upper edge, in px. */
+  /** From the upper edge, in px. */
   readonly y: number;
   /** Index in the classes of the task's definition. */
   readonly class: number;

@@ -7,19 +7,19 @@ export interface CocoAnnotation {
   readonly bbox: readonly [number, number, number, number];
 }
 
-/** Numbers of one annotation: id, image, category, box. */
+/** Numbers per annotation: ID, image, category, four of the box. */
 const NUMBERS = 7;
-const FIRST_ROOM = 1_024;
+const INITIAL_CAPACITY = 1_024;
 
 /**
- * Annotations of an MS COCO file in the order of the file. They are kept as bare numbers, 56 bytes each: as objects, the
- * 845,509 of the record would take several times as much.
+ * Annotations of an MS COCO file, in file order. They are stored as plain numbers, 56 bytes each: as objects, the
+ * 845,509 of the record would take several times as much memory.
  */
 export class CocoAnnotations implements Iterable<CocoAnnotation> {
-  #numbers = new Float64Array(FIRST_ROOM * NUMBERS);
+  #numbers = new Float64Array(INITIAL_CAPACITY * NUMBERS);
   #length = 0;
 
-  /** @param items - Taken as they are, in their order. */
+  /** Collects annotations in their order. */
   static of(items: Iterable<CocoAnnotation>): CocoAnnotations {
     const all = new CocoAnnotations();
     for (const item of items) all.push(item);
@@ -45,8 +45,8 @@ export class CocoAnnotations implements Iterable<CocoAnnotation> {
     }
   }
 
-  #at(place: number): number {
-    return this.#numbers[place] ?? 0;
+  #at(index: number): number {
+    return this.#numbers[index] ?? 0;
   }
 
   #grow(): void {

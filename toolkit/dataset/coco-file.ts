@@ -28,7 +28,7 @@ const Annotation = z.object({
 const Category = z.object({
   id: Id,
   supercategory: z.string(),
-  /** Used to check the ids only, so that nothing depends on it being there. */
+  /** Optional, since it only serves to check the IDs. */
   name: z.string().optional().catch(undefined),
 });
 
@@ -41,7 +41,7 @@ const Lists = z.object({
 export type CocoImage = z.infer<typeof Image>;
 export type CocoCategory = z.infer<typeof Category>;
 
-/** What the detection tasks need of an MS COCO file. */
+/** The parts of an MS COCO file that the detection tasks need. */
 export interface CocoFile {
   readonly images: readonly CocoImage[];
   readonly annotations: CocoAnnotations;
@@ -49,10 +49,10 @@ export interface CocoFile {
 }
 
 /**
- * Reads an MS COCO file; fields that are not needed may be missing or wrong. A large file that was read before and has not
- * changed since is not read again: most activities of a detection task need it.
+ * Reads an MS COCO file; fields that are not needed may be missing or wrong. A large file is cached until it changes,
+ * since most activities of a detection task need it.
  *
- * @param options.streamedFrom - Size in bytes from which a file is read item by item.
+ * @param options.streamedFrom - Size in bytes from which a file is streamed item by item.
  * @throws ReigniteError FILE_MISSING, or ANNOTATIONS_INVALID as {@link parseCocoFile}.
  */
 export async function readCocoFile(
@@ -62,46 +62,49 @@ export async function readCocoFile(
   const stamp = await stampOf(path);
   const kept = KEPT.get(path);
   if (stamp !== undefined && kept?.stamp === stamp) return kept.file;
-  const file = await readAnew(path, streamedFrom);
+  const file = await readUncached(path, streamedFrom);
   if (stamp !== undefined && stamp === (await stampOf(path))) keep(path, stamp, file);
   return file;
 }
 
 /**
- * Finds the images that a COCO file lists near its beginning, before the annotations.
+ * Returns the images that a COCO file lists near its start, before the annotations.
  *
  * @param start - The first bytes of the file.
- * @returns Undefined where the list is not in there as a whole, or an item is not as expected.
+ * @returns Undefined if the list is incomplete or an item is invalid.
  */
 export function imagesAtStart(start: Uint8Array): readonly CocoImage[] | undefined {
   const list = listAtStart(start, 'images');
   return z.array(Image).min(1).safeParse(list).data;
 }
 
-/** Below it a file is read in no time, in bytes; its changes may also be too fast for the clock of the file system. */
+/**
+ * Size in bytes from which files are cached. Smaller ones are read quickly, and may change faster than the file
+ * system's clock shows.
+ */
 const KEPT_FROM = 2 ** 20;
-/** One for each detection task. */
-const MOST_KEPT = 2;
+/** Maximum number of cached files: one per detection task. */
+const MAX_KEPT = 2;
 const KEPT = new Map<string, { readonly stamp: string; readonly file: CocoFile }>();
 
 function keep(path: string, stamp: string, file: CocoFile): void {
   KEPT.delete(path);
   KEPT.set(path, { stamp, file });
   const [oldest] = KEPT.keys();
-  if (KEPT.size > MOST_KEPT && oldest !== undefined) KEPT.delete(oldest);
+  if (KEPT.size > MAX_KEPT && oldest !== undefined) KEPT.delete(oldest);
 }
 
-/** What changes with the content of a large file; undefined for a small one, or none. */
+/** Returns a text that changes with the content of a large file; undefined for a small or missing one. */
 async function stampOf(path: string): Promise<string | undefined> {
   const found = await statIfThere(path);
   if (found === undefined || found.size < KEPT_FROM) return undefined;
   return [found.dev, found.ino, found.size, found.mtimeMs, found.ctimeMs].join(' ');
 }
 
-/** A smaller file is parsed as a whole, which takes a third of the time. Unit: bytes. */
+/** Size in bytes below which a file is parsed as a whole, which takes a third of the time. */
 const STREAMED_FROM = 2 ** 24;
 
-async function readAnew(path: string, streamedFrom: number): Promise<CocoFile> {
+async function readUncached(path: string, streamedFrom: number): Promise<CocoFile> {
   const found = new FoundItems();
   const isLarge = ((await statIfThere(path))?.size ?? 0) >= streamedFrom;
   const isStreamed = isLarge && (await streamCocoItems(path, found.take).catch(() => false));
@@ -110,22 +113,22 @@ async function readAnew(path: string, streamedFrom: number): Promise<CocoFile> {
   return parseCocoFile(parseRecordJson(text, path, 'ANNOTATIONS_INVALID'), path);
 }
 
-/** Items of a file as they are read. */
+/** Collects the items of a file as they are read. */
 class FoundItems implements CocoFile {
   readonly images: CocoImage[] = [];
   readonly annotations = new CocoAnnotations();
   readonly categories: CocoCategory[] = [];
-  readonly #takers = {
-    images: taker(Image, this.images),
-    annotations: taker(Annotation, this.annotations),
-    categories: taker(Category, this.categories),
+  readonly #collectors = {
+    images: collector(Image, this.images),
+    annotations: collector(Annotation, this.annotations),
+    categories: collector(Category, this.categories),
   };
 
-  readonly take: TakeItem = (list, item) => this.#takers[list](item);
+  readonly take: TakeItem = (list, item) => this.#collectors[list](item);
 }
 
-/** Puts items into a list; one that is not as expected, or whose id came before, is refused. */
-function taker<T extends { readonly id: number }>(
+/** Returns a function that adds items to a list, and returns false for an invalid item or a repeated ID. */
+function collector<T extends { readonly id: number }>(
   schema: z.ZodType<T>,
   items: { push(item: T): unknown },
 ): (item: unknown) => boolean {
@@ -140,7 +143,9 @@ function taker<T extends { readonly id: number }>(
 }
 
 /**
- * @param file - Names the file in errors.
+ * Validates a parsed MS COCO file.
+ *
+ * @param file - How errors name the file.
  * @throws ReigniteError ANNOTATIONS_INVALID naming the first field that is missing or wrong, or an id that occurs twice.
  */
 export function parseCocoFile(document: unknown, file: string): CocoFile {
@@ -153,7 +158,7 @@ export function parseCocoFile(document: unknown, file: string): CocoFile {
   };
 }
 
-/** One by one, so that a file of a million wrong entries is refused at the first. */
+/** Validates items one by one, so that a file with a million invalid entries fails at the first. */
 function parseItems<T extends { readonly id: number }>(
   schema: z.ZodType<T>,
   list: string,

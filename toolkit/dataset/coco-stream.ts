@@ -6,18 +6,18 @@ export const COCO_LISTS = ['images', 'annotations', 'categories'] as const;
 
 export type CocoList = (typeof COCO_LISTS)[number];
 
-/** Takes one item of a list; false when the item is not as expected. */
+/** Receives one item of a list; returns false if the item is invalid. */
 export type TakeItem = (list: CocoList, item: unknown) => boolean;
 
 const PIECE_BYTES = 2 ** 18;
 const BYTE_ORDER_MARK = '\ufeff';
 
 /**
- * Reads the lists of an MS COCO file item by item, so that memory does not grow with its text: the record's largest holds
- * 845,509 boxes.
+ * Reads the lists of an MS COCO file item by item, so that memory does not grow with the text: the record's largest
+ * file has 845,509 boxes.
  *
- * @returns Whether the file is JSON with items in each of the lists, all of which were taken. A file for which this is
- *   false is parsed as a whole by the caller, which says what is wrong with it and where.
+ * @returns Whether the file is JSON with items in each list, and `take` accepted all of them. If not, the caller parses
+ *   the file as a whole, to report what is wrong and where.
  * @throws The system's error when the file cannot be read.
  */
 export async function streamCocoItems(
@@ -36,9 +36,9 @@ export async function streamCocoItems(
 }
 
 /**
- * Reads a list of an MS COCO file of which only the beginning is there.
+ * Reads a list from the first bytes of an MS COCO file.
  *
- * @returns Undefined where the list does not end in there, or the bytes are not JSON.
+ * @returns Undefined if the list is incomplete or the bytes are not JSON.
  */
 export function listAtStart(start: Uint8Array, list: CocoList): unknown {
   const parser = new JSONParser({ paths: [`$.${list}`], keepStack: false });
@@ -58,7 +58,7 @@ export function listAtStart(start: Uint8Array, list: CocoList): unknown {
   return isJson ? found : undefined;
 }
 
-/** Finds items in the bytes of an MS COCO file as these arrive. */
+/** Finds items in the bytes of an MS COCO file as they arrive. */
 class CocoItems {
   readonly #decoder = new TextDecoder('utf-8', { fatal: true });
   readonly #parser: JSONParser;
@@ -66,7 +66,7 @@ class CocoItems {
   #isAsExpected = true;
 
   constructor(take: TakeItem) {
-    // Only these paths are kept; everything else is dropped as soon as it is read.
+    // The parser keeps only values at these paths in memory.
     this.#parser = new JSONParser({ paths: COCO_LISTS.map((list) => `$.${list}.*`), keepStack: false });
     this.#parser.onError = () => {
       this.#isAsExpected = false;
@@ -77,11 +77,12 @@ class CocoItems {
     };
   }
 
-  /** @returns Whether all is as expected so far. */
+  /** @returns Whether everything was valid so far. */
   push(bytes: Uint8Array): boolean {
     try {
       const text = this.#decoder.decode(bytes, { stream: true });
-      // The parser drops byte order marks anywhere; the decoder has dropped the one at the beginning.
+      // The parser ignores byte order marks anywhere, but only the one at the start, which the decoder removed, is
+      // allowed.
       if (text.includes(BYTE_ORDER_MARK)) return false;
       this.#parser.write(bytes);
     } catch {
@@ -90,7 +91,7 @@ class CocoItems {
     return this.#isAsExpected;
   }
 
-  /** False for a name in place of a number, or a number that came before: the list is an object, or occurs twice. */
+  /** Whether `key` is the next index of a list. If not, the list is an object, or occurs twice. */
   #isNext(list: CocoList, key: unknown): boolean {
     const count = this.#counts.get(list) ?? 0;
     this.#counts.set(list, count + 1);

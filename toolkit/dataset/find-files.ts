@@ -13,18 +13,19 @@ import { HE_LABELS } from './he-labels.ts';
 import { detectorFile, folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, publishedMask, readersFile } from './layout.ts';
 import { OVERVIEW_COLUMNS } from './overview.ts';
 
-/** What a file of a record is looked for in. */
+/** Files of a record that are searched. */
 export interface FileSource {
   /** Paths relative to the data folder, with `/`. */
   readonly paths: readonly string[];
-  /** Whether a file holds all of these texts; undefined where it cannot be looked at now. */
+  /** Whether a file contains all of these texts; undefined if it cannot be read yet. */
   holds(path: string, texts: readonly string[]): Promise<boolean | undefined>;
 }
 
 /**
- * Finds the overview of a record: the file of that name, else the only CSV file next to the folders that has its columns.
+ * Finds the overview of a record: the file with the usual name, or else the only CSV file in the top folder with its
+ * columns.
  *
- * @returns Relative to the data folder; undefined where there is none, or several.
+ * @returns Relative to the data folder; undefined if there is none, or several.
  */
 export async function findOverview(source: FileSource): Promise<string | undefined> {
   if (source.paths.includes(OVERVIEW_FILE)) return OVERVIEW_FILE;
@@ -32,7 +33,10 @@ export async function findOverview(source: FileSource): Promise<string | undefin
   return onlyWith(source, tables, OVERVIEW_COLUMNS);
 }
 
-/** Finds the label map of a record: the file of that name, else the only JSON file next to the folders with its first label. */
+/**
+ * Finds the label map of a record: the file with the usual name, or else the only JSON file in the top folder with its
+ * first label.
+ */
 export async function findLabelMap(source: FileSource): Promise<string | undefined> {
   if (source.paths.includes(LABEL_MAP_FILE)) return LABEL_MAP_FILE;
   const maps = source.paths.filter((path) => !path.includes('/') && path.toLowerCase().endsWith('.json'));
@@ -40,8 +44,8 @@ export async function findLabelMap(source: FileSource): Promise<string | undefin
 }
 
 /**
- * Finds the COCO file with the annotations of all readers: the file of that name, else the only JSON file in the folder
- * that has categories of the task's readers.
+ * Finds the COCO file with the annotations of all readers: the file with the usual name, or else the only JSON file in
+ * the folder that has categories of the task's readers.
  */
 export async function findReaders(source: FileSource, task: CellTask): Promise<string | undefined> {
   const usual = readersFile(task);
@@ -53,8 +57,8 @@ export async function findReaders(source: FileSource, task: CellTask): Promise<s
 }
 
 /**
- * Finds the checkpoint of a detection task: the file of that name, else the only `.pt` file in the task's folder of models,
- * else the only one below the models whose path names the task.
+ * Finds the checkpoint of a detection task: the file with the usual name, or else the only `.pt` or `.pth` file in the
+ * task's folder of models, or else the only one below `models/` whose path names the task.
  */
 export function findDetector(paths: readonly string[], task: CellTask): string | undefined {
   const usual = detectorFile(task);
@@ -66,19 +70,19 @@ export function findDetector(paths: readonly string[], task: CellTask): string |
   return others.length === 0 ? only : undefined;
 }
 
-/** The only file that holds the texts; one that cannot be looked at counts where no other holds them. */
+/** Returns the only file that contains the texts. If none does, the only one that cannot be read yet. */
 async function onlyWith(
   source: FileSource,
   paths: readonly string[],
   texts: readonly string[],
 ): Promise<string | undefined> {
-  const looked = await Promise.all(paths.map(async (path) => ({ path, holds: await source.holds(path, texts) })));
-  const sure = looked.filter(({ holds }) => holds === true);
-  const [only, ...others] = sure.length > 0 ? sure : looked.filter(({ holds }) => holds === undefined);
+  const searched = await Promise.all(paths.map(async (path) => ({ path, holds: await source.holds(path, texts) })));
+  const sure = searched.filter(({ holds }) => holds === true);
+  const [only, ...others] = sure.length > 0 ? sure : searched.filter(({ holds }) => holds === undefined);
   return others.length === 0 ? only?.path : undefined;
 }
 
-/** Absolute path of the overview in a data folder; its usual place where there is none. */
+/** Returns the absolute path of the overview in a data folder; its usual path if there is none. */
 export async function overviewFileIn(data: string): Promise<string> {
   const usual = inside(data, OVERVIEW_FILE);
   if (await fileExists(usual)) return usual;
@@ -86,7 +90,7 @@ export async function overviewFileIn(data: string): Promise<string> {
   return inside(data, (await findOverview(onDisk(data, names))) ?? OVERVIEW_FILE);
 }
 
-/** Absolute path of the label map in a data folder; its usual place where there is none. */
+/** Returns the absolute path of the label map in a data folder; its usual path if there is none. */
 export async function labelMapFileIn(data: string): Promise<string> {
   const usual = inside(data, LABEL_MAP_FILE);
   if (await fileExists(usual)) return usual;
@@ -94,7 +98,7 @@ export async function labelMapFileIn(data: string): Promise<string> {
   return inside(data, (await findLabelMap(onDisk(data, names))) ?? LABEL_MAP_FILE);
 }
 
-/** Path of the readers' annotations relative to the data folder; their usual place where there are none. */
+/** Returns the path of the readers' annotations relative to the data folder; the usual path if there are none. */
 export async function readersFileIn(data: string, task: CellTask): Promise<string> {
   const usual = readersFile(task);
   if (await fileExists(inside(data, usual))) return usual;
@@ -102,14 +106,14 @@ export async function readersFileIn(data: string, task: CellTask): Promise<strin
   return (await findReaders(onDisk(data, paths), task)) ?? usual;
 }
 
-/** Path of the checkpoint of a detection task relative to the data folder; its usual place where there is none. */
+/** Returns the path of the checkpoint of a detection task relative to the data folder; its usual path if there is none. */
 export async function detectorFileIn(data: string, task: CellTask): Promise<string> {
   const usual = detectorFile(task);
   if (await fileExists(inside(data, usual))) return usual;
   return findDetector(await pathsOnDisk(data, 'models'), task) ?? usual;
 }
 
-/** Path of an ROI's published mask relative to the data folder; its usual place where there is none. */
+/** Returns the path of an ROI's published mask relative to the data folder; its usual path if there is none. */
 export function publishedMaskIn(data: string, task: TissueTask, roi: string): string {
   return publishedMask(task, roi, (path) => existsSync(inside(data, path)));
 }
@@ -125,7 +129,7 @@ function onDisk(data: string, paths: readonly string[]): FileSource {
   return { paths, holds: (path, texts) => fileHolds(inside(data, path), texts) };
 }
 
-/** Looks for texts in a file of any size, also inside gzip; memory does not grow with it. */
+/** Checks whether a file, plain or gzip, contains all of the texts. Memory does not grow with its size. */
 export async function fileHolds(path: string, texts: readonly string[]): Promise<boolean> {
   const missing = new Set(texts);
   const kept = Math.max(...texts.map((text) => text.length));
@@ -149,6 +153,6 @@ async function openText(path: string): Promise<Readable> {
   const head = await buffer(createReadStream(path, { end: GZIP_MAGIC.length - 1 }));
   const bytes = createReadStream(path, { highWaterMark: 1 << 20 });
   if (!head.equals(GZIP_MAGIC)) return bytes.setEncoding('latin1');
-  // Its reader gets the error.
+  // The callback is empty because the stream also passes the error to its reader.
   return pipeline(bytes, createGunzip(), () => undefined).setEncoding('latin1');
 }

@@ -1,7 +1,7 @@
 /** Red, green, blue, each 0..255. */
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** One tissue label: what a pixel of an H&E mask may hold. */
+/** A tissue label, one of the values of an H&E mask. */
 export interface TissueLabel {
   /** Pixel value. */
   readonly value: number;
@@ -9,7 +9,7 @@ export interface TissueLabel {
   readonly colour: Rgb;
 }
 
-/** A label of the full set, with the label of the TIL use case that it belongs to. */
+/** A label of the full set, with its label in the TIL use case. */
 export interface HeLabel extends TissueLabel {
   /** Value in {@link TIL_LABELS}. */
   readonly til: number;

@@ -2,7 +2,7 @@ import { nearestName } from '../../config/suggest.ts';
 import { ReigniteError } from '../errors.ts';
 import type { OverviewRow } from './overview.ts';
 
-/** What marks a row of the overview as one of the H&E test set, letter by letter, as the authors' script compares it. */
+/** Values that mark a row of the overview as part of the H&E test set. Case matters, as in the authors' script. */
 const MARK = { task: 'he_tissue_segmentation', split: 'test' } as const;
 type Column = keyof typeof MARK;
 const COLUMNS = ['task', 'split'] as const satisfies readonly Column[];
@@ -10,10 +10,10 @@ const COLUMNS = ['task', 'split'] as const satisfies readonly Column[];
 const MAX_NAMED = 10;
 
 /**
- * The rows of the H&E test set.
+ * Returns the rows of the H&E test set.
  *
- * @param overview - Names the file in errors.
- * @throws ReigniteError OVERVIEW_INVALID when there is none, naming the values that the columns hold.
+ * @param overview - How errors name the file.
+ * @throws ReigniteError OVERVIEW_INVALID if there are none, naming the values of the columns.
  */
 export function heTestRows(rows: readonly OverviewRow[], overview: string): readonly OverviewRow[] {
   const found = rows.filter((row) => COLUMNS.every((column) => row[column] === MARK[column]));
@@ -33,9 +33,9 @@ export function heTestRows(rows: readonly OverviewRow[], overview: string): read
 }
 
 /**
- * Rows that were probably meant to be in the H&E test set and are not, since a value differs in case or blanks.
+ * Warns of rows that are not in the H&E test set only because a value differs in case or blanks.
  *
- * @returns A sentence, or none.
+ * @returns A warning, or none.
  */
 export function rowsNearlyTested(rows: readonly OverviewRow[]): readonly string[] {
   const near = rows.filter(
@@ -56,7 +56,7 @@ function isMark(value: string): boolean {
   return COLUMNS.some((column) => MARK[column] === value);
 }
 
-/** Every value of a column with the number of its rows. */
+/** Lists the values of a column with their number of rows. */
 function valuesOf(rows: readonly OverviewRow[], column: Column): string {
   const counts = new Map<string, number>();
   for (const row of rows) counts.set(row[column], (counts.get(row[column]) ?? 0) + 1);
@@ -64,7 +64,10 @@ function valuesOf(rows: readonly OverviewRow[], column: Column): string {
   return `${column} holds ${values.join(', ')}${counts.size > MAX_NAMED ? ' and others' : ''}`;
 }
 
-/** The value that was probably meant, where none is right; of splits only those of the right task count, if there are any. */
+/**
+ * Returns the value that was probably meant, if no row has the right one. Splits are taken only from rows of the right
+ * task, if there are any.
+ */
 function nearValue(rows: readonly OverviewRow[], column: Column): string | undefined {
   const ofTask = rows.filter(({ task }) => task === MARK.task);
   const values = [...new Set((column === 'split' && ofTask.length > 0 ? ofTask : rows).map((row) => row[column]))];

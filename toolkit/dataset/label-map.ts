@@ -3,7 +3,7 @@ import { ReigniteError } from '../errors.ts';
 import { withoutStop } from '../format.ts';
 import { decodeUtf8, parseRecordJson, readRecordFile } from './read-text.ts';
 
-/** A label of the H&E masks, as the record names it. */
+/** A label of the H&E masks with its name in the record. */
 export interface MappedLabel {
   readonly value: number;
   readonly name: string;
@@ -13,9 +13,9 @@ const Value = z.int().min(0).max(255);
 const LabelMap = z.record(z.string().min(1), Value).refine((map) => Object.keys(map).length > 0, 'has no label');
 
 /**
- * Reads he_label_map.json: an object from names to values of pixels, 0 to 255.
+ * Reads he_label_map.json, an object from names to pixel values, 0 to 255.
  *
- * @returns In the order of the values.
+ * @returns The labels, sorted by value.
  * @throws ReigniteError LABEL_MAP_INVALID naming the label; FILE_MISSING.
  */
 export async function readLabelMap(path: string): Promise<readonly MappedLabel[]> {

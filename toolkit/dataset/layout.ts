@@ -1,7 +1,7 @@
 import { type CellTask, type Task, TISSUE_TASKS, type TissueTask } from '../../config/tasks.ts';
 import { cellDefinition, definitionOf, tissueDefinition } from '../tasks/registry.ts';
 
-/** What the record holds of every task. */
+/** Top folders of the record, each with a subfolder per task. */
 export const KINDS = ['images', 'annotations', 'models', 'inference', 'figures'] as const;
 
 export type Kind = (typeof KINDS)[number];
@@ -12,30 +12,33 @@ export const OVERVIEW_FILE = 'data_overview.csv';
 /** Names and values of the labels in the H&E masks. */
 export const LABEL_MAP_FILE = 'he_label_map.json';
 
-/** Folder of a task's files of one kind, relative to the data root (or results, where it is laid out alike). */
+/**
+ * Returns the folder of a task's files of one kind, relative to the data folder (or to the results folder, which has
+ * the same layout).
+ */
 export function folderOf(kind: Kind, task: Task): string {
   return `${kind}/${definitionOf(task).folder}`;
 }
 
-/** The nnU-Net v1 model of a task, with its folds, relative to the data root. */
+/** Returns the folder of a task's nnU-Net v1 model, with its folds, relative to the data folder. */
 export function tissueModelFolder(task: TissueTask): string {
   return `${folderOf('models', task)}/${tissueDefinition(task).modelFolder}`;
 }
 
-/** The YOLOv5 checkpoint of a detection task, relative to the data root. */
+/** Returns the path of the YOLOv5 checkpoint of a detection task, relative to the data folder. */
 export function detectorFile(task: CellTask): string {
   return `${folderOf('models', task)}/${cellDefinition(task).checkpoint}`;
 }
 
-/** The COCO file with all readers' annotations of a detection task, relative to the data root. */
+/** Returns the path of the COCO file with all readers' annotations of a detection task, relative to the data folder. */
 export function readersFile(task: CellTask): string {
   return `${folderOf('annotations', task)}/${cellDefinition(task).readersFile}`;
 }
 
 /**
- * Path of an ROI's published mask relative to the data root; also where its name ends in capital letters.
+ * Returns the path of an ROI's published mask relative to the data folder; the extension may be `.PNG`.
  *
- * @param isThere - Whether there is a file of that path.
+ * @param isThere - Whether a file with that path exists.
  */
 export function publishedMask(task: TissueTask, roi: string, isThere: (path: string) => boolean): string {
   const usual = `${folderOf('inference', task)}/${roi}.png`;
@@ -43,30 +46,31 @@ export function publishedMask(task: TissueTask, roi: string, isThere: (path: str
   return !isThere(usual) && isThere(capital) ? capital : usual;
 }
 
-/** Whether a file next to the archives may be the overview or the label map, whatever its name. */
+/** Whether a file next to the archives may be the overview or the label map under another name. */
 export function isPlainFile(key: string): boolean {
   return !key.includes('/') && /\.(csv|csv\.gz|json)$/i.test(key);
 }
 
-/** Whether a file of the record is unpacked. */
+/** Whether a file of the record is an archive, which is unpacked. */
 export function isArchive(key: string): boolean {
   return key.toLowerCase().endsWith('.zip');
 }
 
 /**
- * Returns the folder that an archive's members belong to: by its contents where these were looked at, else by its name.
+ * Returns the folder that an archive's members belong to: according to its contents if they were inspected, or else to
+ * its name.
  *
- * @returns Undefined for an archive whose members keep their paths.
+ * @returns Undefined for an archive whose members keep their full paths.
  */
 export function rootOfArchive({ key, root }: { readonly key: string; readonly root?: Kind }): Kind | undefined {
   return root ?? KINDS.find((kind) => key === `${kind}.zip`);
 }
 
 /**
- * Lists what the tasks need of the record: folders, which come in archives, and plain files. Each folder holds all
- * tasks, so that it is all five or none; the label map belongs to tissue.
+ * Lists what the tasks need from the record: folders, which come as archives, and plain files. Each folder holds the
+ * files of all tasks, so that any task needs every folder. The label map is needed for tissue only.
  *
- * @param ownModels - Tasks that bring a model of their own: the record's models are needed by the others alone.
+ * @param ownModels - Tasks with a custom model, which do not need the record's models.
  */
 export function neededOfRecord(
   tasks: readonly Task[],

@@ -9,29 +9,29 @@ import { decodeUtf8, readRecordFile } from './read-text.ts';
 export interface OverviewRow {
   /** Line of the file, from 1; the header is line 1. */
   readonly line: number;
-  /** As in the file: relative to the authors' code folder. */
+  /** As in the file, relative to the authors' code folder. */
   readonly imagePath: string;
   readonly annotationPath: string;
   /** Such as `he_tissue_segmentation`. */
   readonly task: string;
   /** `train` or `test`. */
   readonly split: string;
-  /** Every column as text, the ones above included: patient_id, source, organ, scanner and what else there is. */
+  /** All columns as text, including the ones above: patient_id, source, organ, scanner and others. */
   readonly facts: Readonly<Record<string, string>>;
 }
 
-/** Columns that are used. */
+/** Required columns. */
 export const OVERVIEW_COLUMNS = ['image_path', 'annotation_path', 'task', 'split'] as const;
 
-/** The overview of 887 ROIs is a few hundred kB. */
+/** Limit for a decompressed overview; that of the record, with 887 ROIs, has a few hundred kB. */
 const MAX_BYTES = 256 * 2 ** 20;
 
 const ParsedCsv = z.array(z.object({ info: z.object({ lines: z.int() }), record: z.array(z.string()) }));
 
 /**
  * Reads data_overview.csv, plain or gzip (detected by its first bytes: the published file exists in both forms).
- * Columns are found by name, in any order; more of them do no harm. They are separated by commas, as published, or by
- * semicolons or tabs, as spreadsheets save them.
+ * Columns are found by name, in any order; additional ones are allowed. They are separated by commas, as published, or
+ * by semicolons or tabs, as spreadsheets save them.
  *
  * @throws ReigniteError OVERVIEW_INVALID naming the file and the column or the line; FILE_MISSING.
  */
@@ -71,7 +71,7 @@ function parseCsv(text: string, path: string): z.output<typeof ParsedCsv> {
   }
 }
 
-/** What separates the names of the columns that are used; a comma where nothing does. */
+/** Detects the delimiter from the required columns in the header; a comma if none of the candidates fits. */
 function delimiterOf(text: string): string {
   const [header = ''] = text.split(/\r?\n/, 1);
   const separates = (delimiter: string) => {

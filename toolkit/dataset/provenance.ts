@@ -4,8 +4,8 @@ import { overviewFileIn } from './find-files.ts';
 import { type OverviewRow, readOverview } from './overview.ts';
 
 /**
- * What was compared: the paper's record (any of its versions), synthetic data, or another record. Every sentence about a
- * verdict depends on it.
+ * Kind of record that was compared: the paper's (any version), synthetic data, or another one. The wording of verdicts
+ * depends on it.
  */
 export const RecordKind = z.enum(['paper', 'synthetic', 'other']);
 export type RecordKind = z.infer<typeof RecordKind>;
@@ -20,25 +20,25 @@ export const Provenance = z.object({
 });
 export type Provenance = z.infer<typeof Provenance>;
 
-/** The concept number (all versions) of the paper's record, and the versions known so far. */
+/** Record numbers of the paper's data on Zenodo: the concept (all versions) and the versions known so far. */
 const PAPER_NUMBERS: ReadonlySet<string> = new Set(['15674784', '15674785', '17735903']);
 
-/** The `scanner` of an image that no scanner made. */
+/** The `scanner` of a synthetic image. */
 const SYNTHETIC_SCANNER = 'synthetic';
 
-/** What is known of a record before its files are looked at. */
+/** What is known about a record before its files are read. */
 export interface RecordNumbers {
   readonly id: string;
-  /** Its concept number (all versions). */
+  /** Number of its concept record (all versions). */
   readonly concept?: string | undefined;
   readonly title?: string | undefined;
 }
 
 /**
- * Says which kind of record is in a data folder. The mark of synthetic data is in the overview itself (column
- * `scanner`), so that it travels with the files: a copy, a mirror or another record number cannot lose it.
+ * Determines which kind of record is in a data folder. Synthetic data is marked in the overview itself (column
+ * `scanner`), so that the mark survives copies, mirrors and other record numbers.
  *
- * @param data - Absolute data folder. Without a readable overview the number decides.
+ * @param data - Absolute data folder. Without a readable overview, the record number decides.
  */
 export async function readProvenance(data: string, record: RecordNumbers): Promise<Provenance> {
   const rows = await readOverview(await overviewFileIn(data)).catch(() => []);
@@ -51,12 +51,12 @@ export function isSynthetic(rows: readonly OverviewRow[]): boolean {
   return rows.some(({ facts }) => facts['scanner']?.trim().toLowerCase() === SYNTHETIC_SCANNER);
 }
 
-/** The kind of a record by its number. */
+/** Returns the kind of a record according to its number. */
 export function kindOfNumber({ id, concept }: RecordNumbers): Exclude<RecordKind, 'synthetic'> {
   return PAPER_NUMBERS.has(id) || (concept !== undefined && PAPER_NUMBERS.has(concept)) ? 'paper' : 'other';
 }
 
-/** What was compared, in a few words. */
+/** Describes in a few words what was compared. */
 export function comparedText({ kind, title }: Provenance, record: string): string {
   switch (kind) {
     case 'paper':
@@ -68,7 +68,7 @@ export function comparedText({ kind, title }: Provenance, record: string): strin
   }
 }
 
-/** A verdict as every line shows it: on synthetic data never without that word. */
+/** Formats a verdict for display; verdicts on synthetic data always say so. */
 export function verdictText(kind: RecordKind, verdict: Verdict): string {
   return kind === 'synthetic' ? `${verdict} (synthetic)` : verdict;
 }

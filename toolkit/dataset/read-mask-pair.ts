@@ -3,10 +3,10 @@ import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import type { RoiMasks } from '../metrics/evaluate-he.ts';
 
 /**
- * Reads an ROI's annotation and a prediction of it.
+ * Reads the annotation and the prediction of an ROI.
  *
- * @throws ReigniteError SIZE_MISMATCH naming both files when they differ in width or height, also where they have
- *   equally many pixels; FILE_MISSING, IMAGE_UNREADABLE.
+ * @throws ReigniteError SIZE_MISMATCH naming both files when they differ in width or height, even if the number of
+ *   pixels is equal; FILE_MISSING, IMAGE_UNREADABLE.
  */
 export async function readMaskPair(roi: string, truthPath: string, predictionPath: string): Promise<RoiMasks> {
   const truth = await decodeLabels(truthPath);
@@ -15,13 +15,13 @@ export async function readMaskPair(roi: string, truthPath: string, predictionPat
 }
 
 interface ReadMask {
-  /** Names the mask in errors. */
+  /** How errors name the mask. */
   readonly path: string;
   readonly mask: LabelImage;
 }
 
 /**
- * Puts an ROI's annotation and a prediction of it together.
+ * Pairs the annotation and the prediction of an ROI.
  *
  * @throws ReigniteError SIZE_MISMATCH as {@link readMaskPair}.
  */

@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { hasCode } from '../files/disk-error.ts';
 
-/** Where a text stops being JSON. */
+/** Position at which a text stops being valid JSON. */
 export interface JsonFault {
-  /** Both from 1; a column is a UTF-16 unit, as editors count. */
+  /** From 1, like `column`, which counts UTF-16 units as editors do. */
   readonly line: number;
   readonly column: number;
-  /** What is there, for a message. */
+  /** What is wrong at the position, for a message. */
   readonly found: string;
 }
 
@@ -17,13 +17,14 @@ const VALUE =
   /(?:"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)/y;
 const WORD = /-?[\p{L}_][\p{L}\d_]*|./uy;
 
-/** What may come next: `value`, or also the end of an empty array; a `key`, or also the end of an empty object; and so on. */
+/** What may come next. `-or-end` allows the end of an array or object too. */
 type Next = 'value' | 'value-or-end' | 'key' | 'key-or-end' | 'colon' | 'comma-or-end';
 
 /**
- * Finds the first place where a text that `JSON.parse` refuses stops being JSON; V8 names a place for some faults only.
+ * Finds the first position at which a text stops being valid JSON. The messages of V8 name a position only for some
+ * faults.
  *
- * @returns Undefined for a text that is JSON.
+ * @returns Undefined for valid JSON.
  */
 export function findJsonFault(text: string): JsonFault | undefined {
   const open: ('[' | '{')[] = [];
@@ -98,9 +99,9 @@ function faultAt(text: string, at: number): JsonFault {
 }
 
 /**
- * Bytes of a small file of the record.
+ * Reads a small file of the record.
  *
- * @throws ReigniteError FILE_MISSING when there is no such file, or a folder in its place.
+ * @throws ReigniteError FILE_MISSING when the file does not exist or is a folder.
  */
 export async function readRecordFile(path: string): Promise<Buffer> {
   try {
@@ -117,9 +118,9 @@ export async function readRecordFile(path: string): Promise<Buffer> {
 }
 
 /**
- * Bytes as UTF-8 text, without a byte order mark.
+ * Decodes UTF-8 text, dropping a byte order mark.
  *
- * @throws ReigniteError `code` when they are something else.
+ * @throws ReigniteError `code` when the bytes are not valid UTF-8.
  */
 export function decodeUtf8(bytes: Uint8Array, path: string, code: ErrorCode): string {
   try {
@@ -130,9 +131,9 @@ export function decodeUtf8(bytes: Uint8Array, path: string, code: ErrorCode): st
 }
 
 /**
- * A JSON document.
+ * Parses a JSON document.
  *
- * @throws ReigniteError `code` with line and column of the first place that is not JSON.
+ * @throws ReigniteError `code` with line and column of the first position that is not valid JSON.
  */
 export function parseRecordJson(text: string, path: string, code: ErrorCode): unknown {
   try {

@@ -8,23 +8,23 @@ import type { CellPoint } from './cell-point.ts';
 import type { CocoAnnotation, CocoAnnotations } from './coco-annotations.ts';
 import { type CocoCategory, type CocoFile, type CocoImage, parseCocoFile, readCocoFile } from './coco-file.ts';
 
-/** Which reader each category of a COCO file belongs to. */
+/** The reader of each category of a COCO file. */
 export interface ReadersOfCategories {
-  /** Names of the readers as in the file, in the order asked for; of one that the file lacks, the name asked for. */
+  /** Names of the readers as in the file, in the requested order; the requested name for a reader that the file lacks. */
   readonly names: readonly string[];
-  /** Place in `names` by id of the category; a category of no reader is missing. */
+  /** Index into `names` by category ID; a category of no reader is missing. */
   readonly byCategory: ReadonlyMap<number, number>;
 }
 
 /**
  * Finds the readers of the categories by their supercategory.
  *
- * pycocotools asks whether the supercategory is *in* "reader P1", a string there, so that any part of it counts: "P1"
- * means the same reader. A part that several names share, such as "reader", gives each of them everything in the
- * authors' code; here it is refused.
+ * pycocotools tests whether the supercategory is *in* the string "reader P1", so that any substring matches: "P1" means
+ * the same reader. In the authors' code, a substring that several names share, such as "reader", gives each of them all
+ * annotations; here it is an error.
  *
- * @param readers - Names that the authors' scripts look for.
- * @param file - Names the file in errors.
+ * @param readers - Names that the authors' scripts search for.
+ * @param file - How errors name the file.
  * @throws ReigniteError ANNOTATIONS_INVALID when a supercategory fits several readers.
  */
 function readersOfCategories(
@@ -58,42 +58,45 @@ export interface AnnotatedImage {
   readonly id: number;
   /** Name of the file in `images/pdl1/<task>`. */
   readonly fileName: string;
-  /** The file's name without its extension: how results name the image. */
+  /** File name without extension, which names the image in results. */
   readonly stem: string;
   /** The annotated part in px: left, top, right, bottom. */
   readonly annotatedXyxy: readonly [number, number, number, number];
 }
 
-/** Annotations of the file that no reader and image of the task takes, and why. */
+/** Annotations that belong to no reader or no image of the task, with the reason. */
 export interface UnusedAnnotations {
   readonly reason: 'category of no reader' | 'image not listed';
-  /** The ids of those categories or images. */
+  /** IDs of those categories or images. */
   readonly ids: readonly number[];
   readonly annotations: number;
 }
 
-/** What the readers of a detection task annotated. */
+/** Annotations of all readers of a detection task. */
 export interface ReaderAnnotations {
   readonly task: CellTask;
-  /** In the order of their ids, as the authors' loader takes them. */
+  /** Sorted by ID, as in the authors' loader. */
   readonly images: readonly AnnotatedImage[];
   /** The groups of the task; readers are named as in the file. */
   readonly groups: readonly ReaderGroup[];
-  /** Points by reader, then by image id, in the order of the file. An image without points of a reader is missing. */
+  /** Points by reader, then by image ID, in file order. Images without points of the reader are missing. */
   readonly points: ReadonlyMap<string, ReadonlyMap<number, readonly CellPoint[]>>;
   readonly unused: readonly UnusedAnnotations[];
-  /** Set where the ids of the categories probably give other classes than were meant. */
+  /** Set if the IDs of the categories probably give wrong classes. */
   readonly doubt?: CategoryDoubt;
 }
 
-/** Where the cell of a box is: `first` as in the authors' code, see `centreOffset`; `own` in the middle of the box. */
+/**
+ * Position of the cell in its box: `first` as in the authors' code, see `centreOffset`; `own` for the centre of the
+ * box.
+ */
 export type BoxCentre = 'first' | 'own';
 
 /**
  * Reads the COCO file with the annotations of all readers of a detection task.
  *
  * @throws ReigniteError FILE_MISSING; ANNOTATIONS_INVALID as {@link parseReaderAnnotations}, or when the readers of a
- *   group have categories and no annotation on any image of the file.
+ *   group have categories but no annotation in any image of the file.
  */
 export async function readReaderAnnotations(
   path: string,
@@ -108,18 +111,18 @@ export async function readReaderAnnotations(
 }
 
 /**
- * Gathers points by reader and image as the authors' inference.py does.
+ * Groups points by reader and image like the authors' inference.py.
  *
  * @param document - The parsed JSON of the COCO file.
- * @param file - Names the file in errors.
- * @throws ReigniteError ANNOTATIONS_INVALID: a field is missing or wrong, an id occurs twice, two images have one stem,
- *   a supercategory fits several readers or none fits any, there is no image, or no annotation of id 0.
+ * @param file - How errors name the file.
+ * @throws ReigniteError ANNOTATIONS_INVALID when a field is missing or wrong, an ID occurs twice, two images have the
+ *   same stem, a supercategory fits several readers or none fits any, there is no image, or no annotation has ID 0.
  */
 export function parseReaderAnnotations(document: unknown, task: CellTask, file: string): ReaderAnnotations {
   return annotationsOf(parseCocoFile(document, file), { task, file, centre: 'first', rule: 'by-id' });
 }
 
-/** The points of every reader who annotated an image, in the order of the readers. */
+/** Returns the points of every reader who annotated an image, in the order of the readers. */
 export function readersOn(annotations: ReaderAnnotations, image: number): readonly (readonly CellPoint[])[] {
   return [...annotations.points.values()].flatMap((ofReader) => {
     const points = ofReader.get(image);
@@ -129,7 +132,7 @@ export function readersOn(annotations: ReaderAnnotations, image: number): readon
 
 interface Reading {
   readonly task: CellTask;
-  /** Names the file in errors. */
+  /** How errors name the file. */
   readonly file: string;
   readonly centre: BoxCentre;
   readonly rule: CategoryRule;
@@ -176,12 +179,12 @@ function annotationsOf(coco: CocoFile, { task, file, centre, rule }: Reading): R
   return { task, images, groups, points, unused, ...(doubt && { doubt }) };
 }
 
-/** An image as the COCO file lists it. */
+/** Converts an image of the COCO file. */
 export function annotatedImage({ id, file_name, annotated_xyxy }: CocoImage): AnnotatedImage {
   return { id, fileName: file_name, stem: parse(file_name).name, annotatedXyxy: annotated_xyxy };
 }
 
-/** Results are named by stem: two images of one stem would be confused. */
+/** Results are named by stem, so that two images with the same stem would be mixed up. */
 function expectDistinctStems(images: readonly AnnotatedImage[], file: string): void {
   const seen = new Map<string, string>();
   for (const { stem, fileName } of images) {
@@ -195,8 +198,9 @@ function expectDistinctStems(images: readonly AnnotatedImage[], file: string): v
 }
 
 /**
- * Half the height of the box *of the annotation whose id is 0*, rounded down: a quirk of the authors' code, which adds
- * this one number to left and top of every box to find its centre. In the record all boxes are squares of one size.
+ * Returns half the height of the box *of the annotation with ID 0*, rounded down. This is a quirk of the authors' code,
+ * which adds this one number to left and top of every box to find its centre. In the record, all boxes are squares of
+ * one size.
  */
 function centreOffset(annotations: CocoAnnotations, file: string): number {
   let first: CocoAnnotation | undefined;
@@ -209,7 +213,7 @@ function centreOffset(annotations: CocoAnnotations, file: string): number {
   return Math.floor(first.bbox[3] / 2);
 }
 
-/** Half the width and half the height of a box, rounded down as the one offset is. */
+/** Returns half the width and half the height of a box, rounded down like the common offset. */
 function ownOffset({ bbox: [, , width, height] }: CocoAnnotation): readonly [number, number] {
   return [Math.floor(width / 2), Math.floor(height / 2)];
 }
@@ -218,7 +222,7 @@ function pointOf({ bbox }: CocoAnnotation, [right, down]: readonly [number, numb
   return { x: bbox[0] + right, y: bbox[1] + down, class: of };
 }
 
-/** A group whose readers are in the file but marked nothing on its images would only give empty numbers. */
+/** Rejects a group whose readers are in the file but annotated none of its images: all its scores would be empty. */
 function expectAnnotatedGroups({ groups, points }: ReaderAnnotations, { categories }: CocoFile, file: string): void {
   for (const { name, readers } of groups) {
     const isInFile = categories.some(({ supercategory }) => readers.some((reader) => reader.includes(supercategory)));

@@ -9,11 +9,12 @@ import { type OverviewRow, readOverview } from './overview.ts';
 const ROOTS = new Set(['images', 'annotations']);
 
 /**
- * Where a path of the overview is below the data root. The file has paths from the authors' code folder
- * (`../../data/images/he/x.png`); what counts is the part from `data/` on, or from `images/` or `annotations/` on.
+ * Resolves a path of the overview in the data folder. The file has paths relative to the authors' code folder
+ * (`../../data/images/he/x.png`); the part after `data/`, or from `images/` or `annotations/` on, is used.
  *
- * @returns Relative to the data root, with `/`.
- * @throws ReigniteError PATH_TRAVERSAL when it leads out of the data root; OVERVIEW_INVALID when no part of it is known.
+ * @returns Relative to the data folder, with `/`.
+ * @throws ReigniteError PATH_TRAVERSAL when it leads out of the data folder; OVERVIEW_INVALID when it contains none of
+ * these folders.
  */
 export function resolveInData(path: string): string {
   const parts = path.split('/');
@@ -43,7 +44,7 @@ function startOf(parts: readonly string[], path: string): number {
 export interface HeTestRoi {
   /** Stem of its files, such as `patient1_he_roi1_with_context`. */
   readonly roi: string;
-  /** Relative to the data root, with `/`; so is `annotation`. */
+  /** Relative to the data folder, with `/`, like `annotation`. */
   readonly image: string;
   readonly annotation: string;
   /** The row of the overview as text, by column. */
@@ -51,25 +52,26 @@ export interface HeTestRoi {
 }
 
 /**
- * The H&E test set in the order of the authors' code: rows with task `he_tissue_segmentation` and split `test`, paths
- * with every `.png` replaced by `_with_context.png`, sorted as Python sorts text, by code point (so that
+ * Lists the H&E test set in the order of the authors' code: rows with task `he_tissue_segmentation` and split `test`,
+ * paths with every `.png` replaced by `_with_context.png`, sorted by code point like text in Python (so that
  * `roi_10_with_context` comes before `roi_1_with_context`, and capitals first). No image or mask is opened.
  *
  * @param dataRoot - Folder with data_overview.csv.
- * @throws ReigniteError ROI_WITHOUT_PAIR when image and annotation have different stems; OVERVIEW_INVALID when there is no ROI
- *   of the test set, one is there twice or is not a PNG file; PATH_TRAVERSAL; FILE_MISSING when there is no overview.
+ * @throws ReigniteError ROI_WITHOUT_PAIR when image and annotation have different stems; OVERVIEW_INVALID when there is
+ *   no ROI of the test set, one occurs twice or is not a PNG file; PATH_TRAVERSAL; FILE_MISSING when there is no
+ *   overview.
  * @see code/he_segmentation/inference.py of the IGNITE data toolkit
  */
 export async function listHeTestRois(dataRoot: string): Promise<readonly HeTestRoi[]> {
   return heTestRoisOf(await readOverview(await overviewFileIn(dataRoot)), dataRoot);
 }
 
-/** The same of an overview that was read. */
+/** Lists the same for an overview that was already read. */
 export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): readonly HeTestRoi[] {
   const overview = join(dataRoot, OVERVIEW_FILE);
   const listed = heTestRows(rows, overview).map((row) => {
     const path = withContext(row.imagePath, row, overview);
-    // The order of UTF-8 bytes is that of code points; JavaScript's own is that of UTF-16 units.
+    // UTF-8 bytes sort by code point, JavaScript strings by UTF-16 unit.
     return { row, path, sortedBy: Buffer.from(path) };
   });
   listed.sort((a, b) => Buffer.compare(a.sortedBy, b.sortedBy));
@@ -91,10 +93,10 @@ export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): re
 }
 
 /**
- * Checks that the files of ROIs are there.
+ * Checks that the files of ROIs exist.
  *
- * @param kinds - `evaluate` needs annotations alone.
- * @throws ReigniteError FILE_MISSING naming the first one, and how many there are.
+ * @param kinds - `evaluate` needs only annotations.
+ * @throws ReigniteError FILE_MISSING naming the first missing file and the number of others.
  */
 export async function checkRoiFiles(
   dataRoot: string,
@@ -118,7 +120,7 @@ function withContext(path: string, row: OverviewRow, overview: string): string {
   return contextPath(path);
 }
 
-/** Path of the version with context. */
+/** Returns the path of the version with context. */
 export function contextPath(path: string): string {
   return path.replace(/\.PNG$/, '_with_context.PNG').replaceAll('.png', '_with_context.png');
 }

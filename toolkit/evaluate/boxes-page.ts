@@ -4,7 +4,7 @@ import { type StandalonePage, writeStandalonePage } from '../report/page/standal
 import { reportFolder } from '../results/results-folder.ts';
 import type { EvaluatedBoxes } from './evaluate-boxes.ts';
 
-/** The page of scored boxes. */
+/** Returns the path of the page of scored boxes. */
 export function boxesPage(out: string): string {
   return join(reportFolder(out), 'boxes.html');
 }
@@ -12,8 +12,8 @@ export function boxesPage(out: string): string {
 /**
  * Writes report/boxes.html of scored boxes.
  *
- * @param names - Of the predictions and of the annotations, as a reader should see them.
- * @param version - Of this package.
+ * @param names - Names of predictions and annotations for display.
+ * @param version - Version of this package.
  */
 export async function writeBoxesPage(
   out: string,

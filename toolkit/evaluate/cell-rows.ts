@@ -7,13 +7,16 @@ import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evalua
 import type { OverviewByStem } from '../verdict/patients.ts';
 import type { ScoreRow } from './evaluation.ts';
 
-/** What is scored, and the published points where there are any. */
+/** Metrics of the scored points, and of the published ones if there are any. */
 export interface ScoredCells {
   readonly own: DetectionMetrics;
   readonly published?: DetectionMetrics;
 }
 
-/** Macro F1 of every pair, group by group; pairs of readers have no interval, because they are not predictions. */
+/**
+ * Returns the macro F1 of every pair, group by group. Pairs of two readers have no interval, because they are not
+ * predictions.
+ */
 export function cellRows(
   { own, published }: ScoredCells,
   { intervals }: Pick<EvaluationIntervals, 'intervals'>,
@@ -45,7 +48,10 @@ function macrosOf({ groups }: DetectionMetrics) {
 
 const MACRO = 'macro';
 
-/** F1 of every pair on the classes asked for, all others as one; macro is the mean over these, `other` included. */
+/**
+ * Computes F1 of every pair on the requested classes, with all others merged; macro is the mean over these, including
+ * `other`.
+ */
 export function cellSubsetScores(
   subset: ClassSubset,
   { own, published }: ScoredCells,
@@ -79,7 +85,7 @@ export function cellSubsetScores(
   return { rows, file: { classes: subset.names, other: subset.merged, f1, ...uncertainty, intervals } };
 }
 
-/** Every pair of every group, macro first. */
+/** Scores every pair of every group, macro first. */
 function scoresOf({ groups }: DetectionMetrics, subset: ClassSubset) {
   return Object.entries(groups).flatMap(([group, { confusion }]) =>
     Object.entries(confusion).flatMap(([pair, rows]) => {
@@ -96,7 +102,7 @@ function scoresOf({ groups }: DetectionMetrics, subset: ClassSubset) {
   );
 }
 
-/** Null for a class that the first of the pair does not have. */
+/** Computes macro F1 and the F1 of each class; null for a class that the first reader of the pair does not have. */
 function numbersOf(counts: ConfusionMatrix, subset: ClassSubset): { name: string; value: number | null }[] {
   const { scores, confusion } = subsetAgreement(counts, subset);
   const classes = subset.names.map((name, k) => ({

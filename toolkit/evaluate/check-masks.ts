@@ -6,23 +6,23 @@ import { imageSize } from '../image/open-image.ts';
 import type { LabelTranslation } from './label-translation.ts';
 import { formatProblems } from './read-points.ts';
 
-/** A mask and the annotation that it is held against. Absolute paths. */
+/** A mask and the annotation that it is compared with. Absolute paths. */
 export interface MaskToCheck {
   readonly roi: string;
   readonly annotation: string;
   readonly prediction: string;
 }
 
-/** What `scope: annotated` writes where nothing was predicted. */
+/** Value that `scope: annotated` writes where nothing was predicted. */
 const NOT_PREDICTED = 255;
 
-/** What keeps a mask from being scored. */
+/** The reason why a mask cannot be scored. */
 interface MaskFault {
   readonly code: 'ROI_WITHOUT_PAIR' | 'IMAGE_UNREADABLE' | 'SIZE_MISMATCH';
   readonly cause: string;
 }
 
-/** Of several kinds of faults, the one that names the error. */
+/** Order in which kinds of faults determine the error code. */
 const BY_WEIGHT = [
   'ROI_WITHOUT_PAIR',
   'IMAGE_UNREADABLE',
@@ -32,9 +32,9 @@ const BY_WEIGHT = [
 /**
  * Checks all masks before any is scored.
  *
- * @returns What is odd but can be scored, one sentence each: values that are not a label, masks with a palette.
- * @throws ReigniteError ROI_WITHOUT_PAIR, IMAGE_UNREADABLE or SIZE_MISMATCH that names every file at fault and what is
- *   wrong with it, not only the first.
+ * @returns Remarks on unusual masks that can be scored, one sentence each: values that are not labels, and palettes.
+ * @throws ReigniteError ROI_WITHOUT_PAIR, IMAGE_UNREADABLE or SIZE_MISMATCH, listing all faulty files with their
+ *   problems.
  */
 export async function checkMasks(
   masks: readonly MaskToCheck[],
@@ -73,9 +73,9 @@ async function checkMask(
       const sizes = `${width} x ${height} px, its annotation ${truth.width} x ${truth.height} px`;
       return { code: 'SIZE_MISMATCH', cause: `${prediction} has ${sizes}` };
     }
-    const odd = oddValues(data, translation);
-    if (odd.length === 0) return { isPalette };
-    const remark = `${roi}: the mask contains ${odd.join(', ')}, which is not a label; these pixels count as not predicted.`;
+    const unknown = unknownValues(data, translation);
+    if (unknown.length === 0) return { isPalette };
+    const remark = `${roi}: the mask contains ${unknown.join(', ')}, which is not a label; these pixels count as not predicted.`;
     return { isPalette, remark };
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
@@ -83,7 +83,7 @@ async function checkMask(
   }
 }
 
-function oddValues(data: Uint8Array, translation: LabelTranslation | undefined): readonly number[] {
+function unknownValues(data: Uint8Array, translation: LabelTranslation | undefined): readonly number[] {
   const seen = new Uint8Array(256);
   for (const value of data) seen[value] = 1;
   const isKnown = (value: number) =>

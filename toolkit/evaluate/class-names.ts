@@ -2,22 +2,22 @@ import { nearestName } from '../../config/suggest.ts';
 import { ReigniteError } from '../errors.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
 
-/** The classes of a task that can be scored alone. */
+/** The classes of a task that can be scored separately. */
 export interface ScoredClasses {
-  /** All that the paper's protocol scores. */
+  /** All classes that the paper's protocol scores. */
   readonly names: readonly string[];
-  /** The number of the class that a word names, in any case; undefined for a word that names none. */
+  /** Returns the index of the class with a name, ignoring case; undefined if there is none. */
   placeOf(word: string): number | undefined;
-  /** Name of a class by its number. */
+  /** Returns the name of a class, given its index. */
   nameOf(place: number): string | undefined;
-  /** The classes of these numbers, all others as one. */
+  /** Selects the classes with these indices and merges all others. */
   subset(places: readonly number[]): ClassSubset;
 }
 
 /**
- * The classes that `--classes` names, separated by commas, in any case.
+ * Parses the class names of `--classes`, separated by commas, ignoring case.
  *
- * @throws ReigniteError USAGE naming what is not a class of the task, with the class that was probably meant.
+ * @throws ReigniteError USAGE naming a word that is not a class of the task, and the class that was probably meant.
  */
 export function classesAsked(task: string, classes: ScoredClasses, text: string): ClassSubset {
   const words = [...new Set(text.split(',').map((word) => word.trim()))].filter((word) => word !== '');

@@ -7,25 +7,38 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { readCandidatesFile } from '../yolo/detect/candidates-file.ts';
 
-/** COCO's limit of boxes of a class in an image. */
+/** COCO's limit of boxes per class and image. */
 const COCO_LIMIT = 100;
-/** Below such a score, boxes that are missing hardly change an average precision. */
+/** Missing boxes with a detection score below this hardly change average precision. */
 const LOW_SCORE = 0.01;
 
-const Side = z.number();
-const Bbox = z.tuple([Side, Side, Side, Side]);
-const Truth = z.object({
-  images: z.array(z.object({ id: z.int(), file_name: z.string() })),
-  annotations: z.array(
-    z.object({
-      image_id: z.int(),
-      category_id: z.int(),
-      bbox: Bbox,
-      iscrowd: z.union([z.literal(0), z.literal(1)]).default(0),
-    }),
-  ),
-  categories: z.array(z.object({ id: z.int(), name: z.string() })).min(1),
-});
+/** Left, top, width and height, px. */
+const Bbox = z.tuple([z.number(), z.number(), z.number().min(0), z.number().min(0)]);
+const Truth = z
+  .object({
+    images: z.array(z.object({ id: z.int(), file_name: z.string() })),
+    annotations: z.array(
+      z.object({
+        image_id: z.int(),
+        category_id: z.int(),
+        bbox: Bbox,
+        iscrowd: z.union([z.literal(0), z.literal(1)]).default(0),
+      }),
+    ),
+    categories: z.array(z.object({ id: z.int(), name: z.string() })).min(1),
+  })
+  .superRefine(({ images, annotations, categories }, context) => {
+    const fail = (path: (string | number)[], message: string) => context.addIssue({ code: 'custom', path, message });
+    const ids = new Set<number>();
+    for (const [at, { id }] of images.entries()) {
+      if (ids.has(id)) fail(['images', at], `a second image has the id ${id}`);
+      ids.add(id);
+    }
+    const stray = annotations.findIndex(({ image_id }) => !ids.has(image_id));
+    if (stray >= 0) fail(['annotations', stray], `no image has the id ${annotations[stray]?.image_id}`);
+    const second = categories.findIndex(({ id }, at) => categories.findIndex((each) => each.id === id) < at);
+    if (second >= 0) fail(['categories', second], `a second category has the id ${categories[second]?.id}`);
+  });
 type Truth = z.infer<typeof Truth>;
 const Results = z.array(z.object({ image_id: z.int(), category_id: z.int(), bbox: Bbox, score: z.number() }));
 
@@ -34,9 +47,9 @@ export interface BoxesInput {
   readonly truth: string;
   /** `candidates/` of a prediction, or results as COCO JSON. */
   readonly predictions: string;
-  /** Gets metrics/boxes.json. */
+  /** Folder in which metrics/boxes.json is written. */
   readonly out: string;
-  /** Best boxes of a class in an image that count. Default: 100, as in COCO. */
+  /** Number of best boxes that count per class and image. Default: 100, as in COCO. */
   readonly limit?: number;
 }
 
@@ -54,17 +67,18 @@ export interface EvaluatedBoxes {
     }[];
   };
   readonly images: number;
-  /** What the numbers leave out, one sentence each. */
+  /** What the scores leave out, one sentence each. */
   readonly remarks: readonly string[];
 }
 
 /**
- * Scores boxes by the average precision of COCO, mAP50 and mAP50-95, and writes `metrics/boxes.json`.
+ * Scores boxes by COCO average precision, mAP50 and mAP50-95, and writes `metrics/boxes.json`.
  *
- * Classes are matched by name, images by the name of their file without its ending.
+ * Boxes of a COCO file are matched by the ids of images and categories; those of `candidates/` by the names of classes,
+ * and of images by file name without extension.
  *
- * @throws ReigniteError FILE_MISSING also for a folder without a prediction of any annotated image; ANNOTATIONS_INVALID, POINTS_INVALID naming the file at fault; NOT_WRITABLE,
- *   NO_SPACE.
+ * @throws ReigniteError FILE_MISSING, also for a folder without a prediction of any annotated image;
+ *   ANNOTATIONS_INVALID, POINTS_INVALID naming the faulty file; NOT_WRITABLE, NO_SPACE.
  */
 export async function evaluateBoxes({
   truth: path,
@@ -81,7 +95,7 @@ export async function evaluateBoxes({
   const isFolder = (await stat(predictions).catch(() => undefined))?.isDirectory() === true;
   const { boxes, remarks } = isFolder
     ? await fromCandidates(truth, predictions)
-    : await fromResults(labels, predictions);
+    : await fromResults(truth, labels, predictions);
   const { map50, map5095, classes, overLimit } = averagePrecision(objects, boxes, truth.categories.length, limit);
   const metrics = {
     map50,
@@ -112,24 +126,29 @@ interface ReadBoxes {
   readonly remarks: readonly string[];
 }
 
-async function fromResults(labels: ReadonlyMap<number, number>, path: string): Promise<ReadBoxes> {
+async function fromResults({ images }: Truth, labels: ReadonlyMap<number, number>, path: string): Promise<ReadBoxes> {
   const results = await readJson(path, Results);
-  const boxes = results.flatMap(({ image_id: image, category_id, bbox, score }) => {
+  const annotated = new Set(images.map(({ id }) => id));
+  const ofImages = results.filter(({ image_id }) => annotated.has(image_id));
+  const boxes = ofImages.flatMap(({ image_id: image, category_id, bbox, score }) => {
     const label = labels.get(category_id);
     return label === undefined ? [] : [{ image, label, box: bbox, score }];
   });
-  const lost = results.length - boxes.length;
+  const [strayBoxes, lost] = [results.length - ofImages.length, ofImages.length - boxes.length];
   return {
     boxes,
-    remarks: lost > 0 ? [`Boxes left out, because their category was not annotated: ${lost}.`] : [],
+    remarks: [
+      ...(strayBoxes > 0 ? [`Boxes left out, because their image was not annotated: ${strayBoxes}.`] : []),
+      ...(lost > 0 ? [`Boxes left out, because their category was not annotated: ${lost}.`] : []),
+    ],
   };
 }
 
-/** The boxes of a prediction that are cells. */
+/** Reads the boxes of a prediction that became points. */
 async function fromCandidates({ images, categories }: Truth, folder: string): Promise<ReadBoxes> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   const byName = new Map(categories.map(({ name }, label) => [name, label]));
-  const byStem = new Map(images.map(({ file_name, id }) => [parse(file_name).name, id]));
+  const byStem = imagesByStem(images);
   const boxes: ScoredBox[] = [];
   const unknown = new Set<string>();
   const foreign: string[] = [];
@@ -173,6 +192,21 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
         : []),
     ],
   };
+}
+
+/** @throws ReigniteError ANNOTATIONS_INVALID when two images, in different folders, would have the same prediction. */
+function imagesByStem(images: Truth['images']): ReadonlyMap<string, number> {
+  const byStem = new Map<string, number>();
+  for (const { file_name, id } of images) {
+    const stem = parse(file_name).name;
+    if (byStem.has(stem)) {
+      throw new ReigniteError('ANNOTATIONS_INVALID', `Several annotated images are named ${stem}.`, {
+        remedy: 'Give each image a name of its own, or name a COCO file of results, whose boxes have image ids.',
+      });
+    }
+    byStem.set(stem, id);
+  }
+  return byStem;
 }
 
 async function readJson<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {

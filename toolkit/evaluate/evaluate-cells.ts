@@ -27,16 +27,14 @@ import {
 } from './evaluation.ts';
 import { coverageOf, describeCoverage, readPointsToScore } from './read-points.ts';
 
-/**
- * Scores points as the paper scores its own: one .npy (n, 3) of x, y, class per image; none where nothing was found.
- */
+/** Scores points under the paper's protocol: one .npy (n, 3) of x, y, class per image; no file if nothing was found. */
 export async function evaluateCells(
   task: CellTask,
   { data, predictions, out, classes, categories: rule = 'by-id' }: EvaluationInput,
 ): Promise<Evaluated> {
   const file = inside(data, await readersFileIn(data, task));
   const annotations = await readReaderAnnotations(file, task, 'first', rule);
-  const { found, remarks: odd } = await readPointsToScore(predictions, annotations);
+  const { found, remarks: pointRemarks } = await readPointsToScore(predictions, annotations);
   const points = (stem: string) => found.get(stem);
   const { metrics: paper, remarks } = evaluateDetection({ task, annotations, points });
   const own = await readReaderAnnotations(file, task, 'own', rule);
@@ -74,13 +72,13 @@ export async function evaluateCells(
     ...(subset && { classes: subset.file }),
     remarks: [
       ...(classes === undefined ? [] : [describeSubset(classes)]),
-      ...odd,
+      ...pointRemarks,
       ...remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark),
     ],
   };
 }
 
-/** What makes the numbers others than those of the paper's protocol, or the protocol's numbers doubtful. */
+/** Warns that scores deviate from the paper's protocol, or that the protocol's scores are doubtful. */
 function warningsOn({ task, doubt }: ReaderAnnotations, rule: CategoryRule): readonly string[] {
   if (rule === 'by-name') {
     return ["Classes of the readers' cells follow the category names; the paper's code derives them from the IDs."];

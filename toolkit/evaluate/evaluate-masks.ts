@@ -8,16 +8,16 @@ import { decodeLabels } from '../image/decode-labels.ts';
 const VALUES = 256;
 const FEW = 8;
 
-/** Folders of the masks to score and of the scores. Absolute paths. */
+/** Absolute folders of masks and scores, and options. */
 export interface MasksInput {
   /** Folder of annotated masks, PNG. */
   readonly truth: string;
   /** Folder of predicted masks under the same names. */
   readonly predictions: string;
   readonly out: string;
-  /** Labels that are scored. Default: every value of the masks. */
+  /** Labels to score. Default: every value of the masks. */
   readonly labels?: readonly MappedLabel[];
-  /** Value of pixels of the annotation that are left out. */
+  /** Annotated value whose pixels are left out. */
   readonly ignore?: number;
 }
 
@@ -25,9 +25,9 @@ export interface MasksInput {
 export interface LabelDice {
   readonly value: number;
   readonly name: string;
-  /** Over the pixels of all images together; null where neither side has any. */
+  /** Over the pixels of all images together; null if neither side has the label. */
   readonly dice: number | null;
-  /** Mean over the images of which either side has the label. */
+  /** Mean over the images in which either side has the label. */
   readonly meanOverImages: number | null;
   /** Number of these images. */
   readonly images: number;
@@ -41,14 +41,14 @@ export interface EvaluatedMasks {
     readonly images: number;
     readonly ignore?: number;
     readonly labels: readonly LabelDice[];
-    /** Mean of the labels other than 0, each counted once. */
+    /** Unweighted mean over the labels other than 0. */
     readonly meanDice: number | null;
     readonly perImage: Readonly<Record<string, Readonly<Record<string, number>>>>;
   };
   readonly remarks: readonly string[];
 }
 
-/** Pixels of one image: by value of the annotation, by value of the prediction, and where both agree. */
+/** Pixel counts of one image by value, 0 to 255: in the annotation, in the prediction, and where both agree. */
 interface PixelCounts {
   readonly truth: Float64Array;
   readonly prediction: Float64Array;
@@ -56,10 +56,10 @@ interface PixelCounts {
 }
 
 /**
- * Scores masks with any labels by the Dice coefficient, and writes `metrics/masks.json`.
+ * Scores masks with arbitrary labels by the Dice coefficient, and writes `metrics/masks.json`.
  *
- * @throws ReigniteError FILE_MISSING for a folder without masks; ROI_WITHOUT_PAIR, SIZE_MISMATCH naming every mask at fault;
- *   IMAGE_UNREADABLE; NOT_WRITABLE, NO_SPACE.
+ * @throws ReigniteError FILE_MISSING for a folder without masks; ROI_WITHOUT_PAIR naming the missing masks;
+ *   SIZE_MISMATCH naming the first; IMAGE_UNREADABLE; NOT_WRITABLE, NO_SPACE.
  */
 export async function evaluateMasks({
   truth,

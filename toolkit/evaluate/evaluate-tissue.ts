@@ -24,7 +24,7 @@ import { type LabelTranslation, translateLabels } from './label-translation.ts';
 import { type BothMasks, countsOf, type Pair, type ScoredMasks, scoreMasks, scorePublished } from './scored-masks.ts';
 import { type ShownOverall, type TissueSubsetScores, tissueRows, tissueSubsetScores } from './tissue-rows.ts';
 
-/** Scores masks as the paper scores its own: one PNG of label values per ROI, named as in the record's inference/he. */
+/** Scores masks under the paper's protocol: one PNG of label values per ROI, named as in the record's inference/he. */
 export async function evaluateTissue(
   task: TissueTask,
   { data, predictions, out, labels, classes }: EvaluationInput,
@@ -34,7 +34,7 @@ export async function evaluateTissue(
   const rois = heTestRoisOf(overview, data);
   const pairs = rois.map((roi) => ({ ...roi, prediction: join(predictions, `${roi.roi}.png`) }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
-  const odd = await checkMasks(checked, labels);
+  const maskRemarks = await checkMasks(checked, labels);
   const both = { own: await scoreMasks(data, pairs, labels), published: await scorePublished(data, task, pairs) };
   const patients = overviewByStem(overview);
   const metrics = heMetrics(both.own.total);
@@ -60,7 +60,7 @@ export async function evaluateTissue(
     images: pairs.length,
     rows: subset?.rows ?? tissueRows(both, intervals),
     ...(subset && { classes: subset.file }),
-    remarks: [...(classes === undefined ? [] : [describeSubset(classes)]), ...odd, ...undrawn, ...left.remarks],
+    remarks: [...(classes === undefined ? [] : [describeSubset(classes)]), ...maskRemarks, ...undrawn, ...left.remarks],
   };
 }
 
@@ -71,7 +71,7 @@ function paperIntervals({ own, published }: BothMasks, patients: OverviewByStem)
   return evaluationIntervals(measured, patients, VerdictConfig.parse({}));
 }
 
-/** What is left out is always said of the masks, and of the published ones where it is anything. */
+/** Describes pixels without a prediction: always for the scored masks, and for the published ones if there are any. */
 function whatIsLeftOut({ own, published }: BothMasks, subset: TissueSubsetScores | undefined) {
   const ofOwn = saidOf('The masks', own, subset?.overall);
   const isLoud = ofOwn.startsWith('WARNING');
@@ -85,7 +85,7 @@ function whatIsLeftOut({ own, published }: BothMasks, subset: TissueSubsetScores
   };
 }
 
-/** Shown next to the score: the paper's, or that of the selected classes. */
+/** Describes these pixels with the displayed Dice: the paper's, or that of the selected classes. */
 function saidOf(whose: string, { total, without }: ScoredMasks, subset: ShownOverall | undefined): string {
   const paper = { shown: overallDice(total), missed: without.all.overall };
   return describeWithoutPrediction(whose, without, subset ?? paper, subset === undefined ? 'left out' : 'other');

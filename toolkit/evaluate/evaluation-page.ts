@@ -28,7 +28,7 @@ import { reportFolder } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { Evaluated, EvaluationInput, ScoreRow } from './evaluation.ts';
 
-/** What the page says first: the mean over the readers where points are scored, else the first number. */
+/** Returns the headline of the page: the mean over the readers for points, or else the first score. */
 export function evaluationAnswer(rows: readonly ScoreRow[], name: string): string {
   const withReaders = rows.filter(({ label }) => label.endsWith(`| ${AI}`)).flatMap(({ value }) => value ?? []);
   if (withReaders.length > 1) {
@@ -39,16 +39,16 @@ export function evaluationAnswer(rows: readonly ScoreRow[], name: string): strin
   return first === undefined ? 'No score.' : `${first.label}: ${name} ${first.value?.toFixed(4) ?? first.without}`;
 }
 
-/** The page of an evaluation: several tasks may share a folder. */
+/** Returns the path of an evaluation's page. Several tasks may share a folder. */
 export function evaluationPage(out: string, task: Task): string {
   return join(reportFolder(out), `${task}.html`);
 }
 
 /**
- * Writes report/<task>.html of an evaluation: scores with their intervals next to the published ones, figures, and every
- * ROI in the viewer.
+ * Writes report/<task>.html of an evaluation: scores with intervals next to the published ones, figures, and ROIs in
+ * the viewer.
  *
- * @param version - Of this package.
+ * @param version - Version of this package.
  */
 export async function writeEvaluationPage(
   task: Task,
@@ -97,7 +97,10 @@ function scoresTable(name: string, rows: readonly ScoreRow[]): Html {
       value === null ? without : decimal(value),
       interval === undefined ? '–' : `${decimal(interval.low)} to ${decimal(interval.high)}`,
       ...(isCompared
-        ? [decimal(published), decimal(value === null || published === null ? null : value - published)]
+        ? [
+            decimal(value === null ? null : published),
+            decimal(value === null || published === null ? null : value - published),
+          ]
         : []),
       ...(hasMissed ? [decimal(value === null ? null : missed)] : []),
     ]),
@@ -109,7 +112,7 @@ function remarksOf({ remarks, intervals }: Evaluated): Html {
   return all.length === 0 ? NOTHING : html`<ul>${all.map((remark) => html`<li>${remark}</li>`)}</ul>`;
 }
 
-/** Accessible figures of an evaluation; of chosen classes alone there are none. */
+/** Returns the accessible figures of an evaluation; none if only some classes were scored. */
 async function accessibleFigures(task: Task, { metrics, classes }: Evaluated): Promise<readonly AccessibleFigure[]> {
   if (classes !== undefined) return [];
   // Vega takes a second to load.
@@ -129,7 +132,7 @@ function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLaye
   return html`<ul class="gallery" aria-label="ROIs">${cards}</ul>`;
 }
 
-/** The ROIs of the test set whose images are here. */
+/** Lists the ROIs of the test set; empty if the list of ROIs is missing. */
 async function roisOf(
   task: Task,
   { data, predictions, labels, categories = 'by-id' }: EvaluationInput,

@@ -12,37 +12,37 @@ import type { Interval, PatientsFile } from '../verdict/verdict-file.ts';
 import type { EvaluationSource } from './evaluation-source.ts';
 import type { LabelTranslation } from './label-translation.ts';
 
-/** A score of an evaluation with what is shown next to it. */
+/** A score of an evaluation, with what is shown next to it. */
 export interface ScoreRow {
   readonly label: string;
-  /** Null for what cannot be scored: a pair without images in common, a class without truth. */
+  /** Null if it cannot be scored: a pair without images in common, or a class without ground truth. */
   readonly value: number | null;
-  /** What a null value means, in words. */
+  /** Meaning of a null value. */
   readonly without: 'absent' | 'no image in common';
   readonly interval?: Interval;
-  /** The same number of the published predictions; missing where they are not compared. */
+  /** The same score of the published predictions; missing if they are not compared. */
   readonly published?: number | null;
-  /** The number with annotated pixels that have no prediction as missed; of tissue alone. */
+  /** The score if annotated pixels without a prediction count as missed; only for tissue. */
   readonly missed?: number | null;
 }
 
-/** What an evaluation is asked for. Folders are absolute. */
+/** Input of an evaluation. Folders are absolute. */
 export interface EvaluationInput {
-  /** The record: overview and annotations; images for the figures of single ROIs. */
+  /** Data folder with overview and annotations, and with images for the figures of single ROIs. */
   readonly data: string;
-  /** Holds the predictions themselves. */
+  /** Folder that directly contains the predictions. */
   readonly predictions: string;
-  /** Gets metrics/ and figures/. */
+  /** Folder in which metrics/ and figures/ are written. */
   readonly out: string;
-  /** Label of the paper for every value of a mask, where the masks have values of their own. */
+  /** Label of the paper for every mask value, if the masks have other values. */
   readonly labels?: LabelTranslation;
-  /** What gives a category of the readers' file its class; default: its id, as in the authors' code. */
+  /** How categories of the readers' file get their class. Default: by ID, as in the authors' code. */
   readonly categories?: CategoryRule;
-  /** The classes to score; all unless given. */
+  /** The classes to score. Default: all. */
   readonly classes?: ClassSubset;
 }
 
-/** What an evaluation leaves for a comparison with another one. */
+/** What an evaluation stores so that it can be compared with another one. */
 export interface EvaluationEvidence {
   readonly source: EvaluationSource;
   readonly counts: PatientsFile;
@@ -51,16 +51,14 @@ export interface EvaluationEvidence {
 export interface Evaluated {
   /** `metrics/<task>.json`. */
   readonly metrics: object;
-  /**
-   * `metrics/<task>.intervals.json`: how sure the numbers are, what predictions leave out, and what to be warned of.
-   */
+  /** `metrics/<task>.intervals.json`: confidence intervals, what predictions leave out, and warnings. */
   readonly intervals: EvaluationIntervals;
-  /** `metrics/<task>.classes.json`: the numbers of the classes asked for. */
+  /** `metrics/<task>.classes.json`: scores of the requested classes. */
   readonly classes?: object;
   readonly images: number;
   /** The table on screen. */
   readonly rows: readonly ScoreRow[];
-  /** What the numbers or the figures leave out, one sentence each. */
+  /** What scores or figures leave out, one sentence each. */
   readonly remarks: readonly string[];
 }
 
@@ -79,7 +77,7 @@ export async function writeMetrics(
   else await RESULTS.classes.write(out, classes, task);
 }
 
-/** Counts of each patient as a file holds them. */
+/** Creates the file of counts per patient. */
 export function patientsFile(
   matrices: readonly string[],
   side: number,
@@ -92,7 +90,7 @@ export function patientsFile(
   return { matrices: [...matrices], side, patients };
 }
 
-/** Says which classes are scored, and what the others count as. */
+/** Describes which classes are scored, and what the others count as. */
 export function describeSubset({ names, merged }: ClassSubset): string {
   if (merged.length === 0) return `Scored: ${names.join(', ')}, all classes of the task.`;
   return (
@@ -101,9 +99,7 @@ export function describeSubset({ names, merged }: ClassSubset): string {
   );
 }
 
-/**
- * Whose images are whose patient's; where the record's overview does not exist, every image is a patient of its own.
- */
+/** Reads the overview, which assigns images to patients. If it does not exist, every image counts as a separate patient. */
 export async function patientsOf(data: string): Promise<OverviewByStem> {
   const path = await overviewFileIn(data);
   return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();

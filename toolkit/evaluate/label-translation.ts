@@ -2,16 +2,16 @@ import { HE_LABELS } from '../dataset/he-labels.ts';
 import { readLabelMap } from '../dataset/label-map.ts';
 import { ReigniteError } from '../errors.ts';
 
-/** Label of the paper for each of the 256 values of a mask; undefined for a value that the file does not name. */
+/** Label of the paper for each of the 256 values of a mask; undefined for a value without a label. */
 export type LabelTranslation = readonly (number | undefined)[];
 
-/** The record's own label map calls class 2 otherwise than the authors' evaluation does. */
+/** The record's label map has another name for class 2 than the authors' evaluation. */
 const OTHER_NAMES: Readonly<Record<string, number>> = { 'tumor epithelium': 2 };
 
 /**
- * Reads how a model numbers the labels: a JSON object of the paper's names to the values of its masks.
+ * Reads which mask values a model uses for the labels: a JSON object from the paper's names to values.
  *
- * @throws ReigniteError LABEL_MAP_INVALID naming every label that the paper has not; FILE_MISSING.
+ * @throws ReigniteError LABEL_MAP_INVALID naming every label that is not one of the paper's; FILE_MISSING.
  */
 export async function readLabelTranslation(path: string): Promise<LabelTranslation> {
   const translation: (number | undefined)[] = Array.from({ length: 256 }, () => undefined);
@@ -27,13 +27,13 @@ export async function readLabelTranslation(path: string): Promise<LabelTranslati
   });
 }
 
-/** The label of the paper with a name, in any case; undefined for none. */
+/** Returns the label of the paper with a name, ignoring case; undefined if there is none. */
 export function labelNamed(name: string): number | undefined {
   const wanted = name.toLowerCase();
   return HE_LABELS.find((label) => label.name.toLowerCase() === wanted)?.value ?? OTHER_NAMES[wanted];
 }
 
-/** A mask in the paper's labels; values that have none become 255, which is not a label. */
+/** Translates a mask to the paper's labels; values without one become 255, which is not a label. */
 export function translateLabels(labels: Uint8Array, translation: LabelTranslation): Uint8Array {
   return labels.map((value) => translation[value] ?? 255);
 }

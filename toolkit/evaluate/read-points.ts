@@ -8,7 +8,7 @@ import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
 
 const MAX_NAMED = 20;
 
-/** Describes the problems of several files in one sentence; names a limited number of them. */
+/** Describes the problems of several files in one sentence, naming at most 20. */
 export function formatProblems(faults: readonly string[], of: string): string {
   const named = faults.slice(0, MAX_NAMED).join('; ');
   const rest = faults.length > MAX_NAMED ? `; and ${faults.length - MAX_NAMED} more` : '';
@@ -18,17 +18,17 @@ export function formatProblems(faults: readonly string[], of: string): string {
 const SUFFIX = '.npy';
 
 export interface PointsToScore {
-  /** By the stem of the image; an image without a file is missing: nothing was found there. */
+  /** Points by stem of the image. Images without a file are missing: nothing was found in them. */
   readonly found: ReadonlyMap<string, readonly CellPoint[]>;
-  /** What is odd but can be scored, one sentence each. */
+  /** Remarks on files that are not scored, one sentence each. */
   readonly remarks: readonly string[];
 }
 
 /**
  * Reads the points of every image of a task before any is scored.
  *
- * @throws ReigniteError ROI_WITHOUT_PAIR when no file is of an image of the task; NPY_INVALID that names every file at
- *   fault, not only the first.
+ * @throws ReigniteError ROI_WITHOUT_PAIR when no file belongs to an image of the task; NPY_INVALID listing all faulty
+ *   files.
  */
 export async function readPointsToScore(folder: string, { task, images }: ReaderAnnotations): Promise<PointsToScore> {
   const stems = new Set(images.map(({ stem }) => stem));
@@ -57,16 +57,16 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
   }
 }
 
-/** A folder that does not exist holds nothing. */
+/** Lists a folder; empty if it does not exist. */
 async function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch(() => []);
 }
 
-/** Points are written with two decimals, so that one on the border may be this far outside, in px. */
+/** Points are written with two decimals, so that a point on the border may be this many px outside. */
 const ROUNDING = 0.005;
 const MAX_IMAGES_NAMED = 5;
 
-/** What a folder of points leaves out of the images of a task, and what it has where no reader looked. */
+/** Counts the images of a task without points, and the points outside the annotated boxes. */
 export function coverageOf(
   { images }: ReaderAnnotations,
   found: ReadonlyMap<string, readonly CellPoint[]>,
@@ -86,7 +86,7 @@ export function coverageOf(
   };
 }
 
-/** What has to be known to read the numbers, one sentence each. */
+/** Formats warnings that are needed to interpret the scores, one sentence each. */
 export function describeCoverage({ images, withoutFile, points, outsideBox }: PointsCoverage): readonly string[] {
   const warnings: string[] = [];
   if (withoutFile.length > 0) {

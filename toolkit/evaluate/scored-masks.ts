@@ -15,25 +15,25 @@ import {
 import type { RoiCounts } from '../verdict/patients.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
 
-/** An ROI and the mask that is scored, an absolute path. */
+/** An ROI and the absolute path of the mask to score. */
 export interface Pair extends HeTestRoi {
   readonly prediction: string;
 }
 
-/** Masks as the paper counts them, and what it does not count. */
+/** Counts of masks under the paper's protocol, and of the pixels that it does not count. */
 export interface ScoredMasks extends HeEvaluation {
-  /** 17 x 17 of every ROI, with predictions that are not a label as Unannotated. */
+  /** 17 x 17 counts of every ROI, with predictions that are not a label as Unannotated. */
   readonly filled: readonly { readonly roi: string; readonly confusion: ConfusionMatrix }[];
   readonly without: WithoutPrediction;
 }
 
-/** What is scored, and the published masks where all of them are there. */
+/** The scored masks, and the published ones if none is missing. */
 export interface BothMasks {
   readonly own: ScoredMasks;
   readonly published: ScoredMasks | undefined;
 }
 
-/** Scores masks; with `labels`, after their values were translated. */
+/** Scores masks, after translating their values if `labels` is given. */
 export async function scoreMasks(
   data: string,
   pairs: readonly Pair[],
@@ -62,7 +62,7 @@ async function* readPairs(
   }
 }
 
-/** The published masks under the same protocol; undefined unless all of them are there. */
+/** Scores the published masks under the same protocol; undefined if any is missing. */
 export async function scorePublished(
   data: string,
   task: TissueTask,
@@ -76,7 +76,7 @@ export async function scorePublished(
   return scoreMasks(data, published);
 }
 
-/** Counts of ROIs for resampling; where nothing is published, our own are used instead. */
+/** Returns the counts of ROIs for resampling. Without published masks, `published` repeats our counts. */
 export function countsOf(own: HeEvaluation['rois'], published: HeEvaluation['rois'] | undefined): RoiCounts[] {
   return own.map(({ roi, confusion }, k) => ({
     roi,

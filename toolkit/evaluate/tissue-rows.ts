@@ -10,7 +10,7 @@ import { TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import type { ScoreRow } from './evaluation.ts';
 import { type BothMasks, countsOf, type ScoredMasks } from './scored-masks.ts';
 
-/** Dice overall and of every class, then of the TIL use case; a class without a true pixel is absent. */
+/** Returns Dice overall and per class, then for the TIL use case; a class without ground-truth pixels is absent. */
 export function tissueRows(
   { own, published }: BothMasks,
   { intervals }: Pick<EvaluationIntervals, 'intervals'>,
@@ -50,11 +50,11 @@ function absentMeasures({ filled }: ScoredMasks): ReadonlySet<string> {
   ]);
 }
 
-/** Unannotated and Background come before the classes asked for. */
+/** Unannotated and Background come before the requested classes. */
 const BEFORE = 2;
 const OVERALL = 'Overall';
 
-/** Overall Dice as it is shown, and with what is left out as missed. */
+/** Overall Dice as displayed, and with pixels without a prediction as missed. */
 export interface ShownOverall {
   readonly shown: number;
   readonly missed: number;
@@ -68,7 +68,7 @@ export interface TissueSubsetScores {
   readonly file: object;
 }
 
-/** Dice of the classes asked for, all others as one. */
+/** Computes Dice of the requested classes, with all others merged. */
 export function tissueSubsetScores(
   subset: ClassSubset,
   { own, published }: BothMasks,
@@ -113,7 +113,7 @@ export function tissueSubsetScores(
   };
 }
 
-/** Null for a class without a true pixel. */
+/** Returns the Dice of a class, or overall; null without ground-truth pixels. */
 function diceOf({ dice, confusion }: SubsetDice, name: string): number | null {
   const classes = Object.keys(dice.perClass);
   const rowOf = (of: string) => confusion.rowSum(BEFORE + classes.indexOf(of));

@@ -18,19 +18,19 @@ import { averageImage, type Box, boundingBox, type PanelGrid, panelGrid } from '
 const PANEL_TITLES = ['Input image', 'Ground truth', 'Prediction'] as const;
 const LEGEND_TITLE = 'Labels';
 
-/** Where everything of a case figure goes, in px. */
+/** Positions and sizes of the parts of a case figure, in px. */
 export interface CaseLayout extends PanelLayout {
   readonly legend: { readonly x: number; readonly y: number; readonly rowHeight: number; readonly font: string };
 }
 
 /**
- * Lays a case figure out: a title, three panels side by side, the strip of labels on the right.
+ * Computes the layout of a case figure: a title, three panels side by side, the legend of labels on the right.
  *
- * Text grows with the panels: next to the panels it is then as large as in the authors' figure, in which a label is
- * 20 px high and the figure 1,983 px wide.
+ * Text scales with the panels, so that it has the same relative size as in the authors' figure, in which a label is 20
+ * px high and the figure 1,983 px wide.
  *
  * @param panel - Size of a panel in px.
- * @param context - Measures text.
+ * @param context - Used to measure text.
  */
 export function caseLayout(
   title: string,
@@ -66,7 +66,7 @@ export function caseLayout(
   };
 }
 
-/** A prediction of 255 means that nothing was predicted there (scope `annotated`). */
+/** Value of pixels that were not predicted (scope `annotated`). */
 const NOT_PREDICTED = 255;
 
 const TRUTH_COLOURS = labelColours(HE_LABELS);
@@ -97,11 +97,11 @@ export type CaseFigureResult =
   | { readonly drawn: false; readonly reason: string };
 
 /**
- * Draws the figure of one ROI as evaluation.py does: the image, its annotation and its prediction (labels over the
- * image at half opacity), cropped to the annotation's bounding box, next to a strip of all 17 labels.
+ * Draws the figure of one ROI like evaluation.py: the image, its annotation and its prediction (labels over the image
+ * at half opacity), cropped to the annotation's bounding box, with a legend of all 17 labels.
  *
- * A mask without annotation has no box: the authors' code fails there; here no figure is written and the reason
- * returned. A scale bar is added.
+ * A mask without annotation has no bounding box. The authors' code fails there; here, no figure is written and the
+ * reason is returned. A scale bar is added.
  *
  * @throws ReigniteError SIZE_MISMATCH when image and masks differ in size; NO_SPACE, NOT_WRITABLE.
  */

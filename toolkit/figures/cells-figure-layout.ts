@@ -3,7 +3,7 @@ import { type PanelLayout, panelText, placeTitle } from './panel-figure.ts';
 
 export const CELL_PANELS = ['Input image', 'Reader predictions', 'AI predictions'] as const;
 
-/** What a panel's legend says of one marker, and where, in px. */
+/** A marker in a panel's legend: its text and its position in px. */
 export interface LegendEntry {
   readonly text: string;
   /** Middle of the marker. */
@@ -13,7 +13,7 @@ export interface LegendEntry {
   readonly textX: number;
 }
 
-/** Where everything of a figure of cells goes, in px. */
+/** Positions and sizes of the parts of a figure of cells, in px. */
 export interface CellsLayout extends PanelLayout {
   readonly panels: readonly {
     readonly x: number;
@@ -25,11 +25,12 @@ export interface CellsLayout extends PanelLayout {
 }
 
 /**
- * Lays a figure of cells out: a title, three panels side by side, a legend below each, so that it hides no cell.
+ * Computes the layout of a figure of cells: a title, three panels side by side, and a legend below each, where it hides
+ * no cells.
  *
  * @param panel - Size of a panel in px.
  * @param legends - Texts of the legend of each panel.
- * @param context - Measures text.
+ * @param context - Used to measure text.
  */
 export function cellsLayout(
   title: string,
@@ -75,7 +76,7 @@ export function cellsLayout(
   };
 }
 
-/** Entries side by side, row by row, each row in the middle. */
+/** Places entries side by side in rows, each row centred. */
 function placeLegend(
   texts: readonly string[],
   entryWidth: (text: string) => number,

@@ -1,9 +1,9 @@
 import { Canvas, type SKRSContext2D } from 'canvas';
 
-/** Corners of a marker in units of its size, from its middle; a number is the radius of a circle. */
+/** Vertices of a marker relative to its centre, in units of its size; a number is the radius of a circle. */
 type Outline = number | readonly (readonly [x: number, y: number])[];
 
-/** Shapes of the readers in their order: the four of the authors, then more. */
+/** Shapes by reader: the four of the authors, then additional ones. */
 const READER_SHAPES: readonly Outline[] = [
   polygon(4, 0.62, Math.PI / 4),
   0.5,
@@ -21,20 +21,20 @@ const READER_SHAPES: readonly Outline[] = [
 ];
 const AI_SHAPE: Outline = polygon(3, 0.64, 0);
 
-/** A marker ready to be put anywhere. */
+/** A drawn marker that can be stamped at any position. */
 export interface Marker {
   readonly image: Canvas;
-  /** From its upper left corner to its middle, in px. */
+  /** Distance from its upper left corner to its centre, in px along each axis. */
   readonly middle: number;
 }
 
-/** Who put a point: a reader, by the place among the readers of the image, or the AI. */
+/** Source of a point: the AI, or a reader by index among the readers of the image. */
 export type MarkedBy = number | 'AI';
 
 /**
  * Draws a marker with a black edge once, so that thousands can be stamped.
  *
- * @param by - From the ninth reader on shapes repeat.
+ * @param by - Shapes repeat from the ninth reader on.
  * @param size - Width of a circle in px.
  */
 export function makeMarker(by: MarkedBy, fill: string, size: number): Marker {
@@ -56,12 +56,12 @@ export function makeMarker(by: MarkedBy, fill: string, size: number): Marker {
   return { image, middle };
 }
 
-/** Puts a marker with its middle at (x, y), to the nearest px. */
+/** Draws a marker centred at (x, y), rounded to whole px. */
 export function stampMarker(context: SKRSContext2D, { image, middle }: Marker, x: number, y: number): void {
   context.drawImage(image, Math.round(x - middle), Math.round(y - middle));
 }
 
-/** @param turn - 0 has a corner at the top; in radians, clockwise. */
+/** @param turn - Rotation in radians, clockwise; at 0, a vertex is at the top. */
 function polygon(corners: number, radius: number, turn: number): Outline {
   return Array.from({ length: corners }, (_, k) => at(radius, turn + (2 * Math.PI * k) / corners));
 }

@@ -10,9 +10,9 @@ import { registerFonts } from './fonts.ts';
 import { drawCentred, drawFrame, drawPanelScaleBar, whiteCanvas, writeFigure } from './panel-figure.ts';
 import { averageImage, type PanelGrid, panelGrid } from './panel-grid.ts';
 
-/** A marker is this part of the panel's longer side, as in the authors' figures ... */
+/** Size of a marker relative to the panel's longer side, as in the authors' figures. */
 const MARKER_SHARE = 1 / 54;
-/** ... and smaller where points are many, down to this. */
+/** ... Smallest relative size, for images with many points. */
 const SMALLEST_SHARE = 1 / 110;
 
 export interface CellsFigureInput {
@@ -23,7 +23,7 @@ export interface CellsFigureInput {
   readonly image: { readonly width: number; readonly height: number; readonly data: Uint8Array };
   /** The annotated part in px: left, top, right, bottom. */
   readonly annotatedXyxy: readonly [number, number, number, number];
-  /** Points of the readers who annotated the image; they are numbered from 1 in this order. */
+  /** Points of the readers who annotated the image. Readers are numbered from 1 in this order. */
   readonly readers: readonly (readonly CellPoint[])[];
   readonly ai: readonly CellPoint[];
   /** The PNG to write, `figures/pdl1/<task>/<stem>.png`. */
@@ -31,13 +31,14 @@ export interface CellsFigureInput {
 }
 
 /**
- * Draws the figure of one image of a detection task as the authors' inference_utils.py does: the image, the readers'
- * points and the AI's, coloured by class, with the annotated part dashed. Readers differ in shape.
+ * Draws the figure of one image of a detection task like the authors' inference_utils.py: the image, the readers'
+ * points and the AI's points, coloured by class, with a dashed box around the annotated part. Each reader has a shape.
  *
- * Where the authors' code fails (no AI points, a fifth reader) this one continues. Legends are below the panels, where
- * they hide nothing; a scale bar is added; markers shrink where they would cover each other.
+ * Unlike the authors' code, this one does not fail without AI points or with a fifth reader. Legends are below the
+ * panels, where they hide nothing, a scale bar is added, and markers are smaller if they would overlap.
  *
- * @throws ReigniteError SIZE_MISMATCH when the image has not the bytes that its size asks for; NO_SPACE, NOT_WRITABLE.
+ * @throws ReigniteError SIZE_MISMATCH when the number of bytes of the image does not match its size; NO_SPACE,
+ * NOT_WRITABLE.
  */
 export async function drawCellsFigure(input: CellsFigureInput): Promise<void> {
   const { width, height, data } = input.image;
@@ -87,7 +88,7 @@ interface Scale {
   readonly y: number;
 }
 
-/** Black dashes over a pale line, so that they are seen on dark stain too. */
+/** Draws black dashes over a pale line, so that they are visible on dark stain too. */
 function drawAnnotatedPart(
   context: SKRSContext2D,
   [left, top, right, bottom]: CellsFigureInput['annotatedXyxy'],
@@ -109,7 +110,7 @@ interface Marks {
   readonly points: readonly CellPoint[];
 }
 
-/** The middle of pixel (x, y) is half a pixel from its corner. */
+/** Draws markers at the centres of pixels, which are half a pixel from their corners. */
 function drawPoints(context: SKRSContext2D, marks: readonly Marks[], scale: Scale, grid: PanelGrid): void {
   const size = markerSize(
     grid,
@@ -130,7 +131,7 @@ function markerSize({ width, height }: PanelGrid, count: number): number {
   return Math.min(side * MARKER_SHARE, Math.max(side * SMALLEST_SHARE, 0.55 * spacing));
 }
 
-/** Shapes mean readers, colours classes: a reader's shape is shown without a colour. */
+/** Draws the legends. Shapes show readers and colours show classes, so that readers' shapes are white. */
 function drawLegends(context: SKRSContext2D, layout: CellsLayout): void {
   const { textSize } = layout;
   context.font = layout.legendFont;

@@ -3,18 +3,18 @@ import { type ConfusionMatrix, type Normalisation, normaliseConfusion } from '..
 import { formatTwoDecimals } from '../numpy/round.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
 
-/** Contrast between text and what is behind it that the Web Content Accessibility Guidelines ask for (level AA). */
+/** Contrast between text and background that the Web Content Accessibility Guidelines require (level AA). */
 export const READABLE_CONTRAST = 4.5;
 
-/** The scale begins a quarter of its maximum below 0, so that an empty cell is light grey, not white. */
+/** Start of the scale, relative to its maximum: below 0, so that an empty entry is light grey instead of white. */
 const LOWEST = -0.25;
 const STEPS = 256;
 
 /**
- * Grey of a matrix cell, as matplotlib's `gray_r` with `vmin=-0.25` draws it: 204 for 0, black for the maximum.
+ * Returns the grey of a matrix entry like matplotlib's `gray_r` with `vmin=-0.25`: 204 for 0, black for the maximum.
  *
  * @param value - From 0 to `maximum`.
- * @param maximum - Largest value of the matrix. When it is 0, every cell is drawn as empty.
+ * @param maximum - Largest value of the matrix. If it is 0, every entry is drawn as empty.
  * @returns 0 (black) to 255 (white).
  */
 export function reversedGrey(value: number, maximum: number): number {
@@ -23,19 +23,19 @@ export function reversedGrey(value: number, maximum: number): number {
   return STEPS - 1 - Math.min(STEPS - 1, Math.max(0, step));
 }
 
-/** WCAG contrast ratio of two greys (0..255), from 1 to 21. */
+/** Computes the WCAG contrast ratio of two greys (0..255), from 1 to 21. */
 export function contrastOfGreys(one: number, other: number): number {
   const [darker = 0, lighter = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
   return (lighter + 0.05) / (darker + 0.05);
 }
 
-/** Relative luminance of a grey in sRGB, from 0 to 1. */
+/** Computes the relative luminance of a grey in sRGB, from 0 to 1. */
 function luminance(grey: number): number {
   const value = grey / 255;
   return value <= 0.040_45 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
 }
 
-/** A grey as Vega and the canvas read it. */
+/** Formats a grey as a hexadecimal colour for Vega and the canvas. */
 export function greyColour(grey: number): string {
   return `#${grey.toString(16).padStart(2, '0').repeat(3)}`;
 }
@@ -51,21 +51,25 @@ const MATRICES: readonly { readonly by: Normalisation; readonly title: string }[
 const SIDE = 480;
 const INKS = { white: 255, black: 0, faint: 0x48 } as const;
 
-/** Everything that a confusion figure shows, and what it was computed from. */
+/** Everything that a confusion figure shows, with the counts from which it was computed. */
 export interface ConfusionFigureData {
   readonly labels: readonly string[];
-  /** Pixels; rows are truth. */
+  /** Pixels; rows are ground truth. */
   readonly counts: readonly (readonly number[])[];
   readonly matrices: readonly {
     readonly title: string;
     readonly normalisedBy: Normalisation;
     readonly shares: readonly (readonly number[])[];
-    /** The shares as printed in the cells. */
+    /** The shares as printed in the figure. */
     readonly texts: readonly (readonly string[])[];
   }[];
 }
 
-/** @param confusion - Counts of `labels`, the first (Unannotated) already dropped. */
+/**
+ * Computes the data of a confusion figure.
+ *
+ * @param confusion - Counts of `labels`, from which the first (Unannotated) was already dropped.
+ */
 export function confusionFigureData(confusion: ConfusionMatrix, labels: readonly string[]): ConfusionFigureData {
   const matrices = MATRICES.map(({ by, title }) => {
     const shares = normaliseConfusion(confusion, by);
@@ -75,13 +79,13 @@ export function confusionFigureData(confusion: ConfusionMatrix, labels: readonly
 }
 
 /**
- * The three matrices one above the other, as `cm_all.png` and `cm_til_use_case.png` of evaluation.py: reversed grey,
- * each scaled by its own maximum, shares with two decimals.
+ * Returns the figure of three matrices, stacked like `cm_all.png` and `cm_til_use_case.png` of evaluation.py: reversed
+ * grey, each scaled by its own maximum, shares with two decimals.
  *
- * The authors' text is white everywhere, 1.6:1 on an empty cell. Here it keeps 4.5:1 or more: white where the cell is
- * dark enough, otherwise black, and a dark grey for "0.00" so that what is there stands out.
+ * The authors' text is always white, with a contrast of 1.6:1 on an empty entry. Here the contrast is at least 4.5:1:
+ * text is white on dark entries and otherwise black, and "0.00" is dark grey so that other values stand out.
  *
- * @param subject - What the matrices are of, for the alternative text.
+ * @param subject - What the matrices show, for the alternative text.
  */
 export function confusionFigure(data: ConfusionFigureData, subject: string): TopLevelSpec {
   const { labels } = data;

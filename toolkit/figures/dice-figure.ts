@@ -5,7 +5,7 @@ import { formatTwoDecimals, roundAsNumpy } from '../numpy/round.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
 
 const BLACK: Rgb = [0, 0, 0];
-/** Scores of classes that have no bar. */
+/** Classes without a bar. */
 const HIDDEN = ['Unannotated', 'Background'];
 
 export interface DiceBar {
@@ -14,7 +14,7 @@ export interface DiceBar {
   readonly dice: number;
   /** Height of the bar. */
   readonly shown: number;
-  /** Text on the bar; empty on a bar of height 0. */
+  /** Text above the bar; empty for a bar of height 0. */
   readonly text: string;
   readonly fill: string;
 }
@@ -25,7 +25,10 @@ export interface DiceFigureData {
   readonly bars: readonly DiceBar[];
 }
 
-/** Bars of the overall Dice and of every class but Unannotated and Background, which the authors do not draw. */
+/**
+ * Computes the bars of the overall Dice and of every class except Unannotated and Background, which the authors do not
+ * draw.
+ */
 export function diceFigureData(title: string, scores: DiceScores, labels: readonly TissueLabel[]): DiceFigureData {
   const classes = labels.filter(({ name }) => !HIDDEN.includes(name));
   const bars = [
@@ -41,9 +44,9 @@ function diceBar(label: string, dice: number, colour: Rgb): DiceBar {
 }
 
 /**
- * One bar per class, as `f1_all.png` and `f1_til_use_case.png` of evaluation.py draw them.
+ * Returns a figure with one bar per class, like `f1_all.png` and `f1_til_use_case.png` of evaluation.py.
  *
- * The axis always goes from 0 to 1 (the authors end it just above the highest bar), so that figures can be compared.
+ * The axis always ranges from 0 to 1, so that figures can be compared; the authors' ends just above the highest bar.
  */
 export function diceFigure({ title, bars }: DiceFigureData): TopLevelSpec {
   return {

@@ -1,9 +1,9 @@
 import type { Rgb } from '../dataset/he-labels.ts';
 
-/** Scale of colours from pale to dark. */
+/** Colour scale from pale to dark. */
 export type SequentialScale = 'Blues' | 'Reds';
 
-/** Nine classes of ColorBrewer (Brewer, Harrower, Pennsylvania State University), evenly spaced from 0 to 1. */
+/** Nine-class scales of ColorBrewer (Brewer, Harrower, Pennsylvania State University), evenly spaced from 0 to 1. */
 const STOPS: Readonly<Record<SequentialScale, readonly Rgb[]>> = {
   Blues: [
     [247, 251, 255],
@@ -31,26 +31,26 @@ const STOPS: Readonly<Record<SequentialScale, readonly Rgb[]>> = {
 
 const STEPS = 256;
 
-/** The colour of a value from 0 to 1, in 256 steps as matplotlib draws it. */
+/** Returns the colour of a value from 0 to 1, in 256 steps like matplotlib. */
 export function sequentialColour(scale: SequentialScale, value: number): Rgb {
   const stops = STOPS[scale];
   const step = Math.min(STEPS - 1, Math.max(0, Math.floor(value * STEPS)));
-  const place = (step / (STEPS - 1)) * (stops.length - 1);
-  const below = Math.min(stops.length - 2, Math.floor(place));
+  const position = (step / (STEPS - 1)) * (stops.length - 1);
+  const below = Math.min(stops.length - 2, Math.floor(position));
   const channel = (index: 0 | 1 | 2) => {
     const [from = 0, to = 0] = [stops[below]?.[index], stops[below + 1]?.[index]];
-    return Math.round(from + (to - from) * (place - below));
+    return Math.round(from + (to - from) * (position - below));
   };
   return [channel(0), channel(1), channel(2)];
 }
 
-/** WCAG contrast ratio of two colours, from 1 to 21. */
+/** Computes the WCAG contrast ratio of two colours, from 1 to 21. */
 export function contrastOf(one: Rgb, other: Rgb): number {
   const [darker = 0, lighter = 0] = [luminance(one), luminance(other)].sort((a, b) => a - b);
   return (lighter + 0.05) / (darker + 0.05);
 }
 
-/** Relative luminance of a colour in sRGB, from 0 to 1. */
+/** Computes the relative luminance of a colour in sRGB, from 0 to 1. */
 function luminance([red, green, blue]: Rgb): number {
   const linear = (channel: number) => {
     const value = channel / 255;

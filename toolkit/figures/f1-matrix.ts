@@ -10,31 +10,31 @@ import { contrastOf, type SequentialScale, sequentialColour } from './f1-matrix-
 import { renderVegaLite } from './render-vega-lite.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
 
-/** Side of a cell in CSS px. */
+/** Side of an entry in CSS px. */
 const CELL = 76;
 const DIAGONAL = '#f2f2f2';
 const WHITE: Rgb = [255, 255, 255];
 const SOFT_BLACK: Rgb = [38, 38, 38];
-/** From 24 CSS px on, text counts as large: 3:1 is enough for it. */
+/** Text of at least 24 CSS px counts as large, for which a contrast of 3:1 is enough. */
 const TEXT_SIZE = 24;
 const LARGE_TEXT_CONTRAST = 3;
-/** Stands where the readers have no image in common. */
+/** Text for readers without an image in common. */
 const NOTHING = '–';
 
-/** Everything that a figure of reader agreement shows, and what it was computed from. */
+/** Everything that a figure of reader agreement shows, with the scores from which it was drawn. */
 export interface F1MatrixData {
   readonly title: string;
   readonly readers: readonly string[];
-  /** The readers as the axes name them. */
+  /** Names of the readers on the axes. */
   readonly labels: readonly string[];
   readonly scale: SequentialScale;
-  /** Mean F1 over the classes, unrounded: [i][j] for i < j takes reader i as truth. */
+  /** Mean F1 over the classes, unrounded: [i][j] for i < j has reader i as ground truth. */
   readonly f1: readonly (readonly (number | null)[])[];
-  /** The same as printed, transposed: rows are predictions, columns truths; empty where nothing is printed. */
+  /** The same as printed and transposed: rows are predictions, columns ground truth; empty where nothing is printed. */
   readonly texts: readonly (readonly string[])[];
 }
 
-/** What `f1_scores_<group>.png` shows of a group. */
+/** Returns what `f1_scores_<group>.png` shows for a group. */
 export function f1MatrixData(title: string, scale: SequentialScale, { readers, f1 }: GroupAgreement): F1MatrixData {
   const macro = f1['macro'] ?? [];
   const texts = readers.map((_, row) =>
@@ -48,11 +48,11 @@ export function f1MatrixData(title: string, scale: SequentialScale, { readers, f
 }
 
 /**
- * The lower triangle of the mean F1, as the authors' inference_utils.py draws it: columns are truths, rows predictions,
- * colours from 0 to 1 of the rounded values, the diagonal grey.
+ * Returns the figure of the lower triangle of the mean F1, like the authors' inference_utils.py: columns are ground
+ * truth, rows predictions, colours from 0 to 1 encode the rounded values, and the diagonal is grey.
  *
- * A pair without images has a dash; the authors' figure shows 0.00 there. White text gives way to a soft black
- * where its contrast would be below 3:1.
+ * A pair without images has a dash, where the authors' figure shows 0.00. Text is white, or soft black if the contrast
+ * would be below 3:1.
  */
 export function f1Matrix(data: F1MatrixData): TopLevelSpec {
   const { labels, title } = data;
@@ -106,7 +106,7 @@ function css(colour: Rgb): string {
 const ROMAN = ['ᵢ', 'ᵢᵢ', 'ᵢᵢᵢ', 'ᵢᵥ'];
 const DIGITS = [...'₀₁₂₃₄₅₆₇₈₉'];
 
-/** "reader P4" is P₄, "reader R4" is Rᵢᵥ as in the paper; other names stay. */
+/** Shortens "reader P4" to P₄ and "reader R4" to Rᵢᵥ, as in the paper; keeps other names. */
 function shortName(reader: string): string {
   const [, letter, number = ''] = /([PR])(\d+)$/.exec(reader) ?? [];
   if (letter === undefined) return reader;
@@ -114,14 +114,14 @@ function shortName(reader: string): string {
   return `${letter}${subscript ?? [...number].map((digit) => DIGITS[Number(digit)] ?? digit).join('')}`;
 }
 
-/** A figure by its file stem, with all that it shows. */
+/** A figure with its file stem and the data that it shows. */
 export interface F1Figure {
   readonly stem: `f1_scores_${string}`;
   readonly data: F1MatrixData;
   readonly spec: TopLevelSpec;
 }
 
-/** The figures of a detection task: one per group of readers. */
+/** Returns the figures of a detection task, one per group of readers. */
 export function f1Figures({ groups }: DetectionMetrics, task: CellTask): F1Figure[] {
   return cellDefinition(task).groups.flatMap(({ name, title, scale }) => {
     const group = groups[name];
@@ -132,11 +132,11 @@ export function f1Figures({ groups }: DetectionMetrics, task: CellTask): F1Figur
 }
 
 /**
- * Writes `f1_scores_<group>` of a detection task, each as PNG, as SVG and as JSON of everything that it shows.
+ * Writes `f1_scores_<group>` of a detection task, each as PNG, SVG and JSON with everything that it shows.
  *
  * @param options.metrics - `metrics/nuclei.json` or `metrics/pdl1.json`.
- * @param options.outDir - `figures/pdl1/<task>` of a results folder; made if missing.
- * @returns The files written, in a stable order.
+ * @param options.outDir - `figures/pdl1/<task>` of a results folder; created if missing.
+ * @returns The written files, in a stable order.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
 export async function renderF1Figures(options: {

@@ -5,17 +5,17 @@ import { GlobalFonts } from 'canvas';
 const SHIPPED = 'DejaVu Sans';
 const FILES = ['DejaVuSans.ttf', 'DejaVuSans-Bold.ttf'];
 
-/** Font of every figure: shipped with us for the PNG, the rest of the list is for viewers of the SVG. */
+/** Font of every figure. The first one is shipped and used for PNG; the others are for viewers of the SVG. */
 export const FIGURE_FONT = `${SHIPPED}, Verdana, sans-serif`;
 
 let isRegistered = false;
 
 /**
- * Makes the font of the figures known to the canvas, and through it to Vega: the authors' figures are set in it too.
+ * Registers the font of the figures, which the authors' figures also use, with the canvas and so with Vega.
  *
- * Without it text would look as the machine's fonts have it, or be missing where there are none.
+ * Otherwise text would depend on the fonts of the machine, or be missing if there are none.
  *
- * @throws Error when the font files are not installed.
+ * @throws Error when the font files cannot be read.
  */
 export function registerFonts(): void {
   if (isRegistered) return;

@@ -10,7 +10,7 @@ import { type ConfusionFigureData, confusionFigure, confusionFigureData } from '
 import { type DiceFigureData, diceFigure, diceFigureData } from './dice-figure.ts';
 import { renderVegaLite } from './render-vega-lite.ts';
 
-/** A figure by its file stem, with all that it shows. */
+/** A figure with its file stem and the data that it shows. */
 export interface HeFigure {
   readonly stem: string;
   readonly data: ConfusionFigureData | DiceFigureData;
@@ -18,12 +18,12 @@ export interface HeFigure {
 }
 
 /**
- * Writes what evaluation.py writes of the whole H&E test set: `cm.npy` and the figures `cm_all`, `f1_all`,
- * `cm_til_use_case` and `f1_til_use_case`, each as PNG, as SVG and as JSON of everything that it shows.
+ * Writes what evaluation.py writes for the whole H&E test set: `cm.npy` and the figures `cm_all`, `f1_all`,
+ * `cm_til_use_case` and `f1_til_use_case`, each as PNG, SVG and JSON with everything that it shows.
  *
- * @param options.metrics - `metrics/he.json`. Where its first row is null, `cm.npy` holds 0.
- * @param options.outDir - `figures/he` of a results folder; made if missing.
- * @returns The files written, in a stable order.
+ * @param options.metrics - `metrics/he.json`. If its first row is null, that of `cm.npy` is 0.
+ * @param options.outDir - `figures/he` of a results folder; created if missing.
+ * @returns The written files, in a stable order.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
 export async function renderHeFigures(options: {
@@ -48,7 +48,7 @@ export async function renderHeFigures(options: {
   return written;
 }
 
-/** The four figures over all ROIs. */
+/** Returns the four figures over all ROIs. */
 export function heFigures(metrics: HeMetrics): HeFigure[] {
   const confusion = confusionOf(metrics);
   return [

@@ -1,17 +1,17 @@
 import { NO_LABEL_COLOUR, type Rgb, type TissueLabel } from '../dataset/he-labels.ts';
 import { eachPanelPixel, type PanelGrid } from './panel-grid.ts';
 
-/** Colours of the 256 values of a mask, channel by channel. */
+/** Colours of the 256 values of a mask, by channel. */
 export interface LabelColours {
   readonly red: Uint8Array;
   readonly green: Uint8Array;
   readonly blue: Uint8Array;
-  /** 1 where the value is drawn, 0 where the image shows as it is (its colour is then 0). */
+  /** 1 if the value is drawn, 0 if it leaves the image unchanged (its colour is then 0). */
   readonly isDrawn: Uint8Array;
 }
 
 /**
- * The colour of every mask value; values that are not a label are grey, as in evaluation.py.
+ * Returns the colour of every mask value; values that are not a label are grey, as in evaluation.py.
  *
  * @param hidden - A value that is not drawn, such as 255 for "not predicted".
  */
@@ -23,11 +23,11 @@ export function labelColours(labels: readonly TissueLabel[], hidden?: number): L
 }
 
 /**
- * A panel with the labels of its crop over it at half opacity: the mean of the overlays of the pixels that it covers.
+ * Draws labels over a panel at half opacity. Each panel pixel is the mean over the image pixels that it covers.
  *
- * @param base - RGBA of the panel, as {@link averageImage} gives it.
+ * @param base - RGBA of the panel, as returned by {@link averageImage}.
  * @param labels - Mask of the whole image, one byte per pixel, row by row.
- * @returns A new RGBA of the panel.
+ * @returns A new RGBA of the panel, row by row.
  */
 export function overlayLabels(
   base: Uint8ClampedArray<ArrayBuffer>,

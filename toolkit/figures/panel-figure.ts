@@ -5,22 +5,22 @@ import { FIGURE_FONT } from './fonts.ts';
 import type { PanelGrid } from './panel-grid.ts';
 import { withResolution } from './png-resolution.ts';
 
-/** Where the parts go that every figure of three panels has, in px. */
+/** Positions and sizes, in px, of the parts that all figures with three panels have. */
 export interface PanelLayout {
   readonly width: number;
   readonly height: number;
   readonly title: { readonly x: number; readonly y: number; readonly font: string };
   readonly panelTitleFont: string;
-  /** Middle of the line of panel titles. */
+  /** Vertical centre of the panel titles. */
   readonly panelTitleY: number;
   readonly panels: readonly { readonly x: number; readonly y: number }[];
-  /** Size of the smallest text; lines and ticks follow it. */
+  /** Size of the smallest text, with which lines and ticks scale. */
   readonly textSize: number;
 }
 
-/** Text of a figure of panels; scales are relative to its smallest. */
+/** Text of a figure with panels; scales are relative to the smallest text. */
 export interface PanelText {
-  /** Of the smallest text, in px. */
+  /** Size of the smallest text in px. */
   readonly size: number;
   readonly font: (scale: number) => string;
   /** Width of a line, in px. */
@@ -28,10 +28,10 @@ export interface PanelText {
 }
 
 /**
- * Text that grows with the panels, within limits.
+ * Returns text settings that scale with the panels, within limits.
  *
  * @param panel - Size of a panel in px.
- * @param context - Measures text.
+ * @param context - Used to measure text.
  */
 export function panelText(
   panel: { readonly width: number; readonly height: number },
@@ -46,15 +46,13 @@ export function panelText(
   return { size, font, widthOf };
 }
 
-/** The title of a figure, in the middle of its width and no wider than it. */
+/** Places the title of a figure, centred and no wider than the figure. */
 export function placeTitle(title: string, width: number, { size, font, widthOf }: PanelText): PanelLayout['title'] {
   const scale = Math.min(1.7, (1.7 * (width - 2 * size)) / widthOf(title, 1.7));
   return { x: Math.round(width / 2), y: Math.round(1.8 * size), font: font(scale) };
 }
 
-/**
- * The longest round length (1, 2 or 5 times a power of ten) that is at most a quarter of `width`, both in µm.
- */
+/** Returns the longest round length (1, 2 or 5 times a power of ten) that is at most a quarter of `width`, both in µm. */
 export function roundLength(width: number): number {
   const longest = width / 4;
   const power = 10 ** Math.floor(Math.log10(longest));
@@ -63,10 +61,10 @@ export function roundLength(width: number): number {
 }
 
 /**
- * Draws a scale bar with its length into the lower left corner of a panel, on a pale plate so that it can be read on
- * any tissue. A panel too narrow for the text gets none.
+ * Draws a scale bar with its length in the lower left corner of a panel, on a pale background so that it is readable on
+ * any tissue. A panel that is too small for it gets none.
  *
- * @param panel - Place and size of the panel in px, and what its width is in µm.
+ * @param panel - Position and size of the panel in px, and its width in µm.
  * @param textSize - Height of the text in px.
  */
 function drawScaleBar(
@@ -99,12 +97,12 @@ function drawScaleBar(
   context.fillRect(x + (plateWidth - length) / 2, y + 1.5 * textSize, length, Math.max(2, textSize / 6));
 }
 
-/** Pixel size of the images of the record. */
+/** Pixel size of the record's images. */
 const MICROMETRES_PER_PX = 0.5;
-/** Deflate level: beyond it, images of tissue get slower rather than smaller. */
+/** Deflate level. Higher levels hardly make images of tissue smaller, but take longer. */
 const COMPRESSION = 1;
 
-/** The white canvas of a figure. */
+/** Creates the white canvas of a figure. */
 export function whiteCanvas({ width, height }: PanelLayout): Canvas {
   const canvas = new Canvas(width, height);
   const context = canvas.getContext('2d');
@@ -113,7 +111,7 @@ export function whiteCanvas({ width, height }: PanelLayout): Canvas {
   return canvas;
 }
 
-/** Writes one line of text with its middle at (x, y). */
+/** Draws a line of text centred at (x, y). */
 export function drawCentred(context: SKRSContext2D, text: string, font: string, x: number, y: number): void {
   context.fillStyle = 'black';
   context.textAlign = 'center';
@@ -129,7 +127,11 @@ export function drawFrame(context: SKRSContext2D, x: number, y: number, { width,
   context.strokeRect(x - 1, y - 1, width + 2, height + 2);
 }
 
-/** Draws a scale bar into the first panel. @param imageWidth - How much of the image a panel shows, in its px. */
+/**
+ * Draws a scale bar in the first panel.
+ *
+ * @param imageWidth - Width of the part of the image that a panel shows, in px of the image.
+ */
 export function drawPanelScaleBar(
   context: SKRSContext2D,
   { panels, textSize }: PanelLayout,

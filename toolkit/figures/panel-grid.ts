@@ -7,12 +7,12 @@ export interface Box {
 }
 
 /**
- * The smallest box that holds every pixel that is not 0.
+ * Finds the smallest box that contains every pixel other than 0.
  *
- * A stray value that is not a label counts too, as in evaluation.py.
+ * Stray values that are not labels count too, as in evaluation.py.
  *
  * @param mask - height × width, row by row.
- * @returns Undefined when every pixel is 0.
+ * @returns Undefined if every pixel is 0.
  */
 export function boundingBox(mask: Uint8Array, width: number): Box | undefined {
   const first = mask.findIndex((value) => value !== 0);
@@ -34,14 +34,14 @@ export function boundingBox(mask: Uint8Array, width: number): Box | undefined {
   return { x: left, y: top, width: right - left + 1, height: bottom - top + 1 };
 }
 
-/** Which pixels of an image make up which pixel of a panel. */
+/** Mapping of the pixels of a panel to those of an image. */
 export interface PanelGrid {
   /** Size of the panel in px. */
   readonly width: number;
   readonly height: number;
   /** Length of a row of the image in px. */
   readonly imageWidth: number;
-  /** Panel column k covers the image columns from `left[k]` up to, not including, `right[k]`. */
+  /** Panel column k covers the image columns from `left[k]` to `right[k]` (exclusive). */
   readonly left: Int32Array;
   readonly right: Int32Array;
   /** The same for rows. */
@@ -49,14 +49,14 @@ export interface PanelGrid {
   readonly bottom: Int32Array;
 }
 
-/** Longest side of a panel; the authors' panels are about 480 px, with the same content. */
+/** Longest side of a panel in px; the authors' panels have about 480 px and the same content. */
 const MAX_SIDE = 960;
 
 /**
- * Lays a crop of an image out as a panel of at most 960 px on its longer side.
+ * Maps a crop of an image to a panel of at most 960 px on its longer side.
  *
- * A larger crop is reduced: every image pixel goes into exactly one panel pixel. A smaller one is enlarged by a whole
- * factor, so that single pixels stay sharp.
+ * A larger crop is reduced, and every image pixel contributes to exactly one panel pixel. A smaller one is enlarged by
+ * an integer factor, so that pixels stay sharp.
  */
 export function panelGrid(box: Box, imageWidth: number): PanelGrid {
   const longest = Math.max(box.width, box.height);
@@ -69,8 +69,8 @@ export function panelGrid(box: Box, imageWidth: number): PanelGrid {
 }
 
 /**
- * Calls `visit` for every pixel of a panel, row by row, with its index and the pixels of the image that it covers:
- * columns and rows from the first up to, not including, the end.
+ * Calls `visit` for every pixel of a panel, row by row, with its index and the columns and rows of the image that it
+ * covers, ends exclusive.
  */
 export function eachPanelPixel(
   { width, height, left, right, top, bottom }: PanelGrid,
@@ -92,10 +92,10 @@ function spans(start: number, length: number, count: number): { begin: Int32Arra
 }
 
 /**
- * An image in a panel: each panel pixel is the mean of the image pixels that it covers, so nothing is skipped.
+ * Draws an image in a panel. Each panel pixel is the mean of the image pixels that it covers, so that none is skipped.
  *
  * @param image - RGB, three bytes per pixel, row by row.
- * @returns RGBA of the panel, row by row, opaque.
+ * @returns Opaque RGBA of the panel, row by row.
  */
 export function averageImage(image: Uint8Array, grid: PanelGrid): Uint8ClampedArray<ArrayBuffer> {
   const { imageWidth } = grid;

@@ -1,18 +1,18 @@
 import { crc32 } from 'node:zlib';
 
-/** Of the authors' figures: what a document takes for their physical size. */
+/** Resolution of the authors' figures, which determines their physical size in a document. */
 const FIGURE_DPI = 150;
 
 const SIGNATURE_BYTES = 8;
-/** Length, type and checksum of a chunk. */
+/** Bytes of length, type and checksum of a chunk. */
 const CHUNK_BYTES = 12;
 const INCH = 0.0254;
 const PER_METRE = 1;
 
 /**
- * Writes into a PNG how large it is meant to be (chunk pHYs), in place of what it says. The pixels stay as they are.
+ * Sets the physical resolution of a PNG (chunk pHYs), replacing an existing one. The pixels do not change.
  *
- * @param dpi - px per inch.
+ * @param dpi - Resolution in px per inch.
  * @see PNG specification, 11.3.4.3
  */
 export function withResolution(png: Uint8Array, dpi = FIGURE_DPI): Uint8Array {

@@ -7,7 +7,7 @@ import type { DecodedImage } from '../image/accepted-image.ts';
 import { makeMarker, stampMarker } from './cells-figure-markers.ts';
 import { FIGURE_FONT, registerFonts } from './fonts.ts';
 
-/** A class as a legend names it: "Stroma 12.3 %" behind a square of its colour. */
+/** A class in a legend: text such as "Stroma 12.3 %" after a square of its colour. */
 export interface LegendEntry {
   readonly color: readonly [number, number, number];
   readonly text: string;
@@ -15,7 +15,7 @@ export interface LegendEntry {
 
 export interface Legend {
   readonly entries: readonly LegendEntry[];
-  /** Why the numbers may mislead; a sentence each. */
+  /** Reasons why the numbers may be misleading, one sentence each. */
   readonly cautions: readonly string[];
 }
 
@@ -26,7 +26,7 @@ export interface LegendStrip {
   readonly data: Buffer;
 }
 
-/** Narrower images get a strip of this width. */
+/** Smallest width of a strip in px. */
 const NARROWEST = 420;
 const MAX_ENTRIES = 32;
 const [MARGIN, LINE, SWATCH, GAP] = [10, 20, 12, 18];
@@ -41,19 +41,19 @@ interface Placed {
 }
 
 /**
- * Draws a legend as a strip to be put below a picture: the classes with their colours, then the cautions.
+ * Draws a legend as a strip for the bottom of a picture: the classes with their colours, then the cautions.
  *
- * @param pictureWidth - px; the strip is as wide, and at least 420 px.
+ * @param pictureWidth - Width of the strip in px, which is at least 420 px.
  */
 function drawLegend({ entries, cautions }: Legend, pictureWidth: number): LegendStrip {
   registerFonts();
   const width = Math.max(NARROWEST, pictureWidth);
   const measure = new Canvas(1, 1).getContext('2d');
   const placed = placeEntries(measure, named(entries), width);
-  const under = (placed.at(-1)?.y ?? MARGIN - LINE) + LINE;
+  const legendBottom = (placed.at(-1)?.y ?? MARGIN - LINE) + LINE;
   measure.font = BOLD;
   const lines = cautions.flatMap((caution) => wrapped(measure, caution, width - 2 * MARGIN));
-  const height = under + lines.length * LINE + MARGIN;
+  const height = legendBottom + lines.length * LINE + MARGIN;
   const canvas = new Canvas(width, height);
   const context = canvas.getContext('2d');
   context.fillStyle = 'white';
@@ -63,11 +63,11 @@ function drawLegend({ entries, cautions }: Legend, pictureWidth: number): Legend
   for (const entry of placed) drawEntry(context, entry);
   context.font = BOLD;
   context.fillStyle = 'rgb(170, 0, 0)';
-  for (const [index, line] of lines.entries()) context.fillText(line, MARGIN, under + (index + 0.5) * LINE);
+  for (const [index, line] of lines.entries()) context.fillText(line, MARGIN, legendBottom + (index + 0.5) * LINE);
   return { width, height, data: canvas.data() };
 }
 
-/** No more than a legend can hold; how many are missing is said. */
+/** Limits the entries to the maximum of a legend, with a text for the number of others. */
 function named(entries: readonly LegendEntry[]): readonly Omit<Placed, 'x' | 'y'>[] {
   if (entries.length === 0) return [{ text: 'Nothing was found.' }];
   if (entries.length <= MAX_ENTRIES) return entries;
@@ -118,15 +118,16 @@ function shortened(context: SKRSContext2D, text: string, width: number): string 
   return short + end;
 }
 
-/** Longer sides are drawn smaller: a picture to look at, of bounded memory. */
+/** Longest side of a picture in px. Larger images are reduced, which limits memory. */
 const MAX_SIDE = 4_096;
 const COMPRESSION = 3;
 const MAX_PIXELS = 2 ** 31;
-/** Width of a cell's marker in px of the image, at most; never below the smallest that can be seen. */
+/** Width of a cell's marker in px of the picture. */
 const MARKER = 9;
 
 /**
- * Size of the drawn image in px: its own, or smaller. The file is higher by the legend below, and at least 420 px wide.
+ * Size in px of the drawn image, which may be reduced. The file also contains the legend below, and is at least 420 px
+ * wide.
  */
 export interface Overlay {
   readonly width: number;
@@ -162,7 +163,7 @@ export async function drawTissueOverlay(
   return { width, height };
 }
 
-/** A cell to be marked. */
+/** A cell to mark. */
 export interface MarkedCell {
   readonly x: number;
   readonly y: number;
@@ -170,9 +171,9 @@ export interface MarkedCell {
 }
 
 /**
- * Marks cells on their image, one circle each in the colour of its class.
+ * Marks cells on their image with circles in the colours of their classes.
  *
- * @param classes - By number.
+ * @param classes - Colours by class index.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
 export async function drawCellsOverlay(
@@ -224,7 +225,7 @@ interface Picture {
   readonly channels: 3 | 4;
 }
 
-/** Writes a picture with its legend below, so that the upper left of the file is the picture pixel by pixel. */
+/** Writes a picture with its legend below, so that the picture is in the upper left of the file, unscaled. */
 async function writePicture(out: string, picture: Picture, legend: Legend): Promise<void> {
   const strip = drawLegend(legend, picture.width);
   const { width } = strip;
@@ -238,7 +239,7 @@ async function writePicture(out: string, picture: Picture, legend: Legend): Prom
   });
 }
 
-/** Copies RGB, without alpha, into rows of `width` px from the row `top` on. */
+/** Copies RGB without alpha into an image of `width` px, starting at row `top`. */
 function copyInto(pixels: Uint8Array, width: number, picture: Picture, top: number): void {
   const { data, channels } = picture;
   for (let row = 0, from = 0; row < picture.height; row++) {

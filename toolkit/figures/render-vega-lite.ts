@@ -4,7 +4,7 @@ import { compile, type TopLevelSpec } from 'vega-lite';
 import { registerFonts } from './fonts.ts';
 import { withResolution } from './png-resolution.ts';
 
-/** Device px per CSS px: 2 gives the size in px of the authors' figures at 150 dpi. */
+/** Device px per CSS px: with 2, figures have the size in px of the authors' figures at 150 dpi. */
 const SCALE = 2;
 
 export interface RenderedFigure {
@@ -13,9 +13,9 @@ export interface RenderedFigure {
 }
 
 /**
- * Draws a Vega-Lite figure twice from one layout. The same specification gives the same bytes.
+ * Draws a Vega-Lite figure as SVG and PNG from one layout. The same specification gives the same bytes.
  *
- * Vega measures text with the canvas that also draws the PNG, so labels have the room that they need in both.
+ * Vega measures text with the canvas that also draws the PNG, so that labels have enough space in both.
  */
 export async function renderVegaLite(spec: TopLevelSpec): Promise<RenderedFigure> {
   registerFonts();
@@ -30,7 +30,7 @@ export async function renderVegaLite(spec: TopLevelSpec): Promise<RenderedFigure
   }
 }
 
-/** Draws a Vega-Lite figure as SVG alone. */
+/** Draws a Vega-Lite figure only as SVG. */
 export async function renderSvg(spec: TopLevelSpec): Promise<string> {
   registerFonts();
   const view = viewOf(spec);
@@ -45,7 +45,10 @@ function viewOf(spec: TopLevelSpec): View {
   return new View(parse(compile(printable(spec)).spec), { renderer: 'none' });
 }
 
-/** Line separators end Vega's expressions, and XML has no control characters: names in a record may hold either. */
+/**
+ * Characters that names in a record may contain, but that end expressions of Vega (line separators) or are not allowed
+ * in XML (control characters).
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
 const UNPRINTABLE = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u2028\u2029]/g;
 

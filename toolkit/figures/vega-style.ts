@@ -18,7 +18,7 @@ const CONFIG: Config = {
   },
 };
 
-/** What all our Vega-Lite figures share: the authors' plain black on white, in the shipped font. */
+/** Common style of all Vega-Lite figures: black on white like the authors', in the shipped font. */
 export const FIGURE_STYLE = {
   $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
   background: 'white',
@@ -26,5 +26,5 @@ export const FIGURE_STYLE = {
   config: CONFIG,
 } as const;
 
-/** The field holds colours themselves, not values to find colours for. */
+/** For a field that contains colours instead of values to map to colours. */
 export const LITERAL_COLOUR = { type: 'nominal', scale: null } as const;

@@ -5,11 +5,11 @@ import { makeFolder } from './make-folder.ts';
 import { temporaryPathBeside } from './temporary-files.ts';
 
 /**
- * Writes a file so that a reader sees the old one, or the new one, never half of it.
+ * Writes a file atomically: readers see the old content or the new one, never a part of it.
  *
  * @param path - Target; its folder is made if missing.
  * @param options.mode - Permissions of the file. Default: what the umask leaves of reading and writing for all.
- * @throws ReigniteError NO_SPACE or NOT_WRITABLE; the target is then as it was.
+ * @throws ReigniteError NO_SPACE or NOT_WRITABLE; the target is then unchanged.
  */
 export async function writeFileAtomic(
   path: string,
@@ -30,7 +30,7 @@ export async function writeFileAtomic(
 /**
  * Lets `write` fill a temporary file next to `path` and renames it into place when that succeeded.
  *
- * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what `write` throws; no temporary file stays.
+ * @throws ReigniteError NO_SPACE or NOT_WRITABLE, or what `write` throws; the temporary file is removed.
  */
 export async function replaceFile(path: string, write: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = temporaryPathBeside(path);

@@ -1,5 +1,5 @@
 /**
- * Writes a text as one field of CSV: in quotes where it has commas, quotes or line breaks.
+ * Formats a text as one field of CSV, quoted if it contains commas, quotes or line breaks.
  *
  * @see RFC 4180
  * @example csvField('tumour, invasive'); // "tumour, invasive" in quotes

@@ -1,18 +1,18 @@
 import { accessSync, constants } from 'node:fs';
 import { ReigniteError } from '../errors.ts';
 
-/** The code of an error of the operating system or of Node, such as `ENOENT`; undefined where it has none. */
+/** Returns the code of an error of the operating system or of Node, such as `ENOENT`; undefined if it has none. */
 export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Whether an error has one of these codes, such as `ENOENT`. */
+/** Returns whether an error has one of these codes, such as `ENOENT`. */
 export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   const found = codeOf(error);
   return found !== undefined && codes.includes(found);
 }
 
-/** Turns the system's errors about space and permission into ours; leaves others as they are. */
+/** Converts the system's errors about space and permissions into ReigniteErrors; returns others unchanged. */
 export function asDiskError(error: unknown, path: string): unknown {
   if (hasCode(error, 'ENOSPC', 'EDQUOT')) {
     return new ReigniteError('NO_SPACE', `No space left to write ${path}.`, { cause: error });
@@ -33,8 +33,8 @@ export function asDiskError(error: unknown, path: string): unknown {
 }
 
 /**
- * Turns an error of the system that was not foreseen where it happened into ours, by the path and the call that it
- * names: read errors and write errors get different codes. Leaves others as they are.
+ * Converts a system error that was not expected where it occurred into a ReigniteError, by its path and system call:
+ * read errors and write errors get different codes. Returns other errors unchanged.
  */
 export function asSystemError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
@@ -42,13 +42,13 @@ export function asSystemError(error: unknown): unknown {
   if (path !== undefined && hasCode(error, 'EACCES', 'EPERM') && isAboutReading(textOf(error, 'syscall'), path)) {
     return new ReigniteError('NOT_READABLE', `No permission to read ${path}.`, { cause: error });
   }
-  // A name of two paths, such as of a rename, is written to at the second one.
+  // An error with two paths, such as that of a rename, is about writing to the second one.
   return asDiskError(error, textOf(error, 'dest') ?? path ?? 'a file');
 }
 
 const READING_CALLS: ReadonlySet<unknown> = new Set(['scandir', 'opendir', 'read', 'readlink', 'stat', 'lstat']);
 
-/** The system calls it "open" for reading and for writing: what is there and cannot be read was to be read. */
+/** Reading and writing both fail in "open". A file that exists and cannot be read was opened for reading. */
 function isAboutReading(call: string | undefined, path: string): boolean {
   if (READING_CALLS.has(call)) return true;
   if (call !== 'open') return false;

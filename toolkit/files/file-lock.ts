@@ -2,7 +2,7 @@ import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { asDiskError } from './disk-error.ts';
 import { acquireLease, type LeaseHolder, type LeaseOptions, type OwnLease } from './lease.ts';
 
-/** How soon a waiter may look again. */
+/** Interval at which a waiting process tries again. */
 const LOOK_AGAIN_MS = 5_000;
 
 export interface LockOptions extends LeaseOptions {
@@ -13,11 +13,12 @@ export interface LockOptions extends LeaseOptions {
 export type FileLock = Omit<OwnLease, 'acquired'>;
 
 /**
- * Keeps other processes from writing what `subject` names: a lease (lease.ts) that fails at once when it is held.
+ * Acquires a lock for writing what `subject` names: a lease (lease.ts) that fails at once if another process holds it.
  *
- * @param path - Of the lease; its folder is made if missing.
- * @param subject - What is written, for the message.
- * @throws ReigniteError FILE_LOCKED (retryable), or the code in `held`, that names the holder; FILESYSTEM_UNSUITABLE; NOT_WRITABLE or NO_SPACE.
+ * @param path - Path of the lease; its folder is made if missing.
+ * @param subject - What the lock protects, for the message.
+ * @throws ReigniteError FILE_LOCKED (retryable), or the code in `held`, that names the holder; FILESYSTEM_UNSUITABLE;
+ *   NOT_WRITABLE or NO_SPACE.
  */
 export async function lockFile(
   path: string,

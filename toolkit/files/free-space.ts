@@ -3,8 +3,8 @@ import { dirname } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 
 /**
- * Free bytes for this user on the disk that holds `path`, or would hold it once it is made.
- * Undefined where the file system does not report it.
+ * Returns the free bytes for this user on the disk of `path`, which need not exist yet. Undefined if the file system
+ * does not report it.
  */
 export async function freeBytes(path: string): Promise<number | undefined> {
   try {
@@ -17,7 +17,7 @@ export async function freeBytes(path: string): Promise<number | undefined> {
 }
 
 /**
- * Fails before hours of work instead of after.
+ * Checks for free space, so that a run fails before hours of work instead of after.
  *
  * @param bytes - What is about to be written below `path`.
  * @throws ReigniteError NO_SPACE with both numbers.

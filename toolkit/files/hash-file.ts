@@ -6,7 +6,7 @@ import { hasCode } from './disk-error.ts';
 import { refuseStream } from './regular-file.ts';
 
 /**
- * SHA-256 of a file's bytes, as lower-case hex. The file is streamed: memory does not grow with its size.
+ * Computes the SHA-256 of a file, as lower-case hex. The file is streamed: memory use does not grow with its size.
  *
  * @throws ReigniteError FILE_MISSING when there is no such file; USAGE for a named pipe, a device or a socket.
  */
@@ -27,7 +27,7 @@ export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<
   return hash.digest('hex');
 }
 
-/** SHA-256 of bytes or of text (UTF-8), as lower-case hex. */
+/** Computes the SHA-256 of bytes or of text (UTF-8), as lower-case hex. */
 export function sha256Of(data: string | Uint8Array): string {
   return createHash('sha256').update(data).digest('hex');
 }

@@ -1,35 +1,35 @@
 import { join, resolve } from 'node:path';
 
-/** The folders of a state directory: everything reignite keeps for itself. */
+/** The folders of a state directory. */
 export interface HomeFolders {
   readonly home: string;
-  /** Converted networks, a folder per model digest. */
+  /** Converted networks, one folder per model digest. */
   readonly models: string;
-  /** Results of steps, by what they were made from. */
+  /** Results of steps, by the hash of their inputs. */
   readonly cache: string;
   /** ROIs in progress, one folder per cache key. */
   readonly work: string;
-  /** Stand-ins for the folders of runs, on a worker that fetches from object storage. */
+  /** Replacements for the folders of runs, on a worker that fetches from object storage. */
   readonly scratch: string;
   /** Plans and failures of runs, one folder per configuration digest. */
   readonly runs: string;
-  /** What was fetched and unpacked, with digests. */
+  /** What was downloaded and unpacked, with digests. */
   readonly receipts: string;
-  /** How transfers are getting on: requests of the last minute, and when bytes came last. */
+  /** Progress of downloads: the requests of the last minute, and when bytes last arrived. */
   readonly transfers: string;
-  /** Records as their numbers were resolved. */
+  /** Metadata of records, by the requested number. */
   readonly records: string;
   /** Remembered digests of files. */
   readonly digests: string;
   readonly logs: string;
-  /** What the workers may read, write and fetch: a file for each set of places that commands named. */
+  /** What the workers may read, write and download: one file per set of places that commands named. */
   readonly allowed: string;
-  /** Where the sample record lands. */
+  /** Folder of the sample record. */
   readonly sample: string;
 }
 
 /**
- * Names the folders of a state directory. Creates none.
+ * Returns the folders of a state directory. Creates none.
  *
  * @param home - Absolute, or relative to the current folder.
  * @example
@@ -54,7 +54,7 @@ export function homeFolders(home: string): HomeFolders {
   };
 }
 
-/** The state directory that the environment names (`REIGNITE_HOME`), else `.reignite` in the current folder. */
+/** Returns the state directory that `REIGNITE_HOME` names, else `.reignite` in the current folder. */
 export function homeFromEnvironment(environment: NodeJS.ProcessEnv = process.env): HomeFolders {
   return homeFolders(environment['REIGNITE_HOME'] || '.reignite');
 }

@@ -4,32 +4,32 @@ import { asSystemError, hasCode } from './disk-error.ts';
 import { refuseStream } from './regular-file.ts';
 
 /**
- * Returns what the file system says of a path, or of what a link points to; undefined where nothing is there.
+ * Returns the status of a path, following links; undefined if nothing exists there.
  *
- * @throws ReigniteError NOT_READABLE where the system refuses to say.
+ * @throws ReigniteError NOT_READABLE if permission is denied.
  */
 export function statIfThere(path: string): Promise<Stats | undefined> {
   return ifThere(stat(path));
 }
 
-/** As `statIfThere`, of a link itself. */
+/** The same, without following a link. */
 export function lstatIfThere(path: string): Promise<Stats | undefined> {
   return ifThere(lstat(path));
 }
 
 /**
- * Whether there is a file at a path, or at what a link points to; a folder is none.
+ * Returns whether a path is a file or a link to one.
  *
- * @throws ReigniteError NOT_READABLE where the system refuses to say.
+ * @throws ReigniteError NOT_READABLE if permission is denied.
  */
 export async function isFile(path: string): Promise<boolean> {
   return (await statIfThere(path))?.isFile() ?? false;
 }
 
 /**
- * Reads a text file; undefined where there is none.
+ * Reads a text file; undefined if it does not exist.
  *
- * @throws ReigniteError NOT_READABLE where the system refuses to read it; USAGE for a named pipe, a device or a socket.
+ * @throws ReigniteError NOT_READABLE if it cannot be read; USAGE for a named pipe, a device or a socket.
  */
 export function readTextIfThere(path: string): Promise<string | undefined> {
   return ifThere(readText(path));
@@ -44,7 +44,7 @@ async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefin
   try {
     return await asked;
   } catch (error) {
-    // ELOOP: a link to itself leads nowhere. ESRCH: /proc/PID/stat of a process that exits while it is read.
+    // ELOOP: a link to itself. ESRCH: /proc/PID/stat of a process that exits while it is read.
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ESRCH')) return undefined;
     throw asSystemError(error);
   }

@@ -2,11 +2,11 @@ import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 
 /**
- * The absolute path of `path` below `root`.
+ * Resolves `path` below `root`.
  *
- * Histories carry paths relative to a run's folders; a worker uses none that leaves them.
+ * Histories contain paths relative to a run's folders; workers reject those that leave the folder.
  *
- * @throws ReigniteError PATH_TRAVERSAL for an absolute path, or one that climbs out of `root`.
+ * @throws ReigniteError PATH_TRAVERSAL for an absolute path, or one that leaves `root`.
  */
 export function inside(root: string, path: string): string {
   const target = resolve(root, path);

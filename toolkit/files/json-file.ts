@@ -8,8 +8,8 @@ import { refuseStream } from './regular-file.ts';
 /**
  * Reads a JSON file and checks it against a schema.
  *
- * @param options.remedy - What to do about a damaged file, where deleting it is wrong.
- * @returns Undefined where there is no such file.
+ * @param options.remedy - What to do about a damaged file, if deleting it is wrong.
+ * @returns Undefined if the file does not exist.
  * @throws ReigniteError FILE_DAMAGED when it is not JSON or does not fit the schema; USAGE for a named pipe, a
  *   device or a socket; the system's error when it cannot be read.
  */
@@ -38,7 +38,7 @@ async function readText(path: string): Promise<string> {
   return readFile(path, 'utf8');
 }
 
-/** Reads a JSON file that can be made again: undefined where it is missing, unreadable or does not fit the schema. */
+/** Reads a JSON file that can be recreated: undefined if it is missing, unreadable or does not fit the schema. */
 export async function readJsonIfValid<Schema extends z.ZodType>(
   path: string,
   schema: Schema,
@@ -50,7 +50,7 @@ export async function readJsonIfValid<Schema extends z.ZodType>(
   }
 }
 
-/** Writes a value as indented JSON, in one step. */
+/** Writes a value as indented JSON, atomically. */
 export async function writeJsonFile(path: string, value: unknown): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(value, null, 1)}\n`);
 }

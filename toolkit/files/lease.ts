@@ -13,7 +13,7 @@ import { isRunning, ownIdentity, processTableId } from './process-identity.ts';
 import { ensureSuitableFileSystem, PROBE, silenceOf } from './suitable-file-system.ts';
 import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
 
-/** How often a holder shows that it is alive, and when one that cannot be seen otherwise counts as dead. */
+/** How often a holder renews its lease, and after which silence one that cannot be inspected from here counts as dead. */
 export interface Rhythm {
   readonly renewMs: number;
   readonly silentMs: number;
@@ -23,25 +23,25 @@ const RHYTHM: Rhythm = { renewMs: 5_000, silentMs: 30_000 };
 /** Attempts at a lease that neither succeed nor find a holder, before the reason is reported. */
 const ATTEMPTS = 100;
 
-/** A rename that fails so may have lost a race: sshfs says EPERM, Windows shares EACCES, others what POSIX says. */
+/** Codes of a rename that may have lost a race: sshfs reports EPERM, Windows shares EACCES, others follow POSIX. */
 const TAKEN = ['ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EPERM', 'EACCES', 'EBUSY'] as const;
 
 const Holder = z.object({
   host: z.string().default('another host'),
   pid: z.int().positive(),
   startTime: z.string(),
-  /** The process table in which `pid` means something. */
+  /** The process table that `pid` belongs to. */
   table: z.string(),
   /** ISO 8601, by the holder's clock: for people, never compared. */
   since: z.string(),
-  /** Earlier versions did not remove the state directory's lease but marked it. */
+  /** Earlier versions marked the state directory's lease as released instead of removing it. */
   released: z.boolean().default(false),
 });
 
 /** Who holds a lease. */
 export type LeaseHolder = Readonly<z.infer<typeof Holder>>;
 
-/** A lease that another process holds; `holder` is missing when what it wrote cannot be read. */
+/** A lease that another process holds; `holder` is missing if its claim cannot be read. */
 export interface HeldLease {
   readonly acquired: false;
   readonly holder?: LeaseHolder;
@@ -50,7 +50,10 @@ export interface HeldLease {
 /** A lease that this process holds. */
 export interface OwnLease {
   readonly acquired: true;
-  /** Aborted with FILE_LOCKED when another process may hold the lease: this one slept, or was cut off from the disk. */
+  /**
+   * Aborted with FILE_LOCKED when another process may hold the lease, because this one slept or lost access to the
+   * disk.
+   */
   readonly lost: AbortSignal;
   readonly release: () => Promise<void>;
 }
@@ -61,28 +64,28 @@ export interface LeaseOptions {
   readonly rhythm?: Rhythm;
 }
 
-/** One entry of a lease's folder, or a lock file that an earlier version left in its place. */
+/** One entry of a lease's folder, or a lock file that an earlier version left at its path. */
 interface Claim {
   readonly path: string;
   readonly holder: LeaseHolder | undefined;
 }
 
-/** Names of the claims that this process holds: one that it left behind by a failure is not among them. */
+/** Names of the claims that this process holds, without those that it left behind after a failure. */
 const held = new Set<string>();
 
 /**
  * Acquires the lease at `path`, unless a living process holds it.
  *
- * The lease is a folder with one file, the claim, whose name is unique. Folder and claim are prepared next to
- * `path` and renamed into place: that succeeds only where there is no folder or an empty one, so of any number of
- * processes one wins. Releasing removes the claim by its name and then the folder if it is empty. A claim whose holder
- * is dead is removed the same way: no process, however slow, can remove the claim of another holder.
+ * The lease is a folder with one file, the claim, whose name is unique. Both are prepared next to `path` and renamed to
+ * it. The rename succeeds only if there is no folder or an empty one, so exactly one process wins. Releasing removes
+ * the claim by its name, then the folder if it is empty. The claim of a dead holder is removed the same way, so even a
+ * slow process cannot remove the claim of another holder.
  *
- * A holder in the same process table is dead when its process has ended. For one elsewhere only the claim's age is known,
- * by the clock of the file system alone: the holder rewrites the claim, which lets the file system set the time. Since
- * that clock may jump, a silent claim is watched for two more renewals first.
+ * A holder in the same process table is dead when its process has ended. Of a holder elsewhere, only the age of the
+ * claim is known, by the file system's clock: renewing rewrites the claim, and the file system sets its time. Since
+ * that clock may jump, a silent claim is watched for two more renewals before it counts as abandoned.
  *
- * @param path - Of the folder; its parent is made if missing. Nothing of the lease remains after release.
+ * @param path - Path of the folder; its parent is made if missing. Nothing remains after release.
  * @throws ReigniteError FILESYSTEM_UNSUITABLE; the file system's error when the folder cannot be written; the signal's
  *   reason.
  */
@@ -109,8 +112,8 @@ export async function acquireLease(
 }
 
 /**
- * Who holds the lease at `path`; undefined when it is free. Changes nothing: a holder elsewhere counts as dead once
- * it is silent, and `acquireLease` looks closer.
+ * Returns who holds the lease at `path`; undefined if it is free. Changes nothing. A holder in another process table
+ * counts as dead once it is silent; `acquireLease` checks more carefully.
  */
 export async function findLease(path: string, rhythm: Rhythm = RHYTHM): Promise<HeldLease | undefined> {
   for (const claim of await claimsAt(path)) {
@@ -124,7 +127,7 @@ function heldBy({ holder }: Claim): HeldLease {
   return { acquired: false, ...(holder === undefined ? {} : { holder }) };
 }
 
-/** @returns Undefined when no living process holds the lease; what dead ones left is then removed. */
+/** @returns Undefined if no living process holds the lease; claims of dead ones are removed. */
 async function livingClaim(path: string, rhythm: Rhythm, signal?: AbortSignal): Promise<Claim | undefined> {
   for (const claim of await claimsAt(path)) {
     const isDead = (await isDeadHere(claim)) ?? (await staysSilent(claim, path, rhythm, signal));
@@ -136,7 +139,7 @@ async function livingClaim(path: string, rhythm: Rhythm, signal?: AbortSignal): 
   return undefined;
 }
 
-/** @returns Undefined when the claim is in place, else what the file system said: another process may have been quicker. */
+/** @returns Undefined if the claim was placed, else the file system's error: another process may have been quicker. */
 async function place(path: string, name: string, text: string): Promise<unknown> {
   const candidate = temporaryPathBeside(path);
   try {
@@ -168,7 +171,7 @@ function keep(path: string, name: string, text: string, { renewMs, silentMs }: R
           renewed = performance.now();
         },
         (error: unknown) => {
-          // Others cannot see more of a holder than its renewals.
+          // Processes elsewhere see only the renewals of a holder.
           if (hasCode(error, 'ENOENT', 'ESTALE') || performance.now() - renewed > silentMs) lose();
         },
       )
@@ -190,7 +193,7 @@ function keep(path: string, name: string, text: string, { renewMs, silentMs }: R
   };
 }
 
-/** Writes the same bytes over the claim: no reader sees half of it, and its modification time comes from the file system. */
+/** Overwrites the claim with the same bytes: readers never see a part of it, and the file system sets its time. */
 async function rewrite(claim: string, text: string): Promise<void> {
   const file = await open(claim, 'r+');
   try {
@@ -200,7 +203,7 @@ async function rewrite(claim: string, text: string): Promise<void> {
   }
 }
 
-/** What is in a lease's folder; a complete claim, one torn by a loss of power, or something foreign. */
+/** Reads a lease's folder: a complete claim, one torn by a power loss, or a foreign file. */
 async function claimsAt(path: string): Promise<readonly Claim[]> {
   const names = await readdir(path).catch((error: unknown) => {
     if (hasCode(error, 'ENOENT')) return [];
@@ -217,13 +220,13 @@ async function readHolder(claim: string): Promise<LeaseHolder | undefined> {
     try {
       return Holder.parse(JSON.parse(await readFile(file, 'utf8')));
     } catch {
-      // Torn, foreign or gone: then only its age is known.
+      // Torn, foreign or gone: only its age is known.
     }
   }
   return undefined;
 }
 
-/** @returns Undefined when the process cannot be looked at from here. */
+/** @returns Undefined if the process cannot be inspected from here. */
 async function isDeadHere({ path, holder }: Claim): Promise<boolean | undefined> {
   if (holder?.released) return true;
   if (holder?.table !== processTableId()) return undefined;
@@ -232,7 +235,7 @@ async function isDeadHere({ path, holder }: Claim): Promise<boolean | undefined>
   return !(await isRunning(holder));
 }
 
-/** @returns True when the claim is too old and is not renewed either while it is watched; false when it is in use. */
+/** @returns True if the claim is too old and is not renewed while it is watched; false if it is in use. */
 async function staysSilent(claim: Claim, path: string, rhythm: Rhythm, signal?: AbortSignal): Promise<boolean> {
   const before = await lastWritten(claim);
   const watchMs = await watchTimeOf(claim, path, rhythm);
@@ -246,8 +249,8 @@ async function staysSilent(claim: Claim, path: string, rhythm: Rhythm, signal?: 
 }
 
 /**
- * How long a claim has to be watched before it counts as abandoned; undefined when it is young enough to be in use.
- * One from the file system's future, whose clock was set back, has no age: it is watched for all of the silence.
+ * Returns how long to watch a claim before it counts as abandoned; undefined if it is recent enough to be in use. A
+ * claim from the future (the file system's clock was set back) has no age and is watched for the full silence limit.
  */
 async function watchTimeOf(claim: Claim, path: string, { renewMs, silentMs }: Rhythm): Promise<number | undefined> {
   const written = await lastWritten(claim);
@@ -257,12 +260,12 @@ async function watchTimeOf(claim: Claim, path: string, { renewMs, silentMs }: Rh
   return silence < -2 * renewMs ? silentMs : undefined;
 }
 
-/** @returns Undefined when the claim is gone. */
+/** @returns Undefined if the claim is gone. */
 async function lastWritten({ path }: Claim): Promise<number | undefined> {
   return (await modifiedMs(join(path, 'holder.json'))) ?? (await modifiedMs(path));
 }
 
-/** Opens the file where it may: NFS serves the modification time of an unopened file from a cache, up to a minute old. */
+/** Opens the file if possible: NFS caches the modification time of an unopened file for up to a minute. */
 async function modifiedMs(path: string): Promise<number | undefined> {
   const file = await open(path, 'r').catch(() => undefined);
   try {

@@ -10,11 +10,11 @@ export interface FolderOptions {
 }
 
 /**
- * Makes a folder and those above it that are missing, one by one: Node's own recursive `mkdir` never returns where the
- * system says that a folder is missing which cannot be made, such as below `/proc`.
+ * Makes a folder and its missing parents, one by one. Node's recursive `mkdir` never returns where the system reports a
+ * folder as missing that cannot be created, such as below `/proc`.
  *
- * @param path - Absolute, or relative to the current folder. Nothing happens when the folder is there.
- * @returns The first folder that was made; undefined when all were there.
+ * @param path - Absolute, or relative to the current folder. Nothing happens if the folder exists.
+ * @returns The first folder that was made; undefined if all existed.
  * @throws ReigniteError NOT_WRITABLE, also when a file is in the way; NO_SPACE, NAME_TOO_LONG.
  */
 export async function makeFolder(path: string, { mode = 0o777 }: FolderOptions = {}): Promise<string | undefined> {
@@ -28,7 +28,7 @@ export async function makeFolder(path: string, { mode = 0o777 }: FolderOptions =
   }
 }
 
-/** As `makeFolder`, for the few callers that cannot wait. */
+/** The same, for the few callers that cannot wait. */
 export function makeFolderSync(path: string): void {
   try {
     const missing: string[] = [];
@@ -45,7 +45,7 @@ export function makeFolderSync(path: string): void {
   }
 }
 
-/** Another process may have made it in the meantime. */
+/** Ignores the error if another process made the folder meanwhile. */
 function unlessThere(folder: string): (error: unknown) => Promise<void> {
   return async (error) => {
     if (!(hasCode(error, 'EEXIST') && (await isFolder(folder)))) throw error;
@@ -71,7 +71,7 @@ function needFolder(found: { isDirectory(): boolean }): boolean {
   throw Object.assign(new Error('not a folder'), { code: 'ENOTDIR' });
 }
 
-/** The root of a file system has no folder above it. */
+/** Ignores a missing folder, except the root, which has no parent. */
 function unlessMissing(path: string): (error: unknown) => undefined {
   return (error) => {
     if (!hasCode(error, 'ENOENT') || dirname(path) === path) throw error;
@@ -79,7 +79,7 @@ function unlessMissing(path: string): (error: unknown) => undefined {
   };
 }
 
-/** The system says "missing" of a folder that cannot be made below `/proc`, and "there" of a link that leads nowhere. */
+/** ENOENT means that a folder cannot be created (below `/proc`), EEXIST may come from a dangling link. */
 function asFolderError(error: unknown, path: string): unknown {
   if (hasCode(error, 'ENOENT')) {
     return new ReigniteError('NOT_WRITABLE', `The folder ${path} cannot be created.`, { cause: error });

@@ -1,6 +1,6 @@
 import { access, type FileHandle, open } from 'node:fs/promises';
 
-/** Opens a file for the time of `use`. */
+/** Opens a file, passes it to `use` and closes it. */
 export async function openForReading<Result>(
   path: string,
   use: (file: FileHandle) => Promise<Result>,
@@ -13,7 +13,7 @@ export async function openForReading<Result>(
   }
 }
 
-/** Whether there is something at a path. */
+/** Returns whether a path exists. */
 export async function fileExists(path: string): Promise<boolean> {
   return access(path).then(
     () => true,

@@ -4,19 +4,19 @@ import { bestEffort } from '../concurrency.ts';
 import { asDiskError } from './disk-error.ts';
 import { makeFolder } from './make-folder.ts';
 
-/** What only the owner of a state directory may read or write. */
+/** Permissions of files in a state directory: only the owner may read and write. */
 export const PRIVATE_FILE = 0o600;
 const PRIVATE_FOLDER = 0o700;
 const OTHERS = 0o077;
 /** A folder that everyone may write to, such as /tmp, is not a state directory; restricting it would break other programs. */
 const STICKY = 0o1000;
 
-/** Folders of a state directory whose files are closed one by one too: the history, what workers said, what they may use. */
+/** Folders of a state directory whose existing files are restricted too: history, worker logs, allowed places. */
 const CLOSED_FOLDERS = ['temporal', 'logs', 'allowed'] as const;
 
 /**
- * Makes the state directory, if it is missing, and closes it to other users whatever the umask is. What runs write elsewhere keeps
- * the user's umask.
+ * Makes the state directory if it is missing, and restricts it to its owner regardless of the umask. Files that runs
+ * write elsewhere follow the umask.
  *
  * @param home - Absolute.
  * @param onStep - Called once when the state directory was open to other users.
@@ -43,7 +43,7 @@ export async function makePrivateHome(home: string, onStep: (line: string) => vo
   }
 }
 
-/** The state directory itself keeps others out; a file in it that cannot be changed is left as it is. */
+/** Restricts the files of a folder. The state directory keeps other users out anyway, so failures are ignored. */
 async function closeFolder(folder: string): Promise<void> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
   for (const entry of entries) {

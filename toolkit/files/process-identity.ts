@@ -10,7 +10,7 @@ import { readTextIfThere } from './if-there.ts';
 
 const execute = promisify(execFile);
 
-/** A process as no later process can be: numbers of processes are used again, starts are not. */
+/** Identifies a process beyond its PID, which the system may reuse. */
 export interface ProcessIdentity {
   readonly pid: number;
   /** Opaque; equal for the same process only. */
@@ -18,25 +18,25 @@ export interface ProcessIdentity {
 }
 
 /**
- * What can be seen of a process number. `hidden`: there is a process, and this user may not see more of it
- * (`/proc` mounted with `hidepid`, usual on the login nodes of clusters).
+ * What is known about a PID. `hidden`: the process exists, but this user may not see its details (`/proc` mounted with
+ * `hidepid`, as on the login nodes of many clusters).
  */
 type Sight =
   | { readonly state: 'gone' }
   | { readonly state: 'hidden' }
   | { readonly state: 'running'; readonly startTime: string };
 
-/** Distinguishes this process from every other one, also in a container that shares host name and process numbers. */
+/** Distinguishes this process from all others, also in containers that share host name and PIDs. */
 export const processNonce = randomBytes(3).toString('hex');
 
-/** This process. */
+/** Returns the identity of this process. */
 export async function ownIdentity(): Promise<ProcessIdentity> {
   return { pid: process.pid, startTime: (await startTimeOf(process.pid)) ?? 'unknown' };
 }
 
 /**
- * Whether that very process still runs. One that exists and cannot be looked at counts as running: taking what a
- * living process holds does harm, waiting for a dead one only costs time.
+ * Returns whether this very process still runs. One that exists but cannot be inspected counts as running: taking what
+ * a living process holds does harm, while waiting for a dead one only costs time.
  */
 export async function isRunning({ pid, startTime }: ProcessIdentity): Promise<boolean> {
   const sight = await lookAt(pid);
@@ -44,14 +44,14 @@ export async function isRunning({ pid, startTime }: ProcessIdentity): Promise<bo
   return sight.state === 'running' && sight.startTime === startTime;
 }
 
-/** Whether any process has that number, this user's or not. One that ended and waits for its parent does not count. */
+/** Returns whether any process of any user has this PID. Zombies do not count. */
 export async function isTaken(pid: number): Promise<boolean> {
   return (await lookAt(pid)).state !== 'gone';
 }
 
 /**
- * When the process started, or undefined when none of that number runs or it cannot be seen. One that has ended and
- * that its parent has not fetched yet counts as ended: a container without an init process never removes such ones.
+ * Returns when a process started; undefined if it does not run or cannot be inspected. A zombie counts as ended: in a
+ * container without an init process zombies are never removed.
  */
 export async function startTimeOf(pid: number): Promise<string | undefined> {
   const sight = await lookAt(pid);
@@ -61,16 +61,16 @@ export async function startTimeOf(pid: number): Promise<string | undefined> {
 let table: string | undefined;
 
 /**
- * Names the process table that this process sees: numbers of processes mean nothing in another one, be it that of
- * another machine on a shared disk, of a container, or of this machine before its last start. Where the system does
- * not say which table it is, no other process gives the same name.
+ * Identifies the process table that this process sees. A PID is meaningless in another one: on another machine with the
+ * same disk, in a container, or after a reboot. If the system does not identify the table, the result is unique to this
+ * process.
  */
 export function processTableId(): string {
   table ??= process.platform === 'linux' ? tableOnLinux() : `${hostname()} ${process.platform}`;
   return table;
 }
 
-/** Six hexadecimal digits that identify the process table where a name has to be short. */
+/** Returns six hexadecimal digits that identify the process table, for short names. */
 export function processTableTag(): string {
   return sha256Of(processTableId()).slice(0, 6);
 }
@@ -99,7 +99,7 @@ async function lookAt(pid: number): Promise<Sight> {
   return process.platform === 'linux' ? await lookOnLinux(pid) : await lookByPs(pid);
 }
 
-/** Signal 0 asks whether a process is there; "not allowed" means that it is. */
+/** Signal 0 checks whether a process exists; "not allowed" means that it does. */
 function exists(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -111,13 +111,15 @@ function exists(pid: number): boolean {
 
 const BOOT_ID = '/proc/sys/kernel/random/boot_id';
 
-/** Ticks since the machine's start (field 22 of proc(5)'s stat), made unique across starts by the boot's id. */
+/**
+ * Reads the start time in ticks since boot (field 22 of proc(5)'s stat), prefixed with the boot ID to make it unique.
+ */
 async function lookOnLinux(pid: number): Promise<Sight> {
   const stat = await readTextIfThere(`/proc/${pid}/stat`);
   if (stat === undefined) return { state: exists(pid) ? 'hidden' : 'gone' };
   // The second field is the command in brackets and may itself hold blanks and brackets.
   const [state, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  // While a killed process is still ending, its first thread may be done and others still hold files.
+  // While a killed process is ending, its first thread may be done while others still hold files.
   const threads = Number(rest[16]);
   if (state === 'X' || (state === 'Z' && threads <= 1)) return { state: 'gone' };
   return { state: 'running', startTime: `${await bootId()}/${rest[18]}` };
@@ -130,7 +132,7 @@ async function lookByPs(pid: number): Promise<Sight> {
   return match[1]?.startsWith('Z') ? { state: 'gone' } : { state: 'running', startTime: match[2] ?? '' };
 }
 
-/** A process of an earlier boot does not run, whatever has its number now. */
+/** A process of an earlier boot is not running, even if its PID is in use. */
 async function isOfThisBoot(startTime: string): Promise<boolean> {
   return process.platform !== 'linux' || startTime === 'unknown' || startTime.startsWith(`${await bootId()}/`);
 }

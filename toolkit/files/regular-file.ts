@@ -3,10 +3,10 @@ import { ReigniteError } from '../errors.ts';
 import { asSystemError } from './disk-error.ts';
 
 /**
- * Refuses a named pipe, a device or a socket, which is to be asked before it is opened: opening a pipe waits for its
- * writer, in a place where no signal ends the process, and a device may never end.
+ * Rejects a named pipe, a device or a socket. Call it before opening: opening a pipe waits for its writer and cannot be
+ * interrupted by a signal, and reading a device may never end.
  *
- * @param found - What `stat` says of the path.
+ * @param found - The result of `stat` for the path.
  * @throws ReigniteError USAGE.
  */
 export function refuseStream(path: string, found: Stats): void {
@@ -18,7 +18,7 @@ export function refuseStream(path: string, found: Stats): void {
 }
 
 /**
- * Refuses whatever is not a regular file.
+ * Rejects anything but a regular file.
  *
  * @throws ReigniteError FILE_MISSING, NOT_READABLE; USAGE for a folder, a named pipe, a device or a socket.
  * @example requireRegularFile('model.onnx');

@@ -5,12 +5,12 @@ import { ReigniteError } from '../errors.ts';
 import { hasCode } from './disk-error.ts';
 import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
 
-/** What two processes that share a folder rely on; the file system's own functions, or a stand-in. */
+/** The operations that processes sharing a folder rely on: the file system's, or a stand-in for tests. */
 export interface FolderOperations {
   readonly mkdir: (path: string) => Promise<unknown>;
-  /** Makes a file that must not be there. */
+  /** Creates a file; fails if it exists. */
   readonly create: (path: string, text: string) => Promise<void>;
-  /** Writes over the first bytes of a file that is there. */
+  /** Overwrites the first bytes of an existing file. */
   readonly overwrite: (path: string, text: string) => Promise<void>;
   readonly append: (path: string, text: string) => Promise<void>;
   readonly read: (path: string) => Promise<string>;
@@ -20,7 +20,7 @@ export interface FolderOperations {
   readonly remove: (path: string) => Promise<void>;
 }
 
-/** Not the fault of the file system, and reported by the code that writes there. */
+/** Errors that are not the fault of the file system; the code that writes there reports them. */
 const NOT_TOLD_HERE = ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE'] as const;
 
 const write = async (path: string, flags: string, text: string) => {
@@ -44,17 +44,17 @@ const NODE: FolderOperations = {
   remove: (path) => rm(path, { recursive: true, force: true }),
 };
 
-/** Name of the folder that the probe makes for a moment. */
+/** Name of the temporary folder that the probe makes. */
 export const PROBE = 'file-system-probe';
 
 const probed = new Map<string, Promise<void>>();
 
 /**
- * Makes sure that a folder is on a file system on which locks between processes work. Object storage
- * mounted as a folder often is not: of two that create one file both succeed, and appended bytes are lost. Takes a
- * few ms, once a folder and process. Says nothing of a folder that cannot be written.
+ * Checks that the file system of a folder supports locks between processes. Object storage mounted as a folder often
+ * does not: two processes can create the same file, and appended bytes are lost. Takes a few ms, once per folder and
+ * process. Does nothing if the folder is not writable.
  *
- * What only another machine would see, such as a cache that does not learn of its changes, is not found.
+ * Problems that only another machine sees, such as a stale cache, are not found.
  *
  * @throws ReigniteError FILESYSTEM_UNSUITABLE that says what went wrong.
  */
@@ -63,12 +63,12 @@ export async function ensureSuitableFileSystem(folder: string): Promise<void> {
   if (earlier !== undefined) return earlier;
   const probe = probeFileSystem(folder);
   probed.set(folder, probe);
-  // Free space or a remount may mend what was found.
+  // More free space or a remount may fix the problem.
   probe.catch(() => probed.delete(folder));
   return probe;
 }
 
-/** {@link ensureSuitableFileSystem} without its memory. */
+/** {@link ensureSuitableFileSystem} without remembering the result. */
 export async function probeFileSystem(folder: string, operations: FolderOperations = NODE): Promise<void> {
   const place = temporaryPathBeside(join(folder, PROBE));
   try {
@@ -91,7 +91,7 @@ export async function probeFileSystem(folder: string, operations: FolderOperatio
 
 type Check = (place: string, operations: FolderOperations) => Promise<boolean>;
 
-/** What goes wrong where a promise is not kept, and how to find out. */
+/** What goes wrong if a check fails, and the check. */
 const PROMISES: readonly (readonly [string, Check])[] = [
   ['lets two processes create the same file', onlyOneCreates],
   ['loses data written to an existing file', keepsWhatIsWritten],
@@ -153,12 +153,12 @@ function unsuitable(folder: string, what: string, cause?: unknown): ReigniteErro
 }
 
 /**
- * Time since `mtimeMs`, a time of a file near `path`, by the clock of their file system: the clocks of
- * machines disagree, and a file server has one of its own.
+ * Returns the time since `mtimeMs`, the modification time of a file near `path`, by the clock of their file system: the
+ * clocks of machines and file servers differ.
  *
- * @param path - A file is made next to it for a moment.
- * @param mtimeMs - When it happened, as `stat` says.
- * @returns Milliseconds; negative when that clock was set back since.
+ * @param path - A temporary file is created next to it.
+ * @param mtimeMs - A modification time, as returned by `stat`.
+ * @returns Milliseconds; negative if that clock was set back in the meantime.
  */
 export async function silenceOf(path: string, mtimeMs: number): Promise<number> {
   const probe = temporaryPathBeside(path);

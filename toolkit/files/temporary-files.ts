@@ -9,12 +9,12 @@ import { silenceOf } from './suitable-file-system.ts';
 /** `.<name>.<process>.<six digits of the process table, six at random>.tmp`; earlier versions wrote fewer digits. */
 const TEMPORARY = /^\.(.+)\.(\d+)\.([0-9a-f]{4,12})\.tmp$/;
 
-/** Bytes of a name that most file systems allow. */
+/** Length of a file name that most file systems allow, in bytes. */
 const MAX_NAME_BYTES = 255;
 
 /**
- * Where a file is written before it takes its place: the same folder, so that the rename is atomic. A long name is
- * replaced by its digest, so that every name that fits has a temporary one that fits too.
+ * Returns a temporary path in the same folder, so that the final rename is atomic. A long name is replaced by its
+ * digest, so that the temporary name is never too long.
  */
 export function temporaryPathBeside(path: string): string {
   const ending = `${process.pid}.${processTableTag()}${randomBytes(3).toString('hex')}.tmp`;
@@ -23,12 +23,12 @@ export function temporaryPathBeside(path: string): string {
   return join(dirname(path), fits ? name : `.${sha256Of(basename(path)).slice(0, 32)}.${ending}`);
 }
 
-/** What the name of a temporary file or folder says. */
+/** What the name of a temporary file or folder contains. */
 export interface Temporary {
-  /** Name of the file that it was to become; the first 32 digits of its SHA-256 where it is long. */
+  /** Name of the final file; the first 32 digits of its SHA-256 if it is long. */
   readonly target: string;
   readonly pid: number;
-  /** Of the writer's process table; undefined in names of earlier versions. */
+  /** Tag of the writer's process table; undefined in names of earlier versions. */
   readonly tableTag: string | undefined;
 }
 
@@ -39,21 +39,21 @@ function parseTemporary(name: string): Temporary | undefined {
   return { target, pid: Number(pid), tableTag: digits.length === 12 ? digits.slice(0, 6) : undefined };
 }
 
-/** Age after which a temporary file of a process that cannot be inspected from here counts as left over. */
+/** Age after which a temporary file counts as abandoned if its process cannot be inspected from here. */
 const ABANDONED_MS = 3_600_000;
 
 export interface Sweep {
-  /** Which temporaries to remove, by the name of the file that they were to become. Default: all. */
+  /** Which temporaries to remove, by the name of the final file. Default: all. */
   readonly of?: (target: string) => boolean;
-  /** Set by the only process that writes these files now: all of them are left over. */
+  /** Set by a process that is the only one to write these files: all temporaries are then left over. */
   readonly sole?: boolean;
 }
 
 /**
- * Removes the temporary files and folders that processes left in `folder` when they were killed: a network of the
- * paper's size takes 165 MB. What a living process writes stays, also that of another machine on a shared disk.
+ * Removes the temporary files and folders that killed processes left in `folder`: for a network of the paper's size,
+ * 165 MB. Files of living processes are kept, also those of other machines on a shared disk.
  *
- * @param folder - Not searched further down; nothing happens where it does not exist or cannot be read.
+ * @param folder - Not searched recursively; nothing happens if it does not exist or cannot be read.
  */
 export async function sweepTemporaries(folder: string, { of = () => true, sole = false }: Sweep = {}): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {

@@ -5,13 +5,14 @@ import type { Ring } from './ring-store.ts';
 const BUFFER_BYTES = 256 * 1024;
 const ZERO = 48;
 const MINUS = 45;
-/** Bytes that a character or a number may take. */
+/** Maximum number of bytes of a character. */
 const MAX_BYTES_PER_CHARACTER = 4;
+/** Maximum number of bytes of an integer. */
 const MAX_DIGITS = 12;
 
 /**
- * Writes text and whole numbers through one buffer. Outlines are hundreds of megabytes of digits: made as strings they
- * are garbage faster than it is collected, a gigabyte of it.
+ * Writes text and integers through one buffer. Outlines may take hundreds of megabytes; as strings, they would leave up to
+ * a gigabyte of garbage in memory.
  */
 export class TextFile {
   readonly #handle: FileHandle;
@@ -22,23 +23,23 @@ export class TextFile {
     this.#handle = handle;
   }
 
-  /** Whether so much is waiting that it should be flushed before more comes. */
+  /** Whether the buffer should be flushed before more is written. */
   get isFull(): boolean {
     return this.#used > BUFFER_BYTES / 2;
   }
 
-  /** @param text - Shorter than half the buffer. */
+  /** Writes a text, which must be shorter than half the buffer. */
   text(text: string): void {
     if (text.length * MAX_BYTES_PER_CHARACTER > BUFFER_BYTES / 2) throw new RangeError('Expected a short text');
     this.#used += this.#buffer.write(text, this.#used);
   }
 
-  /** @param code - Of an ASCII character. */
+  /** Writes an ASCII character. */
   character(code: number): void {
     this.#buffer[this.#used++] = code;
   }
 
-  /** @param value - A whole number within 32 bits. */
+  /** Writes a 32-bit integer. */
   integer(value: number): void {
     let rest = Math.abs(value);
     if (value < 0) this.#buffer[this.#used++] = MINUS;
@@ -51,7 +52,7 @@ export class TextFile {
     this.#used += digits;
   }
 
-  /** Whether `count` more numbers, with a character next to each, find room. */
+  /** Returns whether `count` more integers fit into the buffer, with one character after each. */
   hasRoomFor(count: number): boolean {
     return this.#used + count * (MAX_DIGITS + MAX_BYTES_PER_CHARACTER) < BUFFER_BYTES / 2;
   }
@@ -66,30 +67,30 @@ export class TextFile {
   }
 }
 
-/** How a class is called and shown; QuPath takes both from a feature's `classification`. */
+/** Name and colour of a class, which QuPath reads from a feature's `classification`. */
 export interface Classification {
   readonly name: string;
   /** Red, green, blue, each 0..255. */
   readonly color: readonly [number, number, number];
 }
 
-/** One object of an image: a feature of GeoJSON with the properties that QuPath reads. */
+/** One object of an image: a GeoJSON feature with the properties that QuPath reads. */
 export interface ImageFeature {
   readonly geometry:
     | { readonly type: 'Polygon'; readonly rings: readonly Ring[] }
     | { readonly type: 'Point'; readonly coordinates: readonly [number, number] };
-  /** `annotation`: a region; `detection`: something counted. */
+  /** `annotation` for regions, `detection` for cells. */
   readonly objectType: 'annotation' | 'detection';
   readonly classification: Classification;
-  /** Shown by QuPath in its table. */
+  /** Shown in QuPath's table of measurements. */
   readonly measurements: Readonly<Record<string, number>>;
 }
 
-/** What the coordinates of a file are of. */
+/** The image to which the coordinates of a file refer, px. */
 export interface ImageFrame {
   readonly width: number;
   readonly height: number;
-  /** µm per px, where it is known. */
+  /** µm per px, if known. */
   readonly mpp?: number;
 }
 
@@ -98,10 +99,10 @@ const CLOSE = ']'.charCodeAt(0);
 const COMMA = ','.charCodeAt(0);
 
 /**
- * Writes the objects of an image as a FeatureCollection (RFC 7946), one feature per line, in little memory.
+ * Writes the objects of an image as a FeatureCollection (RFC 7946), one feature per line, with little memory.
  *
- * The coordinates are pixels of the image, not longitude and latitude: x to the right, y downwards, (0, 0) the upper
- * left corner of the first pixel. That is what QuPath expects, and what the member `imageCoordinates` says.
+ * Coordinates are pixels of the image, not longitude and latitude: x to the right, y downwards, with (0, 0) at the upper
+ * left corner of the first pixel. This is what QuPath expects, and is stated in the member `imageCoordinates`.
  *
  * @returns Number of features.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
@@ -141,7 +142,7 @@ async function writeFeature(file: TextFile, { geometry, ...properties }: ImageFe
   if (file.isFull) await file.flush();
 }
 
-/** Closes every ring with its first corner. */
+/** Writes rings, closing each with its first corner. */
 async function writeRings(file: TextFile, rings: readonly Ring[]): Promise<void> {
   file.text('[');
   for (const [index, { corners, from, to }] of rings.entries()) {

@@ -6,9 +6,9 @@ export interface LabelMask {
 }
 
 /**
- * The horizontal runs of equal labels of a mask, from the top row on, from the left in each.
+ * Horizontal runs of equal labels in a mask, row by row from the upper left.
  *
- * A region's border is found and remembered by the left edges of its runs: that takes 4 bytes per run instead of some
+ * The borders of regions are found and recorded by the left edges of runs, which takes 4 bytes per run instead of several
  * bytes per pixel.
  */
 export class LabelRuns {
@@ -17,7 +17,7 @@ export class LabelRuns {
   /** First column of every run, px. */
   readonly starts: Uint32Array;
   readonly #labels: Uint8Array;
-  /** Number of the first run of every row, and of all runs. */
+  /** Index of the first run of every row, and at the end the number of runs. */
   readonly #rows: Uint32Array;
 
   constructor({ width, height, data }: LabelMask) {
@@ -38,18 +38,18 @@ export class LabelRuns {
     }
   }
 
-  /** Numbers of the runs of a row: the first, and the one after the last. */
+  /** Returns the indices of the runs of a row: the first, and the one after the last. */
   runsOf(y: number): { readonly from: number; readonly to: number } {
     return { from: this.#rows[y] ?? 0, to: this.#rows[y + 1] ?? 0 };
   }
 
-  /** Label of a pixel; -1 beyond the mask. */
+  /** Returns the label of a pixel; -1 outside the mask. */
   labelAt(x: number, y: number): number {
     if (x < 0 || y < 0 || x >= this.width || y >= this.height) return -1;
     return this.#labels[y * this.width + x] ?? -1;
   }
 
-  /** Number of the run that holds a pixel. */
+  /** Returns the index of the run that contains a pixel. */
   runAt(x: number, y: number): number {
     let low = this.#rows[y] ?? 0;
     let high = (this.#rows[y + 1] ?? 0) - 1;

@@ -1,6 +1,6 @@
 /**
- * A closed line: x, y, x, y, ... in px from index `from` to `to` of `corners`; the first corner is not said again.
- * A view of a typed array for each of a million rings would take more memory than their corners.
+ * A closed line: x, y, x, y, ... in px from index `from` to `to` of `corners`. The first corner is not repeated at the end.
+ * Indices are used because a typed-array view per ring would take more memory than the corners of a million rings.
  */
 export interface Ring {
   readonly corners: ArrayLike<number>;
@@ -11,8 +11,8 @@ export interface Ring {
 const FIRST_CAPACITY = 4_096;
 
 /**
- * Rings of many regions in two typed arrays: millions of corners as objects would not fit the memory.
- * Corners are x, y in px; a ring is not closed here (its first corner is not said again).
+ * Rings of many regions in two typed arrays, because millions of corners would not fit into memory as objects. Corners are
+ * x, y in px. The first corner of a ring is not repeated at its end.
  */
 export class RingStore {
   #corners = new Int32Array(2 * FIRST_CAPACITY);
@@ -25,7 +25,7 @@ export class RingStore {
     return this.#count;
   }
 
-  /** @param corners - x, y, x, y, ... of a ring. */
+  /** Adds a ring. @param corners - x, y, x, y, ..., from index `from` on. */
   add(region: number, corners: readonly number[], from = 0): void {
     const length = corners.length - from;
     while (this.#used + length > this.#corners.length) this.#corners = grown(this.#corners, Int32Array);
@@ -40,7 +40,7 @@ export class RingStore {
     return this.#rings[2 * ring] ?? 0;
   }
 
-  /** A ring, valid until the next is added. */
+  /** Returns a ring, which is valid until the next one is added. */
   ringAt(ring: number): Ring {
     const from = ring === 0 ? 0 : (this.#rings[2 * ring - 1] ?? 0);
     return { corners: this.#corners, from, to: this.#rings[2 * ring + 1] ?? 0 };
@@ -57,8 +57,8 @@ function grown<Numbers extends Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer
 }
 
 /**
- * Twice the signed area of a ring in px², by the numbers alone: positive where x to the right and y upwards would have
- * it counter-clockwise, which on a screen, y downwards, is clockwise.
+ * Computes twice the signed area of a ring in px². It is positive if the ring is counter-clockwise with y pointing upwards,
+ * which is clockwise on a screen, where y points downwards.
  */
 export function doubleArea({ corners, from, to }: Ring): number {
   let sum = 0;

@@ -1,9 +1,9 @@
 const NONE = -1;
 const FEWEST_NODES = 1_024;
-/** px; smaller cells hold no fewer segments, since corners are on whole pixels. */
+/** Side of the smallest cell, px. Smaller ones would not contain fewer segments, because corners are on whole pixels. */
 const SMALLEST_CELL = 4;
 
-/** What a grid is laid over; px, corners included. */
+/** Area covered by a grid, px; corners included. */
 export interface Bounds {
   readonly left: number;
   readonly top: number;
@@ -12,21 +12,21 @@ export interface Bounds {
 }
 
 /**
- * Finds segments near a line: each is in the cells of a grid that it passes. A segment is a number; nothing is ever
- * taken out, so callers check whether a segment still exists.
+ * Finds segments near a line, using a grid in which each segment is listed in every cell that it crosses. Segments are
+ * identified by numbers and never removed, so callers must check whether a segment still exists.
  */
 export class SegmentGrid {
   readonly #bounds: Bounds;
   readonly #cell: number;
   readonly #columns: number;
   readonly #rows: number;
-  /** Latest node of every cell. */
+  /** Latest list node of every cell. */
   readonly #heads: Int32Array;
-  /** Segment and earlier node of every node, alternating. */
+  /** List nodes: segment and previous node, alternating. */
   #nodes = new Int32Array(2 * FEWEST_NODES);
   #count = 0;
 
-  /** @param segments - About how many there will be: as many cells are made. */
+  /** @param segments - Expected number of segments. The grid gets about as many cells. */
   constructor(bounds: Bounds, segments: number) {
     const [width, height] = [bounds.right - bounds.left + 1, bounds.bottom - bounds.top + 1];
     this.#bounds = bounds;
@@ -45,8 +45,8 @@ export class SegmentGrid {
   }
 
   /**
-   * Whether all segments within `distance` px of a line pass a test; ends with the first that does not. Others farther
-   * away are asked for too, and one may be asked for several times.
+   * Returns whether all segments within `distance` px of a line pass a test. Stops at the first that does not. Segments
+   * farther away may be tested too, and a segment may be tested several times.
    */
   everyNear(
     x1: number,
@@ -75,7 +75,7 @@ export class SegmentGrid {
     this.#heads[cell] = this.#count++;
   }
 
-  /** Row by row of cells, those between the line's ends there; wider by `distance` on all sides. */
+  /** Visits the cells that a line crosses, row by row, widened by `distance` on all sides. */
   #cellsNear(
     x1: number,
     y1: number,
@@ -107,7 +107,7 @@ export class SegmentGrid {
   }
 }
 
-/** x of a line at the height y, or at its nearer end beyond. */
+/** Returns x of a line at height y, or of its nearer end if y is beyond it. */
 function xAt(x1: number, y1: number, x2: number, y2: number, y: number): number {
   if (y1 === y2) return x1;
   const along = (y - y1) / (y2 - y1);

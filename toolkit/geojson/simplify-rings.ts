@@ -1,23 +1,23 @@
 import { doubleArea, type Ring } from './ring-store.ts';
 import { SegmentGrid } from './segment-grid.ts';
 
-/** px by which the edges of pixels can be smoothed at all. */
+/** Smallest tolerance that can smooth pixel edges, px. */
 const FINEST = 0.5;
-/** A rectangle, which nothing is left out of. */
+/** Rings with at most this many corners (rectangles) are not simplified. */
 const FEWEST = 4;
-/** By how much of its area a ring may change. */
+/** Share of its area by which a ring may change. */
 const AREA_SHARE = 0.1;
 
 /**
- * Leaves out the corners of a polygon's rings that are within `tolerance` of the line without them (Douglas and Peucker).
+ * Removes the corners of a polygon's rings that are within `tolerance` of the line without them (Douglas and Peucker).
  *
- * A polygon that is valid (OGC simple features) stays valid: a line that would touch another one is not taken, nor one
- * that would leave another ring on its other side. A ring whose area would change by more than a tenth is simplified less,
- * or not at all. Neighbouring polygons are simplified apart: their borders may no longer meet.
+ * A valid polygon (OGC Simple Features) stays valid: a line is not used if it would touch another one, or if another ring
+ * would end up on its other side. A ring whose area would change by more than a tenth is simplified less or not at all.
+ * Neighbouring polygons are simplified separately, so their borders may no longer coincide.
  *
- * @param rings - Of one polygon, on whole pixels; valid, each ring simple.
+ * @param rings - Rings of one valid polygon, on whole pixels; each ring is simple.
  * @param tolerance - px.
- * @returns The rings in their order, each with some of its corners.
+ * @returns The rings in the same order, each with a subset of its corners.
  */
 export function simplifyRings(rings: readonly Ring[], tolerance: number): readonly Ring[] {
   if (tolerance < FINEST || rings.every(({ from, to }) => (to - from) / 2 <= FEWEST)) return rings;
@@ -25,21 +25,21 @@ export function simplifyRings(rings: readonly Ring[], tolerance: number): readon
   return rings.map((_, ring) => outlines.simplify(ring, tolerance));
 }
 
-/** Corners `from` to `to` of a ring, `to` being the first corner again at its end. */
+/** Corners `from` to `to` of a ring. At the end of the ring, `to` is the first corner again. */
 interface Section {
   readonly ring: number;
   readonly from: number;
   readonly to: number;
 }
 
-/** The corners of a polygon and which of them are left. A segment has the number of the corner that it begins at. */
+/** The corners of a polygon, and which of them are kept. A segment has the number of the corner at which it starts. */
 class Outlines {
   readonly #x: Int32Array;
   readonly #y: Int32Array;
   readonly #ringOf: Int32Array;
-  /** First corner of every ring; at the end, how many corners there are. */
+  /** First corner of every ring, and at the end the number of corners. */
   readonly #starts: readonly number[];
-  /** The corner that follows, among those that are left. */
+  /** The next kept corner of every corner. */
   readonly #next: Int32Array;
   readonly #isLeft: Uint8Array;
   readonly #grid: SegmentGrid;
@@ -67,7 +67,7 @@ class Outlines {
     for (let corner = 0; corner < count; corner++) this.#addSegment(corner);
   }
 
-  /** Simplifies a ring by `tolerance`, or by half of it and so on, until its area stays about the same. */
+  /** Simplifies a ring by `tolerance`, and halves it until the area stays about the same. */
   simplify(ring: number, tolerance: number): Ring {
     const exact = this.#ringAt(ring);
     for (let finer = tolerance; finer >= FINEST; finer /= 2) {
@@ -103,7 +103,7 @@ class Outlines {
     this.#addSegment(from);
   }
 
-  /** Whether the straight line touches nothing else that is left, and passes over no other ring. */
+  /** Returns whether a section can be replaced by a straight line that touches no other segment and crosses no ring. */
   #mayCut(section: Section, tolerance: number): boolean {
     const { ring, from, to } = section;
     const [x1, y1, x2, y2] = this.#line(from, this.#cornerAt(ring, to));
@@ -112,25 +112,25 @@ class Outlines {
       return !isOther(corner) || !touch([x1, y1, x2, y2], this.#line(corner, this.#next[corner] ?? 0));
     });
     if (!isFree || this.#starts.length === 2) return isFree;
-    // All that the line passes over is within the tolerance of it.
+    // Everything between the section and the line is within the tolerance of the line.
     const passed = new Set<number>();
     return this.#grid.everyNear(x1, y1, x2, y2, tolerance, (corner) => {
       const other = this.#ringOf[corner] ?? 0;
       if (other === ring || passed.has(other) || !isOther(corner)) return true;
       const side = this.#sideOf(section, corner);
-      // A corner where the rings touch is not conclusive; another of the same ring is.
+      // A corner at which the rings touch is not conclusive, but another one of the same ring is.
       if (side === 'on') return true;
       passed.add(other);
       return side === 'same';
     });
   }
 
-  /** Whether a corner of another ring is on the same side of a section as of the straight line in its place. */
+  /** Returns whether a corner of another ring is on the same side of a section and of the line that replaces it. */
   #sideOf({ ring, from, to }: Section, corner: number): 'same' | 'other' | 'on' {
     const [x, y] = [this.#xOf(corner), this.#yOf(corner)];
     let isBetween = false;
     for (let at = from; at <= to; at++) {
-      // The last of these is the straight line, backwards.
+      // The last edge is the straight line, backwards.
       const [x1, y1, x2, y2] =
         at < to ? this.#line(at, this.#cornerAt(ring, at + 1)) : this.#line(this.#cornerAt(ring, to), from);
       if (x1 === x && y1 === y) return 'on';
@@ -167,7 +167,7 @@ class Outlines {
     return { corners, from: 0, to: corners.length };
   }
 
-  /** Takes all corners of a ring again. */
+  /** Restores all corners of a ring. */
   #restore(ring: number): void {
     const [start, end] = [this.#startOf(ring), this.#startOf(ring + 1)];
     this.#isLeft.fill(1, start, end);
@@ -182,7 +182,7 @@ class Outlines {
     return [this.#xOf(from), this.#yOf(from), this.#xOf(to), this.#yOf(to)];
   }
 
-  /** The end of a ring is its first corner. */
+  /** Returns the corner at an index; the end of a ring is its first corner. */
   #cornerAt(ring: number, corner: number): number {
     return corner === this.#startOf(ring + 1) ? this.#startOf(ring) : corner;
   }
@@ -213,7 +213,7 @@ function boundsOf(x: Int32Array, y: Int32Array) {
   return bounds;
 }
 
-/** Of a point to a line between two ends. */
+/** Computes the distance of a point from a line segment. */
 function distanceTo([x1, y1, x2, y2]: Line, x: number, y: number): number {
   const [dx, dy] = [x2 - x1, y2 - y1];
   const length = dx * dx + dy * dy;
@@ -221,7 +221,7 @@ function distanceTo([x1, y1, x2, y2]: Line, x: number, y: number): number {
   return Math.hypot(x - x1 - along * dx, y - y1 - along * dy);
 }
 
-/** Whether two lines have more in common than one end of both. */
+/** Returns whether two segments share more than a common end. */
 function touch(a: Line, b: Line): boolean {
   const [ax1, ay1, ax2, ay2] = a;
   const [bx1, by1, bx2, by2] = b;
@@ -238,12 +238,12 @@ function touch(a: Line, b: Line): boolean {
   );
 }
 
-/** Whether the lines from (x, y) to two other ends run the same way. */
+/** Returns whether the segments from (x, y) to two other points have the same direction. */
 function overlap(x: number, y: number, ax: number, ay: number, bx: number, by: number): boolean {
   return turn(x, y, ax, ay, bx, by) === 0 && (ax - x) * (bx - x) + (ay - y) * (by - y) > 0;
 }
 
-/** On which side of the line through two points a third one is: -1, 0 on it, or 1. Exact for whole pixels. */
+/** Returns on which side of the line through two points a third one is: -1, 0 (on it) or 1. Exact for whole pixels. */
 function turn(x1: number, y1: number, x2: number, y2: number, x: number, y: number): number {
   return Math.sign((x2 - x1) * (y - y1) - (y2 - y1) * (x - x1));
 }

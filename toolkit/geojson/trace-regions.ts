@@ -1,11 +1,11 @@
 import { type LabelMask, LabelRuns } from './label-runs.ts';
 import { doubleArea, type Ring, RingStore } from './ring-store.ts';
 
-/** Directions along the edges of pixels; adding one turns right as seen on a screen. */
+/** Directions along pixel edges. Adding one turns right as seen on a screen. */
 const UP = 3;
 const STEP_X = [1, 0, -1, 0] as const;
 const STEP_Y = [0, 1, 0, -1] as const;
-/** From a corner, heading each way: the pixel ahead on the left, and the one ahead on the right. */
+/** For each direction from a corner: the pixel ahead on the left, and the pixel ahead on the right. */
 const AHEAD_LEFT = [
   [0, -1],
   [0, 0],
@@ -19,22 +19,23 @@ const AHEAD_RIGHT = [
   [0, -1],
 ] as const;
 
-/** Follows the borders of regions along the edges of pixels, the region on the right hand. */
+/** Follows the borders of regions along pixel edges, with the region on the right. */
 class RingTracer {
   readonly #runs: LabelRuns;
   readonly #regionOf: Int32Array;
 
-  /** @param regionOf - Gets the region of every run whose left edge is passed. */
+  /** @param regionOf - Receives the region of every run whose left edge is passed. */
   constructor(runs: LabelRuns, regionOf: Int32Array) {
     this.#runs = runs;
     this.#regionOf = regionOf;
   }
 
   /**
-   * Follows one border, beginning with the left edge of pixel (x, y), upwards. Of two pixels of the label that touch
-   * at a corner only, the border keeps to its own.
+   * Follows one border, starting upwards at the left edge of pixel (x, y). Pixels of the label that touch only at a corner
+   * are not connected.
    *
-   * @param onRing - Gets each simple ring of it: corners from index `from` on; the array is used again afterwards.
+   * @param onRing - Called with each simple ring of the border: corners from index `from` on. The array is reused
+   *   afterwards.
    */
   trace(
     x: number,
@@ -45,7 +46,7 @@ class RingTracer {
   ): void {
     const runs = this.#runs;
     const corners: number[] = [];
-    /** Corners at which the border may touch itself, by place, with their index. */
+    /** Index of each corner at which the border may touch itself, by position. */
     const pinches = new Map<number, number>();
     let [atX, atY, heading] = [x, y, UP];
     this.#pass(atX, atY, region);
@@ -72,7 +73,7 @@ class RingTracer {
   }
 }
 
-/** When a border passes a corner for the second time, the part in between is a separate ring. */
+/** Splits off a separate ring when a border passes a corner for the second time. */
 function cutAtPinch(
   corners: number[],
   pinches: Map<number, number>,
@@ -95,26 +96,26 @@ function cutAtPinch(
 /** A connected region of one label: its pixels share edges, not only corners. */
 export interface Region {
   readonly label: number;
-  /** Its outer border, counter-clockwise by the numbers. */
+  /** Outer border, counter-clockwise with y pointing upwards. */
   readonly exterior: Ring;
-  /** Its holes, clockwise. */
+  /** Holes, clockwise with y pointing upwards. */
   readonly holes: readonly Ring[];
-  /** Pixels. */
+  /** Number of pixels. */
   readonly area: number;
 }
 
 const NO_REGION = -1;
 
 /**
- * Finds the connected regions of a label mask and their exact outlines along the edges of pixels.
+ * Finds the connected regions of a label mask and their exact outlines along pixel edges.
  *
- * Pixel (x, y) covers x to x + 1 and y to y + 1. Every ring is simple: where a border touches itself at a corner it is
- * cut into rings that touch there, as OGC Simple Features requires. The areas of all regions add up to the mask.
+ * Pixel (x, y) covers x to x + 1 and y to y + 1. Every ring is simple: if a border touches itself at a corner, it is split
+ * into rings that touch there, as OGC Simple Features requires. The areas of all regions add up to the mask.
  *
- * Borders are followed from the left edges of runs in raster order. The first left edge of a region belongs to its outer
- * border: the pixel above has another label. The first left edge of a hole's border has the same label above it, whose
- * run belongs to the region that the hole is in: no map of regions is needed. Memory: 8 bytes per run of equal labels and
- * 8 bytes per corner.
+ * Borders are traced from the left edges of runs in raster order. The first left edge of a region belongs to its outer
+ * border, because the pixel above has another label. At the first left edge of a hole's border, the pixel above has the
+ * same label, and its run belongs to the region around the hole. So no map of regions is needed, and memory is 8 bytes per
+ * run and 8 bytes per corner.
  *
  * @param isWanted - Whether a label is traced.
  * @returns The regions, in raster order of their first pixels; coordinates in px.
@@ -159,7 +160,7 @@ function* regionsOf(rings: RingStore, labels: readonly number[]): Generator<Regi
   }
 }
 
-/** Rings sorted by their region, those of one region in the order in which they were found. */
+/** Sorts rings by region, those of one region in the order in which they were found. */
 function byRegion(rings: RingStore, regions: number): { readonly order: Uint32Array; readonly starts: Uint32Array } {
   const starts = new Uint32Array(regions + 1);
   for (let ring = 0; ring < rings.count; ring++) {

@@ -4,39 +4,39 @@ import type { Ring } from './ring-store.ts';
 import { simplifyRings } from './simplify-rings.ts';
 import { traceRegions } from './trace-regions.ts';
 
-/** What is written of a mask, and how. */
+/** Options of `writeRegions`. */
 export interface WriteRegionsOptions {
-  /** Labels to write, with names and colours; other labels are left out. */
+  /** Labels to write, with names and colours. Other labels are left out. */
   readonly classes: ReadonlyMap<number, Classification>;
-  /** µm per px of the frame, where it is known. */
+  /** µm per px of the frame, if known. */
   readonly mpp?: number;
-  /** px of the frame that a px of the mask is, at least 1. Default 1. */
+  /** px of the frame per px of the mask, at least 1. Default 1. */
   readonly scale?: number;
-  /** What coordinates are of, px. Default: the mask. */
+  /** Size of the image to which coordinates refer, px. Default: that of the mask. */
   readonly frame?: { readonly width: number; readonly height: number };
-  /** Largest distance in px of the mask by which a border may be smoothed. Default 0: the exact edges of the pixels. */
+  /** Tolerance of smoothing borders, px of the mask. Default 0: exact pixel edges. */
   readonly simplify?: number;
-  /** Regions of fewer pixels of the mask are left out; holes stay. Default 0: none is. */
+  /** Regions with fewer pixels of the mask are left out; holes are kept. Default 0: all regions are written. */
   readonly minArea?: number;
 }
 
 /** Regions too small to be written. */
 export interface LeftOut {
   readonly regions: number;
-  /** Of all of them. */
+  /** Pixels of the frame in these regions together. */
   readonly pixels: number;
 }
 
 /**
- * Writes the connected regions of a mask as GeoJSON polygons with holes: exterior rings counter-clockwise and holes
- * clockwise, as [RFC 7946](https://www.rfc-editor.org/rfc/rfc7946#section-3.1.6) requires, every ring closed.
+ * Writes the connected regions of a mask as GeoJSON polygons with holes. Every ring is closed; exterior rings are
+ * counter-clockwise and holes clockwise, as [RFC 7946](https://www.rfc-editor.org/rfc/rfc7946#section-3.1.6) requires.
  *
- * Every polygon is valid by OGC Simple Features, also after simplification.
+ * Every polygon is valid according to OGC Simple Features, also after simplification.
  *
  * @returns Number of regions written, and what was left out.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  * @example
- * await writeRegions('mask.geojson', mask, { classes: new Map([[1, { name: 'Tumour', colour: [200, 0, 0] }]]) });
+ * await writeRegions('mask.geojson', mask, { classes: new Map([[1, { name: 'Tumour', color: [200, 0, 0] }]]) });
  */
 export async function writeRegions(
   path: string,
@@ -53,7 +53,7 @@ export async function writeRegions(
   return { regions: await writeFeatures(path, frame, features), leftOut };
 }
 
-/** The features of a mask, one region each. */
+/** Yields one feature per region of a mask. */
 function* regionFeatures(
   mask: LabelMask,
   { classes, mpp, scale = 1, simplify = 0, minArea = 0 }: WriteRegionsOptions,
@@ -80,7 +80,7 @@ function* regionFeatures(
   }
 }
 
-/** A ring in px of the frame: each coordinate alone, rounded, so that what was apart stays apart and in its order. */
+/** Scales a ring to px of the frame. With a scale of at least 1, rounding keeps different coordinates apart and in order. */
 function scaled({ corners, from, to }: Ring, scale: number): Ring {
   const moved = Int32Array.from({ length: to - from }, (_, at) => Math.round((corners[from + at] ?? 0) * scale));
   return { corners: moved, from: 0, to: moved.length };

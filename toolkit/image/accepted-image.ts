@@ -12,23 +12,23 @@ import { readTiffHeader } from './tiff-header.ts';
 export interface DecodedImage {
   readonly width: number;
   readonly height: number;
-  /** height x width x 3 uint8, row by row; of `decodeChannels` as many bytes per pixel as it has channels. */
+  /** height x width x 3 uint8, row by row; from `decodeChannels`, height x width x channels. */
   readonly data: Uint8Array;
-  /** Of 16-bit samples, before they were reduced to 8 bits. */
+  /** Statistics of 16-bit samples before they were reduced to 8 bits. */
   readonly deep?: DeepSamples;
 }
 
-/** What the 16-bit samples of an image were. */
+/** Statistics of the 16-bit samples of an image. */
 export interface DeepSamples {
-  /** The largest, 0..65535. */
+  /** The largest value, 0..65535. */
   readonly largest: number;
-  /** Fraction above the value of white, 0 to 1. */
+  /** Share of values above the value of white, 0 to 1. */
   readonly above: number;
 }
 
 /**
- * An image whose pixels are understood: PNG, JPEG or TIFF of 8- or 16-bit unsigned grey, RGB or palette. There is no
- * other way to the pixels of an image that a network sees, so whatever is refused is refused everywhere.
+ * A supported image: PNG, JPEG or TIFF with 8- or 16-bit unsigned grey, RGB or palette pixels. All images that a network
+ * sees are decoded by this class, so whatever it refuses is refused everywhere.
  */
 export class AcceptedImage {
   readonly path: string;
@@ -42,9 +42,9 @@ export class AcceptedImage {
   /**
    * Reads the header of an image.
    *
-   * @param channels - Those that are taken, if not the three of RGB: two or four are taken as they are stored.
-   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and what to do about it, also for an image
-   *   that has another number of channels than two or four that are asked for.
+   * @param channels - Number of channels to read. Two or four are read as they are stored. Default: RGB.
+   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE with the reason and a remedy, also if two or four channels are
+   *   requested and the image has another number.
    */
   static async open(path: string, channels = 3): Promise<AcceptedImage> {
     const read = await readHeader(path);
@@ -66,12 +66,12 @@ export class AcceptedImage {
   }
 
   /**
-   * Decodes the image to RGB in its stored rows and columns. Colour profiles, gamma and orientation change nothing;
-   * alpha is dropped, never blended; grey and palettes are expanded. Of an image that is neither, its first channel is
-   * taken as grey, or its first three as RGB.
+   * Decodes the image to RGB in its stored rows and columns. Ignores colour profiles, gamma and orientation. Alpha is
+   * dropped, not blended; grey and palettes are expanded. If the image is neither grey nor RGB, its first channel is used
+   * as grey, or its first three as RGB.
    *
-   * @param white - Value of 16-bit samples that becomes 255; larger ones do too. Default: the high byte is taken.
-   * @throws ReigniteError IMAGE_UNREADABLE when the pixels are damaged.
+   * @param white - Value of 16-bit samples from which on they become 255. Default: the high byte is used.
+   * @throws ReigniteError IMAGE_UNREADABLE if the pixels are damaged.
    */
   async decode(white?: number): Promise<DecodedImage> {
     const { header } = this;
@@ -89,21 +89,21 @@ export class AcceptedImage {
   /**
    * Decodes every channel as it is stored, alpha included: height x width x channels uint8, row by row.
    *
-   * @param white - As of `decode`.
-   * @throws ReigniteError IMAGE_UNREADABLE when the pixels are damaged.
+   * @param white - As for `decode`.
+   * @throws ReigniteError IMAGE_UNREADABLE if the pixels are damaged.
    */
   async decodeChannels(white?: number): Promise<DecodedImage> {
     const { width, height, channels, bits } = this.header;
     const all = (pipeline: Sharp) => pipeline.toColourspace(bits === 16 ? 'rgb16' : 'srgb');
     const { bytes, channels: decoded, deep } = await this.#bytes(all, white);
-    // The image library repeats grey as red, green and blue, and has the other channels behind.
+    // The image library repeats grey as red, green and blue, followed by the other channels.
     const repeated = this.header.colours === 'grey' ? 2 : 0;
     if (decoded !== channels + repeated) throw this.#unexpected(decoded);
     const data = repeated === 0 ? bytes : withoutRepeated(bytes, decoded, repeated);
     return { width, height, data, ...(deep && { deep }) };
   }
 
-  /** Samples of 8 bits, interleaved, as a pipeline gives them. */
+  /** Runs a pipeline and returns its samples, interleaved and reduced to 8 bits. */
   async #bytes(prepare: (pipeline: Sharp) => Sharp, white: number | undefined): Promise<DecodedBytes> {
     const { path, header } = this;
     const { width, height } = header;
@@ -127,7 +127,7 @@ export class AcceptedImage {
   }
 }
 
-/** Takes out the second and third of every pixel's channels. */
+/** Removes the `repeated` channels after the first one of every pixel. */
 function withoutRepeated(bytes: Uint8Array, channels: number, repeated: number): Uint8Array {
   const kept = new Uint8Array((bytes.length / channels) * (channels - repeated));
   for (let from = 0, to = 0; from < bytes.length; from += channels, to += channels - repeated) {
@@ -154,7 +154,7 @@ function requireChannels(path: string, { channels, colours, extra }: ImageHeader
   });
 }
 
-/** The first channel as grey, or the first three as colours. */
+/** Returns the first channel as grey, or with three or more channels the first three as RGB. */
 function firstAsRgb(data: Uint8Array, channels: number): Uint8Array {
   const rgb = new Uint8Array((data.length / channels) * 3);
   for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
@@ -192,7 +192,7 @@ function refusal(path: string, { reason, remedy }: Obstacle): ReigniteError {
   });
 }
 
-/** Names the format where the image library knows it. */
+/** Creates the error for an unsupported format, naming the format if the image library knows it. */
 async function otherFormat(path: string): Promise<ReigniteError> {
   const { header } = await openImage(path);
   return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} has the format ${header.format}.`, {
@@ -205,7 +205,7 @@ function spaceOf({ colours, bits }: ImageHeader): string {
   return colours === 'grey' ? 'b-w' : 'srgb';
 }
 
-/** Samples as bytes: their high byte, or scaled so that `white` becomes 255. */
+/** Converts samples to bytes: their high byte, or scaled so that `white` becomes 255. */
 function toBytes(samples: Uint16Array, white: number | undefined): { bytes: Uint8Array; deep: DeepSamples } {
   const scale = Uint8Array.from({ length: 65_536 }, (_, value) =>
     white === undefined ? value >> 8 : Math.min(255, Math.round((value * 255) / white)),
@@ -222,7 +222,7 @@ function toBytes(samples: Uint16Array, white: number | undefined): { bytes: Uint
   return { bytes, deep: { largest, above: samples.length === 0 ? 0 : above / samples.length } };
 }
 
-/** A buffer of its own where the bytes do not start on an even address. */
+/** Returns the underlying buffer. Copies the bytes if they do not start at its beginning, so that they are aligned. */
 function aligned(data: Buffer): ArrayBufferLike {
   return data.byteOffset === 0 ? data.buffer : Uint8Array.from(data).buffer;
 }

@@ -7,10 +7,10 @@ import { statIfThere } from '../files/if-there.ts';
 import { openImage, readRaw } from './open-image.ts';
 
 const SIGNATURE_BYTES = 8;
-/** Of a chunk besides its content: length and type before it, CRC-32 behind it. */
+/** Bytes before the content of a chunk (length and type), and after it (CRC-32). */
 const BEFORE = 8;
 const AFTER = 4;
-/** In the file: the header chunk's type, and two bytes of its content. */
+/** Offsets in the file: type of the header chunk, two bytes of its content, and its CRC-32. */
 const HEADER_TYPE_AT = 12;
 const DEPTH_AT = 24;
 const COLOUR_TYPE_AT = 25;
@@ -18,11 +18,11 @@ const HEADER_CRC_AT = 29;
 const GREY = 0;
 
 /**
- * A PNG with a palette as a grey one whose samples are the indices into that palette: image libraries only give the
- * colours, of which two may be equal.
+ * Converts a palette PNG to a greyscale one whose samples are the palette indices. Image libraries return only the colours,
+ * and two indices may have the same colour.
  *
  * @param png - The whole file, with a palette (colour type 3).
- * @returns A PNG of the same depth; samples of fewer than 8 bits are stretched to 0..255 when it is decoded, by `stretch`.
+ * @returns A PNG of the same depth. When samples of fewer than 8 bits are decoded, they are multiplied by `stretch`.
  * @see PNG (Third Edition), section 5
  */
 function paletteAsGrey(png: Buffer): { readonly grey: Buffer; readonly stretch: number } {
@@ -46,7 +46,7 @@ export interface LabelImage {
   readonly height: number;
   /** height x width uint8 label values, row by row. */
   readonly data: Uint8Array;
-  /** Set where the values are the indices of a palette. */
+  /** Set if the values are palette indices. */
   readonly isPalette?: true;
 }
 
@@ -54,9 +54,9 @@ export interface LabelImage {
  * Decodes a label mask: the stored values, or the indices of a palette image.
  *
  * Accepts 8-bit grey and palette PNG files. Other formats, colours, alpha and other bit depths are refused, because their
- * values are not certain to be labels.
+ * values may not be labels.
  *
- * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE that says what is wrong with the file.
+ * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE with the reason.
  * @example const { width, height, data } = await decodeLabels('mask.png');
  */
 export async function decodeLabels(path: string): Promise<LabelImage> {
@@ -76,7 +76,7 @@ async function paletteIndices(path: string): Promise<Uint8Array> {
   return stretch === 1 ? data : data.map((value) => Math.round(value / stretch));
 }
 
-/** What the image library would only call an unsupported format. */
+/** Refuses folders and empty files, which the image library would report as an unsupported format. */
 async function expectContent(path: string): Promise<void> {
   const found = await statIfThere(path);
   if (found?.isDirectory()) throw notLabels(path, 'it is a folder');
@@ -97,7 +97,7 @@ function obstacleTo(header: Metadata): string | undefined {
   if (space !== 'b-w') return `its colours are ${space}, of which none is a label`;
   if (header.hasAlpha) return 'it has an alpha channel';
   if (header.depth !== 'uchar') return `its samples are ${header.depth}`;
-  // Shallower samples would come out stretched to 0..255.
+  // Samples with fewer bits would be decoded stretched to 0..255.
   if (bitsPerSample !== undefined && bitsPerSample !== 8) {
     return `it has ${bitsPerSample} ${bitsPerSample === 1 ? 'bit' : 'bits'} per pixel instead of 8`;
   }
@@ -111,10 +111,10 @@ function lossOf(format: string): string {
 const MAX_NAMED = 5;
 
 /**
- * Says which masks were taken by the indices of their palette.
+ * Reports masks whose palette indices are used as labels.
  *
- * @param masks - Their names.
- * @returns A sentence, or none.
+ * @param masks - Names of the palette masks.
+ * @returns One sentence; none without such masks.
  */
 export function paletteRemark(masks: readonly string[]): readonly string[] {
   if (masks.length === 0) return [];

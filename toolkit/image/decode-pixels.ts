@@ -8,16 +8,16 @@ export interface RgbImage {
   readonly height: number;
   /** height x width x 3 uint8, row by row. */
   readonly data: Uint8Array;
-  /** What the file held and the pixels do not, one phrase each: alpha, a palette, 16-bit samples, a colour profile. */
+  /** What decoding dropped or converted, one phrase each: alpha, a palette, 16-bit samples, a colour profile. */
   readonly notes: readonly string[];
 }
 
 /**
- * Decodes an image to RGB with the values that the file stores: those of Pillow's `convert('RGB')` for PNG and JPEG of
- * 8 bits. Pillow differs elsewhere: it turns a TIFF by its orientation tag, and clips 16-bit grey at 255; here the
- * stored rows and columns stay, and of 16-bit samples the high byte.
+ * Decodes an image to RGB with the stored values. For 8-bit PNG and JPEG, these are the values of Pillow's
+ * `convert('RGB')`. In other cases Pillow differs: it applies the orientation tag of a TIFF and clips 16-bit grey at 255.
+ * Here, the stored rows and columns are kept, and the high byte of 16-bit samples is used.
  *
- * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE (also for whatever `AcceptedImage` does not take).
+ * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE (also for images that `AcceptedImage` does not support).
  */
 export async function decodeRgb(path: string): Promise<RgbImage> {
   const image = await AcceptedImage.open(path);
@@ -25,21 +25,21 @@ export async function decodeRgb(path: string): Promise<RgbImage> {
   return { width, height, data, notes: conversionsOf(image.header) };
 }
 
-/** An image in memory, as many bytes per pixel as it has channels. */
+/** An image in memory, one byte per channel and pixel. */
 export interface ChannelsImage {
   readonly width: number;
   readonly height: number;
   readonly channels: number;
   /** height x width x channels uint8, row by row. */
   readonly data: Uint8Array;
-  /** As of `RgbImage`. */
+  /** As in `RgbImage`. */
   readonly notes: readonly string[];
 }
 
 /**
- * Decodes an image for a network of two or four channels: all that the file stores, in its order, alpha included.
+ * Decodes an image for a network with two or four channels: all channels of the file in stored order, alpha included.
  *
- * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE also for an image of another number of channels.
+ * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE, also for an image with another number of channels.
  */
 export async function decodeChannels(path: string, channels: number): Promise<ChannelsImage> {
   const image = await AcceptedImage.open(path, channels);

@@ -19,8 +19,8 @@ export interface GreyImage<Samples extends Uint8Array | Uint16Array> {
 }
 
 /**
- * Writes label values as a plain 8-bit grey PNG: no palette, no alpha, so that every reader sees the values.
- * The same labels give the same bytes.
+ * Writes label values as a plain 8-bit greyscale PNG without palette and alpha, so that any program reads the same values.
+ * Equal labels give equal bytes.
  *
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
@@ -29,7 +29,7 @@ export async function encodeLabels(path: string, image: GreyImage<Uint8Array>): 
 }
 
 /**
- * Writes a 16-bit grey PNG (big-endian samples, as PNG has them).
+ * Writes a 16-bit greyscale PNG.
  *
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
@@ -37,19 +37,19 @@ export async function encodeGrey16(path: string, image: GreyImage<Uint16Array>):
   await encode(path, image, 'grey16', 3);
 }
 
-/** An image as files of raw samples, little-endian, that follow each other from the top row on. */
+/** An image stored as files of raw little-endian samples, in order from the top row. */
 export interface RawGreyFiles {
   readonly width: number;
   readonly height: number;
   readonly parts: readonly string[];
 }
 
-/** Writes the 8-bit grey PNG of files of raw bytes. */
+/** Writes an 8-bit greyscale PNG from files of raw bytes. */
 export async function encodeLabelsFromFiles(path: string, { width, height, parts }: RawGreyFiles): Promise<void> {
   await encodeLabels(path, { width, height, data: await readParts(parts, width * height) });
 }
 
-/** Writes the 16-bit grey PNG of files of raw little-endian samples. */
+/** Writes a 16-bit greyscale PNG from files of raw little-endian samples. */
 export async function encodeGrey16FromFiles(path: string, { width, height, parts }: RawGreyFiles): Promise<void> {
   const bytes = await readParts(parts, width * height * Uint16Array.BYTES_PER_ELEMENT);
   await encodeGrey16(path, { width, height, data: new Uint16Array(bytes.buffer) });
@@ -86,7 +86,7 @@ async function encode(
   });
 }
 
-/** Red, green, blue, each 0..255; then opacity, 0..255, where it is not opaque. */
+/** Red, green, blue, each 0..255; then opacity, 0..255. Default: opaque. */
 type Colour = readonly [number, number, number] | readonly [number, number, number, number];
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
@@ -95,11 +95,10 @@ const OPAQUE = 255;
 const ROWS_AT_ONCE = 64;
 
 /**
- * Writes label values as a PNG with a palette: the index of a pixel is its label, and every viewer shows its colour.
- * Image libraries sort a palette as they like; here entry n is the colour of label n.
+ * Writes label values as a palette PNG: the palette index of a pixel is its label, and every viewer shows its colour. Image
+ * libraries may reorder a palette; here, entry n is always the colour of label n.
  *
- * @param labels - height x width values, row by row.
- * @param palette - Colour of every label from 0 on; labels beyond are not allowed. At most 256.
+ * @param palette - Colours of the labels 0, 1, ..., at most 256. Larger labels are not allowed.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  * @see PNG (Third Edition), sections 5 and 11
  */
@@ -119,7 +118,7 @@ export async function encodeIndexed(
 }
 
 /**
- * The same of a small picture, in memory.
+ * Encodes a small image as a palette PNG in memory.
  *
  * @throws RangeError for data of another size.
  */
@@ -161,7 +160,7 @@ function header(width: number, height: number): Uint8Array {
   return bytes;
 }
 
-/** Rows with filter 0, as the specification advises for indices: their differences mean nothing. */
+/** Yields rows with filter 0, as the PNG specification advises for palette indices, whose differences have no meaning. */
 function* scanlines(data: Uint8Array, width: number, height: number): Generator<Uint8Array> {
   for (let from = 0; from < height; from += ROWS_AT_ONCE) {
     const rows = Math.min(ROWS_AT_ONCE, height - from);
@@ -174,7 +173,7 @@ function* scanlines(data: Uint8Array, width: number, height: number): Generator<
   }
 }
 
-/** Length, type, bytes, and a CRC-32 of type and bytes. */
+/** Encodes a chunk: length, type, content, and the CRC-32 of type and content. */
 function chunk(type: string, bytes: Uint8Array): Uint8Array {
   const framed = Buffer.alloc(12 + bytes.length);
   framed.writeUInt32BE(bytes.length, 0);

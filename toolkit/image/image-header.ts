@@ -1,6 +1,6 @@
 import { readTiffDirectories } from './tiff-directory.ts';
 
-/** What an image file says of itself, read from its own bytes and not from a library's view of them. */
+/** Header of an image file, parsed from its bytes and not by the image library. */
 export interface ImageHeader {
   readonly format: 'PNG' | 'JPEG' | 'TIFF';
   /** px */
@@ -8,24 +8,24 @@ export interface ImageHeader {
   /** px */
   readonly height: number;
   readonly colours: 'grey' | 'RGB' | 'palette';
-  /** Bits of a sample: 8 or 16, in PNG also 1, 2 and 4. */
+  /** Bits per sample: 8 or 16, in PNG also 1, 2 and 4. */
   readonly bits: number;
   /** A channel in addition to the colours. */
   readonly extra: 'none' | 'alpha' | 'unspecified channel';
-  /** Channels of a pixel, the additional ones included; of a palette, those of its colours. */
+  /** Number of channels, including additional ones; for a palette, that of its colours. */
   readonly channels: number;
-  /** Why it cannot be taken as grey or RGB, where it can be taken channel by channel. */
+  /** Why the image cannot be read as grey or RGB, if it can be read channel by channel. */
   readonly onlyChannels?: Obstacle;
   /** Whether 0 means white. */
   readonly isInverted: boolean;
   readonly hasProfile: boolean;
-  /** EXIF and TIFF tag 274; 1 where the stored rows and columns are those that are to be seen. */
+  /** EXIF and TIFF tag 274; 1 if the image is to be shown as it is stored. */
   readonly orientation: number;
-  /** Sizes of the pages or frames in file order; the first is the one that is read. */
+  /** Sizes of the pages or frames in file order. Only the first is read. */
   readonly pages: readonly PageSize[];
 }
 
-/** Whether channels are taken as they are stored; one and three are those of grey and RGB. */
+/** Returns whether this number of channels is read as stored. One and three are read as grey and RGB. */
 export function areAsStored(channels: number): boolean {
   return channels !== 1 && channels !== 3;
 }
@@ -34,18 +34,18 @@ export function areAsStored(channels: number): boolean {
 export interface PageSize {
   readonly width: number;
   readonly height: number;
-  /** Whether the file marks it as a smaller version of another page. */
+  /** Whether it is marked as a smaller version of another page. */
   readonly isLevel: boolean;
 }
 
-/** Why an image is not taken, and what its owner can do. */
+/** Why an image is refused, and what the user can do. */
 export interface Obstacle {
   /** Completes "The image ... cannot be read: ". */
   readonly reason: string;
   readonly remedy: string;
 }
 
-/** Either a header that is understood in full, or the reason why the file is refused. */
+/** The header of a supported image, or the reason why the file is refused. */
 export type ReadHeader = { readonly header: ImageHeader } | { readonly obstacle: Obstacle };
 
 export function refused(reason: string, remedy: string): ReadHeader {
@@ -69,7 +69,7 @@ const ORIENTATION = 274;
 /**
  * Reads the orientation of an EXIF block, which is a TIFF without pixels.
  *
- * @returns 1 (as stored) to 8; 1 where the block does not say.
+ * @returns 1 (as stored) to 8; 1 if it is not stated.
  */
 export async function exifOrientation(block: Buffer): Promise<number> {
   const source = { read: async (offset: number, length: number) => block.subarray(offset, offset + length) };

@@ -2,10 +2,10 @@ import type { DeepSamples } from './accepted-image.ts';
 import { areAsStored, type ImageHeader, type PageSize } from './image-header.ts';
 
 /**
- * What decoding changes in the values of a file, one phrase each.
+ * Lists what decoding changes in the stored values, one phrase each.
  *
- * @param white - Value of 16-bit samples that becomes 255, where it was chosen.
- * @param channels - Those that are taken: 3, or all that the file has.
+ * @param white - Value of 16-bit samples that becomes 255, if set.
+ * @param channels - Number of channels that are read: 3, or all channels of the file.
  */
 export function conversionsOf(header: ImageHeader, white?: number, channels = 3): readonly string[] {
   const { extra, colours, bits, isInverted, hasProfile } = header;
@@ -36,7 +36,7 @@ const TURNS: Readonly<Record<number, string>> = {
 };
 const MAX_PAGES_NAMED = 8;
 
-/** What a person should know of how a file is read, one sentence each: orientation, pages, few bits. */
+/** Lists what users should know about how a file is read, one sentence each: orientation, pages, few bits. */
 export function remarksOn({ orientation, pages, bits, colours, format }: ImageHeader): readonly string[] {
   const notes: string[] = [];
   const turn = TURNS[orientation];
@@ -66,10 +66,10 @@ function sizeText({ width, height, isLevel }: PageSize): string {
   return `${width} x ${height}${isLevel ? ' (a smaller level)' : ''}`;
 }
 
-/** Bits that cameras have, and the largest value of each. */
+/** Usual bit depths of cameras. */
 const DEPTHS = [8, 12, 14] as const;
 
-/** What the values of 16-bit samples say, one sentence each. */
+/** Warns if the range of 16-bit samples does not fit the value of white, one sentence each. */
 export function depthRemarks({ largest, above }: DeepSamples, white?: number): readonly string[] {
   if (white !== undefined) {
     const notes =
@@ -81,7 +81,7 @@ export function depthRemarks({ largest, above }: DeepSamples, white?: number): r
   const depth = DEPTHS.find((bits) => largest < 2 ** bits);
   if (largest === 0 || depth === undefined) return [];
   return [
-    `Its largest value is ${largest} of 65535: it seems to hold ${depth} bits in 16, so that it looked too dark to the model;  ` +
+    `Its largest value is ${largest} of 65535: it seems to hold ${depth} bits in 16, so that it looked too dark to the model; ` +
       `use --max-value ${2 ** depth - 1}.`,
   ];
 }

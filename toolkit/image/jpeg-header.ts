@@ -8,14 +8,14 @@ const EXIF = 'Exif\0\0';
 const PROFILE = 'ICC_PROFILE\0';
 /** Baseline, extended and progressive with Huffman coding. */
 const READABLE: ReadonlySet<number> = new Set([0xc0, 0xc1, 0xc2]);
-/** Start of frame of any kind; DHT, JPG and DAC are in the same range. */
+/** Returns whether a marker starts a frame of any kind. DHT, JPG and DAC are in the same range. */
 const isFrame = (marker: number) =>
   (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) || marker === 0xf7;
 
 /**
  * Reads the header of a JPEG.
  *
- * @returns Undefined for what does not start as a JPEG.
+ * @returns Undefined if the file does not start like a JPEG.
  * @see ITU-T T.81, annex B
  */
 export async function readJpegHeader(source: ByteSource): Promise<ReadHeader | undefined> {
@@ -26,7 +26,7 @@ export async function readJpegHeader(source: ByteSource): Promise<ReadHeader | u
     const head = await source.read(at, 4);
     if (head.length < 4 || head[0] !== 0xff) return refused('its header is truncated', 'Download or export it again.');
     const marker = head[1] ?? 0;
-    // Fill bytes may stand before a marker.
+    // There may be fill bytes before a marker.
     if (marker === 0xff) {
       at++;
       continue;

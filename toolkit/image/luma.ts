@@ -1,13 +1,13 @@
-/** Weights of red, green and blue in the luma of Rec. 601, as Pillow has them: of 65536. */
+/** Weights of red, green and blue in the luma of Rec. 601, in 65536ths, as in Pillow. */
 const [RED, GREEN, BLUE] = [19_595, 38_470, 7_471] as const;
 
-/** The luma of a colour, 0 to 255, as Pillow's `convert('L')` rounds it; of grey, its value. */
+/** Computes the luma of a colour, 0 to 255, rounded like Pillow's `convert('L')`. For grey, it is the grey value. */
 export function lumaOf(red: number, green: number, blue: number): number {
   return Math.floor((red * RED + green * GREEN + blue * BLUE + 0x8000) / 0x10000);
 }
 
 /**
- * Replaces every colour by its luma, in place.
+ * Replaces every colour with its luma, in place.
  *
  * @param rgb - pixels x 3 uint8.
  */

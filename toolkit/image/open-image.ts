@@ -3,7 +3,7 @@ import sharp, { type Metadata, type Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { pngSize } from './png-header.ts';
 
-// The library's cache would give a file's old pixels after another file took its name, and holds memory.
+// The cache of sharp would return old pixels after a file was replaced, and uses memory.
 sharp.cache(false);
 
 /** An image file whose header was read. */
@@ -18,9 +18,9 @@ export interface OpenedImage {
 export const MAX_PIXELS = 2 ** 31;
 
 /**
- * Opens an image so that pixels come out as the file stores them: no colour management, no rotation.
+ * Opens an image so that its pixels are decoded as stored, without colour management and rotation.
  *
- * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE when the header is none that we know.
+ * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE if the image library does not support the file.
  */
 export async function openImage(path: string): Promise<OpenedImage> {
   try {
@@ -37,7 +37,7 @@ export async function openImage(path: string): Promise<OpenedImage> {
   }
 }
 
-/** Pixels of one pipeline, interleaved, as bytes. */
+/** Interleaved pixels of a pipeline, as bytes. */
 export interface RawPixels {
   readonly data: Buffer;
   readonly channels: number;
@@ -53,7 +53,7 @@ export async function readRaw(path: string, pipeline: Sharp): Promise<RawPixels>
   }
 }
 
-/** IMAGE_UNREADABLE that names the file and what is wrong with it. */
+/** Creates the error IMAGE_UNREADABLE with the file and the reason. */
 export function unreadable(path: string, reason: unknown): ReigniteError {
   const text = reason instanceof Error ? reason.message : String(reason);
   return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} cannot be read: ${oneLine(text)}.`, {
@@ -69,7 +69,7 @@ function oneLine(text: string): string {
 }
 
 /**
- * Width and height of an image in px, from its header alone.
+ * Reads the width and height of an image in px from its header.
  *
  * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
  */

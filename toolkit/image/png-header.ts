@@ -9,9 +9,9 @@ const MAX_CHUNKS = 100_000;
 const MAX_EXIF = 1 << 20;
 
 /**
- * Reads the header of a PNG: its first chunk, and of the others what changes how pixels are to be taken.
+ * Reads the header of a PNG: its first chunk, and other chunks that affect how pixels are decoded.
  *
- * @returns Undefined for what does not start as a PNG.
+ * @returns Undefined if the file does not start like a PNG.
  * @see PNG (Third Edition), section 11
  */
 export async function readPngHeader(source: ByteSource): Promise<ReadHeader | undefined> {
@@ -47,7 +47,7 @@ function coloursOf(type: number): ImageHeader['colours'] {
   return type === COLOUR_TYPE.rgb || type === COLOUR_TYPE.rgbAlpha ? 'RGB' : 'grey';
 }
 
-/** What the chunks after the first say; pixels are passed over. */
+/** Reads the chunks after the first and skips the pixels. */
 async function readChunks(source: ByteSource) {
   let [isTransparent, hasProfile, orientation, frames] = [false, false, 1, 1];
   let at = 33;
@@ -68,7 +68,7 @@ async function readChunks(source: ByteSource) {
   return { isTransparent, hasProfile, orientation, frames };
 }
 
-/** What the first chunk of a PNG says. */
+/** Contents of the first chunk of a PNG. */
 export interface PngStart {
   readonly width: number;
   readonly height: number;
@@ -77,7 +77,7 @@ export interface PngStart {
   readonly colour: 'grey' | 'RGB' | 'palette' | 'grey with alpha' | 'RGBA';
 }
 
-/** Bytes of a PNG that hold its first chunk. */
+/** Bytes from the start of a PNG to the end of its first chunk. */
 export const PNG_START_BYTES = 33;
 
 const TYPE_AT = 12;
@@ -91,10 +91,10 @@ const COLOURS: Readonly<Record<number, PngStart['colour']>> = {
 };
 
 /**
- * Reads the first chunk of a PNG. What else a file says about its pixels, `readPngHeader` reads.
+ * Parses the first chunk of a PNG. For the other chunks, see `readPngHeader`.
  *
  * @param bytes - At least the first 33 bytes of the file.
- * @returns Undefined for what is not a PNG with a sound first chunk.
+ * @returns Undefined if it is not a PNG or its first chunk is damaged.
  * @see PNG (Third Edition), section 11.2.1
  */
 export function parsePngStart(bytes: Buffer): PngStart | undefined {
@@ -107,22 +107,22 @@ export function parsePngStart(bytes: Buffer): PngStart | undefined {
 }
 
 /**
- * Reads width and height of a PNG in px from its first 33 bytes: a fifth of the time that opening it as an image takes,
- * which counts where there are very many.
+ * Reads the width and height of a PNG in px from its first 33 bytes. This is five times as fast as opening the image, which
+ * matters for thousands of files.
  *
- * @returns Undefined for what is not a PNG with a sound first chunk, or cannot be read.
+ * @returns Undefined if the file cannot be read, is not a PNG, or its first chunk is damaged.
  */
 export function pngSize(path: string): { readonly width: number; readonly height: number } | undefined {
   const start = readPngStart(path);
   return start && { width: start.width, height: start.height };
 }
 
-/** Whether a file is a PNG whose pixels are indices into a palette; false for what cannot be read. */
+/** Returns whether a file is a palette PNG; false if it cannot be read. */
 export function isPalettePng(path: string): boolean {
   return readPngStart(path)?.colour === 'palette';
 }
 
-/** Reads the first chunk of a PNG file; undefined for what is not one, or cannot be read. */
+/** Reads the first chunk of a PNG file; undefined if it is not a PNG or cannot be read. */
 export function readPngStart(path: string): PngStart | undefined {
   const bytes = firstBytes(path, PNG_START_BYTES);
   return bytes && parsePngStart(bytes);

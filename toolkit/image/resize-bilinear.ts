@@ -7,10 +7,10 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
-/** Weights are whole 2048ths. */
+/** Fixed-point weight of 1, as in OpenCV. */
 const ONE = 2048;
 
-/** Of each place along an axis of the result: the two places around it, and the weight of both. */
+/** For each position along an axis of the result: the two source positions around it, and their weights. */
 interface Taps {
   readonly first: Int32Array;
   readonly second: Int32Array;
@@ -18,8 +18,8 @@ interface Taps {
 }
 
 /**
- * An image at another size, bilinear, bit by bit as OpenCV's `resize` with INTER_LINEAR computes it for 8-bit pixels: in
- * fixed point, without a filter when it gets smaller. A reduction to exactly a half takes the mean of 2 x 2 px.
+ * Resizes an image with bilinear interpolation, bit-identical to OpenCV's `resize` with INTER_LINEAR for 8-bit pixels: in
+ * fixed point and without antialiasing. Halving both sides exactly averages 2 x 2 px.
  *
  * @see modules/imgproc/src/resize.cpp of OpenCV 4 and 5
  */
@@ -42,7 +42,7 @@ export function resizeBilinear(image: Pixels, { width, height }: Omit<Pixels, 'd
   return { width, height, data };
 }
 
-/** Rows of the source at the new width, in 2048ths; each is used for several rows of the result. */
+/** Caches source rows resized to the new width, in fixed point, because each is used for several rows of the result. */
 class RowCache {
   readonly #image: Pixels;
   readonly #columns: Taps;
@@ -80,7 +80,7 @@ class RowCache {
   }
 }
 
-/** @param isClamped - Gives a place beyond the border to the pixel there alone, as columns do; rows weigh it twice. */
+/** @param isClamped - Beyond the border, give the border pixel the full weight (columns) instead of using it twice (rows). */
 function taps(from: number, to: number, isClamped: boolean): Taps {
   const scale = from / to;
   const result = { first: new Int32Array(to), second: new Int32Array(to), weights: new Int32Array(2 * to) };

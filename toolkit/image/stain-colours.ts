@@ -1,13 +1,13 @@
-/** Kinds of image by the colours of what absorbs light in them. */
+/** Kind of stain, judged by the colours of the pixels that absorb light. */
 export type StainKind = 'H&E' | 'immunohistochemistry' | 'other' | 'unknown';
 
-/** Which colours an image has, as shares (0 to 1) of the pixels that absorb light, unless said otherwise. */
+/** Colours of an image. Shares (0 to 1) refer to the pixels that absorb light, unless stated otherwise. */
 export interface StainColours {
-  /** Of all pixels that were looked at: those that absorb light (tissue, in a section). */
+  /** Share of all sampled pixels that absorb light (tissue, in a section). */
   readonly tissue: number;
-  /** Of all pixels that were looked at: those that let almost no light through. */
+  /** Share of all sampled pixels that let almost no light through. */
   readonly black: number;
-  /** Without colour. */
+  /** Share of pixels without colour. */
   readonly grey: number;
   /** Pink to purple: eosin with haematoxylin. */
   readonly pink: number;
@@ -24,26 +24,25 @@ export interface StainColours {
 
 /** Mean optical density above which a pixel absorbs light. */
 const TISSUE = 0.08;
-/** Mean optical density of 6 % of the light: denser than stained tissue of a usual section. */
+/** Mean optical density at which 6 % of the light passes: denser than stained tissue in a normal section. */
 const BLACK = 1.2;
 /** Saturation in hue-saturation-density space below which a pixel is grey. */
 const GREY = 0.15;
 const MAX_PIXELS = 400_000;
-/** Fewer pixels that absorb light say nothing. */
+/** With fewer pixels that absorb light, the kind is unknown. */
 const FEWEST_PIXELS = 200;
 
 const DENSITY = Float64Array.from({ length: 256 }, (_, value) => -Math.log10((value + 1) / 256));
 
 /**
- * Measures the colours of an image in the hue-saturation-density space of van der Laak et al. (Cytometry 39, 2000): hue
- * and saturation of the optical density, which do not depend on how much stain there is. Hue 0° is more absorption of
- * red, in degrees: 0 to 60 blue, 60 to 180 purple and pink, 180 to 240 brown and orange, 240 to 360 green and yellow.
+ * Measures the colours of an image in the hue-saturation-density space of van der Laak et al. (Cytometry 39, 2000). Hue and
+ * saturation of the optical density do not depend on the amount of stain. At hue 0°, mostly red is absorbed: 0° to 60° is
+ * blue, 60° to 180° purple and pink, 180° to 240° brown and orange, 240° to 360° green and yellow.
  *
- * The kind is decided by simple limits. Measured on the images they were chosen on: 5 fields of 3 genuine H&E slides
- * and one of a DAB section were recognised as what they are (no false alarm); the 20 other pictures of scikit-image and
- * scikit-learn (photographs, grey images, a fundus, a galaxy field) and 3 fluorescence fields were `other`; a
- * drawing-like colour micrograph of cells was classified as immunohistochemistry. A photograph of the colours of a
- * stain passes.
+ * The kind is decided with simple thresholds, which were chosen on the following images: 5 fields of 3 genuine H&E slides
+ * and one of a DAB section were recognised correctly. The 20 other images of scikit-image and scikit-learn (photographs,
+ * grey images, a fundus, a galaxy field) and 3 fluorescence fields were `other`. One drawing-like colour micrograph of
+ * cells was classified as immunohistochemistry. A photograph with the colours of a stain would pass.
  *
  * @param image - RGB, row by row.
  */
@@ -87,14 +86,14 @@ function colourOf(x: number, y: number): 'grey' | 'pink' | 'brown' | 'blue' | 'o
   return hue < 240 ? 'brown' : 'odd';
 }
 
-/** Limits of what a stained section under bright light has. */
+/** Upper limits for a stained section in bright field. */
 const MOST = { black: 0.1, grey: 0.75, odd: 0.1, density: 0.6 } as const;
 
 function kindOf({ black, grey, pink, brown, blue, odd, density }: Omit<StainColours, 'kind'>): StainKind {
   const isSection = black <= MOST.black && grey <= MOST.grey && odd <= MOST.odd && density <= MOST.density;
   if (!isSection) return 'other';
   if (pink >= 0.5) return 'H&E';
-  // Brown alone is not a stain: between brown cells there are always blue nuclei.
+  // Brown alone is not immunohistochemistry: there are always blue nuclei between the brown cells.
   const isCounterstained = blue >= 0.02;
   return isCounterstained && blue + brown + grey >= 0.5 ? 'immunohistochemistry' : 'other';
 }

@@ -4,14 +4,14 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Buffer>;
 }
 
-/** Values of the tags that were asked for, by tag; only whole numbers are read. */
+/** Values of the requested tags, by tag. Only integers are read. */
 export type TiffDirectory = ReadonlyMap<number, readonly number[]>;
 
-/** Directories are a linked list, which a damaged file may make endless. */
+/** Directories form a linked list, which may be endless in a damaged file. */
 const MAX_DIRECTORIES = 10_000;
 const MAX_ENTRIES = 4_096;
 const MAX_VALUES = 64;
-/** Bytes of the types BYTE, SHORT, LONG, UNDEFINED, IFD, LONG8 and IFD8. */
+/** Bytes per value of the types BYTE, SHORT, LONG, UNDEFINED, IFD, LONG8 and IFD8. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 3: 2, 4: 4, 7: 1, 13: 4, 16: 8, 18: 8 };
 
 /** Byte order of a TIFF, and whether it is a BigTIFF. */
@@ -23,8 +23,8 @@ export interface Layout {
 /**
  * Reads the directories (pages) of a TIFF, classic or BigTIFF, in either byte order.
  *
- * @param tags - Numbers of the tags that are wanted.
- * @returns One entry per page in file order; undefined for what does not start as a TIFF.
+ * @param tags - Numbers of the tags to read.
+ * @returns One entry per page in file order; undefined if the file does not start like a TIFF.
  * @see TIFF 6.0, section 2
  */
 export async function readTiffDirectories(
@@ -47,7 +47,7 @@ export async function readTiffDirectories(
   return found;
 }
 
-/** Layout of a TIFF by its first 16 bytes; undefined for what does not start as one. */
+/** Reads the layout of a TIFF from its first 16 bytes; undefined if they are not the start of a TIFF. */
 export function layoutOf(head: Buffer): Layout | undefined {
   const order = head.toString('latin1', 0, 2);
   if (head.length < 8 || (order !== 'II' && order !== 'MM')) return undefined;
@@ -80,7 +80,7 @@ async function readDirectory(
   return { directory, next: hasNext ? numberAt(body, count * entryBytes, offsetBytes, layout) : 0 };
 }
 
-/** Values of an entry: in the entry itself where they fit, else where it points to. */
+/** Reads the values of an entry: from the entry itself if they fit, else from where it points to. */
 async function readValues(source: ByteSource, entry: Buffer, layout: Layout): Promise<readonly number[] | undefined> {
   const bytes = SIZES[numberAt(entry, 2, 2, layout)];
   if (bytes === undefined) return undefined;
@@ -94,7 +94,7 @@ async function readValues(source: ByteSource, entry: Buffer, layout: Layout): Pr
   return Array.from({ length: count }, (_, index) => numberAt(data, index * bytes, bytes, layout));
 }
 
-/** An unsigned number of 1 to 8 bytes; those of 8 bytes are exact up to 2^53. */
+/** Reads an unsigned integer of 1 to 8 bytes. With 8 bytes, it is exact up to 2^53. */
 export function numberAt(bytes: Buffer, at: number, length: number, { isLittle }: Layout): number {
   if (length === 8) return Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
   return isLittle ? bytes.readUIntLE(at, length) : bytes.readUIntBE(at, length);

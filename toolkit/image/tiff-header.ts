@@ -46,7 +46,7 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
 const NO_COMPRESSION = 1;
 const SEPARATE = 2;
 const JPEG = 7;
-/** None, LZW, JPEG, deflate (two numbers), PackBits. */
+/** None, LZW, JPEG, deflate (two values), PackBits. */
 const READABLE: ReadonlySet<number> = new Set([NO_COMPRESSION, 5, JPEG, 8, 32946, 32773]);
 
 const PHOTOMETRIC = { whiteIsZero: 0, blackIsZero: 1, rgb: 2, palette: 3, yCbCr: 6 } as const;
@@ -74,9 +74,9 @@ const ALPHA = 2;
 const PREDICTORS: ReadonlySet<number> = new Set([1, 2]);
 
 /**
- * Reads the header of a TIFF: of its first page, and the sizes of all.
+ * Reads the header of the first page of a TIFF, and the sizes of all pages.
  *
- * @returns Undefined for what does not start as a TIFF.
+ * @returns Undefined if the file does not start like a TIFF.
  */
 export async function readTiffHeader(source: ByteSource): Promise<ReadHeader | undefined> {
   const pages = await readTiffDirectories(source, TAGS);
@@ -128,7 +128,7 @@ function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
   if (other !== undefined) return refused(`its colours are ${other}`, REMEDIES.colours);
   const samples = one(page, TAG.samples, 1);
   const extra = page.get(TAG.extraSamples) ?? [];
-  // The image library divides the colours by it, which cannot be undone.
+  // The image library divides the colours by a premultiplied alpha, which cannot be undone.
   if (extra.includes(PREMULTIPLIED)) return refused('its colours are multiplied with its alpha', REMEDIES.alpha);
   const isJpeg = one(page, TAG.compression, NO_COMPRESSION) === JPEG;
   switch (photometric) {
@@ -161,7 +161,7 @@ function headerOf(page: TiffDirectory, pages: readonly TiffDirectory[]): ImageHe
   const isPalette = photometric === PHOTOMETRIC.palette;
   const samples = one(page, TAG.samples, 1);
   const extra = extraOf(samples - (isColour ? 3 : 1), page.get(TAG.extraSamples)?.[0]);
-  // More than one band of grey is an image for a model of as many channels.
+  // Several grey bands can only be read by a model with that number of channels.
   const isOnlyChannels = !isColour && samples > 1 && !(samples === 2 && extra === 'alpha');
   return {
     format: 'TIFF',

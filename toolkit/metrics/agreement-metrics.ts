@@ -7,14 +7,17 @@ const Share = z.number().min(0).max(1);
 const Scores = z.array(z.array(Share.nullable()));
 const Counts = z.array(z.array(z.int().min(0)));
 
-/** The agreement of a group of readers and the AI, `n` of them, on cells of some classes. */
+/** Agreement between the readers of a group and the AI, together `n`, on cells of several classes. */
 const GroupAgreement = z
   .strictObject({
-    /** As in the file of annotations, "AI" last. */
+    /** Names as in the annotations, "AI" last. */
     readers: z.array(z.string().min(1)).min(2),
-    /** By "macro" or the index of a class: n × n, at [i][j] for i < j the F1 of j with i as truth, else null. */
+    /** By "macro" or class index: n × n. [i][j] is the F1 of j with i as ground truth if i < j, else null. */
     f1: z.record(z.string().regex(/^(macro|\d+)$/), Scores),
-    /** By "i|j": rows truth, columns prediction; the last row false alarms, the last column misses. */
+    /**
+     * By "i|j": rows ground truth, columns prediction; the last row has the false positives, the last column the
+     * misses.
+     */
     confusion: z.record(z.string(), Counts.nullable()),
   })
   .superRefine(({ readers, f1, confusion }, context) => {
@@ -33,7 +36,7 @@ const GroupAgreement = z
   });
 export type GroupAgreement = z.infer<typeof GroupAgreement>;
 
-/** Of all tasks: several may share a group. */
+/** Groups of all tasks; several tasks may share a group. */
 const GROUP_NAMES = new Set<string>(CELL_TASKS.flatMap((task) => cellDefinition(task).groups.map(({ name }) => name)));
 const GroupName = z.string().refine((name) => GROUP_NAMES.has(name), 'Expected a group of readers');
 const Groups = z.record(GroupName, GroupAgreement);
@@ -44,12 +47,12 @@ const Groups = z.record(GroupName, GroupAgreement);
  */
 export const DetectionMetrics = z.strictObject({
   groups: Groups,
-  /** Without the paper's quirk: every box has the centre of its own. */
+  /** Without the paper's quirk: the cell is at the centre of its own box. */
   corrected: z.strictObject({ groups: Groups }).optional(),
 });
 export type DetectionMetrics = z.infer<typeof DetectionMetrics>;
 
-/** How results name a pair; the first is taken as truth. */
+/** Returns the name of a pair in results; the first side is the ground truth. */
 export function pairName(truth: string, prediction: string): string {
   return `${truth}|${prediction}`;
 }
@@ -58,7 +61,7 @@ function isSquare(rows: readonly (readonly unknown[])[], side: number): boolean 
   return rows.length === side && rows.every((row) => row.length === side);
 }
 
-/** Keeps the authors' quotients from dividing by 0; it lowers each by about a billionth. */
+/** Added to the authors' denominators to avoid division by 0; it lowers each quotient by about a billionth. */
 const EPSILON = 1e-9;
 
 /** Precision, recall and F1 of predicted points, per class, from 0 to 1. */

@@ -6,14 +6,14 @@ const Group = z.string();
 const Pair = z.string().describe('"reader P1|AI": the first is truth');
 const Rois = z.array(z.string()).describe('Stems of images');
 
-/** What a number of the agreement leaves out or takes in a way that needs saying. */
+/** A note on what an agreement score leaves out or counts in an unexpected way. */
 export const AgreementRemark = z.discriminatedUnion('kind', [
-  /** The authors' code fails where the second reader of a pair lacks an image; here the pair goes without it. */
+  /** The authors' code fails if the second reader of a pair lacks an image; here the pair leaves that image out. */
   z.strictObject({ kind: z.literal('image-left-out-of-pair'), group: Group, pair: Pair, rois: Rois }),
   z.strictObject({ kind: z.literal('pair-without-images'), group: Group, pair: Pair }),
-  /** The authors' code fails where the AI has no point on an image; here everything on it is missed. */
+  /** The authors' code fails if the AI has no point in an image; here all its cells count as missed. */
   z.strictObject({ kind: z.literal('ai-without-points'), rois: Rois }),
-  /** The authors' 16-bit sums would have wrapped to 0 here; ours do not, so that the numbers differ. */
+  /** The authors' 16-bit sums would have wrapped here; ours do not, so that the scores differ. */
   z.strictObject({ kind: z.literal('beyond-16-bit'), group: Group, pair: Pair, largest: z.int() }),
   z.strictObject({
     kind: z.literal('annotations-unused'),
@@ -21,7 +21,7 @@ export const AgreementRemark = z.discriminatedUnion('kind', [
     ids: z.array(z.int()),
     annotations: z.int(),
   }),
-  /** The authors' rule gives categories other classes than their names or their order say. */
+  /** The authors' rule gives categories classes that disagree with their names or their order. */
   z.strictObject({
     kind: z.literal('categories-doubtful'),
     categories: z.array(
@@ -32,7 +32,7 @@ export const AgreementRemark = z.discriminatedUnion('kind', [
 ]);
 export type AgreementRemark = z.infer<typeof AgreementRemark>;
 
-/** The remark as a sentence. */
+/** Formats the remark as a sentence. */
 export function describeRemark(remark: AgreementRemark): string {
   switch (remark.kind) {
     case 'image-left-out-of-pair':

@@ -9,17 +9,17 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 import { type MatchOptions, PredictedPoints, type TieOrder } from './match-points.ts';
 import { expectClasses } from './points-file.ts';
 
-/** The points of both readers on one image, in px. */
+/** The points of both readers in one image, in px. */
 export interface PairImage {
   readonly roi: string;
   readonly truth: readonly CellPoint[];
-  /** Undefined where the second reader did not annotate the image. */
+  /** Undefined if the second reader did not annotate the image. */
   readonly prediction: PredictedPoints | undefined;
 }
 
 /** Counts of a pair of readers. */
 export interface PairAgreement {
-  /** Stems of the images that count, with the confusion of each. */
+  /** Stems of the images that count, with their confusion matrices. */
   readonly images: readonly { readonly roi: string; readonly confusion: ConfusionMatrix }[];
   /** Their sum; undefined without images. */
   readonly total: ConfusionMatrix | undefined;
@@ -28,8 +28,7 @@ export interface PairAgreement {
 }
 
 /**
- * Counts the matched points of two readers over the images that the first annotated, except those that the second
- * lacks.
+ * Counts the matched points of two readers over the images that both annotated.
  *
  * @param images - Images that the first reader annotated.
  * @param classes - Number of classes; classes are numbered from 0.
@@ -48,7 +47,7 @@ export function agreementOfPair(images: readonly PairImage[], classes: number, o
   return { images: counted, total: counted.length === 0 ? undefined : sum, leftOut };
 }
 
-/** How results name the side that is not a reader. */
+/** Name of the model's side in results. */
 export const AI = 'AI';
 
 const LARGEST_UINT16 = 65_535;
@@ -56,21 +55,21 @@ const LARGEST_UINT16 = 65_535;
 export interface DetectionEvaluation {
   /** `metrics/<task>.json`. */
   readonly metrics: DetectionMetrics;
-  /** By {@link pairName}: the confusion of every image that counts. */
+  /** Confusion matrices of every image that counts, by {@link pairName}. */
   readonly pairs: ReadonlyMap<string, PairAgreement>;
   readonly remarks: readonly AgreementRemark[];
 }
 
 /**
  * Compares every pair of readers, and every reader with the AI, as the authors' inference.py does: the earlier one is
- * taken as truth, over the images that it annotated.
+ * the ground truth, over the images that it annotated.
  *
- * Where that code fails, this one continues and says so in the remarks: an image that the later reader lacks is left
- * out of the pair; on an image without points the AI found nothing.
+ * Where that code fails, this one continues and adds a remark: an image that the later reader did not annotate is left
+ * out of the pair, and an image without a file counts as one in which the AI found nothing.
  *
- * @param input.points - What the AI found on an image, by its stem; undefined or empty for nothing. Taken as it is: the
- *   published points are within the annotated box already.
- * @throws ReigniteError NPY_INVALID when a point of the AI has no position or no class of the task.
+ * @param input.points - What the AI found in an image, given its stem; undefined or empty for nothing. Points are not
+ *   cropped to the annotated box: the published ones already are.
+ * @throws ReigniteError NPY_INVALID when a point of the AI has no finite position or no class of the task.
  */
 export function evaluateDetection(input: {
   readonly task: CellTask;
@@ -110,7 +109,7 @@ function pairsOf(sides: readonly string[]): [truth: string, prediction: string][
   return sides.flatMap((truth, i) => sides.slice(i + 1).map((prediction): [string, string] => [truth, prediction]));
 }
 
-/** Points of a side on an image, ready to be looked up in; made when first asked for and kept. */
+/** Returns a lookup of the points of a side in an image, built on first use and cached. */
 function predictionsOf(
   annotations: ReaderAnnotations,
   found: ReadonlyMap<number, readonly CellPoint[]>,

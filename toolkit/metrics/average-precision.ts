@@ -1,15 +1,15 @@
-/** An object that was annotated. */
+/** An annotated object. */
 export interface TrueBox {
   /** Number of the image. */
   readonly image: number;
   readonly label: number;
   /** x, y, width, height in px. */
   readonly box: readonly [number, number, number, number];
-  /** A region of many objects: boxes within it are neither right nor wrong. */
+  /** A region of many objects: boxes matched to it are neither right nor wrong. */
   readonly isCrowd: boolean;
 }
 
-/** A box that was predicted. */
+/** A predicted box with its detection score. */
 export interface ScoredBox {
   readonly image: number;
   readonly label: number;
@@ -17,7 +17,7 @@ export interface ScoredBox {
   readonly score: number;
 }
 
-/** Average precision of one class; null where nothing of it was annotated. */
+/** Average precision of one class, 0 to 1; null if the class was not annotated. */
 export interface ClassPrecision {
   readonly ap50: number | null;
   readonly ap5095: number | null;
@@ -26,12 +26,12 @@ export interface ClassPrecision {
 }
 
 export interface AveragePrecision {
-  /** Mean over the classes that were annotated, at an IoU of 0.5; null where there is none. */
+  /** Mean over the annotated classes at an IoU of 0.5; null if there are none. */
   readonly map50: number | null;
   /** The same, also averaged over IoUs of 0.5, 0.55, ... 0.95. */
   readonly map5095: number | null;
   readonly classes: readonly ClassPrecision[];
-  /** Boxes beyond the limit, which did not count. */
+  /** Boxes beyond the limit per image and class, which did not count. */
   readonly overLimit: number;
 }
 
@@ -41,10 +41,10 @@ const RECALLS = linspace(0, 1, 101);
 const EPSILON = 2 ** -52;
 
 /**
- * Average precision of boxes as COCO defines it: all areas, precision at 101 recalls, the best `limit` boxes of a class
- * in an image.
+ * Computes the average precision of boxes as COCO defines it: all areas, precision at 101 recalls, the best `limit`
+ * boxes per class and image.
  *
- * @param classes - How many there are.
+ * @param classes - Number of classes.
  * @param limit - 100 in COCO.
  * @see cocoeval.py of pycocotools 2.0
  */
@@ -77,11 +77,11 @@ export function averagePrecision(
 }
 
 interface ImageBoxes {
-  /** Crowds last. */
+  /** Sorted, crowds last. */
   readonly objects: readonly TrueBox[];
-  /** Best first. */
+  /** Sorted by detection score, best first. */
   readonly boxes: readonly ScoredBox[];
-  /** Of each box with each object. */
+  /** Boxes x objects. */
   readonly ious: readonly (readonly number[])[];
 }
 
@@ -106,7 +106,7 @@ function grouped<Box extends { readonly image: number }>(boxes: readonly Box[]):
   return groups;
 }
 
-/** Intersection over union; of a crowd, over the box alone. */
+/** Computes intersection over union; for a crowd, intersection over the area of the box. */
 function overlap(
   [x, y, width, height]: ScoredBox['box'],
   { box: [left, top, across, down], isCrowd }: TrueBox,
@@ -118,18 +118,18 @@ function overlap(
   return both / (isCrowd ? width * height : width * height + across * down - both);
 }
 
-/** Whether a box is right; undefined for one in a crowd. */
-interface Verdict {
+/** Whether a box is right, with its detection score. */
+interface BoxOutcome {
   readonly score: number;
   readonly isRight: boolean;
 }
 
 function precisionAt(images: readonly ImageBoxes[], count: number, iou: number): number {
-  const verdicts = images.flatMap((image) => verdictsOf(image, iou)).sort((a, b) => b.score - a.score);
+  const outcomes = images.flatMap((image) => outcomesOf(image, iou)).sort((a, b) => b.score - a.score);
   const recalls: number[] = [];
   const precisions: number[] = [];
   let right = 0;
-  for (const [index, { isRight }] of verdicts.entries()) {
+  for (const [index, { isRight }] of outcomes.entries()) {
     if (isRight) right++;
     recalls.push(right / count);
     precisions.push(right / (index + 1 + EPSILON));
@@ -146,10 +146,10 @@ function precisionAt(images: readonly ImageBoxes[], count: number, iou: number):
   );
 }
 
-/** Every box takes the object that it overlaps most among those left, best boxes first. */
-function verdictsOf({ objects, boxes, ious }: ImageBoxes, iou: number): Verdict[] {
+/** Matches every box, best first, with the unmatched object that it overlaps most. Boxes matched to a crowd are dropped. */
+function outcomesOf({ objects, boxes, ious }: ImageBoxes, iou: number): BoxOutcome[] {
   const taken = new Set<number>();
-  return boxes.flatMap(({ score }, box): Verdict[] => {
+  return boxes.flatMap(({ score }, box): BoxOutcome[] => {
     let least = Math.min(iou, 1 - 1e-10);
     let match: number | undefined;
     for (const [index, { isCrowd }] of objects.entries()) {
@@ -170,7 +170,7 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
-/** Numbers at equal steps, with the rounding of `numpy.linspace`. */
+/** Returns evenly spaced numbers, rounded like `numpy.linspace`. */
 function linspace(from: number, to: number, count: number): readonly number[] {
   const step = (to - from) / (count - 1);
   return Array.from({ length: count }, (_, index) => (index === count - 1 ? to : index * step + from));

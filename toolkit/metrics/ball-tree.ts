@@ -1,14 +1,14 @@
 /**
- * Reorders `order[first..last)` so that the item which sorting would put at `nth` is there, smaller ones before it
- * and larger ones behind: the partial sort `std::nth_element` of GNU libstdc++, step by step.
+ * Reorders `order[first..last)` so that `nth` holds the item that sorting would put there, with smaller ones before it
+ * and larger ones after it. Reproduces `std::nth_element` of GNU libstdc++ step by step.
  *
- * What matters is the order *within* both parts, which the C++ standard leaves open: scikit-learn's trees list their
- * points in it, and so it decides which of two equally near points the authors' code takes. The steps are those of
- * libstdc++'s introselect: quickselect with the median of three as pivot, heap selection once 2·log2(n) partitions did
- * not suffice, insertion sort of the last three.
+ * The order *within* both parts matters, which the C++ standard leaves open: scikit-learn's trees list their points in
+ * it, so that it decides which of two equally near points the authors' code uses. The steps are those of libstdc++'s
+ * introselect: quickselect with the median of three as pivot, heap selection if 2·log2(n) partitions are not enough,
+ * insertion sort of the last three.
  *
  * @param order - Indices into `values`; changed in place.
- * @param values - What to order by; equal values by index.
+ * @param values - Sort keys; equal values are ordered by index.
  */
 function nthElement(order: Int32Array, values: Float64Array, first: number, nth: number, last: number): void {
   if (first === last || nth === last) return;
@@ -36,12 +36,12 @@ function isBefore(values: Float64Array, a: number, b: number): boolean {
 }
 
 function swap(order: Int32Array, one: number, other: number): void {
-  const kept = order[one] ?? 0;
+  const saved = order[one] ?? 0;
   order[one] = order[other] ?? 0;
-  order[other] = kept;
+  order[other] = saved;
 }
 
-/** Puts the median of the second, middle and last item first and partitions the others around it. */
+/** Moves the median of the second, middle and last item to the front and partitions the others around it. */
 function partitionAroundMedian(order: Int32Array, values: Float64Array, begin: number, end: number): number {
   const middle = begin + ((end - begin) >> 1);
   swap(order, begin, medianOf(order, values, begin + 1, middle, end - 1));
@@ -84,7 +84,7 @@ function heapSelect(order: Int32Array, values: Float64Array, begin: number, midd
   }
 }
 
-/** Lets the hole at `start` sink to the bottom along the larger children, then `item` rise from there. */
+/** Moves the hole at `start` down along the larger children, then moves `item` up from there. */
 function siftDown(
   order: Int32Array,
   values: Float64Array,
@@ -116,33 +116,33 @@ function siftDown(
 function insertionSort(order: Int32Array, values: Float64Array, begin: number, end: number): void {
   for (let k = begin + 1; k < end; k++) {
     const item = order[k] ?? 0;
-    let place = k;
-    for (; place > begin && isBefore(values, item, order[place - 1] ?? 0); place--) {
-      order[place] = order[place - 1] ?? 0;
+    let at = k;
+    for (; at > begin && isBefore(values, item, order[at - 1] ?? 0); at--) {
+      order[at] = order[at - 1] ?? 0;
     }
-    order[place] = item;
+    order[at] = item;
   }
 }
 
-/** A leaf holds from this to twice this number of points: the default of scikit-learn. */
+/** A leaf holds 40 to 80 points, as by default in scikit-learn. */
 const LEAF_SIZE = 40;
 
-/** Points found around another one, in the order in which the tree holds them. Reused by the next query. */
+/** Points found around a position, in the order of the tree. Overwritten by the next query. */
 export interface Neighbours {
   readonly count: number;
-  /** Of the first `count` entries: index of the point, as given to the tree. */
+  /** Indices into the points given to the tree; only the first `count` entries are valid. */
   readonly indices: Int32Array;
-  /** Of the first `count` entries: distance in px. */
+  /** Distances in px; only the first `count` entries are valid. */
   readonly distances: Float64Array;
 }
 
 /**
- * The ball tree of scikit-learn over points in the plane, with its order of points and its roundings.
+ * scikit-learn's ball tree for 2D points, with the same order of points and the same rounding.
  *
- * The order is part of the paper's matching: of equally near predictions the authors' code takes the one that
- * `BallTree.query_radius` lists first. The points are halved along the axis of larger spread (x when equal) until a leaf
- * would hold fewer than 40; what is halved is reordered as {@link nthElement} does it, and leaves are visited from left
- * to right. Up to 80 points are one leaf, in the order given.
+ * The order is part of the paper's matching: of equally near predictions, the authors' code uses the one that
+ * `BallTree.query_radius` lists first. The points are halved along the axis of larger spread (x if equal) until a leaf
+ * would hold fewer than 40. Each halving reorders the points like {@link nthElement}, and leaves are visited from left
+ * to right. Up to 80 points form one leaf, in the order given.
  *
  * @see scikit-learn 1.9.1, `_binary_tree.pxi.tp`, `_ball_tree.pyx.tp`
  */
@@ -184,16 +184,17 @@ export class BallTree {
     this.#found = { count: 0, indices: new Int32Array(this.size), distances: new Float64Array(this.size) };
   }
 
-  /**
-   * The points at most `radius` px from (x, y). What is returned holds until the next call.
-   */
+  /** Finds the points at most `radius` px from (x, y). The result is valid until the next call. */
   within(x: number, y: number, radius: number): Neighbours {
     this.#found.count = 0;
     if (this.size > 0) this.#visit(0, x, y, radius);
     return this.#found;
   }
 
-  /** A ball is the mean of its points and the largest distance from it, summed in the order before it is halved. */
+  /**
+   * Builds a node: its centre is the mean of its points, summed in their order before they are halved, its radius the
+   * largest distance from the centre.
+   */
   #build(x: Float64Array, y: Float64Array, node: number, start: number, end: number): void {
     this.#start[node] = start;
     this.#end[node] = end;
@@ -231,7 +232,10 @@ export class BallTree {
     return 2 * node + 1 >= this.#nodes;
   }
 
-  /** A ball wholly outside adds nothing, one wholly inside all its points; the bounds are rounded as scikit-learn's. */
+  /**
+   * Skips balls that are wholly outside and collects all points of those wholly inside, with the bounds rounded as in
+   * scikit-learn.
+   */
   #visit(node: number, x: number, y: number, radius: number): void {
     const toCentre = Math.sqrt(squaredDistance(x, y, this.#centreX[node] ?? 0, this.#centreY[node] ?? 0));
     const ball = this.#radius[node] ?? 0;
@@ -270,7 +274,7 @@ function squaredDistance(x1: number, y1: number, x2: number, y2: number): number
   return dx * dx + dy * dy;
 }
 
-/** Nodes of a complete tree whose leaves hold 40 to 80 points each. */
+/** Returns the number of nodes of a complete tree whose leaves hold 40 to 80 points each. */
 function nodeCount(points: number): number {
   let nodes = 1;
   for (let leaves = 2; (points - 1) / LEAF_SIZE >= leaves; leaves *= 2) nodes = 2 * nodes + 1;

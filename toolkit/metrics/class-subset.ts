@@ -4,54 +4,62 @@ import { ConfusionMatrix, groupLabels } from './confusion-matrix.ts';
 import { diceWithUnannotatedMissed } from './dice.ts';
 import { type DiceScores, diceScores } from './he-metrics.ts';
 
-/** How the classes that were not asked for are called together. */
+/** Name of the class that merges all classes that were not requested. */
 const OTHER = 'other';
 
-/** Unannotated and Background keep their places, as in the paper's own use case of fewer classes. */
+/** Unannotated and Background keep their label values, as in the paper's TIL use case. */
 const KEPT = 2;
 const UNANNOTATED = 0;
 
-/** Some of the classes of a task; all others count as one. */
+/** Some of the classes of a task; all others are merged into one. */
 export interface ClassSubset {
-  /** Those asked for, and `other` where there are more. */
+  /** The requested classes, and `other` if the task has more. */
   readonly names: readonly string[];
   /** The labels that `other` covers. */
   readonly merged: readonly string[];
-  /** For every label or class of the task, its place in the smaller matrix. */
+  /** For every label or class of the task, its index in the smaller matrix. */
   readonly groups: readonly number[];
 }
 
-/** @param values - Labels of tissue, from 2 on, in the order asked for. */
+/**
+ * Selects labels of tissue.
+ *
+ * @param values - Labels, 2 to 16, in the requested order.
+ */
 export function tissueSubset(values: readonly number[]): ClassSubset {
   const names = HE_LABELS.map(({ name }) => name);
   const kept = Array.from({ length: KEPT }, (_, label) => label);
   return subsetOf(names, kept, values);
 }
 
-/** @param classes - Of cells, in the order asked for. */
+/**
+ * Selects classes of cells.
+ *
+ * @param classes - Indices into `names`, in the requested order.
+ */
 export function cellSubset(names: readonly string[], classes: readonly number[]): ClassSubset {
   return subsetOf(names, [], classes);
 }
 
-function subsetOf(names: readonly string[], kept: readonly number[], asked: readonly number[]): ClassSubset {
-  const places = [...kept, ...asked];
-  const merged = names.filter((_, k) => !places.includes(k));
-  const groups = names.map((_, k) => (places.includes(k) ? places.indexOf(k) : places.length));
-  const named = asked.map((k) => names[k] ?? '');
-  return { names: merged.length === 0 ? named : [...named, OTHER], merged, groups };
+function subsetOf(names: readonly string[], kept: readonly number[], requested: readonly number[]): ClassSubset {
+  const order = [...kept, ...requested];
+  const merged = names.filter((_, k) => !order.includes(k));
+  const groups = names.map((_, k) => (order.includes(k) ? order.indexOf(k) : order.length));
+  const requestedNames = requested.map((k) => names[k] ?? '');
+  return { names: merged.length === 0 ? requestedNames : [...requestedNames, OTHER], merged, groups };
 }
 
-/** Dice of some classes; with what is predicted as nothing as `other`, and as missed. */
+/** Dice of some classes, with pixels without a prediction counted as `other` (`dice`) or as missed (`missed`). */
 export interface SubsetDice {
   readonly dice: DiceScores;
   readonly missed: DiceScores;
-  /** Unannotated, Background, the classes: rows truth. */
+  /** Labels are Unannotated, Background and the classes; rows are ground truth. */
   readonly confusion: ConfusionMatrix;
 }
 
 /**
- * Dice under the paper's protocol of some classes of tissue. A class scores as among all classes; what a mask leaves
- * out, as Unannotated or as a value that is not a label, is a prediction of `other`.
+ * Computes the Dice of some classes of tissue under the paper's protocol. A class scores as it does among all classes.
+ * Pixels without a prediction (Unannotated, or a value that is not a label) count as predicted `other`.
  *
  * @param confusion - 17 x 17; predictions that are not a label counted as Unannotated.
  */
@@ -74,16 +82,17 @@ export function subsetDice(confusion: ConfusionMatrix, { names, merged, groups }
   };
 }
 
-/** Background has no Dice: its truth is cleared. */
+/** Removes Background, which has no Dice since its ground truth is cleared. */
 function tissueOnly({ overall, perClass }: DiceScores): DiceScores {
   const { Background: _, ...tissue } = perClass;
   return { overall, perClass: tissue };
 }
 
 /**
- * Agreement on some classes of cells. Cells are matched by their places alone, so that classes can be merged afterwards.
+ * Computes the agreement on some classes of cells. Matching uses only positions, so that classes can be merged
+ * afterwards.
  *
- * @param confusion - Classes of the task, and a last row and column for false alarms and misses.
+ * @param confusion - Classes of the task, with a last row for false positives and a last column for misses.
  */
 export function subsetAgreement(
   confusion: ConfusionMatrix,

@@ -1,5 +1,5 @@
 /**
- * Square matrix of pixel counts: rows are truth, columns prediction. Immutable.
+ * Square matrix of counts of pixels or points: rows are ground truth, columns prediction. Immutable.
  *
  * @example
  * const confusion = ConfusionMatrix.fromRows([[5, 1], [2, 7]]);
@@ -11,9 +11,9 @@ export class ConfusionMatrix {
 
   /**
    * @param size - Number of labels.
-   * @param counts - size × size counts, row by row, whole numbers from 0 to 2^53 - 1. A Float64Array is taken over, not
-   *   copied, and must not be changed any more.
-   * @throws RangeError when there are more or fewer counts, or one is not such a number.
+   * @param counts - size × size counts, row by row, whole numbers from 0 to 2^53 - 1. A Float64Array is not copied and
+   *   must not be changed afterwards.
+   * @throws RangeError when the number of counts is wrong, or one is not such a number.
    */
   constructor(size: number, counts: ArrayLike<number>) {
     if (counts.length !== size * size) {
@@ -42,7 +42,7 @@ export class ConfusionMatrix {
     return new ConfusionMatrix(size, counts);
   }
 
-  /** The matrix whose counts a function gives. */
+  /** Creates a matrix from a function that returns each count. */
   static generate(size: number, countOf: (truth: number, prediction: number) => number): ConfusionMatrix {
     const counts = new Float64Array(size * size);
     for (let truth = 0; truth < size; truth++) {
@@ -54,9 +54,9 @@ export class ConfusionMatrix {
   }
 
   /**
-   * The sum of matrices; zeros for none.
+   * Sums matrices; all zeros if there are none.
    *
-   * @throws RangeError when one is of another size.
+   * @throws RangeError when one has another size.
    */
   static sumOf(size: number, confusions: Iterable<ConfusionMatrix>): ConfusionMatrix {
     const total = new Float64Array(size * size);
@@ -76,7 +76,7 @@ export class ConfusionMatrix {
     return this.#sum((k) => this.at(k, prediction));
   }
 
-  /** Pixels whose prediction is their truth. */
+  /** Sum of the diagonal: pixels or points predicted correctly. */
   trace(): number {
     return this.#sum((k) => this.at(k, k));
   }
@@ -85,7 +85,7 @@ export class ConfusionMatrix {
     return this.#sum((k) => this.rowSum(k));
   }
 
-  /** Counts row by row, as a copy. */
+  /** Returns a copy of the counts, row by row. */
   counts(): Float64Array {
     return this.#counts.slice();
   }
@@ -115,11 +115,11 @@ export class ConfusionMatrix {
   }
 }
 
-/** What a matrix of shares is relative to: all pixels, the pixels of the true, or of the predicted label. */
+/** What the entries of a normalised matrix are divided by: the total, the sum of their row, or the sum of their column. */
 export type Normalisation = 'total' | 'true' | 'predicted';
 
 /**
- * The matrix as shares, as `normalize_cm` of evaluation.py.
+ * Normalises the matrix like `normalize_cm` of evaluation.py.
  *
  * @returns Rows of values in [0, 1]. An empty row or column (or matrix) is divided by 1, so it stays 0.
  */
@@ -134,12 +134,12 @@ export function normaliseConfusion(confusion: ConfusionMatrix, by: Normalisation
     .map((row, truth) => row.map((count, prediction) => count / (divisors[by](truth, prediction) || 1)));
 }
 
-/** The matrix without the first label, neither as truth nor as prediction: the others move up by one. */
+/** Removes the first label from rows and columns; the others move up by one. */
 export function withoutFirstLabel(confusion: ConfusionMatrix): ConfusionMatrix {
   return ConfusionMatrix.generate(confusion.size - 1, (truth, prediction) => confusion.at(truth + 1, prediction + 1));
 }
 
-/** The matrix as if no pixel's truth were `label`. Pixels predicted as `label` stay counted. */
+/** Clears the row of a true label. Pixels predicted as `label` are still counted. */
 export function withoutTruth(confusion: ConfusionMatrix, label: number): ConfusionMatrix {
   return ConfusionMatrix.generate(confusion.size, (truth, prediction) => {
     return truth === label ? 0 : confusion.at(truth, prediction);
@@ -147,9 +147,9 @@ export function withoutTruth(confusion: ConfusionMatrix, label: number): Confusi
 }
 
 /**
- * The matrix of coarser labels, in which several labels count as one.
+ * Merges labels of the matrix.
  *
- * @param groups - For every label of `confusion`, its label in the result: 0 to `size` - 1.
+ * @param groups - For every label of `confusion`, its label in the result, 0 to `size` - 1.
  * @param size - Number of labels of the result.
  * @throws RangeError when a label has no group.
  */
@@ -165,8 +165,8 @@ export function groupLabels(confusion: ConfusionMatrix, groups: readonly number[
   const grouped = Array.from({ length: confusion.size }, (_, label) => groupOf(label));
   grouped.forEach((row, truth) => {
     grouped.forEach((column, prediction) => {
-      const cell = row * size + column;
-      counts[cell] = (counts[cell] ?? 0) + confusion.at(truth, prediction);
+      const entry = row * size + column;
+      counts[entry] = (counts[entry] ?? 0) + confusion.at(truth, prediction);
     });
   });
   return new ConfusionMatrix(size, counts);

@@ -17,7 +17,7 @@ export function dicePerLabel(confusion: ConfusionMatrix): number[] {
 }
 
 /**
- * Computes the Dice coefficient over all labels together, 2·ΣTP / (2·ΣTP + ΣFP + ΣFN), as `micro_dice` of
+ * Computes the Dice coefficient over all labels together, 2·ΣTP / (2·ΣTP + ΣFP + ΣFN), like `micro_dice` of
  * evaluation.py.
  *
  * Every false negative of one label is a false positive of another, so this equals trace / total.
@@ -35,12 +35,12 @@ const UNANNOTATED = 0;
 const BACKGROUND = 1;
 
 /**
- * Dice without two quirks of the paper: true Background counts like any other class (the paper clears its row and
- * keeps its column), and a pixel of tissue predicted Unannotated is a miss (in the paper it vanishes).
+ * Computes Dice without two quirks of the paper: true Background counts like any other class (the paper clears its row
+ * and keeps its column), and a tissue pixel predicted as Unannotated is a miss (the paper drops it).
  *
- * Pixels without annotation have no truth and stay out.
+ * Pixels without annotation have no ground truth and are left out.
  *
- * @param confusion - 17 x 17, rows truth.
+ * @param confusion - 17 x 17, rows ground truth.
  */
 export function correctedDice(confusion: ConfusionMatrix): { readonly all: DiceScores; readonly til: DiceScores } {
   return {
@@ -50,7 +50,8 @@ export function correctedDice(confusion: ConfusionMatrix): { readonly all: DiceS
 }
 
 /**
- * The paper's Dice with one of its quirks: Background as in the paper, a pixel predicted Unannotated a miss.
+ * Computes Dice with one quirk of the paper: Background is treated as in the paper, but a pixel predicted as
+ * Unannotated is a miss.
  *
  * @param confusion - Counts of `labels`, of which the first two are Unannotated and Background.
  */
@@ -61,7 +62,10 @@ export function diceWithUnannotatedMissed(
   return scoresOf(withoutTruth(withoutTruth(confusion, UNANNOTATED), BACKGROUND), labels);
 }
 
-/** The paper's Dice with true Background counted like any other class; a pixel predicted Unannotated vanishes still. */
+/**
+ * Computes Dice with one quirk of the paper: a pixel predicted as Unannotated is dropped, but true Background counts
+ * like any other class.
+ */
 export function diceWithBackground(confusion: ConfusionMatrix): DiceScores {
   return scoresOf(withoutPrediction(withoutTruth(confusion, UNANNOTATED), UNANNOTATED), HE_LABELS);
 }
@@ -79,7 +83,7 @@ function scoresOf(scored: ConfusionMatrix, labels: readonly TissueLabel[]): Dice
   return { overall: microDice(scored), perClass: Object.fromEntries(named) };
 }
 
-/** Dice as people read it: null for what the ground truth does not have, where `metrics/he.json` holds 0. */
+/** Dice for display: null for a class without ground truth, for which `metrics/he.json` has 0. */
 export interface PresentDice {
   readonly overall: number | null;
   readonly perClass: Readonly<Record<string, number | null>>;
@@ -88,7 +92,7 @@ export interface PresentDice {
 /** The first two labels, Unannotated and Background, have no Dice. */
 const FIRST_TISSUE = 2;
 
-/** The Dice of `metrics/he.json`, of all classes and of the TIL use case, without Background. */
+/** Returns the Dice of `metrics/he.json` for all classes and for the TIL use case, without Background. */
 export function presentDice(metrics: HeMetrics): { readonly all: PresentDice; readonly til: PresentDice } {
   const confusion = confusionOf(metrics);
   return {

@@ -5,12 +5,12 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 /**
  * Counts how often each true label was predicted as each label.
  *
- * A pixel whose truth or prediction is not a label (the stray 255 of patient69_he_roi3; a prediction of 255 where
- * nothing was predicted) is left out, as scikit-learn's `confusion_matrix(labels=...)` leaves it out.
+ * A pixel whose ground truth or prediction is not a label (the stray 255 of patient69_he_roi3; a prediction of 255
+ * where nothing was predicted) is ignored, as in scikit-learn's `confusion_matrix(labels=...)`.
  *
  * @param truth - Mask, one byte per pixel.
  * @param prediction - Mask of the same length.
- * @param size - Number of labels: values from 0 to `size` - 1 are labels; 17 unless given.
+ * @param size - Number of labels: values from 0 to `size` - 1 are labels. Default: 17.
  * @throws RangeError when the lengths differ.
  * @example
  * const confusion = countConfusion(truth.data, prediction.data);
@@ -24,19 +24,19 @@ export function countConfusion(
     throw new RangeError(`Expected masks of one length, got ${truth.length} and ${prediction.length} px`);
   }
   const pairs = countPairs(truth, prediction);
-  const counts = Float64Array.from({ length: size * size }, (_, cell) => {
-    const row = Math.floor(cell / size);
-    return pairs[(row << 8) | (cell % size)] ?? 0;
+  const counts = Float64Array.from({ length: size * size }, (_, entry) => {
+    const row = Math.floor(entry / size);
+    return pairs[(row << 8) | (entry % size)] ?? 0;
   });
   return new ConfusionMatrix(size, counts);
 }
 
 /**
- * How often each pair of bytes is at the same place of both masks: the pair (t, p) at t·256 + p.
+ * Counts how often each pair of bytes (t, p) occurs at the same pixel of both masks. Its count is at index t·256 + p.
  *
- * Masks are made of regions, so four neighbours, read as one word, mostly repeat the four before: a run of equal words
- * costs one comparison a word, and only its end touches the counters. A counter for every pair of bytes needs no test
- * of the values; only those in use reach the processor's cache.
+ * Masks consist of regions, so that four neighbouring pixels, read as one 32-bit word, mostly equal the four before
+ * them. A run of equal words costs one comparison per word, and the counters change only at its end. With a counter for
+ * every pair of bytes, values need no range check; only counters in use occupy the processor's cache.
  */
 function countPairs(truth: Uint8Array, prediction: Uint8Array): Uint32Array {
   const pairs = new Uint32Array(256 * 256);
@@ -59,13 +59,13 @@ function countPairs(truth: Uint8Array, prediction: Uint8Array): Uint32Array {
   return pairs;
 }
 
-/** The mask's bytes four at a time; a mask that does not begin on a word of memory is copied first. */
+/** Views the bytes of a mask as 32-bit words; a mask that is not aligned to 4 bytes is copied first. */
 function asWords(mask: Uint8Array): Uint32Array {
   const aligned = mask.byteOffset % 4 === 0 ? mask : mask.slice();
   return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length >>> 2);
 }
 
-/** The annotation and the prediction of one ROI, both over the whole with-context image, row by row. */
+/** The annotation and the prediction of one ROI, both for the whole image with context, row by row. */
 export interface RoiMasks {
   readonly roi: string;
   /** Size of the annotation in px. */
@@ -82,14 +82,14 @@ export interface RoiConfusion {
 }
 
 export interface HeEvaluation {
-  /** 17×17 counts of every ROI, in the order given. */
+  /** 17×17 counts of every ROI, in input order. */
   readonly rois: readonly RoiConfusion[];
   /** Their sum. */
   readonly total: ConfusionMatrix;
 }
 
 /**
- * Counts the confusion of one ROI over the 17 labels.
+ * Counts the 17×17 confusion matrix of one ROI.
  *
  * @throws ReigniteError SIZE_MISMATCH, naming the ROI, when the masks do not have its size.
  */
@@ -104,10 +104,10 @@ export function roiConfusion({ roi, width, height, truth, prediction }: RoiMasks
 }
 
 /**
- * Counts the confusion of ROIs one after the other, so that only one needs to be in memory.
+ * Counts the confusion matrices of ROIs one after the other, so that only one ROI is in memory.
  *
- * @param options.onProgress - Called after every ROI with the number done.
- * @throws ReigniteError SIZE_MISMATCH, or what `signal` was aborted with.
+ * @param options.onProgress - Called after every ROI with the number of finished ROIs.
+ * @throws ReigniteError SIZE_MISMATCH, or the abort reason of `signal`.
  */
 export async function evaluateHe(
   rois: Iterable<RoiMasks> | AsyncIterable<RoiMasks>,
@@ -122,7 +122,7 @@ export async function evaluateHe(
   return { rois: counted, total: sumOfConfusions(counted.map(({ confusion }) => confusion)) };
 }
 
-/** Sum of 17×17 matrices; zeros for none. */
+/** Sums 17×17 matrices; all zeros if there are none. */
 export function sumOfConfusions(confusions: Iterable<ConfusionMatrix>): ConfusionMatrix {
   return ConfusionMatrix.sumOf(HE_LABELS.length, confusions);
 }

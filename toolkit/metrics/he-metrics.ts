@@ -3,10 +3,10 @@ import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts
 import { ConfusionMatrix, groupLabels, withoutFirstLabel, withoutTruth } from './confusion-matrix.ts';
 import { correctedDice, dicePerLabel, microDice } from './dice.ts';
 
-/** `full`: every pixel was predicted. `annotated`: only the annotated ones, so truth Unannotated has no counts. */
+/** `full`: every pixel was predicted. `annotated`: only the annotated pixels, so that true Unannotated has no counts. */
 export type EvaluationScope = 'full' | 'annotated';
 
-/** Overall (micro) Dice and the Dice of every class but Unannotated, unrounded. */
+/** Overall (micro) Dice and the Dice of every class except Unannotated, unrounded. */
 export interface DiceScores {
   readonly overall: number;
   readonly perClass: Readonly<Record<string, number>>;
@@ -14,7 +14,7 @@ export interface DiceScores {
 
 const HE_NAMES = HE_LABELS.map((label) => label.name);
 const TIL_GROUPS = HE_LABELS.map((label) => label.til);
-/** Background once Unannotated, the label before it, is gone. */
+/** Index of Background after Unannotated, the label before it, was removed. */
 const BACKGROUND = 0;
 
 const Row = z.array(z.int().min(0)).length(HE_LABELS.length);
@@ -28,7 +28,7 @@ function scoresOf(labels: readonly TissueLabel[]) {
 /**
  * `metrics/he.json`: pixel counts and Dice of the H&E test set, unrounded.
  *
- * The rows of `confusion` are truth; the first, of Unannotated, is null in the scope `annotated`.
+ * The rows of `confusion` are ground truth; the first, Unannotated, is null in the scope `annotated`.
  */
 export const HeMetrics = z.strictObject({
   labels: z.array(z.string()).refine((names) => names.join() === HE_NAMES.join(), 'Expected the 17 labels in order'),
@@ -38,7 +38,7 @@ export const HeMetrics = z.strictObject({
     .refine((rows) => !rows.slice(1).includes(null), 'Expected counts in every row but the first'),
   all: scoresOf(HE_LABELS),
   til: scoresOf(TIL_LABELS),
-  /** Without the paper's quirks: true Background counts, tissue predicted Unannotated is a miss. */
+  /** Without the paper's quirks: true Background counts, and tissue predicted as Unannotated is a miss. */
   corrected: z.strictObject({ all: scoresOf(HE_LABELS), til: scoresOf(TIL_LABELS) }).optional(),
 });
 export type HeMetrics = z.infer<typeof HeMetrics>;
@@ -63,21 +63,21 @@ export function heMetrics(confusion: ConfusionMatrix, scope: EvaluationScope = '
   };
 }
 
-/** The matrix in a `metrics/he.json`; a row that is null there is 0 here, as in `figures/he/cm.npy`. */
+/** Returns the matrix of a `metrics/he.json`; a null row becomes zeros, as in `figures/he/cm.npy`. */
 export function confusionOf(metrics: HeMetrics): ConfusionMatrix {
   return ConfusionMatrix.fromRows(metrics.confusion.map((row) => row ?? HE_NAMES.map(() => 0)));
 }
 
-/** The 17×17 matrix summed into the 7 labels of the TIL use case. */
+/** Merges the 17×17 matrix into the 7 labels of the TIL use case. */
 export function tilConfusion(confusion: ConfusionMatrix): ConfusionMatrix {
   expectHeLabels(confusion);
   return groupLabels(confusion, TIL_GROUPS, TIL_LABELS.length);
 }
 
 /**
- * Dice as evaluation.py computes it. Two quirks of the paper are kept: Unannotated is dropped from rows *and* columns,
- * so a pixel of tissue that was predicted Unannotated vanishes; truth Background is cleared but its column stays,
- * so a pixel of tissue predicted Background is still a miss, and the Dice of Background is always 0.
+ * Computes Dice like evaluation.py, with two quirks of the paper. Unannotated is dropped from rows *and* columns, so
+ * that a tissue pixel predicted as Unannotated does not count. The row of true Background is cleared but its column is
+ * kept, so that a tissue pixel predicted as Background is a miss, and the Dice of Background is always 0.
  *
  * @param confusion - Counts of `labels`, of which the first two are Unannotated and Background.
  */
@@ -90,7 +90,7 @@ export function diceScores(confusion: ConfusionMatrix, labels: readonly TissueLa
   };
 }
 
-/** `overall` of `diceScores`, where the classes are not asked for. */
+/** Computes only `overall` of `diceScores`. */
 export function overallDice(confusion: ConfusionMatrix): number {
   return microDice(scoredPart(confusion));
 }

@@ -4,8 +4,8 @@ import { ConfusionMatrix } from './confusion-matrix.ts';
 import { PointGrid } from './point-grid.ts';
 
 /**
- * Which of two equally near predictions is matched: the one that scikit-learn's tree lists first, as in the authors'
- * code, or the first in the list of predictions.
+ * Which of several equally near predictions is matched: the first in scikit-learn's tree, as in the authors' code, or
+ * the first in the list of predictions.
  */
 export type TieOrder = 'tree' | 'lowest-index';
 
@@ -16,16 +16,19 @@ export interface MatchOptions {
   readonly tieOrder?: TieOrder;
 }
 
-/** Beyond it, in px, the roundings below are no longer as small as assumed. */
+/** Up to this coordinate, in px, rounding errors are as small as the limits below assume. */
 const MAX_COORDINATE = 1e6;
-/** Squared distances that differ by less, relatively, count as a tie until the tree has said otherwise. */
+/** Squared distances with a smaller relative difference count as a possible tie, which the tree resolves. */
 const CLOSE = 1e-12;
-/** Distances this near to the radius, relatively and squared, are the tree's to judge: its balls round them. */
+/**
+ * Squared distances with a smaller relative difference from the squared radius are left to the tree, whose balls round
+ * them.
+ */
 const NEAR_RADIUS = 1e-6;
-/** Cells are a little larger than the radius, so that rounding puts no point two cells away. */
-const CELL_PER_RADIUS = 1.001;
+/** Buckets are slightly larger than the radius, so that rounding never moves a neighbour two buckets away. */
+const BUCKET_PER_RADIUS = 1.001;
 
-/** Predictions that truths are looked up in; made once, used for any number of readers. */
+/** Predicted points of an image with their search structures, which are shared by all readers. */
 export class PredictedPoints {
   readonly points: readonly CellPoint[];
   readonly #isGridSound: boolean;
@@ -39,16 +42,16 @@ export class PredictedPoints {
   }
 
   /**
-   * Pairs truths with predictions greedily, in the order of the truths: each takes the nearest prediction within the
-   * radius that is still free.
+   * Matches ground-truth points with predictions greedily, in the order of the ground truth: each point gets the
+   * nearest unmatched prediction within the radius.
    *
-   * The authors sort the candidates by distance with scikit-learn's sort. It keeps the order of equals among up to 15
-   * candidates and may not among more; here it is always kept.
+   * The authors sort the candidates by distance with scikit-learn's sort. It keeps the order of equal distances for up
+   * to 15 candidates, but not necessarily for more; here the order is always kept.
    *
-   * A grid finds the nearest one. scikit-learn's tree, which is slower, is asked where its order or its roundings
-   * decide: when two are equally near, or one is on the circle.
+   * A grid finds the nearest prediction. scikit-learn's tree, which is slower, is used only where its order or rounding
+   * decides: if two are equally near, or one is on the circle.
    *
-   * @returns For each truth the index of its prediction, or -1.
+   * @returns For each ground-truth point the index of its prediction, or -1.
    */
   match(truth: readonly CellPoint[], { radius, tieOrder = 'tree' }: MatchOptions): Int32Array {
     const isTaken = new Uint8Array(this.points.length);
@@ -83,18 +86,18 @@ export class PredictedPoints {
 
   #gridFor(radius: number): PointGrid {
     if (this.#madeGrid?.radius !== radius) {
-      const side = radius * CELL_PER_RADIUS || 1;
+      const side = radius * BUCKET_PER_RADIUS || 1;
       this.#madeGrid = { radius, grid: new PointGrid(this.points, side) };
     }
     return this.#madeGrid.grid;
   }
 
   /**
-   * Counts what {@link match} pairs: a pair at its two classes, a truth without prediction in the last column, a
-   * prediction without truth in the last row.
+   * Counts the result of {@link match}: a pair at its two classes, a ground-truth point without prediction in the last
+   * column, a prediction without ground truth in the last row.
    *
-   * @param classes - Number of classes; those of all points are below it.
-   * @returns (classes + 1) × (classes + 1) counts, rows truth, columns prediction.
+   * @param classes - Number of classes; the class of every point must be smaller.
+   * @returns (classes + 1) × (classes + 1) counts, rows ground truth, columns prediction.
    */
   confusion(truth: readonly CellPoint[], classes: number, options: MatchOptions): ConfusionMatrix {
     const side = classes + 1;
@@ -119,7 +122,7 @@ export class PredictedPoints {
 const NONE = -1;
 const ASK_TREE = -2;
 
-/** The nearest free point; NONE where the circle is empty, ASK_TREE where equals or roundings decide. */
+/** Finds the nearest unmatched point. Returns NONE if the circle is empty, ASK_TREE if a tie or rounding decides. */
 function nearestInGrid(grid: PointGrid, x: number, y: number, radius: number, isTaken: Uint8Array): number {
   const limit = radius * radius;
   const outer = limit * (1 + NEAR_RADIUS);
@@ -141,6 +144,6 @@ function nearestInGrid(grid: PointGrid, x: number, y: number, radius: number, is
       nearest = Math.min(nearest, squared);
     }
   }
-  const isClear = best === NONE || (!isTie && nearest < limit * (1 - NEAR_RADIUS));
-  return isClear ? best : ASK_TREE;
+  const isCertain = best === NONE || (!isTie && nearest < limit * (1 - NEAR_RADIUS));
+  return isCertain ? best : ASK_TREE;
 }

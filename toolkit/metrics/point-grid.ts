@@ -1,18 +1,18 @@
-/** Where a point lies, in px. */
-interface Place {
+/** Position of a point, in px. */
+interface Position {
   readonly x: number;
   readonly y: number;
 }
 
-/** Cells for each point at most: points that lie far apart get larger cells, not more. */
-const CELLS_PER_POINT = 4;
+/** Maximum number of buckets per point: sparse points get larger buckets instead of more. */
+const BUCKETS_PER_POINT = 4;
 
 /**
- * Points in square cells, listed cell by cell and row by row: a neighbourhood of three rows of cells is three runs of
- * the list.
+ * Points sorted into square buckets, listed bucket by bucket and row by row, so that a neighbourhood of three rows of
+ * buckets is three contiguous runs of the list.
  */
 export class PointGrid {
-  /** Indices of the points, cell by cell. */
+  /** Indices of the points, bucket by bucket. */
   readonly order: Int32Array;
   /** Coordinates in that order, in px. */
   readonly x: Float64Array;
@@ -22,14 +22,14 @@ export class PointGrid {
   readonly #top: number;
   readonly #columns: number;
   readonly #rows: number;
-  /** Of each cell where it begins in the list; one more for the end. */
+  /** Start of each bucket in the list, and the end of the last. */
   readonly #starts: Int32Array;
 
   /**
    * @param points - Finite coordinates in px; at least one.
-   * @param side - Least side of a cell in px; above 0.
+   * @param side - Smallest side of a bucket in px; above 0.
    */
-  constructor(points: readonly Place[], side: number) {
+  constructor(points: readonly Position[], side: number) {
     const count = points.length;
     let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
     for (const { x, y } of points) {
@@ -39,8 +39,8 @@ export class PointGrid {
       if (y > bottom) bottom = y;
     }
     const [width, height] = [right - left, bottom - top];
-    const most = CELLS_PER_POINT * count;
-    this.#side = Math.max(side, Math.sqrt((width * height) / most), width / most, height / most);
+    const maxBuckets = BUCKETS_PER_POINT * count;
+    this.#side = Math.max(side, Math.sqrt((width * height) / maxBuckets), width / maxBuckets, height / maxBuckets);
     this.#left = left;
     this.#top = top;
     this.#columns = Math.floor(width / this.#side) + 1;
@@ -52,18 +52,18 @@ export class PointGrid {
     this.#fill(points);
   }
 
-  /** Row of cells that a height falls into; may lie outside the grid. */
+  /** Returns the row of buckets for a y coordinate; may be outside the grid. */
   rowOf(y: number): number {
     return Math.floor((y - this.#top) / this.#side);
   }
 
-  /** Where the run of a row of cells begins, from the cell left of `x` on. */
+  /** Returns the start of the run of a row that begins with the bucket left of `x`. */
   runStart(row: number, x: number): number {
     const column = Math.min(Math.max(this.#columnOf(x) - 1, 0), this.#columns);
     return this.#startOf(row, column);
   }
 
-  /** Where that run ends (exclusive), the cell right of `x` included. */
+  /** Returns the end (exclusive) of that run, which includes the bucket right of `x`. */
   runEnd(row: number, x: number): number {
     const column = Math.min(Math.max(this.#columnOf(x) + 2, 0), this.#columns);
     return this.#startOf(row, column);
@@ -78,20 +78,21 @@ export class PointGrid {
     return Math.floor((x - this.#left) / this.#side);
   }
 
-  /** A counting sort by cell, which keeps the order of the points within one. */
-  #fill(points: readonly Place[]): void {
+  /** Fills the list by counting sort, which keeps the order of the points within a bucket. */
+  #fill(points: readonly Position[]): void {
     const starts = this.#starts;
-    const cells = Int32Array.from(points, ({ x, y }) => this.rowOf(y) * this.#columns + this.#columnOf(x));
-    for (const cell of cells) starts[cell + 1] = (starts[cell + 1] ?? 0) + 1;
-    for (let cell = 1; cell < starts.length; cell++) starts[cell] = (starts[cell] ?? 0) + (starts[cell - 1] ?? 0);
+    const buckets = Int32Array.from(points, ({ x, y }) => this.rowOf(y) * this.#columns + this.#columnOf(x));
+    for (const bucket of buckets) starts[bucket + 1] = (starts[bucket + 1] ?? 0) + 1;
+    for (let bucket = 1; bucket < starts.length; bucket++)
+      starts[bucket] = (starts[bucket] ?? 0) + (starts[bucket - 1] ?? 0);
     const next = starts.slice();
-    for (let index = 0; index < cells.length; index++) {
-      const cell = cells[index] ?? 0;
-      const place = next[cell] ?? 0;
-      next[cell] = place + 1;
-      this.order[place] = index;
-      this.x[place] = points[index]?.x ?? 0;
-      this.y[place] = points[index]?.y ?? 0;
+    for (let index = 0; index < buckets.length; index++) {
+      const bucket = buckets[index] ?? 0;
+      const slot = next[bucket] ?? 0;
+      next[bucket] = slot + 1;
+      this.order[slot] = index;
+      this.x[slot] = points[index]?.x ?? 0;
+      this.y[slot] = points[index]?.y ?? 0;
     }
   }
 }

@@ -7,12 +7,12 @@ import { readNpy } from '../numpy/npy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 
 /**
- * Checks that points have a place and one of the classes.
+ * Checks that points have finite coordinates and one of the classes.
  *
  * @param classes - Number of classes.
- * @param source - Names the points in errors.
+ * @param source - How errors name the points.
  * @returns The same points.
- * @throws ReigniteError NPY_INVALID naming the first that has not.
+ * @throws ReigniteError NPY_INVALID naming the first invalid point.
  */
 export function expectClasses(points: readonly CellPoint[], classes: number, source: string): readonly CellPoint[] {
   for (const [index, { x, y, class: of }] of points.entries()) {
@@ -31,13 +31,13 @@ export function expectClasses(points: readonly CellPoint[], classes: number, sou
 }
 
 /**
- * Reads the cells found on an image, `inference/pdl1/<task>/<stem>.npy`: n × 3, x and y in px and the class.
+ * Reads the cells found in an image, `inference/pdl1/<task>/<stem>.npy`: n × 3, x and y in px and the class.
  *
- * The authors write float32; other numbers are accepted.
+ * The authors write float32; other numeric dtypes are accepted.
  *
- * @param classes - Number of classes, where it is not that of the task.
- * @throws ReigniteError NPY_INVALID when the array has another shape, a place is not finite, or a class is none of the
- *   task; FILE_MISSING.
+ * @param classes - Number of classes. Default: that of the task.
+ * @throws ReigniteError NPY_INVALID when the array has another shape, a coordinate is not finite, or a class is not one
+ *   of the task's; FILE_MISSING.
  */
 export async function readPoints(
   path: string,
@@ -59,11 +59,11 @@ export async function readPoints(
 }
 
 /**
- * Reads what was found on every image of a task. An image without a file is missing in the result: the authors write
- * none where nothing was found.
+ * Reads the cells found in every image of a task. An image without a file is missing in the result: the authors write
+ * no file if nothing was found.
  *
- * @param folder - Holds `<stem>.npy` of the images.
- * @throws ReigniteError NPY_INVALID as {@link readPoints}, or what `signal` was aborted with.
+ * @param folder - Folder with `<stem>.npy` of the images.
+ * @throws ReigniteError NPY_INVALID as {@link readPoints}, or the abort reason of `signal`.
  */
 export async function readFoundPoints(
   folder: string,

@@ -5,27 +5,27 @@ import { diceWithUnannotatedMissed } from './dice.ts';
 import { type DiceScores, tilConfusion } from './he-metrics.ts';
 
 const UNANNOTATED = 0;
-/** From this share of the annotated pixels on, the paper's Dice is not to be read alone. */
+/** Share of the annotated pixels above which the paper's Dice gets a warning. */
 const WORTH_A_WARNING = 0.001;
 
 /**
- * How many annotated pixels a prediction leaves out, as Unannotated or as a value that is not a label, and Dice when they
- * count as missed. The paper's Dice drops them, so that leaving out what is difficult raises it.
+ * How many annotated pixels have no prediction (Unannotated, or a value that is not a label), and Dice if they count as
+ * missed. The paper's Dice drops them, so that a mask without the difficult pixels scores higher.
  */
 export interface WithoutPrediction {
-  /** Pixels whose truth is one of the labels but Unannotated. */
+  /** Pixels whose ground truth is a label other than Unannotated. */
   readonly annotated: number;
   /** Of these, the ones without a prediction. */
   readonly pixels: number;
-  /** 0 to 1; 0 where nothing is annotated. */
+  /** 0 to 1; 0 if nothing is annotated. */
   readonly share: number;
-  /** Dice with them as missed, of all classes and of the TIL use case. */
+  /** Dice with these pixels as missed, for all classes and for the TIL use case. */
   readonly all: DiceScores;
   readonly til: DiceScores;
 }
 
 /**
- * How many pixels of a mask have each label.
+ * Counts the pixels of a mask by label.
  *
  * @returns One count per label, by value; values that are not a label are not counted.
  */
@@ -36,10 +36,11 @@ export function labelCounts(mask: Uint8Array): readonly number[] {
 }
 
 /**
- * The matrix with the pixels that it leaves out, since they were predicted as no label, counted as Unannotated.
+ * Adds pixels to the matrix that it does not count because their predicted value is not a label: they count as
+ * Unannotated.
  *
- * @param confusion - 17 x 17, rows truth.
- * @param truth - Pixels of every label in the annotation.
+ * @param confusion - 17 x 17, rows ground truth.
+ * @param truth - Number of pixels of every label in the annotation.
  */
 export function withStrayPredictions(confusion: ConfusionMatrix, truth: readonly number[]): ConfusionMatrix {
   const strayOf = (label: number) => Math.max(0, (truth[label] ?? 0) - confusion.rowSum(label));
@@ -48,7 +49,11 @@ export function withStrayPredictions(confusion: ConfusionMatrix, truth: readonly
   });
 }
 
-/** @param confusion - 17 x 17, rows truth; predictions that are not a label counted as Unannotated. */
+/**
+ * Counts the annotated pixels without a prediction, and computes Dice with these as missed.
+ *
+ * @param confusion - 17 x 17, rows ground truth; predictions that are not a label count as Unannotated.
+ */
 export function withoutPrediction(confusion: ConfusionMatrix): WithoutPrediction {
   let [annotated, pixels] = [0, 0];
   for (let label = UNANNOTATED + 1; label < confusion.size; label++) {
@@ -64,18 +69,18 @@ export function withoutPrediction(confusion: ConfusionMatrix): WithoutPrediction
   };
 }
 
-/** What happens to pixels without a prediction in the number that is shown. */
+/** How the displayed Dice treats pixels without a prediction. */
 const TAKEN = {
   'left out': "The paper's Dice leaves them out, which rewards leaving difficult pixels out.",
   other: 'They count as "other".',
 } as const;
 
 /**
- * The share and the number as a sentence, which begins with "WARNING: " above 0.1 %.
+ * Formats the share and the Dice as a sentence, which starts with "WARNING: " above 0.1 %.
  *
- * @param whose - Such as "The masks".
- * @param overall - As it is shown, and with these pixels as missed.
- * @param taken - What happens to these pixels in the number that is shown.
+ * @param whose - Subject of the sentence, such as "The masks".
+ * @param overall - Overall Dice as displayed, and with these pixels as missed.
+ * @param taken - How the displayed Dice treats these pixels.
  */
 export function describeWithoutPrediction(
   whose: string,

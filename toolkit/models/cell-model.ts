@@ -27,18 +27,18 @@ export interface CellModel {
   readonly modelDir: string;
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
-  /** Whether the network itself leaves one box per object. */
+  /** Whether the network includes non-maximum suppression. */
   readonly isSuppressed: boolean;
-  /** What else a reader of its predictions should know of it, one sentence each. */
+  /** What else users of its predictions should know, one sentence each. */
   readonly notes: readonly string[];
-  /** Whether it was trained on synthetic images, as far as its checkpoint is known. */
+  /** Whether it was trained on synthetic images, according to its checkpoint. */
   readonly synthetic: boolean;
-  /** Whether it was there already. */
+  /** Whether it was already prepared. */
   readonly cached: boolean;
 }
 
 export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
-  /** Of the network's input, in px. Default: 512, the tile of the paper's scripts; an .onnx file may have its own. */
+  /** Size of the network's input in px. Default: 512, the tile of the paper's scripts, or the fixed size of an .onnx file. */
   readonly size?: DetectorSize;
   /** See `ConvertDetectorOptions`. */
   readonly oneToMany?: boolean;
@@ -47,9 +47,9 @@ export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
 /**
  * Prepares a detector: each distinct checkpoint of YOLOv5 or Ultralytics is converted once per input size.
  *
- * @param path - A .pt file, or an .onnx file with its sidecar.
+ * @param path - A .pt file, or an .onnx file with its model JSON.
  * @param models - Folder of converted models.
- * @param options.size - Side of a tile in px; default: 512, and of an .onnx file its own.
+ * @param options.size - Size of a tile in px; default: 512, or the fixed size of an .onnx file.
  * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, CONFIG_INVALID (size), MODEL_UNREADABLE, or what the conversion
  *   throws.
  */
@@ -81,8 +81,7 @@ export async function refuseNoFile(path: string): Promise<void> {
 }
 
 /**
- * An ONNX file: one that `model convert` wrote, by its description, or any other detector, by its JSON file or its own
- * metadata.
+ * Prepares an ONNX file: one that `model convert` wrote, or any other detector with a model JSON or its own metadata.
  */
 async function prepareOnnx(
   path: string,
@@ -117,7 +116,7 @@ async function prepareOnnx(
   };
 }
 
-/** The sidecar of a model that takes any size, for one size. */
+/** Fixes the size in the model JSON of a model that takes any size. */
 function sizedSidecar(sidecar: DetectionSidecar, size: DetectorSize): DetectionSidecar {
   const { height, width } = sidesOf(size);
   return { ...sidecar, input: { ...sidecar.input, size: [height, width] } };
@@ -141,7 +140,7 @@ async function takeConverted(
   return { ...modelOf(card), modelDir, cached: known !== undefined };
 }
 
-/** The shapes of an ONNX file are fixed. */
+/** Refuses another size than that of an ONNX file, whose shapes are fixed. */
 function refuseOtherSize(path: string, fixed: readonly [number, number], wanted: DetectorSize | undefined): void {
   if (wanted === undefined) return;
   const [height, width] = fixed;

@@ -2,7 +2,7 @@ import { CELL_COLOURS } from '../dataset/cell-colours.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import type { Classification } from '../geojson/feature-file.ts';
 
-/** Classes of a model by the value that a mask holds. */
+/** Classes of a model by their value in a mask. */
 export type TissueClasses = ReadonlyMap<number, Classification>;
 
 /** A class as a model or a file of labels names it. */
@@ -12,14 +12,14 @@ export interface NamedValue {
   readonly colour?: readonly [number, number, number] | undefined;
 }
 
-/** Steps around the colour circle such that classes next to each other differ most. */
+/** Degrees between successive colours on the colour wheel, so that neighbouring classes differ most. */
 const GOLDEN_ANGLE = 137.508;
 
 /**
- * Names and colours of the classes of a segmentation model: those given; else the paper's, for a model with as many
- * classes as the paper's has labels; else numbers.
+ * Returns names and colours of the classes of a segmentation model: the given ones; else the paper's, if the model has
+ * as many classes; else numbered ones.
  *
- * @param count - Values that a mask may hold, from 0 on.
+ * @param count - Number of values in a mask, which start at 0.
  */
 export function tissueClasses(count: number, given?: readonly NamedValue[]): TissueClasses {
   const known = given ?? (count === HE_LABELS.length ? HE_LABELS : []);
@@ -35,7 +35,7 @@ export function tissueClasses(count: number, given?: readonly NamedValue[]): Tis
   return classes;
 }
 
-/** A strong colour for a number: the same each time, far from its neighbours'. */
+/** Returns a strong colour for a number: always the same, and far from that of its neighbours. */
 function distinctColour(index: number): readonly [number, number, number] {
   const hue = ((index * GOLDEN_ANGLE) % 360) / 60;
   const channel = (shift: number) => {
@@ -45,7 +45,7 @@ function distinctColour(index: number): readonly [number, number, number] {
   return [channel(0), channel(4), channel(2)];
 }
 
-/** Colours for the classes of a detector, under the names that the detector itself has. */
+/** Returns the classes of a detector with a colour each, under the detector's own names. */
 export function cellClasses(names: readonly string[]): Classification[] {
   return names.map((name, index) => ({ name, color: CELL_COLOURS[index] ?? distinctColour(index) }));
 }

@@ -10,21 +10,21 @@ export interface Numbers {
   readonly values: Float32Array | Float64Array;
 }
 
-/** How far two outputs are from each other. */
+/** The difference of two outputs. */
 export interface OutputComparison {
   readonly shape: readonly number[];
   /** Whether the reference has its channels first and the model has them last. */
   readonly transposed: boolean;
   readonly elements: number;
-  /** Largest and mean absolute difference; null where either holds a number that is not finite and the other another. */
+  /** Largest and mean absolute difference; null if the outputs differ where one of them is not finite. */
   readonly maxDifference: number | null;
   readonly meanDifference: number | null;
-  /** Place of the largest difference in the reference. */
+  /** Indices of the largest difference in the reference. */
   readonly at: readonly number[];
   /** Smallest and largest number of the reference. */
   readonly range: readonly [number | null, number | null];
   readonly tolerance: number;
-  /** How many differences are larger than the tolerance. */
+  /** Number of differences above the tolerance. */
   readonly beyond: number;
 }
 
@@ -61,18 +61,18 @@ export async function runOnce(request: RunRequest, signal?: AbortSignal): Promis
  * Compares the output of a model with that of a reference. Leading axes of length 1 do not matter; channels may be first in
  * the reference and last in the model, as in converted nnU-Net models.
  *
- * @param tolerance - Largest difference that is accepted.
- * @throws ReigniteError SIZE_MISMATCH for shapes that are not those of the same output.
+ * @param tolerance - Largest accepted difference.
+ * @throws ReigniteError SIZE_MISMATCH for shapes that cannot be of the same output.
  */
-export function compareOutputs(ours: Numbers, reference: Numbers, tolerance: number): OutputComparison {
-  const [a, b] = [withoutLeadingOnes(ours.shape), withoutLeadingOnes(reference.shape)];
+export function compareOutputs(output: Numbers, reference: Numbers, tolerance: number): OutputComparison {
+  const [a, b] = [withoutLeadingOnes(output.shape), withoutLeadingOnes(reference.shape)];
   const isSame = a.join() === b.join();
   const [channels = 0, ...sides] = b;
   const transposed = !isSame && b.length === 3 && a.join() === [...sides, channels].join();
   if (!isSame && !transposed) {
     throw new ReigniteError(
       'SIZE_MISMATCH',
-      `The model gives [${ours.shape}], the reference is [${reference.shape}].`,
+      `The model gives [${output.shape}], the reference is [${reference.shape}].`,
       {
         remedy: 'Compare the same output for the same input, before any argmax or non-maximum suppression.',
       },
@@ -80,11 +80,11 @@ export function compareOutputs(ours: Numbers, reference: Numbers, tolerance: num
   }
   const pixels = b.slice(1).reduce((product, side) => product * side, 1);
   const placeOf = (index: number) => (transposed ? (index % pixels) * channels + Math.floor(index / pixels) : index);
-  return { shape: reference.shape, transposed, ...differences(ours.values, reference, placeOf, tolerance) };
+  return { shape: reference.shape, transposed, ...differences(output.values, reference, placeOf, tolerance) };
 }
 
 function differences(
-  ours: Numbers['values'],
+  output: Numbers['values'],
   { values, shape }: Numbers,
   placeOf: (index: number) => number,
   tolerance: number,
@@ -93,8 +93,8 @@ function differences(
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (let index = 0; index < values.length; index++) {
     const expected = values[index] ?? Number.NaN;
-    const found = ours[placeOf(index)] ?? Number.NaN;
-    // Infinities of the same sign are equal; what is not a number equals nothing.
+    const found = output[placeOf(index)] ?? Number.NaN;
+    // Infinities of the same sign are equal; NaN equals nothing.
     const exact = expected === found ? 0 : Math.abs(expected - found);
     const difference = Number.isNaN(exact) ? Number.POSITIVE_INFINITY : exact;
     if (difference > largest) [largest, at] = [difference, index];
@@ -120,7 +120,7 @@ function withoutLeadingOnes(shape: readonly number[]): readonly number[] {
   return first < 0 ? [] : shape.slice(first);
 }
 
-/** Indices along each axis of an element in C order. */
+/** Returns the indices along each axis of an element in C order. */
 function placeIn(shape: readonly number[], index: number): number[] {
   const place: number[] = [];
   let left = index;

@@ -4,14 +4,14 @@ import { refuseNoFile } from './cell-model.ts';
 import { readOnnxDetector } from './onnx-detector.ts';
 import { refuseOtherFile } from './refuse-other-file.ts';
 
-/** What is known of a detector before it is prepared. */
+/** What is known about a detector before it is prepared. */
 export interface DescribedDetector {
   readonly family: 'yolov5' | 'ultralytics' | 'onnx';
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
   /** Largest stride in px: sides of the input are multiples of it. */
   readonly stride: number;
-  /** Side of the images that it was trained with, in px, where the file says so. */
+  /** Side of the images that it was trained with, in px, if the file says so. */
   readonly imgsz?: number;
   /** Height and width of the input of an ONNX file, which are fixed. */
   readonly fixed?: { readonly height: number; readonly width: number };
@@ -20,7 +20,7 @@ export interface DescribedDetector {
 const USUAL_STRIDE = 32;
 
 /**
- * Reads what a detector says of itself: a checkpoint of YOLOv5 or Ultralytics, or an ONNX file with its sidecar.
+ * Describes a detector: a checkpoint of YOLOv5 or Ultralytics, or an ONNX file with its model JSON.
  *
  * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, MODEL_UNREADABLE, or what reading the checkpoint throws.
  */

@@ -8,13 +8,13 @@ import { describeModel } from '../onnx/file/describe-model.ts';
 import { DetectorCard } from '../yolo/detector-card.ts';
 import { refuseNotOnnx } from './refuse-other-file.ts';
 
-/** What is known of an ONNX model: what describes it already, or the draft of a model JSON file. */
+/** What is known about an ONNX model: its existing description, or the draft of a model JSON. */
 export type OnnxDescription =
   | { readonly by: 'card' | 'metadata' | 'file'; readonly source: string; readonly sidecar: Sidecar | object }
   | ({ readonly by: 'draft' } & SidecarDraft);
 
 /**
- * Says what describes an ONNX model, and where nothing does, drafts its model JSON file.
+ * Returns the description of an ONNX model or, if there is none, drafts its model JSON.
  *
  * @throws ReigniteError FILE_MISSING, MODEL_UNREADABLE; SIDECAR_INVALID for a description that does not fit the model, or a
  *   model that neither segments nor detects.

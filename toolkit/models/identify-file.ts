@@ -8,16 +8,16 @@ import { fileKind, isZip, KIND_BYTES, textKind } from '../pytorch/containers/fil
 import { isSafetensors } from '../pytorch/containers/safetensors-container.ts';
 import type { SeenGlobal } from '../pytorch/pickle/global-verdict.ts';
 
-/** What a file is by its content, whatever its name says. */
+/** What a file is by its content, regardless of its name. */
 export interface IdentifiedFile {
-  /** `other` is not a model that is read; `unknown` may be a pickle of an early protocol, or a broken model. */
+  /** `other` is not a supported model; `unknown` may be a pickle of an early protocol, or a damaged model. */
   readonly form: 'zip' | 'pickle' | 'safetensors' | 'onnx' | 'other' | 'unknown';
   /** With its article, for a message. */
   readonly kind: string;
 }
 
 /**
- * Identifies a file that is named as a model by its content, without executing anything.
+ * Identifies a model file by its content, without executing anything.
  *
  * @throws ReigniteError FILE_MISSING, NOT_READABLE; USAGE for what is not a regular file.
  * @example const { form, kind } = await identifyFile('model.onnx');
@@ -48,7 +48,7 @@ async function readHead(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The opcode PROTO of all pickles since protocol 2. */
+/** Returns whether a file starts with the opcode PROTO, like all pickles since protocol 2. */
 function isPickle(head: Uint8Array): boolean {
   return head[0] === 0x80;
 }
@@ -62,7 +62,7 @@ function isOnnx(path: string): boolean {
   }
 }
 
-/** A pickle of protocol 0 is text too: it is read to its end, or to a name that Python would import. */
+/** Returns whether text is a pickle of protocol 0: it can be read to its end, or to a name that Python would import. */
 async function isTextPickle(path: string): Promise<boolean> {
   const globals: SeenGlobal[] = [];
   try {

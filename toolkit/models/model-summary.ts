@@ -34,7 +34,7 @@ const Network = z.object({
   }),
 });
 
-/** A model card: what a model in the state directory is, where it came from, and how sure its arithmetic is. */
+/** A model card: what a model in the state directory is, where it comes from, and how accurate its arithmetic is. */
 export const ModelSummary = z.object({
   schema: z.literal(1),
   kind: z.enum(['nnunet-v1-2d', 'nnunet-v2-2d', 'yolov5', 'yolo', 'onnx']),
@@ -66,14 +66,13 @@ interface Subject {
   readonly range: readonly [number, number];
   readonly elementType?: ImageSpec['elementType'];
   readonly output: string;
-  /** Whether runs open it so (`SessionOptions`). */
+  /** Whether runs open it with this option of `SessionOptions`. */
   readonly laidOut: boolean;
   readonly files: readonly { readonly file: string; readonly sha256: string; readonly sourceSha256: string }[];
 }
 
 /**
- * Describes a model of the state directory, once for every version of ONNX Runtime, and writes the description to `out`
- * too.
+ * Describes a model in the state directory, once per version of ONNX Runtime, and also writes the description to `out`.
  *
  * @param modelDir - Folder of the model in the state directory.
  * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
@@ -145,7 +144,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
 
 async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelSummary> {
   const { kind, digest, folds, architecture, input, shape, range, elementType, output, laidOut, files } = subject;
-  // A thread of its own that ends afterwards: a network without optimisation takes time, and memory that is given back.
+  // A separate thread that ends afterwards: a network without optimisation takes time, and memory that must be freed.
   const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
     () => startThread('toolkit/onnx/session/parity-thread.ts'),
     ({ path }) => `it compared ${path}`,

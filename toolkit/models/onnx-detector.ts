@@ -11,24 +11,25 @@ interface Sides {
   readonly width: number;
 }
 
-/** What an ONNX file with a detector is: a converted one, with its description, or another, with what describes it. */
+/** An ONNX file with a detector: a converted one with its description, or any other with its model JSON. */
 export type OnnxDetector =
   | { readonly card: DetectorCard; readonly sidecar?: never; readonly fixed: Sides; readonly imgsz?: number }
   | {
       readonly card?: never;
       readonly sidecar: DetectionSidecar;
-      /** File that describes it; the ONNX file itself where its own notes do. */
+      /** File that describes it; the ONNX file itself if its metadata do. */
       readonly source: string;
-      /** Height and width of its input, where the file fixes them or its sidecar says them. */
+      /** Height and width of its input, if the file or its model JSON fixes them. */
       readonly fixed?: Sides;
       /** Side of the images that it was trained with, in px. */
       readonly imgsz?: number;
     };
 
 /**
- * Reads what an ONNX file says of itself, or its sidecar of it; the sidecar goes first.
+ * Reads the description of a detector from its model JSON or, if there is none, from the metadata of the ONNX file.
  *
- * @throws ReigniteError FILE_MISSING, MODEL_UNREADABLE; SIDECAR_INVALID for a file that needs a sidecar and has none.
+ * @throws ReigniteError FILE_MISSING, MODEL_UNREADABLE; SIDECAR_INVALID for a file that needs a model JSON and has
+ *   none.
  */
 export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
   await refuseNotOnnx(path);
@@ -54,7 +55,7 @@ export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
   };
 }
 
-function sidesOf({ inputs: [input] }: DescribedModel, { input: said }: DetectionSidecar): readonly unknown[] {
+function sidesOf({ inputs: [input] }: DescribedModel, { input: described }: DetectionSidecar): readonly unknown[] {
   const [, second, third, last] = input?.shape ?? [];
-  return layoutOf(input?.shape ?? [], said) === 'NCHW' ? [third, last] : [second, third];
+  return layoutOf(input?.shape ?? [], described) === 'NCHW' ? [third, last] : [second, third];
 }

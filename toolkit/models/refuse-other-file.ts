@@ -38,7 +38,7 @@ export async function refuseNotOnnx(path: string): Promise<void> {
 const INSPECT_BY_CONTENT =
   'Run `npx reignite model inspect` on it to see what it holds; give a checkpoint a name that ends in .pt.';
 
-/** A safetensors file has weights and no network; those of nnU-Net's networks are taken, as its plans say the network. */
+/** Refuses weights without a network in a safetensors file, unless they are of nnU-Net, whose plans define the network. */
 async function refuseOtherWeights(path: string): Promise<void> {
   const { network, fault } = await networkIn(path);
   if (network?.startsWith('an nnU-Net')) return;

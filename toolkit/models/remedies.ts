@@ -8,7 +8,7 @@ export const EXPORT_WEIGHTS = `It holds weights without their network: ${EXPORT}
 /** For a network whose code is elsewhere. */
 export const EXPORT_MODULE = `It holds a network whose code is not in the file: ${EXPORT}`;
 
-/** What helps, by the beginning of the kind's name. */
+/** Remedies by how the name of a kind starts. */
 const REMEDIES: readonly (readonly [kind: string, remedy: (path: string) => string])[] = [
   ['a Git LFS pointer', () => 'Run `git lfs pull` in the repository that it comes from.'],
   ['an ONNX file', () => 'It needs no conversion: `predict --model` takes it when its name ends in .onnx.'],
@@ -20,7 +20,7 @@ const REMEDIES: readonly (readonly [kind: string, remedy: (path: string) => stri
   ['an empty file', () => 'Download the file again.'],
 ];
 
-/** The command or step that helps with a file that is not a model, by its kind; undefined where none is known. */
+/** Returns what helps with a file that is not a model, by its kind; undefined if there is no known remedy. */
 export function remedyOfKind(kind: string, path: string): string | undefined {
   return REMEDIES.find(([start]) => kind.startsWith(start))?.[1](path);
 }

@@ -1,6 +1,7 @@
 /**
- * SHA-256 of the checkpoints of the sample, which were trained on drawn images of no patient. By content, so that a copy,
- * another name, a single fold or a conversion cannot lose the mark; a test compares the list with `data/sample`.
+ * SHA-256 of the checkpoints of the sample, which were trained on synthetic images, not on tissue. They are identified
+ * by content, so that copies, renamed files, single folds and conversions are recognised. A test compares the list with
+ * `data/sample`.
  */
 const SYNTHETIC_CHECKPOINTS: ReadonlySet<string> = new Set([
   // he, folds 0 to 4
@@ -15,9 +16,9 @@ const SYNTHETIC_CHECKPOINTS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Whether any of the checkpoints that a model was made of was trained on synthetic images.
+ * Returns whether any checkpoint of a model was trained on synthetic images.
  *
- * @param checkpoints - SHA-256 of each.
+ * @param checkpoints - SHA-256 of each checkpoint.
  */
 export function isTrainedOnSynthetic(checkpoints: readonly { readonly sourceSha256: string }[]): boolean {
   return checkpoints.some(({ sourceSha256 }) => SYNTHETIC_CHECKPOINTS.has(sourceSha256));

@@ -35,9 +35,9 @@ import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 export interface NnunetFacts {
   readonly version: 1 | 2;
   readonly trainer: string;
-  /** Name and configuration of the plans, of version 2. */
+  /** Name and configuration of the plans; only for version 2. */
   readonly plans?: string;
-  /** Axes along which every tile is predicted mirrored too: 0 rows, 1 columns. */
+  /** Axes along which mirrored copies of each tile are predicted too: 0 rows, 1 columns. */
   readonly mirrorAxes: readonly number[];
 }
 
@@ -47,38 +47,41 @@ export interface TissueModel {
   readonly digest: string;
   /** Folder of the converted model. */
   readonly modelDir: string;
-  /** Values that a mask may hold, from 0 on. */
+  /** Number of values in a mask, which start at 0. */
   readonly classes: number;
-  /** Channels of the images that it takes: 1 grey, 3 RGB, 2 or 4 as an image stores them. */
+  /** Channels of its input: 1 for grey, 3 for RGB, 2 or 4 as stored in the image. */
   readonly channels: number;
-  /** Its folds in the order in which they are averaged; none for a network of another kind. */
+  /** Its folds in the order in which they are averaged; empty for other networks. */
   readonly folds: readonly FoldName[];
-  /** Names of the classes, where the model has them. */
+  /** Names of the classes, if the model has them. */
   readonly labels?: readonly NamedValue[];
-  /** What else a reader of its predictions should know of it, one sentence each. */
+  /** What else users of its predictions should know, one sentence each. */
   readonly notes?: readonly string[];
-  /** Version of nnU-Net and how its tiles are mirrored, of an nnU-Net model. */
+  /** Origin of an nnU-Net model; missing for other models. */
   readonly nnunet?: NnunetFacts;
-  /** Whether it was trained on synthetic images, as far as its checkpoints are known. */
+  /** Whether it was trained on synthetic images, according to its checkpoints. */
   readonly synthetic: boolean;
-  /** Whether it was there already. */
+  /** Whether it was already prepared. */
   readonly cached: boolean;
 }
 
 export interface PrepareOptions {
   /** Only these folds of an nnU-Net folder. Default: all of them, which must then be complete. */
   readonly folds?: readonly FoldName[] | undefined;
-  /** Whether tiles are predicted mirrored too, along the axes that an nnU-Net v2 was trained with. Default: no. */
+  /**
+   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training of an nnU-Net v2.
+   * Default: no.
+   */
   readonly mirroring?: boolean | undefined;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: ConvertProgress) => void;
 }
 
 /**
- * Prepares a segmentation model: an nnU-Net folder of version 1 or 2 is converted once for
- * every content.
+ * Prepares a segmentation model. An nnU-Net folder of version 1 or 2 is converted only once per content.
  *
- * @param path - Folder that holds `fold_0` and so on; one of these folds; or an .onnx file with its sidecar.
+ * @param path - Folder with `fold_0` and so on, one of these folds, a file with nnU-Net weights, or an .onnx file with
+ *   its model JSON.
  * @param models - Folder of converted models.
  * @throws ReigniteError FILE_MISSING, FOLD_MISSING, SIDECAR_INVALID, MODEL_UNREADABLE, or what the conversion throws.
  */
@@ -115,7 +118,7 @@ export async function prepareTissueModel(
   };
 }
 
-/** A file with the weights of one network of nnU-Net, under another name than nnU-Net's. */
+/** Finds the plans of a file of nnU-Net weights with a name that nnU-Net does not use. */
 async function bareFile(path: string, folds: readonly FoldName[] | undefined): Promise<FoldFiles | undefined> {
   const found = await statIfThere(path);
   if (found?.isFile() !== true || checkpointOfFold(path) !== undefined) return undefined;
@@ -167,7 +170,7 @@ function converted(card: ModelCard, modelDir: string): Converted {
   return { digest, modelDir, classes, channels, labels, nnunet, synthetic };
 }
 
-/** nnU-Net v2 takes the folds that are there; a person may not know that some are not. */
+/** nnU-Net v2 uses the folds that exist; the user may not know that some are missing. */
 function absentNote(path: string, absent: readonly FoldName[]): readonly string[] {
   if (absent.length === 0) return [];
   return [`${path} has no ${describeFolds(absent)}; the ensemble uses the others, as in nnU-Net v2.`];
@@ -184,14 +187,14 @@ function notesOf({ v2 }: ModelCard): readonly string[] {
   ];
 }
 
-/** An ONNX file: one fold that `model convert` wrote, by its description, or any other model, by its sidecar. */
+/** Prepares an ONNX file: a fold that `model convert` wrote, or any other model with a model JSON. */
 async function prepareOnnx(path: string, models: string, signal: AbortSignal | undefined): Promise<TissueModel> {
   await refuseNotOnnx(path);
   const found = await findSidecar(path);
   if (found === undefined) refuseDetector(path);
   const { path: source, json } = found ?? (await requireSidecar(path));
-  const ours = ModelCard.safeParse(json).data;
-  if (ours !== undefined) return takeConverted(path, ours, models, signal);
+  const convertedCard = ModelCard.safeParse(json).data;
+  if (convertedCard !== undefined) return takeConverted(path, convertedCard, models, signal);
   const { card, folder, cached } = await importCustomModel(
     path,
     { sidecar: parseSidecar(source, json, SegmentationSidecar), source },
@@ -213,7 +216,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     classes: Math.max(...values) + 1,
     channels: RGB_SOFTMAX.normalisation.length,
     folds: [],
-    // No channel gives the background of sigmoids, and yet it needs a name.
+    // The background of sigmoids has no channel but needs a name.
     labels: hasSigmoid(sidecar) ? [BACKGROUND, ...labels] : labels,
     synthetic: isTrainedOnSynthetic([card]),
     cached,
@@ -258,7 +261,7 @@ interface FoldsSource extends ChosenFolds {
   readonly folder: string;
 }
 
-/** A single fold is a model too. */
+/** Chooses folder and folds of a model. A single fold is a model, too. */
 async function sourceOf(path: string, asked: readonly FoldName[] | undefined): Promise<FoldsSource> {
   const found = await statIfThere(path);
   if (found === undefined) throw new ReigniteError('FILE_MISSING', `Model not found: ${path}.`);

@@ -12,12 +12,12 @@ const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 const Pair = z.tuple([Count, Count]);
 
-/** A fold of nnU-Net: its number, or the one that was trained on all cases. */
+/** A fold of nnU-Net: its number, or `all` for the network trained on all cases. */
 export const FoldName = z.union([z.int().min(0), z.literal('all')]);
 
 const Axes = z.array(z.int().min(0).max(1)).describe('0: rows, 1: columns');
 
-/** What only an nnU-Net v2 model has. */
+/** Fields of nnU-Net v2 models only. */
 const V2Card = z.object({
   configuration: z.string().describe('Of the plans, such as 2d'),
   plans: z.string().describe('Name of the plans'),
@@ -31,7 +31,7 @@ const V2Card = z.object({
   mirrorAxes: Axes.describe('Axes along which every tile is predicted mirrored too, and averaged'),
 });
 
-/** What a folder of converted folds says of itself; written last, so that its presence means the folds are whole. */
+/** Description of a converted model, `model.json`. It is written last, so that its presence means that all folds are complete. */
 export const ModelCard = z.object({
   kind: z.enum(['nnunet-v1-2d', 'nnunet-v2-2d']),
   converterSchema: Count.describe('Raised when the same checkpoint would give other outputs'),
@@ -68,7 +68,7 @@ export const ModelCard = z.object({
 });
 export type ModelCard = z.infer<typeof ModelCard>;
 
-/** Reads the description of a converted model; undefined where there is none, or one of another version. */
+/** Reads the description of a converted model; undefined if it is missing or from another version. */
 export function knownModelCard(folder: string): Promise<ModelCard | undefined> {
   return readJsonIfValid(join(folder, CARD_FILE), ModelCard);
 }
@@ -76,8 +76,8 @@ export function knownModelCard(folder: string): Promise<ModelCard | undefined> {
 /**
  * Reads the description of a converted model.
  *
- * @param folder - Where `convertModel` wrote to.
- * @throws ReigniteError MODEL_UNREADABLE when there is none or it is not understood.
+ * @param folder - Where `convertModel` wrote it.
+ * @throws ReigniteError MODEL_UNREADABLE if it is missing or not valid.
  */
 export async function readModelCard(folder: string): Promise<ModelCard> {
   const path = join(folder, CARD_FILE);
@@ -88,7 +88,7 @@ export async function readModelCard(folder: string): Promise<ModelCard> {
   }
 }
 
-/** What the sliding window does with a converted model. */
+/** Returns how the sliding window uses a converted model. */
 export function methodOf({ method }: ModelCard): ModelMethod {
   return method ?? RGB_SOFTMAX;
 }

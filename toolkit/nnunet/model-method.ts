@@ -22,7 +22,7 @@ const Normalisation = z.discriminatedUnion('scheme', [
     .describe('From two percentiles of the image to 0 and 1'),
   z.object({ scheme: z.literal('CT'), mean: z.number(), std: z.number(), low: z.number(), high: z.number() }),
 ]);
-/** What becomes of the values of one channel before a network sees them. */
+/** How the values of one channel are normalised for a network. */
 export type Normalisation = z.infer<typeof Normalisation>;
 
 const Decision = z.discriminatedUnion('kind', [
@@ -43,13 +43,13 @@ const Decision = z.discriminatedUnion('kind', [
       'Networks give one probability per channel; the largest writes its value where it is above the threshold',
     ),
 ]);
-/** How the networks' mean output becomes the value of a pixel. */
+/** How the mean output of the networks becomes the label of a pixel. */
 export type Decision = z.infer<typeof Decision>;
 
-/** Channels of the images that are read: grey, RGB, and either with one more. */
+/** Maximum number of channels of an image: grey or RGB, with one more. */
 export const MOST_CHANNELS = 4;
 
-/** How a sliding window is used with a model: what its networks take, and what is made of what they give. */
+/** How the sliding window uses a model: how inputs are normalised and how outputs become labels. */
 export const ModelMethod = z.object({
   window: z
     .enum(['v1', 'v2'])
@@ -62,14 +62,14 @@ export const ModelMethod = z.object({
 });
 export type ModelMethod = z.infer<typeof ModelMethod>;
 
-/** RGB in [0, 1] in, softmax out: nnU-Net v1 as the paper uses it, and ONNX models from elsewhere. */
+/** Input RGB in [0, 1], output softmax: nnU-Net v1 as the paper uses it, and custom ONNX models. */
 export const RGB_SOFTMAX: ModelMethod = {
   window: 'v1',
   normalisation: [{ scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }],
   decision: { kind: 'softmax' },
 };
 
-/** Smallest and largest number that a network usually sees, for a probe of its arithmetic. */
+/** Returns the smallest and the largest input that is usual for a network, to probe its arithmetic. */
 export function usualRange({ normalisation }: ModelMethod): readonly [number, number] {
   switch (normalisation[0]?.scheme) {
     case 'None':

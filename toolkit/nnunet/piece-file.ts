@@ -2,7 +2,7 @@ import { closeSync, constants, ftruncateSync, openSync, writeSync } from 'node:f
 import { crc32 } from 'node:zlib';
 import { bytesOf } from './sliding-window/raw-file.ts';
 
-/** A file of float32 that is written piece by piece, over what was there. */
+/** A float32 file that is written in pieces, over existing content. */
 export class PieceFile {
   readonly #guard: (operation: () => void) => void;
   #descriptor = -1;
@@ -10,7 +10,7 @@ export class PieceFile {
   #crc = 0;
   #onEnd: (bytes: number, crc: number) => void = () => undefined;
 
-  /** @param guard - Runs every operation on the file, and turns its errors into ours. */
+  /** @param guard - Runs each file operation and converts its errors. */
   constructor(path: string, guard: (operation: () => void) => void) {
     this.#guard = guard;
     guard(() => {
@@ -18,7 +18,7 @@ export class PieceFile {
     });
   }
 
-  /** @param onEnd - Gets length and CRC-32 of the finished file. */
+  /** @param onEnd - Receives the length in bytes and the CRC-32 of the finished file. */
   whenEnded(onEnd: (bytes: number, crc: number) => void): void {
     this.#onEnd = onEnd;
   }
@@ -34,14 +34,14 @@ export class PieceFile {
     this.#bytes += bytes.length;
   }
 
-  /** Cuts the file where the last piece ends, and has it count. */
+  /** Truncates the file after the last piece, closes it and reports it as finished. */
   end(): void {
     this.#guard(() => ftruncateSync(this.#descriptor, this.#bytes));
     this.close();
     this.#onEnd(this.#bytes, this.#crc);
   }
 
-  /** Closes a file that is not to count. */
+  /** Closes the file without reporting it. */
   close(): void {
     if (this.#descriptor >= 0) closeSync(this.#descriptor);
     this.#descriptor = -1;

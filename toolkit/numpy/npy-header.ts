@@ -1,6 +1,6 @@
 import { ReigniteError } from '../errors.ts';
 
-/** Our element types; NumPy's descriptions of them, all little-endian. */
+/** Supported element types with NumPy's descriptions, all little-endian. */
 const DESCRIPTIONS = { int64: '<i8', float64: '<f8', float32: '<f4', uint16: '<u2' } as const;
 export type NpyDtype = keyof typeof DESCRIPTIONS;
 
@@ -9,18 +9,18 @@ export interface NpyHeader {
   readonly shape: readonly number[];
   /** Whether the first axis is the fastest, as NumPy saves the transpose of an array. */
   readonly isFortranOrder: boolean;
-  /** Where the values begin, in bytes. */
+  /** Where the values start, in bytes. */
   readonly dataOffset: number;
 }
 
 const MAGIC = Buffer.from('\x93NUMPY', 'latin1');
-/** NumPy leaves room to write a longer first axis in place: as many characters as 2^64 - 1 and a sign need. */
+/** NumPy reserves space for a longer first axis: as many characters as 2^64 - 1 and a sign need. */
 const GROWING_AXIS_CHARACTERS = 21;
 /** NumPy's own limit for headers that it did not write itself. */
 const MAX_HEADER_BYTES = 10_000;
 
 /**
- * The header of format version 1.0 as NumPy pads it: the values begin at a multiple of 64 bytes.
+ * Returns the header of format version 1.0, padded like NumPy's: the values start at a multiple of 64 bytes.
  *
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
@@ -69,7 +69,7 @@ export function parseNpyHeader(bytes: Uint8Array, name: string): NpyHeader {
   return { dtype, shape, isFortranOrder: order === 'True', dataOffset: start + length };
 }
 
-/** The format that the first bytes suggest for a file that is not .npy. */
+/** Returns the format that the first bytes suggest for a file that is not .npy. */
 function kindOf(file: Buffer): string {
   if (file.toString('latin1', 0, 2) === 'PK') return ' but a zip, such as numpy.savez writes';
   if (file[0] === 0x80) return ' but a pickle, which reignite never reads, because it may run code';

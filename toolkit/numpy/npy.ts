@@ -17,7 +17,7 @@ const BYTES: Readonly<Record<NpyDtype, number>> = { int64: 8, float64: 8, float3
 /**
  * Encodes an array as `numpy.save` does (format version 1.0, little-endian).
  *
- * @throws RangeError when the shape does not hold the number of values.
+ * @throws RangeError if the shape does not match the number of values.
  * @example
  * const bytes = encodeNpy({ dtype: 'float32', shape: [2], data: Float32Array.of(1, 2) });
  */
@@ -29,8 +29,8 @@ export function encodeNpy({ dtype, shape, data }: NpyArray): Uint8Array {
 }
 
 /**
- * Reads the bytes of a .npy file: little-endian int64, float64, float32 or uint16. An array in Fortran order, as NumPy saves a
- * transposed one, is brought into C order; it has at most two axes.
+ * Reads the bytes of a .npy file: little-endian int64, float64, float32 or uint16. An array in Fortran order, as NumPy
+ * saves a transposed one, is converted to C order; it may have at most two axes.
  *
  * @param name - Name of the file in errors.
  * @throws ReigniteError NPY_INVALID for other types, more axes in Fortran order, and when the length does not match the header.
@@ -46,7 +46,7 @@ export function decodeNpy(bytes: Uint8Array, name: string): NpyArray {
     const cause = `${name} has ${found} bytes of values; its header states ${expected}.`;
     throw new ReigniteError('NPY_INVALID', cause);
   }
-  // A copy, because a typed array must begin at a multiple of its element's size.
+  // A copy, because a typed array must start at a multiple of its element's size.
   const values = new Uint8Array(bytes.subarray(dataOffset));
   const { buffer } = isFortranOrder ? inCOrder(values, shape, BYTES[dtype], name) : values;
   switch (dtype) {
@@ -100,7 +100,7 @@ function inCOrder(values: Uint8Array<ArrayBuffer>, shape: readonly number[], byt
     const cause = `${name} is in Fortran order and has ${shape.length} axes; at most two are read in that order.`;
     throw new ReigniteError('NPY_INVALID', cause);
   }
-  // Its header may state any number of rows of no columns.
+  // The header may declare any number of rows with no columns.
   if (values.length === 0) return values;
   const ordered = new Uint8Array(values.length);
   for (let row = 0; row < rows; row++) {

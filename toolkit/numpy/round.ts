@@ -1,4 +1,4 @@
-/** Rounds to the nearest integer and a tie to the even neighbour, as `numpy.round` and C's `rint` do. */
+/** Rounds to the nearest integer, ties to even, like `numpy.round` and C's `rint`. */
 export function roundHalfEven(value: number): number {
   const below = Math.floor(value);
   const fraction = value - below;
@@ -16,10 +16,10 @@ export function roundAsNumpy(value: number): number {
 }
 
 /**
- * The value with two decimals as Python's `format(x, '.2f')` writes it: the exact value decides, halves go to even.
+ * Formats a value with two decimals like Python's `format(x, '.2f')`: the exact value decides, ties go to even.
  *
- * `toFixed` is exact too but sends halves up. A binary fraction lies halfway between two hundredths only if it is an
- * odd multiple of 1/8 (odd/200 needs its factor 25 back from the numerator), so only those differ: 0.125 is "0.12".
+ * `toFixed` is exact too but rounds ties up. A binary fraction is halfway between two hundredths only if it is an odd
+ * multiple of 1/8 (odd/200 needs its factor 25 back from the numerator), so only those differ: 0.125 is "0.12".
  *
  * @param value - Below 1e21 in magnitude.
  */

@@ -8,10 +8,10 @@ const SUPPRESSED_COLUMNS = 6;
 const MAX_CLASSES = 1_000;
 
 /**
- * Describes a detector that YOLOv5 or Ultralytics exported to ONNX, by the notes that both put into the file: names,
- * stride, imgsz, task, and whether suppression is inside.
+ * Describes a detector that YOLOv5 or Ultralytics exported to ONNX, from the metadata that both store in the file:
+ * names, stride, imgsz, task, and whether non-maximum suppression is included.
  *
- * @returns Undefined where the file has no such notes.
+ * @returns Undefined if the file has no such metadata.
  * @throws ReigniteError SIDECAR_INVALID for an export of another task, or one whose output is not that of a detector.
  */
 export function exportedDetector(path: string, model: DescribedModel): DetectionSidecar | undefined {
@@ -41,7 +41,7 @@ export function exportedDetector(path: string, model: DescribedModel): Detection
   return DetectionSidecar.parse({ kind: 'detection', ...input, output: { format }, labels: names });
 }
 
-/** A dict by number, or a list. */
+/** Reads class names from a dict with numbers as keys, or from a list. */
 function namesOf(text: string | undefined): readonly string[] | undefined {
   const value = text === undefined ? undefined : parsePythonLiteral(text);
   if (typeof value !== 'object' || value === null) return undefined;
@@ -63,8 +63,8 @@ function sizeOf(text: string | undefined): readonly [number, number] | undefined
 }
 
 /**
- * Told by the length of the axes. With one class, a row of YOLOv5 has six numbers as one of a box that is suppressed
- * already: the notes decide.
+ * Determines the format from the lengths of the axes. With one class, a row of YOLOv5 has six numbers, like a row after
+ * suppression; in that case the metadata decide.
  */
 function formatOf(
   { shape }: DescribedValue,
@@ -74,13 +74,13 @@ function formatOf(
   const [, first, second] = shape;
   const { task } = metadata;
   if (shape.length !== 3) return undefined;
-  // An export with dynamic axes may leave every length open; the network's own numbers are checked when it runs.
-  const is = (length: number | string | undefined, count: number) => length === count || typeof length === 'string';
-  if (isSuppressed(metadata) && is(second, SUPPRESSED_COLUMNS)) return 'end2end';
-  if (task !== undefined && is(first, 4 + classes)) return 'yolov8';
+  // An export with dynamic axes may fix no length; the actual lengths are checked when it runs.
+  const mayBe = (length: number | string | undefined, count: number) => length === count || typeof length === 'string';
+  if (isSuppressed(metadata) && mayBe(second, SUPPRESSED_COLUMNS)) return 'end2end';
+  if (task !== undefined && mayBe(first, 4 + classes)) return 'yolov8';
   if (first === 4 + classes) return 'yolov8';
-  // YOLOv5 notes no task.
-  if (task === undefined && is(second, 5 + classes)) return 'yolov5';
+  // YOLOv5 does not record the task.
+  if (task === undefined && mayBe(second, 5 + classes)) return 'yolov5';
   return second === SUPPRESSED_COLUMNS ? 'end2end' : undefined;
 }
 

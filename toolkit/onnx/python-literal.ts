@@ -1,4 +1,4 @@
-/** A value that Python's `repr` writes and `ast.literal_eval` reads; keys of a dict are texts here. */
+/** A value that Python's `repr` writes and `ast.literal_eval` reads; keys of a dict become strings. */
 export type PythonLiteral =
   | string
   | number
@@ -21,8 +21,8 @@ const ESCAPES = new Map([
 ]);
 
 /**
- * Reads dicts, lists, tuples, texts, numbers, `True`, `False` and `None`, as exporters write them into ONNX files. Nothing
- * is evaluated.
+ * Reads dicts, lists, tuples, strings, numbers, `True`, `False` and `None`, as exporters write them into ONNX files.
+ * Nothing is evaluated.
  *
  * @returns Undefined for any other text.
  * @example parsePythonLiteral("{0: 'nucleus'}") // { '0': 'nucleus' }

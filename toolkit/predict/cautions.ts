@@ -6,13 +6,13 @@ import { definitionOf } from '../tasks/registry.ts';
 
 const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'immunohistochemistry (brown and blue)' };
 
-/** Why the numbers of a model may mean nothing at all; a sentence. */
+/** Warns about a model that was trained on synthetic images. */
 export function modelCautions({ synthetic }: { readonly synthetic: boolean }): readonly string[] {
   if (!synthetic) return [];
   return ['Do not trust these numbers: the model was trained on synthetic images, not on tissue.'];
 }
 
-/** Says when an image does not have the colours of the stain of the task. */
+/** Warns if the colours of an image are not those of the task's stain. */
 export function stainCautions(task: Task, image: DecodedImage): readonly string[] {
   const colours = measureStain(image);
   const { stain: expected } = definitionOf(task);
@@ -33,24 +33,24 @@ function coloursText({ black, grey, pink, brown, blue, odd }: StainColours): str
     .join(', ');
 }
 
-/** Says when the size of a pixel is not known. */
+/** Warns if the pixel size is unknown. */
 export function scaleCautions(mpp: number | undefined): readonly string[] {
   if (mpp !== undefined) return [];
   return [`Its pixel size is unknown; the models expect ${MODEL_MPP} µm/px. Set it with --mpp.`];
 }
 
-/** Nuclei of 7 µm side by side, without any space between them. */
+/** Density of nuclei of 7 µm packed without any space between them. */
 const MAX_PER_MM2 = 20_000;
 
 /**
- * Says when there are more cells than tissue can have.
+ * Warns if there are more cells than tissue can contain.
  *
- * @param pixels - Of the image.
- * @param mpp - µm per px; where it is not known, that of the models is assumed, which the sentence says.
+ * @param pixels - Number of pixels of the image.
+ * @param mpp - µm per px. Default: that of the models, which the warning then says.
  */
 export function densityCautions(cells: number, pixels: number, mpp: number | undefined): readonly string[] {
   const mm2 = (pixels * (mpp ?? MODEL_MPP) ** 2) / 1e6;
-  // A few cells in a small crop give no density.
+  // Three standard deviations are subtracted, because the density of a few cells in a small crop is unreliable.
   if ((cells - 3 * Math.sqrt(cells)) / mm2 <= MAX_PER_MM2) return [];
   const assumed = mpp === undefined ? `, if a pixel is ${MODEL_MPP} µm,` : '';
   return [

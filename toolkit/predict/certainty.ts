@@ -1,34 +1,34 @@
 import type { TissueClasses } from '../models/class-colours.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 
-/** Margin of a pixel below which its decision is unclear: best minus second-best mean softmax, 0 to 1. */
+/** Confidence below which a pixel is unclear: best minus second-best mean softmax, 0 to 1. */
 const UNCLEAR = 0.1;
-/** Of the 16-bit maps of margins. */
+/** Value that means a confidence of 1 in 16-bit confidence maps. */
 const FULL = 65_535;
 
-/** How sure a segmentation was of its pixels. */
+/** Confidence of a segmentation. */
 export interface TissueCertainty {
   /** Median over all pixels of the best minus the second-best mean softmax, 0 to 1. */
   readonly medianConfidence: number;
-  /** Share of pixels whose margin is below 0.1. */
+  /** Share of pixels whose confidence is below 0.1. */
   readonly unclearShare: number;
 }
 
-/** @param margins - 65535 times the margin of every pixel. */
-export function tissueCertainty(margins: Uint16Array): TissueCertainty {
+/** Summarises a confidence map. @param map - 65535 times the confidence of every pixel. */
+export function tissueCertainty(map: Uint16Array): TissueCertainty {
   const counts = new Float64Array(FULL + 1);
-  for (const margin of margins) counts[margin] = (counts[margin] ?? 0) + 1;
+  for (const confidence of map) counts[confidence] = (counts[confidence] ?? 0) + 1;
   return tissueCertaintyOf(counts);
 }
 
-/** @param counts - How many pixels have each confidence, from 0 to that of the last, which means 1. */
+/** Summarises a histogram of confidence. @param counts - Pixels per value; the last value means a confidence of 1. */
 export function tissueCertaintyOf(counts: Float64Array): TissueCertainty {
   const full = counts.length - 1;
   const total = counts.reduce((sum, count) => sum + count, 0);
   let [unclear, below, median] = [0, 0, 0];
-  for (const [margin, count] of counts.entries()) {
-    if (margin < UNCLEAR * full) unclear += count;
-    if (below <= total / 2 && below + count > total / 2) median = margin;
+  for (const [confidence, count] of counts.entries()) {
+    if (confidence < UNCLEAR * full) unclear += count;
+    if (below <= total / 2 && below + count > total / 2) median = confidence;
     below += count;
   }
   return { medianConfidence: rounded(median / full), unclearShare: rounded(total === 0 ? 0 : unclear / total) };
@@ -38,11 +38,11 @@ export function tissueCertaintyNote({ medianConfidence, unclearShare }: TissueCe
   return `${(100 * unclearShare).toFixed(1)} % of its pixels are unclear (confidence below ${UNCLEAR}); the median confidence is ${medianConfidence.toFixed(2)}.`;
 }
 
-/** How sure a detector was of its cells. */
+/** Confidence of a cell detection. */
 export interface CellCertainty {
-  /** Missing where there is no cell. */
+  /** Median detection score of the cells; missing if there are none. */
   readonly medianScore?: number;
-  /** Candidates within the image whose score is between the one recorded and the one that makes a cell. */
+  /** Candidates in the image that were recorded, but whose detection score does not exceed the confidence threshold. */
   readonly weakCandidates: number;
 }
 
@@ -74,14 +74,14 @@ function rounded(value: number): number {
   return Math.round(value * 1e4) / 1e4;
 }
 
-/** Fraction of an image per class. */
+/** Area of one class in an image. */
 export interface ClassArea {
   readonly value: number;
   readonly name: string;
   readonly pixels: number;
-  /** Of all pixels of the image, 0 to 1. */
+  /** Share of the image, 0 to 1. */
   readonly share: number;
-  /** Missing where the size of a pixel is not known. */
+  /** Missing if the pixel size is unknown. */
   readonly mm2?: number;
 }
 
@@ -89,7 +89,7 @@ export interface ClassArea {
  * Counts the pixels of every class.
  *
  * @param mpp - µm per px.
- * @returns The classes that occur, by value.
+ * @returns The classes that occur, sorted by value.
  */
 export function classAreas(labels: Uint8Array, classes: TissueClasses, mpp?: number): ClassArea[] {
   const counts = new Float64Array(256);
@@ -98,10 +98,10 @@ export function classAreas(labels: Uint8Array, classes: TissueClasses, mpp?: num
 }
 
 /**
- * What the pixels of every class come to.
+ * Computes the area of every class that occurs.
  *
- * @param counts - Pixels of each value.
- * @param total - Pixels that shares are of.
+ * @param counts - Number of pixels per value.
+ * @param total - Number of pixels that shares refer to.
  * @param mpp - µm per px.
  */
 export function areasOf(counts: Float64Array, total: number, classes: TissueClasses, mpp?: number): ClassArea[] {

@@ -2,22 +2,22 @@ import type { CellModel } from '../models/cell-model.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { ImageDetection } from './detection-plan.ts';
 
-/** Boxes that Ultralytics keeps of one image, or a one-to-one head gives. */
+/** The most boxes per image that Ultralytics keeps by default, or that a one-to-one head returns. */
 const MAX_YOLO_BOXES = 300;
 
 interface FoundCells {
   readonly candidates: Pick<CandidatesFile, 'candidates'>;
-  /** Points whose box ends at the border of its tile, where tiles overlap. */
+  /** Number of points whose box ends at the border of its tile, with overlapping tiles. */
   readonly cutOff?: number;
 }
 
-/** What a reader of the numbers of a detector that is not the paper's should know, one sentence each. */
+/** Lists what users should know about the numbers of a detector that is not run as in the paper, one sentence each. */
 export function detectionNotes(
   { model, detection: { view } }: { readonly model: CellModel; readonly detection: ImageDetection },
   { candidates: { candidates }, cutOff = 0 }: FoundCells,
 ): readonly string[] {
   if (view === undefined) return [];
-  // Its limit is on all boxes that it keeps, those in the padding too.
+  // The limit of `yolo predict` applies to all boxes that it keeps, including those in the padding.
   const kept = candidates.filter(({ outcome }) => outcome === 'point' || outcome === 'outside').length;
   return [
     ...numberedNote(model.classes),
@@ -41,7 +41,7 @@ function cutOffNote(cutOff: number, overlap: number): string {
   return `${boxes} at the border of a tile: such objects are larger than the overlap of ${overlap} px and may be cut or counted twice; --overlap makes it larger.`;
 }
 
-/** A one-to-one head gives at most this many boxes per tile. */
+/** Warns if a one-to-one head returned as many boxes for a tile as it can. */
 function fullNote(candidates: CandidatesFile['candidates']): readonly string[] {
   const perTile = new Map<number, number>();
   for (const { tile, outcome } of candidates) {

@@ -8,44 +8,44 @@ import type { PredictionChoices } from './prediction.ts';
 
 /** How the cells of one image are detected. */
 export interface ImageDetection {
-  /** Of the network's input in px. */
+  /** Size of the network's input, px. */
   readonly size: { readonly height: number; readonly width: number };
   readonly confidence: number;
   readonly iou: number;
-  /** Missing for tiles side by side. */
+  /** Missing for tiles without overlap, as in the paper. */
   readonly view?: View;
   readonly suppression: Suppression;
-  /** Missing for the paper's. */
+  /** Detection score down to which candidates are recorded. Missing for the paper's detectors. */
   readonly recorded?: number;
 }
 
 /** How the cells of all images of a prediction are detected. */
 export interface DetectionPlan {
-  /** Whether everything is as in the paper's scripts. */
+  /** Whether all settings are those of the paper's scripts. */
   readonly isPaper: boolean;
-  /** Whether the model is one for this task, by the names of its classes. */
+  /** Whether the model is one for this task, judged by the names of its classes. */
   readonly isOfTask: boolean;
-  /** Of two heads, the one whose boxes are to be suppressed. */
+  /** For a model with two heads: whether to use the one-to-many head, whose boxes need non-maximum suppression. */
   readonly oneToMany: boolean;
-  /** What is done, a sentence. */
+  /** How the network sees the images, one sentence each. */
   readonly notes: readonly string[];
-  /** @param image - As the network sees it, in px. */
+  /** @param image - Size at which the network sees the image, px. */
   of(image: { readonly width: number; readonly height: number }): ImageDetection;
 }
 
-/** What Ultralytics and YOLOv5 predict with unless told otherwise. */
+/** Defaults of Ultralytics and YOLOv5. */
 const USUAL = { confidence: 0.25, iou: { yolov5: 0.45, ultralytics: 0.7, onnx: 0.7 }, imgsz: 640 } as const;
-/** Candidates are recorded down to it. */
+/** Detection score down to which candidates are recorded. */
 const RECORDED = 0.1;
-/** Share of a tile that overlaps with the next. */
+/** Default overlap of tiles, as a share of their side. */
 const USUAL_OVERLAP = 0.2;
 
 /**
- * Decides how a detector is run: one with the classes of the task as the paper's scripts do; any other as its own
- * package does, in tiles that overlap, or with `--imgsz` scaled as a whole.
+ * Decides how to run a detector. One with the classes of the task is run as in the paper's scripts. Any other is run with
+ * the defaults of its package, in overlapping tiles or, with `--imgsz`, on the whole image scaled to that size.
  *
- * @param classes - Of the paper's model.
- * @throws ReigniteError USAGE for choices that do not go together or do not suit the model.
+ * @param classes - Class names of the paper's model.
+ * @throws ReigniteError USAGE for options that exclude each other or do not suit the model.
  */
 export function planDetection(
   detector: DescribedDetector,
@@ -92,12 +92,12 @@ export function planDetection(
   return { isPaper: false, isOfTask, oneToMany, notes, of };
 }
 
-/** The input of an ONNX file that is fixed and not square. */
+/** Returns the input size of an ONNX file if it is fixed and not square. */
 function oblongInput({ fixed }: DescribedDetector): DescribedDetector['fixed'] {
   return fixed?.height === fixed?.width ? undefined : fixed;
 }
 
-/** The image as a whole in an input that is not square. */
+/** Plans to scale the whole image into an input that is not square. */
 function inOblong(
   size: NonNullable<DescribedDetector['fixed']>,
   choices: PredictionChoices,
@@ -120,19 +120,19 @@ function thresholds({ confidence, iou }: Pick<ImageDetection, 'confidence' | 'io
   return `; confidence ${confidence}, IoU ${iou}`;
 }
 
-/** Side of the input: asked for, fixed by the model, that of its training, or 640 px. */
-function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, asked: number | undefined): number {
+/** Returns the side of the input in px: fixed by the model, or else requested, that of its training, or 640. */
+function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, requested: number | undefined): number {
   if (fixed !== undefined) {
     const { height, width } = fixed;
     if (height !== width)
       throw usage(
         `The model takes images of ${width} x ${height} px, which are not square: it cannot be used with tiles. Leave out --fit tiles and --overlap, or export it for square images.`,
       );
-    if (asked === undefined || asked === height) return height;
-    throw usage(`--imgsz ${asked} does not suit the model: its ONNX file takes ${height} px.`);
+    if (requested === undefined || requested === height) return height;
+    throw usage(`--imgsz ${requested} does not suit the model: its ONNX file takes ${height} px.`);
   }
-  // As in Ultralytics: up to the next multiple of the stride.
-  return Math.ceil((asked ?? trained ?? USUAL.imgsz) / stride) * stride;
+  // As in Ultralytics, rounded up to a multiple of the stride.
+  return Math.ceil((requested ?? trained ?? USUAL.imgsz) / stride) * stride;
 }
 
 function refuseWithLetterbox({ overlap, resample }: PredictionChoices): void {

@@ -14,23 +14,23 @@ export interface FoundCell {
   readonly box: readonly [number, number, number, number];
 }
 
-/** What a detector saw in an image, in px of the image itself. */
+/** What a detector found in an image, in px of the original image. */
 export interface CellsOfImage {
-  /** All of them are within the image. */
+  /** Cells within the image. */
   readonly cells: readonly FoundCell[];
-  /** Cells that the detector placed outside the image, in the padding of a tile. */
+  /** Number of cells that the detector placed outside the image, in the padding of a tile. */
   readonly outside: number;
-  /** The points among them are the cells, in order. */
+  /** Those with the outcome `point` are the cells, in the same order. */
   readonly candidates: CandidatesFile;
 }
 
 /**
- * Brings what a detector saw to the pixels of the image. The engine reports points in the padding of a tile as the
- * authors' code does; here, and only here, they become candidates with the outcome `outside`.
+ * Converts detections to px of the original image. Like the authors' code, the detector reports points in the padding of
+ * a tile; here they become candidates with the outcome `outside`.
  *
- * @param seen - In px of the image as the network saw it.
- * @param points - n x 3: x, y, class of the candidates that are points, in their order.
- * @param original - Size of the image in px.
+ * @param seen - Candidates in px of the image as the network saw it.
+ * @param points - n x 3: x, y, class of the candidates with the outcome `point`, in the same order.
+ * @param original - Size of the original image, px.
  */
 export function cellsOfImage(
   seen: CandidatesFile,
@@ -64,7 +64,7 @@ export function cellsOfImage(
   };
 }
 
-/** A sentence about cells that were left out since they are not in the image. */
+/** Reports cells that were left out because they are outside the image. */
 export function outsideNote(outside: number): readonly string[] {
   if (outside === 0) return [];
   const cells = outside === 1 ? '1 cell' : `${outside} cells`;
@@ -73,7 +73,7 @@ export function outsideNote(outside: number): readonly string[] {
 
 const COLUMNS = 'x,y,class,name,score,x1,y1,x2,y2';
 
-/** A table of cells as CSV (RFC 4180), coordinates in px of the image. */
+/** Formats cells as CSV (RFC 4180), with coordinates in px of the image. */
 export function cellsTable(cells: readonly FoundCell[], classes: readonly Classification[]): string {
   const rows = cells.map(({ x, y, class: of, score, box }) =>
     [x, y, of, csvField(classes[of]?.name ?? `class ${of}`), score, ...box].join(','),
@@ -82,10 +82,10 @@ export function cellsTable(cells: readonly FoundCell[], classes: readonly Classi
 }
 
 /**
- * Each cell as a point that QuPath opens as a detection, with its class; score and size of its box are columns of
- * QuPath's table of detections.
+ * Yields each cell as a point that QuPath opens as a detection with a class. The detection score and the size of the box
+ * become measurements in QuPath.
  *
- * @param mpp - µm per px, where it is known: sizes are in µm too.
+ * @param mpp - µm per px. If given, sizes are also written in µm.
  * @see `QuPathTypeAdapters` of https://github.com/qupath/qupath for the properties that it reads
  */
 export function* cellFeatures(
@@ -105,7 +105,7 @@ export function* cellFeatures(
   }
 }
 
-/** Width and height of a box, as QuPath names lengths. */
+/** Returns the width and height of a box, with names in QuPath's style. */
 function sizesOf([x1, y1, x2, y2]: FoundCell['box'], mpp: number | undefined): Record<string, number> {
   const [width, height] = [x2 - x1, y2 - y1];
   return {
@@ -118,7 +118,7 @@ function sizesOf([x1, y1, x2, y2]: FoundCell['box'], mpp: number | undefined): R
   };
 }
 
-/** How many cells of each class, those that do not occur included. */
+/** Counts the cells per class, including classes that do not occur. */
 export function countCells(
   cells: readonly FoundCell[],
   classes: readonly Classification[],

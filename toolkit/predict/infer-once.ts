@@ -9,7 +9,7 @@ import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 
-/** What the cache remembers of an inference. */
+/** Facts about an inference that are stored in its cache entry. */
 export const InferenceFacts = z.object({
   provider: z.string(),
   ...AdapterNames.shape,
@@ -19,7 +19,7 @@ export const InferenceFacts = z.object({
 });
 export type InferenceFacts = z.infer<typeof InferenceFacts>;
 
-/** What is kept of a result. */
+/** Extracts the facts that are stored in the cache. */
 export function factsOf({
   provider,
   seconds,
@@ -40,7 +40,7 @@ export function readFacts({ facts }: CacheEntry): InferenceFacts {
 
 const SAME_AGAIN = 'Run the same command again, or set the provider with `--provider`.';
 
-/** Where predictions are kept, and what is unfinished. */
+/** Folders for unfinished work, and the cache of finished predictions. */
 export interface PredictServices {
   readonly home: HomeFolders;
   readonly cache: StepCache;
@@ -53,14 +53,14 @@ export interface PredictOptions<Progress> {
   readonly crashes?: InferenceGuard['crashes'];
 }
 
-/** All that a result depends on: what it is of, and what the network runs on. */
+/** Returns everything that a result depends on: its inputs, and what the network runs on. */
 export function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {
   const { provider, ortVersion, instructionSet, precision = 'float32', batchSize } = of.engine;
   const on = { provider, ...adapterNames(of.engine), ortVersion, instructionSet };
   return { ...of.parts, ...on, precision, ...(batchSize !== undefined && { batchSize }) };
 }
 
-/** What a network made of an image, now or at another time. */
+/** Result of a network for an image, computed now or taken from the cache. */
 export interface Inferred {
   readonly entry: CacheEntry;
   readonly facts: InferenceFacts;
@@ -68,12 +68,12 @@ export interface Inferred {
 }
 
 /**
- * Takes what a network makes of an image from the cache, else has it made and keeps it.
+ * Returns the result of a network from the cache, or computes and stores it.
  *
- * @param of.parts - What the result depends on, besides the engine.
+ * @param of.parts - What the result depends on, except the engine.
  * @param of.engine - What the network runs on; part of the key.
- * @param infer - Works in the folder that it is given, in which a killed attempt is resumed. Names its files.
- * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine; nothing is kept then.
+ * @param infer - Computes the result in the folder that it is given, resuming an interrupted attempt. Returns its files.
+ * @throws ReigniteError PROVIDER_UNAVAILABLE if the network ran on another engine. The result is not stored then.
  */
 export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: RanEngine },
@@ -95,10 +95,10 @@ export async function inferOnce(
 }
 
 /**
- * What is said of every prediction, whatever was predicted.
+ * Builds the fields that predictions of all tasks have in common.
  *
- * @param cautions - Why the numbers may mislead, one sentence each; they come first.
- * @param notes - Anything else on this image.
+ * @param cautions - Why the numbers may mislead, one sentence each; listed first.
+ * @param notes - Other notes on this image.
  */
 export function describeInferred(
   { image, name }: { readonly image: string; readonly name: string },

@@ -14,19 +14,19 @@ import { MODEL_MPP, suitsModels } from '../model-resolution.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 
-/** An image without a scale within these bounds is one whose scale was mistyped. */
+/** A resampled image with a longer side, px, means that the pixel size was mistyped. */
 const MAX_SIDE = 100_000;
 const MAX_PIXELS = 2 ** 31;
-/** Channels that every image has, unless the network takes others. */
+/** Number of channels, unless the network needs another one. */
 const RGB = 3;
 
-/** An image to predict, and its pixels as the network gets them. */
+/** An image to predict. */
 export class InputImage {
   readonly width: number;
   readonly height: number;
-  /** Value of 16-bit samples that becomes white, where it was chosen and the image has such samples. */
+  /** Value of 16-bit samples that becomes white, if the user set it and the image has 16-bit samples. */
   readonly white: number | undefined;
-  /** What is worth knowing of the file, one sentence each. */
+  /** Notes on the file, one sentence each. */
   readonly notes: readonly string[];
   readonly #image: AcceptedImage;
 
@@ -48,11 +48,11 @@ export class InputImage {
   }
 
   /**
-   * Reads the header of an image that is to be predicted.
+   * Reads the header of an image to predict.
    *
    * @param maxValue - Value of 16-bit samples that becomes white.
-   * @param channels - Those that the network takes: 2 or 4 are taken as the file stores them. Default: RGB.
-   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE for whatever `AcceptedImage` does not take.
+   * @param channels - Number of channels of the network. Two or four are read as the file stores them. Default: RGB.
+   * @throws ReigniteError FILE_MISSING, or IMAGE_UNREADABLE for an image that `AcceptedImage` does not support.
    */
   static async open(path: string, maxValue: number | undefined, channels = RGB): Promise<InputImage> {
     return new InputImage(await AcceptedImage.open(path, channels), maxValue, channels);
@@ -62,14 +62,14 @@ export class InputImage {
     return this.#image.path;
   }
 
-  /** Its pixels in its own size, and what they say of its range of values, one sentence each. */
+  /** Decodes the pixels at their original size, with remarks on the range of 16-bit values, one sentence each. */
   async decode(): Promise<DecodedImage & { readonly remarks: readonly string[] }> {
     const image = await this.#image.decode(this.white);
     return { ...image, remarks: image.deep === undefined ? [] : depthRemarks(image.deep, this.white) };
   }
 
   /**
-   * Writes the channels that the network takes as an 8-bit PNG, at another size with Lanczos.
+   * Writes the channels that the network needs as an 8-bit PNG, resampled to `size` with Lanczos.
    *
    * @throws ReigniteError IMAGE_UNREADABLE, NO_SPACE, NOT_WRITABLE.
    */
@@ -103,7 +103,7 @@ function rawImage({ data, width, height, channels }: Samples): Sharp {
   return channels < RGB ? image.toColourspace('b-w') : image;
 }
 
-/** Resizes channel by channel where the last would be taken for alpha, which weighs the others. */
+/** Resizes an image, channel by channel unless it is RGB: otherwise the last channel would act as alpha on the others. */
 async function resized(image: Samples, size: Size): Promise<Sharp> {
   const options = { ...size, fit: 'fill', kernel: 'lanczos3' } as const;
   const { channels } = image;
@@ -120,7 +120,7 @@ async function resized(image: Samples, size: Size): Promise<Sharp> {
   return rawImage({ ...size, channels, data });
 }
 
-/** The size that an image of `mpp` µm per px has at the resolution of the models. */
+/** Returns the size in px that an image of `mpp` µm per px has at the pixel size of the models. */
 function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   const factor = mpp / MODEL_MPP;
   const size = { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
@@ -130,7 +130,7 @@ function sizeAtModel({ path, width, height }: InputImage, mpp: number) {
   });
 }
 
-/** Whether a file is predicted as a slide: it is one, or was asked to be taken as one. */
+/** Returns whether a file is predicted as a slide: it is one, or the user chose an option for slides. */
 export async function isSeenAsSlide(
   path: string,
   { level, everywhere }: Pick<PredictionChoices, 'level' | 'everywhere'>,
@@ -143,23 +143,23 @@ interface Size {
   readonly height: number;
 }
 
-/** The image as the network sees it: the user's own file, or its pixels at the resolution of the models or scaled. */
+/** The image as the network sees it: the original file, or a copy of it that was resampled or converted to 8 bits. */
 export interface NetworkImage {
-  /** Of the original file. */
+  /** SHA-256 of the original file. */
   readonly sha256: string;
   readonly original: Size;
   readonly size: Size;
   readonly isResampled: boolean;
-  /** For the key of the cache: what makes the network's image differ from the file. */
+  /** For the cache key: how the network's image differs from the file. */
   readonly change: string;
   /** For the summary. */
   readonly said: Pick<ImagePrediction, 'mpp' | 'resampledTo'>;
   readonly notes: readonly string[];
-  /** Path of the file that the network reads; written into `work` unless it is the user's own. */
+  /** Returns the path of the file that the network reads: the original, or a copy that is written into `work`. */
   write(work: string): Promise<string>;
 }
 
-/** Size in px at which a network sees an image. */
+/** Returns the size in px at which the network sees an image. */
 export function seenSize(
   input: InputImage,
   { mpp, resample }: { readonly mpp?: number | undefined; readonly resample: boolean },
@@ -167,7 +167,7 @@ export function seenSize(
   return resample && mpp !== undefined ? sizeAtModel(input, mpp) : { width: input.width, height: input.height };
 }
 
-/** Decides whether an image is resampled, and says what there is to say about its resolution. */
+/** Decides whether an image is resampled, and adds notes on its pixel size. */
 export async function networkImage(
   input: InputImage,
   { mpp, resample: isWanted }: PredictionChoices,
@@ -196,7 +196,7 @@ export async function networkImage(
   };
 }
 
-/** Says which scale the file states where none was given: the user may not know that it is there. */
+/** Points out a pixel size that the file states but the user did not give, and that is therefore not used. */
 async function statedNotes(path: string): Promise<readonly string[]> {
   const stated = await scaleOfTiff(path);
   if (stated === undefined) return [];

@@ -20,7 +20,7 @@ import type {
 import type { UsedModel } from './prediction-summary.ts';
 import { cellStrips, predictCellStrip, predictSlideCells } from './slides/predict-slide-cells.ts';
 
-/** Opens a detector for the user's images. @throws ReigniteError of what the model lacks, or of the choices. */
+/** Opens a detector for the user's images. @throws ReigniteError if the model or the options cannot be used. */
 export async function openCellsPredictor(
   order: PredictionOrder,
   task: CellTask,
@@ -57,7 +57,7 @@ export async function openCellsPredictor(
   };
 }
 
-/** Makes a detector ready, and nothing else. @throws ReigniteError of what the model lacks. */
+/** Prepares a detector without running it. @throws ReigniteError if the model cannot be used. */
 export async function prepareCellsOrder(
   order: PredictionOrder,
   task: CellTask,
@@ -70,9 +70,9 @@ export async function prepareCellsOrder(
 }
 
 /**
- * Decides how the cells of a slide are detected: tiles of the model's size, boxes of all classes suppressed together.
+ * Decides how the cells of a slide are detected: in tiles of the model's size, with all classes suppressed together.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED, USAGE for what slides are not predicted with.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED, USAGE for models and options that slides do not support.
  */
 function ofSlide(
   plan: DetectionPlan,
@@ -98,14 +98,14 @@ function ofSlide(
   });
 }
 
-/** A square, which no plan gives an input of unequal sides. */
+/** A square image, for which every plan gives a square input unless the model's own is not square. */
 const USUAL_IMAGE = { width: 1, height: 1 };
 
 async function planOf({ model, choices }: PredictionOrder, task: CellTask): Promise<DetectionPlan> {
   return planDetection(await describeDetector(model), choices, cellDefinition(task));
 }
 
-/** A model for every size of its input: images that are seen as a whole differ in their sides. */
+/** Prepares the model once per input size. Images that are seen as a whole have different sizes. */
 class SizedModels {
   readonly #path: string;
   readonly #plan: DetectionPlan;

@@ -17,7 +17,7 @@ import type {
 import type { UsedModel } from './prediction-summary.ts';
 import { predictSlide, predictSlideStrip, tissueStrips } from './slides/predict-slide.ts';
 
-/** Opens an nnU-Net model for the user's images. @throws ReigniteError of what the model or the labels lack. */
+/** Opens an nnU-Net model for the user's images. @throws ReigniteError if the model or the label file cannot be used. */
 export async function openTissuePredictor(
   order: PredictionOrder,
   home: HomeFolders,
@@ -50,7 +50,7 @@ export async function openTissuePredictor(
   };
 }
 
-/** Makes an nnU-Net model ready, and nothing else. @throws ReigniteError of what the model lacks. */
+/** Prepares an nnU-Net model without running it. @throws ReigniteError if the model cannot be used. */
 export async function prepareTissueOrder(
   order: PredictionOrder,
   home: HomeFolders,
@@ -88,7 +88,7 @@ function usedModel({ digest, folds, nnunet, labels }: TissueModel): UsedModel {
   };
 }
 
-/** A segmentation model of nnU-Net v1 has no names of its own. */
+/** Says which class names are used. Models of nnU-Net v1 do not contain any. */
 function namesNote(classes: number): string {
   return classes === HE_LABELS.length
     ? "The model does not name its classes; the paper's names are used. Set others with --labels."

@@ -36,7 +36,7 @@ import {
 import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import { type ClassCount, cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
 
-/** Raised whenever the same image and model would give other cells. */
+/** Raised whenever a change gives other cells for the same image and model. */
 const SCHEMA = 3;
 
 const BoxFacts = InferenceFacts.extend({ seen: SeenFacts });
@@ -46,12 +46,12 @@ export interface CellsJob {
   readonly task: CellTask;
   /** Absolute path of the image. */
   readonly image: string;
-  /** Name of its files. */
+  /** Base name of its output files. */
   readonly name: string;
-  /** Absolute folder of the prediction. */
+  /** Absolute path of the output folder. */
   readonly out: string;
   readonly model: CellModel;
-  /** By number. */
+  /** By class number. */
   readonly classes: readonly Classification[];
   readonly engine: RanEngine;
   readonly session: SessionOptions;
@@ -61,10 +61,10 @@ export interface CellsJob {
 }
 
 /**
- * Detects the cells of a user's image: points as .npy, CSV and GeoJSON, candidates, overlay, counts.
+ * Detects the cells of a user's image. Writes points (.npy, CSV, GeoJSON), candidates and an overlay.
  *
- * Tiles, confidence and suppression are those of the plan. Safe to kill anywhere. Another confidence or IoU threshold
- * needs no network: the network's boxes are kept.
+ * Can be interrupted at any time and resumes on the next call. The boxes of the network are cached, so another confidence
+ * or IoU threshold does not run the network again.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
@@ -114,7 +114,7 @@ export async function predictCells(
   };
 }
 
-/** No threshold is part of it: the network's boxes are kept, and points are chosen among them every time. */
+/** Returns the cache key. Thresholds are not part of it, because boxes are cached and points are selected on every call. */
 function keyOf({ model, detection: { size, confidence, view } }: CellsJob, { sha256, change }: NetworkImage): KeyParts {
   return {
     step: 'predict-cells',
@@ -128,7 +128,7 @@ function keyOf({ model, detection: { size, confidence, view } }: CellsJob, { sha
   };
 }
 
-/** A network that leaves one box an object is suppressed no further. */
+/** Returns no suppression for a network that already outputs one box per object. */
 function suppressionOf({ isSuppressed }: CellModel, suppression: Suppression): Suppression {
   return isSuppressed ? 'none' : suppression;
 }
@@ -156,7 +156,7 @@ async function detect(
   return { files: { [BOXES]: boxes }, facts: { ...factsOf(ran), seen: SeenFacts.parse(ran.seen) }, ran };
 }
 
-/** The classes that were found, with their numbers. */
+/** Lists the classes that were found, with their counts. */
 export function legendOf(counts: readonly ClassCount[], classes: readonly Classification[]): LegendEntry[] {
   return counts.flatMap(({ value, name, count, perMm2 }) => {
     const color = classes[value]?.color;
@@ -165,7 +165,7 @@ export function legendOf(counts: readonly ClassCount[], classes: readonly Classi
   });
 }
 
-/** Chooses the points among the boxes that the network saw. */
+/** Selects the points among the boxes of the network. */
 async function chooseCells(
   { model, detection }: CellsJob,
   { cache }: PredictServices,
@@ -200,7 +200,7 @@ async function writeOutputs(
   const frame = { ...original, ...(mpp !== undefined && { mpp }) };
   await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes, mpp));
   await drawCellsOverlay(pixels, cells, classes, legend, path(files.overlay));
-  // As in the record: x, y and class of every cell; no file where there is none.
+  // As in the record: x, y and class of every cell, and no file if there are no cells.
   if (cells.length === 0) return rm(path(files.points), { force: true });
   const data = Float32Array.from(cells.flatMap(({ x, y, class: of }) => [x, y, of]));
   await writeNpy(path(files.points), { dtype: 'float32', shape: [cells.length, 3], data });

@@ -35,9 +35,9 @@ interface PixelMap<Data extends Uint8Array | Uint16Array> {
 }
 
 /**
- * A mask or a map of confidences at another size: each pixel takes the value at its middle.
+ * Resizes a mask or a confidence map with nearest-neighbour interpolation.
  *
- * @param allocate - Makes the new values, of as many pixels.
+ * @param allocate - Allocates an array of `length` values.
  */
 function resizeNearest<Data extends Uint8Array | Uint16Array>(
   map: PixelMap<Data>,
@@ -54,7 +54,7 @@ function resizeNearest<Data extends Uint8Array | Uint16Array>(
   return { width, height, data };
 }
 
-/** Raised whenever the same image and model would give another mask. */
+/** Raised whenever a change gives another mask for the same image and model. */
 const SCHEMA = 2;
 const MASK = 'mask.png';
 const MARGIN = 'margin.png';
@@ -62,13 +62,13 @@ const MARGIN = 'margin.png';
 export interface TissueJob {
   /** Absolute path of the image. */
   readonly image: string;
-  /** Name of its files. */
+  /** Base name of its output files. */
   readonly name: string;
-  /** Absolute folder of the prediction. */
+  /** Absolute path of the output folder. */
   readonly out: string;
   readonly model: TissueModel;
   readonly classes: TissueClasses;
-  /** On the model, one sentence each. */
+  /** Notes on the model, one sentence each. */
   readonly notes: readonly string[];
   readonly engine: RanEngine;
   readonly session: EnsembleOptions;
@@ -76,9 +76,10 @@ export interface TissueJob {
 }
 
 /**
- * Segments a user's image: mask, the same in colours, confidences, overlay, outlines, areas.
+ * Segments a user's image. Writes the mask, the mask in colour, the confidence map, an overlay and outlines.
  *
- * Safe to kill anywhere: finished tile rows wait in the state directory, and what the network made is kept there.
+ * Can be interrupted at any time and resumes on the next call: finished tile rows and the output of the network are kept
+ * in the state directory.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
@@ -182,7 +183,7 @@ async function writeOutputs(
   return { areas, ...tissueCertainty(margins.data), ...written };
 }
 
-/** The classes that occur and are drawn, with their share of the image. */
+/** Lists the classes that occur and are drawn, with their share of the image. */
 export function legendOf(areas: readonly ClassArea[], classes: TissueClasses): LegendEntry[] {
   return areas.flatMap(({ value, name, share, mm2 }) => {
     const color = classes.get(value)?.color;
@@ -191,12 +192,12 @@ export function legendOf(areas: readonly ClassArea[], classes: TissueClasses): L
   });
 }
 
-/** Label 0 means "unannotated": it has no outline and is not drawn. */
+/** Returns the classes that are drawn and outlined: all but label 0 ("unannotated") and pixels that were not predicted. */
 export function drawn(classes: TissueClasses): TissueClasses {
   return new Map([...classes].filter(([value]) => value !== 0 && value !== NOT_PREDICTED));
 }
 
-/** Colours of labels, by value. */
+/** Returns the colours of the labels, by value. */
 export function paletteOf(classes: TissueClasses): readonly (readonly [number, number, number])[] {
   const most = Math.max(...classes.keys());
   return Array.from({ length: most + 1 }, (_, value) => classes.get(value)?.color ?? [0, 0, 0]);

@@ -25,13 +25,13 @@ import {
   writePredictionSummary,
 } from './prediction-summary.ts';
 
-/** Below the folder of a prediction: what it is of, and how each image ended. */
+/** Subfolder with the settings of the prediction and the outcome of each image. */
 const OWN_FOLDER = '.reignite';
 const MAX_PARALLEL = 32;
 const LOOK_AGAIN_MS = 200;
 const WAIT_MS = 60_000;
 
-/** All that the predictions of one folder have in common. */
+/** What all predictions in one folder have in common. */
 const Claim = z.object({
   task: z.enum(TASKS),
   model: UsedModel.extend({ path: z.string() }),
@@ -39,7 +39,7 @@ const Claim = z.object({
 });
 export type Claim = z.infer<typeof Claim>;
 
-/** What the folder of a prediction must agree on. */
+/** Builds the claim of a prediction: the task, model and settings that all images in its folder must share. */
 export async function claimOf(order: PredictionOrder, model: UsedModel): Promise<Claim> {
   const labels = order.labels === undefined ? {} : { labels: await sha256OfFile(order.labels) };
   const { regions: file } = order.choices;
@@ -48,13 +48,13 @@ export async function claimOf(order: PredictionOrder, model: UsedModel): Promise
   return { task: order.task, model: { path: order.model, ...model }, settings };
 }
 
-/** Nothing of the exact engine: folders from before there was another one stay valid. */
+/** Returns the engine settings. None for the exact engine, so that folders older than the fast engine stay valid. */
 function engineIn({ session: { engine, precision } }: PredictionOrder): PredictionSettings {
   if (engine === undefined || engine === 'exact') return {};
   return { engine, ...(precision !== undefined && { precision }) };
 }
 
-/** How an image ended; neither prediction nor failure: it was started and never finished. */
+/** Outcome of an image. Without a prediction and a failure, it was started and never finished. */
 const Outcome = z.object({
   image: z.string().describe('Absolute path'),
   name: z.string(),
@@ -69,21 +69,21 @@ type Outcome = z.infer<typeof Outcome>;
 type PartFailures = NonNullable<Outcome['parts']>;
 
 /**
- * The folder of a prediction. Its tables cover every image that was ever predicted into it, by any process: all with one
- * model and the same settings. Several processes may write different images at the same time.
+ * The output folder of a prediction. Its tables cover every image that any process ever predicted into it, all with the
+ * same model and settings. Several processes may write different images at the same time.
  */
 export class PredictionFolder {
   readonly #out: string;
 
-  /** @param out - Absolute. */
+  /** @param out - Absolute path. */
   constructor(out: string) {
     this.#out = out;
   }
 
   /**
-   * Keeps every other command out of the folder until it is released.
+   * Locks the folder against other commands.
    *
-   * @throws ReigniteError RESULTS_IN_USE that names the other process; NOT_WRITABLE, NO_SPACE.
+   * @throws ReigniteError RESULTS_IN_USE naming the other process; NOT_WRITABLE, NO_SPACE.
    */
   async lock(): Promise<FileLock> {
     await this.#refuseForeign();
@@ -95,10 +95,10 @@ export class PredictionFolder {
   }
 
   /**
-   * Makes the folder one of this model and these settings, also one into which nothing was predicted with others. For the
-   * command that holds the lock.
+   * Claims the folder for this model and these settings. Replaces an earlier claim under which no image was predicted. Call
+   * it only while holding the lock.
    *
-   * @throws ReigniteError PREDICTION_CONFLICT that names what differs; NOT_WRITABLE, NO_SPACE.
+   * @throws ReigniteError PREDICTION_CONFLICT naming what differs; NOT_WRITABLE, NO_SPACE.
    */
   async claim(claim: Claim): Promise<void> {
     if (await this.#isUnused()) {
@@ -109,9 +109,9 @@ export class PredictionFolder {
   }
 
   /**
-   * Makes sure that the folder is one of this model and these settings.
+   * Checks that the folder belongs to this model and these settings. Claims it if no one has.
    *
-   * @throws ReigniteError PREDICTION_CONFLICT that names what differs; NOT_WRITABLE, NO_SPACE.
+   * @throws ReigniteError PREDICTION_CONFLICT naming what differs; NOT_WRITABLE, NO_SPACE.
    */
   async expect(claim: Claim): Promise<void> {
     await this.#refuseForeign();
@@ -127,9 +127,9 @@ export class PredictionFolder {
   }
 
   /**
-   * Makes sure that all files of these images can be written, and that none would replace those of another image.
+   * Checks that all files of these images can be written, and that none would overwrite those of another image.
    *
-   * @throws ReigniteError NOT_WRITABLE, NO_SPACE; USAGE for an image with the name of another one that is there.
+   * @throws ReigniteError NOT_WRITABLE, NO_SPACE, NAME_TOO_LONG; USAGE if the folder contains another image of that name.
    */
   async refuseUnwritable(task: Task, images: readonly NamedImage[]): Promise<void> {
     const paths = images.flatMap((image) => this.#filesOf(task, image.name).map((path) => ({ path, image })));
@@ -152,7 +152,7 @@ export class PredictionFolder {
     for (const image of images) await this.#refuseOtherImage(image);
   }
 
-  /** Removes what killed commands left of these images, be they slides or not. */
+  /** Removes temporary files that interrupted commands left for these images or slides. */
   async #sweep(images: readonly NamedImage[]): Promise<void> {
     const kinds = [tissueFiles, cellFiles, slideTissueFiles, slideCellFiles];
     const files = images.flatMap(({ name }) => kinds.flatMap((filesOf) => Object.values(filesOf(name))));
@@ -163,41 +163,41 @@ export class PredictionFolder {
     }
   }
 
-  /** Records that an image was started: from now on it may leave files. */
+  /** Records that an image was started and may have left files. */
   async begin(image: NamedImage): Promise<void> {
     const known = await this.#readOutcome(image.name);
     await this.#writeOutcome({ ...(known?.prediction && { prediction: known.prediction }), ...naming(image) });
   }
 
-  /** Forgets an image that was started and left nothing. */
+  /** Removes the record of an image that was started but left no files. */
   async abandon(task: Task, { name }: NamedImage): Promise<void> {
     const files = this.#filesOf(task, name).filter((path) => path !== this.#outcomePath(name));
-    const isThere = await Promise.all(files.map((path) => stat(path).then(Boolean, () => false)));
-    if (!isThere.includes(true)) await rm(this.#outcomePath(name), { force: true });
+    const existing = await Promise.all(files.map((path) => stat(path).then(Boolean, () => false)));
+    if (!existing.includes(true)) await rm(this.#outcomePath(name), { force: true });
   }
 
   async finish(image: NamedImage, prediction: ImagePrediction): Promise<void> {
     await this.#writeOutcome({ ...naming(image), prediction: PredictedImage.parse(prediction) });
   }
 
-  /** An earlier prediction of the image keeps its files, and its place in the tables. */
+  /** Records the failure of an image. An earlier prediction of it keeps its files and its rows in the tables. */
   async fail(image: NamedImage, failure: ImageFailure): Promise<void> {
     const known = await this.#readOutcome(image.name);
     await this.#writeOutcome({ ...(known?.prediction && { prediction: known.prediction }), ...naming(image), failure });
   }
 
-  /** Notes the failure of a part of an image. Those of its other parts stay noted. */
+  /** Records the failure of a part of an image. Failures of its other parts stay recorded. */
   async failPart(image: NamedImage, failure: ImageFailure, part: string): Promise<void> {
     await this.#changeParts(image, (parts) => ({ ...parts, [part]: failure }));
   }
 
-  /** Forgets the failure of a part of an image that has now been computed. The failure of another part stays noted. */
+  /** Removes the failure of a part of an image that has now been computed. Failures of other parts stay recorded. */
   async recover(image: NamedImage, part: string): Promise<void> {
     if ((await this.#readOutcome(image.name))?.parts?.[part] === undefined) return;
     await this.#changeParts(image, ({ [part]: _, ...others }) => others);
   }
 
-  /** Workers compute parts of one image at the same time: each changes what the one before has written. */
+  /** Updates the failures under a lock, because several workers may compute parts of one image at the same time. */
   async #changeParts(image: NamedImage, change: (parts: PartFailures) => PartFailures): Promise<void> {
     const lock = await lockPatiently(join(this.#own, 'parts.lock'), `The failures in ${this.#out}`);
     try {
@@ -210,13 +210,13 @@ export class PredictionFolder {
   }
 
   /**
-   * Writes `summary.json` and the table of numbers over everything in the folder.
+   * Writes `summary.json` and the table of numbers for all images in the folder.
    *
-   * @param latest - Images of this command, which come last, in their order; those before them by name.
-   * @throws ReigniteError FILE_MISSING when the folder was never claimed; NO_SPACE, NOT_WRITABLE.
+   * @param latest - Images of this command. They are listed last, in this order, after all others sorted by name.
+   * @throws ReigniteError FILE_MISSING if the folder was never claimed; NO_SPACE, NOT_WRITABLE.
    */
   async writeSummary(latest: readonly NamedImage[]): Promise<PredictionSummary> {
-    // Of two that gather at the same time, the one that writes last has seen the images of both.
+    // With the lock, the process that writes last has seen the images of all others.
     const lock = await lockPatiently(join(this.#own, 'tables.lock'), `The tables of ${this.#out}`);
     try {
       const claim = await this.#readClaim();
@@ -251,7 +251,7 @@ export class PredictionFolder {
     return [...files.map((file) => join(this.#out, file)), this.#outcomePath(name)];
   }
 
-  /** Files that the tables do not cover, from an earlier version or another program. */
+  /** Throws if the folder contains files that the tables do not cover, from an earlier version or another program. */
   async #refuseForeign(): Promise<void> {
     if ((await this.#readClaim()) !== undefined) return;
     const summary = await statIfThere(join(this.#out, 'summary.json'));
@@ -260,13 +260,13 @@ export class PredictionFolder {
     throw new ReigniteError('PREDICTION_CONFLICT', `${this.#out} holds ${what}.`);
   }
 
-  /** Whether no image has got anywhere: one that was started may be on its way in a durable run. */
+  /** Returns whether all recorded images failed without output. An unfinished image may still be computed by a durable run. */
   async #isUnused(): Promise<boolean> {
     if ((await this.#readClaim()) === undefined || (await this.#holdsOutputs())) return false;
     return (await this.#readOutcomes()).every((outcome) => notedIn(outcome) !== undefined && !outcome.prediction);
   }
 
-  /** A command that did not come so far as to claim the folder leaves none. */
+  /** Removes a folder that this command created but did not claim. */
   async #removeUnused(made: string | undefined): Promise<void> {
     if (made === undefined || (await this.#readClaim()) !== undefined) return;
     for (const folder of made === this.#own ? [this.#own] : [this.#own, this.#out]) {
@@ -325,7 +325,7 @@ function naming({ path, name }: NamedImage): Pick<Outcome, 'image' | 'name'> {
   return { image: path, name };
 }
 
-/** What is noted of an image that an error kept from being predicted. */
+/** Converts an error to the failure that is recorded for an image. */
 export function failureOf({ path: image }: NamedImage, error: unknown): ImageFailure {
   const known =
     error instanceof ReigniteError
@@ -338,7 +338,7 @@ export function failureOf({ path: image }: NamedImage, error: unknown): ImageFai
   return { image, code, cause, remedy };
 }
 
-/** One failure of an image: its own, or that of the part that failed first. */
+/** Returns the failure of an image, or else of the first of its parts that failed. */
 function notedIn({ failure, parts = {} }: Outcome): ImageFailure | undefined {
   return failure ?? Object.values(parts)[0];
 }
@@ -361,16 +361,16 @@ function inOrder(outcomes: readonly Outcome[], latest: readonly NamedImage[]): r
   return [...outcomes].sort((a, b) => placeOf(a) - placeOf(b));
 }
 
-/** What differs between two claims, as a person reads it. */
-function differences(there: Claim, here: Claim): string[] {
+/** Describes the differences between two claims for a message. */
+function differences(inFolder: Claim, wanted: Claim): string[] {
   const found: string[] = [];
-  if (there.task !== here.task) found.push(`--task ${there.task} in the folder, ${here.task} now`);
+  if (inFolder.task !== wanted.task) found.push(`--task ${inFolder.task} in the folder, ${wanted.task} now`);
   const isSameModel =
-    there.model.digest === here.model.digest && there.model.folds?.join() === here.model.folds?.join();
-  if (!isSameModel) found.push(`the model ${described(there)} in the folder, ${described(here)} now`);
-  const names = new Set([...Object.keys(there.settings), ...Object.keys(here.settings)]);
+    inFolder.model.digest === wanted.model.digest && inFolder.model.folds?.join() === wanted.model.folds?.join();
+  if (!isSameModel) found.push(`the model ${described(inFolder)} in the folder, ${described(wanted)} now`);
+  const names = new Set([...Object.keys(inFolder.settings), ...Object.keys(wanted.settings)]);
   for (const name of names) {
-    const [before, now] = [there.settings[name], here.settings[name]];
+    const [before, now] = [inFolder.settings[name], wanted.settings[name]];
     if (before !== now)
       found.push(`${optionOf(name)} ${before ?? 'not given'} in the folder, ${now ?? 'not given'} now`);
   }
@@ -381,7 +381,7 @@ function described({ model: { path, digest, folds } }: Claim): string {
   return `${path} (${digest.slice(0, 12)}${folds === undefined ? '' : `, folds ${folds.join(',')}`})`;
 }
 
-/** `minArea` is `--min-area`. */
+/** Returns the option of a setting: `minArea` becomes `--min-area`. */
 function optionOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
@@ -394,7 +394,7 @@ function toJson(value: object): string {
   return `${JSON.stringify(value, null, 1)}\n`;
 }
 
-/** Writes a file that does not exist yet, whole; false when another was first. */
+/** Creates a file atomically. Returns false if it already exists. */
 async function placeFile(path: string, text: string): Promise<boolean> {
   const temporary = temporaryPathBeside(path);
   try {
@@ -403,7 +403,7 @@ async function placeFile(path: string, text: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (hasCode(error, 'EEXIST')) return false;
-    // A file system without hard links: the two that are first at the same moment are let be.
+    // The file system has no hard links. Two processes may then create the file at the same moment, which is accepted.
     await writeFileAtomic(path, text);
     return true;
   } finally {
@@ -411,7 +411,7 @@ async function placeFile(path: string, text: string): Promise<boolean> {
   }
 }
 
-/** @returns The first folder of the path that was not there yet. */
+/** Creates a folder. @returns The topmost folder that had to be created. */
 async function makeOutFolder(path: string): Promise<string | undefined> {
   try {
     return await makeFolder(path);
@@ -422,12 +422,12 @@ async function makeOutFolder(path: string): Promise<string | undefined> {
   }
 }
 
-/** Writes a file next to `path`, which has the longest name that is needed there, and removes it. */
+/** Writes a probe file next to `path`, which has the longest name in its folder, and removes it. */
 async function tryWriting(path: string, image: string): Promise<void> {
   const probe = temporaryPathBeside(path);
   try {
     await (await open(probe, 'wx')).close();
-    // The name itself may be too long where the temporary one is not.
+    // The name itself may be too long even if that of the probe file is not.
     await lstat(path).catch(unlessMissing);
   } catch (error) {
     const code = codeOf(error) ?? 'unknown';

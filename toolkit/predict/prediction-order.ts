@@ -10,12 +10,12 @@ import type { PredictOptions } from './infer-once.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 import type { UsedModel } from './prediction-summary.ts';
 
-/** An image and the name that its files get. */
+/** An image and the base name of its output files. */
 export interface NamedImage {
-  /** Absolute. */
+  /** Absolute path. */
   readonly path: string;
   readonly name: string;
-  /** Whether it is a slide, which several workers may share; said in runs only. */
+  /** Whether it is a slide, which several workers may share. Set in runs only. */
   readonly slide?: true;
 }
 
@@ -26,20 +26,20 @@ export interface PredictionOrder {
   readonly labels?: string;
   /** Only these folds of an nnU-Net folder. */
   readonly folds?: readonly FoldName[];
-  /** Whether tiles are predicted mirrored too, of an nnU-Net v2 model. */
+  /** Whether an nnU-Net v2 model also predicts mirrored copies of each tile. */
   readonly mirroring?: boolean;
   readonly out: string;
   readonly session: EnsembleOptions;
   readonly choices: PredictionChoices;
 }
 
-/** What runs the networks; the caller that opened them closes them. */
+/** Engines that run the networks. The caller closes them. */
 export interface PredictionEngines {
   readonly segmenter: RoiSegmenter & SlideSegmenter;
   readonly detector: CellDetector & SlideDetector;
 }
 
-/** What a slide was split into: the strips that were computed apart, which are put together. */
+/** The strips of a slide that were computed separately and are to be joined. */
 export interface OfStrips {
   readonly strips?: readonly StripRows[];
 }
@@ -54,15 +54,15 @@ export interface ImagePredictor {
   /**
    * Splits a slide into strips that several workers can compute at the same time.
    *
-   * @returns None for an image, and for a slide that is small or in the cache.
+   * @returns Empty for an image, and for a slide that is small or already in the cache.
    */
   strips(image: NamedImage, options?: Pick<ImageOptions, 'signal'>): Promise<readonly StripRows[]>;
-  /** Computes one strip, and keeps it in the cache for `predict`. */
+  /** Computes one strip and stores it in the cache for `predict`. */
   predictStrip(image: NamedImage, strip: StripRows, options?: ImageOptions): Promise<{ readonly cached: boolean }>;
 }
 
 export interface OpenPredictorOptions {
   readonly signal?: AbortSignal;
-  /** Called for every fold that was converted to ONNX. */
+  /** Called after each fold that was converted to ONNX. */
   readonly onConverted?: (done: number, total: number) => void;
 }

@@ -19,19 +19,19 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ImagePrediction } from './prediction.ts';
 import type { PredictionSummary } from './prediction-summary.ts';
 
-/** With more tables of numbers, one per image, they are folded. */
+/** If there are more tables of numbers, one per image, they are collapsed. */
 const MANY_TABLES = 4;
-/** Longer side of the picture of an image without layers, in px. */
+/** Longer side of the picture of an image without layers, px. */
 const PICTURE_EDGE = 800;
 const MAX_CLASSES = 5;
 /** Pictures that are drawn at the same time. */
 const MAX_CONCURRENT = 2;
 
 /**
- * Writes report/index.html of a folder of predictions: numbers, warnings and every image with its prediction.
+ * Writes report/index.html of a prediction folder, with numbers, warnings and the images with their predictions.
  *
- * @param summary - Everything in the folder.
- * @param version - Of this package.
+ * @param summary - Summary of the whole folder.
+ * @param version - Version of this package.
  */
 export async function writePredictionPage(
   out: string,
@@ -69,7 +69,7 @@ export async function writePredictionPage(
   });
 }
 
-/** A note on several images is listed once. */
+/** Lists the notes. A note on several images is listed once. */
 function notesOf(images: readonly ImagePrediction[]): Html {
   const saidOf = new Map<string, string[]>();
   for (const { name, notes } of images) {
@@ -152,7 +152,7 @@ function countsIn({ cells, counts = [], tumourProportion }: ImagePrediction): re
   ];
 }
 
-/** Layers for the viewer, or else the overlay, made smaller. */
+/** Returns the layers for the viewer, or else a smaller copy of the overlay. */
 async function pictureIn(
   out: string,
   task: Task,
@@ -168,7 +168,7 @@ async function pictureIn(
   return html`<a class="stack" href="${hrefOf(`../${overlay}`)}"><img loading="lazy" src="${hrefOf(file)}" alt="${name}: prediction over the image"></a>`;
 }
 
-/** How the layers of an image are drawn; undefined of a slide, which has an overview instead. */
+/** Returns how the layers of an image are drawn; undefined for a slide, which has an overview instead. */
 function layersOf(out: string, task: Task, { image, name, files, counts }: ImagePrediction): DrawnRoi | undefined {
   const { coloured, points, candidates } = files;
   const cells = CELL_TASKS.find((each) => each === task);
@@ -200,7 +200,7 @@ function layersOf(out: string, task: Task, { image, name, files, counts }: Image
   };
 }
 
-/** Files of this package, of any size that is predicted. */
+/** Opens an image that this package wrote, of any size that can be predicted. */
 function open(path: string): Sharp {
   return sharp(path, { limitInputPixels: MAX_PIXELS });
 }
@@ -208,7 +208,7 @@ function open(path: string): Sharp {
 function viewedOf(layers: RoiLayers, images: readonly ImagePrediction[]): StandalonePage['viewed']['rois'][number] {
   const image = images.find(({ name }) => name === layers.roi);
   const about = image === undefined ? [] : [...areasIn(image), ...countsIn(image)];
-  // There is nothing to compare with: the words of a comparison are left out.
+  // There is nothing to compare with, so the texts of a comparison are empty.
   return { ...layers, classes: [], notes: [], verdict: 'not comparable', said: '', about: about.join(', ') };
 }
 

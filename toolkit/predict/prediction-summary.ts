@@ -20,9 +20,9 @@ const NAME_WIDTH = 28;
 const FEW_CLASSES = 10;
 
 /**
- * What a person reads of one image.
+ * Describes the prediction of one image in lines of text.
  *
- * @param isQuiet - Leaves out the notes.
+ * @param isQuiet - Whether to leave out the notes.
  */
 export function describePrediction(image: ImagePrediction, isQuiet = false): string[] {
   const size = `${image.width} x ${image.height} px${image.mpp === undefined ? '' : `, ${image.mpp} µm/px`}`;
@@ -53,7 +53,7 @@ function countRows(counts: readonly ClassCount[]): string[] {
   return absent === 0 ? rows : [...rows, `  ${absent} ${found.length > 0 ? 'other ' : ''}classes: none found`];
 }
 
-/** What is in each region that the user drew on a slide. */
+/** Describes the cells in each region that the user drew on a slide. */
 function regionRows({ ofRegions = [] }: ImagePrediction): string[] {
   return ofRegions.map(({ name, mm2, counts, tumour }) => {
     const cells = counts.reduce((sum, count) => sum + count, 0);
@@ -77,12 +77,12 @@ function outlinesOf({ regions, leftOut, width, height }: ImagePrediction): strin
   ];
 }
 
-/** What a person reads of an image that could not be predicted. */
+/** Describes the failure of an image for the user. */
 export function describeFailure({ code, cause, remedy }: ImageFailure): string {
   return `error ${code}: ${cause}\n  ${remedy}`;
 }
 
-/** All numbers of all images as CSV, one line per class of an image. */
+/** Formats the numbers of all images as CSV, one line per image and class. */
 function predictionTable(images: readonly ImagePrediction[]): string {
   const areas = images.flatMap(({ name, areas = [] }) =>
     areas.map((area) => [csvField(name), area.value, csvField(area.name), area.pixels, area.share, area.mm2 ?? '']),
@@ -116,7 +116,7 @@ const CountOfClass = z.object({
 
 const TumourShare = z.object({ positive: z.int(), negative: z.int(), percent: z.number().nullable() });
 
-/** An `ImagePrediction` as JSON holds it, in the order of its fields. */
+/** Schema of an `ImagePrediction` in JSON, in the order of its fields. */
 export const PredictedImage = z.object({
   image: z.string(),
   name: z.string(),
@@ -167,7 +167,7 @@ export const ImageFailure = z.object({
 });
 export type ImageFailure = z.infer<typeof ImageFailure>;
 
-/** The model of a prediction, whatever its path. */
+/** The model of a prediction, without its path. */
 export const UsedModel = z.object({
   digest: z.string().describe('Of its source'),
   folds: z.array(FoldName).exactOptional().describe('Folds of an nnU-Net model that were averaged'),
@@ -182,7 +182,7 @@ export const UsedModel = z.object({
 });
 export type UsedModel = z.infer<typeof UsedModel>;
 
-/** What all images of a folder were predicted with, by option; `labels` is the digest of the file. */
+/** Settings of all predictions in a folder, by option. `labels` and `regions` are the SHA-256 of the files. */
 export const PredictionSettings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
 export type PredictionSettings = z.infer<typeof PredictionSettings>;
 
@@ -194,7 +194,7 @@ const PredictionSummary = z.object({
   failures: z.array(ImageFailure),
 });
 
-/** `summary.json` of a folder of predictions. */
+/** Contents of `summary.json` in a prediction folder. */
 export interface PredictionSummary {
   readonly task: Task;
   readonly model: UsedModel & { readonly path: string };
@@ -205,8 +205,8 @@ export interface PredictionSummary {
 }
 
 /**
- * Writes what all predictions of a folder came to: `summary.json`, and the numbers as CSV. Paths in the file are relative
- * to the folder: they stay true where it is moved together with the images.
+ * Writes `summary.json` and the CSV table of a prediction folder. Paths in the summary are relative to the folder, so they
+ * stay valid if it is moved together with the images.
  */
 export async function writePredictionSummary(out: string, summary: PredictionSummary): Promise<void> {
   const relativeOnes = withPaths(summary, (path) => relative(out, path));
@@ -226,15 +226,15 @@ function withPaths(summary: PredictionSummary, change: (path: string) => string)
   };
 }
 
-/** Whether a folder is one that `predict` wrote. */
+/** Returns whether a folder was written by `predict`. */
 export async function isPredictionFolder(folder: string): Promise<boolean> {
   return (await readJsonIfValid(join(folder, 'summary.json'), PredictionSummary)) !== undefined;
 }
 
 /**
- * Reads `summary.json`; its paths become absolute.
+ * Reads `summary.json` and makes its paths absolute.
  *
- * @throws ReigniteError FILE_MISSING where there is no such folder, or no summary in it; USAGE for the folder of a run;
+ * @throws ReigniteError FILE_MISSING if the folder or its summary does not exist; USAGE for the results folder of a run;
  *   FILE_DAMAGED.
  */
 export async function readPredictionSummary(out: string): Promise<PredictionSummary> {
@@ -249,10 +249,10 @@ export async function readPredictionSummary(out: string): Promise<PredictionSumm
       'Check that the folder is one of predict. If it is, run the same `npx reignite predict` again, which rewrites the file.',
   });
   if (summary !== undefined) return withPaths(summary, (each) => resolve(out, each));
-  const isThere = (await statIfThere(out)) !== undefined;
+  const exists = (await statIfThere(out)) !== undefined;
   throw new ReigniteError(
     'FILE_MISSING',
-    isThere ? `${out} has no summary.json: it is not a folder of predict.` : `There is no folder ${out}.`,
+    exists ? `${out} has no summary.json: it is not a folder of predict.` : `There is no folder ${out}.`,
     { remedy: NAME_IT },
   );
 }

@@ -4,101 +4,101 @@ import type { Precision } from '../onnx/session/engine-choice.ts';
 import type { ClassArea } from './certainty.ts';
 import type { RegionCells, TumourShare } from './slides/tumour-share.ts';
 
-/** Choices that hold for all images of a prediction. */
+/** Options that apply to all images of a prediction. */
 export interface PredictionChoices {
-  /** µm per px of the images, where it is known. */
+  /** µm per px of the images, if known. */
   readonly mpp?: number;
-  /** A level of a slide that is taken as it is. */
+  /** A level of slides to use without resampling. */
   readonly level?: number;
-  /** Whether glass is computed too, of slides. */
+  /** Whether to predict the glass of slides too. */
   readonly everywhere?: boolean;
-  /** Absolute path of the regions of slides in which cells are counted. */
+  /** Absolute path of a file with regions of slides, in which cells are counted. */
   readonly regions?: string;
-  /** Whether images are brought to the resolution of the models first. */
+  /** Whether to resample images to the pixel size of the models. */
   readonly resample: boolean;
-  /** Value of white in 16-bit samples; default: the largest that 16 bits hold. */
+  /** Value of white in 16-bit samples. Default: 65535. */
   readonly maxValue?: number;
-  /** px by which outlines may be smoothed; 0 keeps the edges of the pixels. */
+  /** Tolerance of smoothing outlines, px. 0 keeps the pixel edges. */
   readonly simplify: number;
-  /** Regions of fewer px get no outline; masks and areas have them all. 0: every region gets one. */
+  /** Regions with fewer pixels get no outline, but are part of masks and areas. 0 outlines every region. */
   readonly minArea: number;
-  /** Of cells: score above which a candidate is a cell. Default: that of the model's package, or of the paper. */
+  /** Cells only: detection score that a cell must exceed. Default: that of the model's package, or of the paper. */
   readonly confidence?: number;
-  /** Of cells: overlap above which the worse of two boxes goes. */
+  /** Cells only: overlap of two boxes above which the one with the lower detection score is dropped. */
   readonly iou?: number;
-  /** Of cells: side of the network's input in px. */
+  /** Cells only: side of the network's input, px. */
   readonly imgsz?: number;
-  /** Of cells: whether the network sees an image in tiles, or all of it scaled to `imgsz`. */
+  /** Cells only: whether the network sees an image in tiles, or the whole image scaled to `imgsz`. */
   readonly fit?: 'tiles' | 'letterbox';
-  /** Of cells: px by which tiles overlap. */
+  /** Cells only: px by which tiles overlap. */
   readonly overlap?: number;
 }
 
-/** How many cells of a class there are. */
+/** Number of cells of one class. */
 export interface ClassCount {
   readonly value: number;
   readonly name: string;
   readonly count: number;
-  /** Missing where the size of a pixel is not known. */
+  /** Missing if the pixel size is unknown. */
   readonly perMm2?: number;
 }
 
-/** What one image came to. Paths are relative to the folder of the prediction. */
+/** Prediction of one image. Paths are relative to the prediction folder. */
 export interface ImagePrediction {
-  /** The image as it was given. */
+  /** Path of the image. */
   readonly image: string;
-  /** Name under which its files lie. */
+  /** Base name of its output files. */
   readonly name: string;
-  /** SHA-256 of the file, of slides; missing in summaries of earlier versions. */
+  /** Slides only: SHA-256 of the file. Missing in summaries of earlier versions. */
   readonly sha256?: string;
   readonly width: number;
   readonly height: number;
   readonly mpp?: number;
-  /** Size at which the network saw it, where that is another one. */
+  /** Size at which the network saw it, if different. */
   readonly resampledTo?: { readonly width: number; readonly height: number };
   readonly areas?: readonly ClassArea[];
-  /** Outlines written. */
+  /** Number of outlines written. */
   readonly regions?: number;
   /** Regions that are too small for an outline. */
   readonly leftOut?: LeftOut;
   readonly cells?: number;
-  /** Cells left out since they were found outside the image, in the padding of a tile. */
+  /** Number of cells left out because they are outside the image, in the padding of a tile. */
   readonly outside?: number;
   readonly counts?: readonly ClassCount[];
-  /** Of cells on a slide: PD-L1 positive among all tumour cells, for research only. */
+  /** Cells of slides only: PD-L1 positive among all tumour cells, for research only. */
   readonly tumourProportion?: TumourShare;
-  /** Of cells on a slide: what is in the regions that the user drew. */
+  /** Cells of slides only: cells in the regions that the user drew. */
   readonly ofRegions?: readonly RegionCells[];
-  /** Of tissue, see `TissueCertainty`. */
+  /** Tissue only, see `TissueCertainty`. */
   readonly medianConfidence?: number;
   readonly unclearShare?: number;
-  /** Of cells, see `CellCertainty`. */
+  /** Cells only, see `CellCertainty`. */
   readonly medianScore?: number;
   readonly weakCandidates?: number;
   readonly files: Readonly<Record<string, string>>;
-  /** Whether the network's part was done before. */
+  /** Whether the output of the network came from the cache. */
   readonly cached: boolean;
-  /** Key of the network's part in the cache; missing in summaries of earlier versions. */
+  /** Key of the network's output in the cache. Missing in summaries of earlier versions. */
   readonly key?: string;
   readonly provider: string;
-  /** What the provider ran on; missing for the CPU. */
+  /** Device that the provider ran on; missing for the CPU. */
   readonly adapter?: string;
   readonly driver?: string;
-  /** Missing means exact. */
+  /** Missing for the exact engine. */
   readonly engine?: 'fast';
-  /** Of the fast engine: what its networks multiplied in. */
+  /** Fast engine only: precision of its multiplications. */
   readonly precision?: Precision;
   readonly seconds: number;
-  /** What a reader of the numbers should know, one sentence each. */
+  /** What users should know about the numbers, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** Whether an image was predicted as a whole slide. */
+/** Returns whether an image was predicted as a slide. */
 export function isOfSlide({ files }: Pick<ImagePrediction, 'files'>): boolean {
   return files['mask']?.endsWith('.tif') === true || files['density'] !== undefined;
 }
 
-/** Where the files of one image are below the folder of a tissue prediction. */
+/** Returns the paths of an image's files, relative to the folder of a tissue prediction. */
 export function tissueFiles(name: string) {
   return {
     mask: join('masks', `${name}.png`),
@@ -109,7 +109,7 @@ export function tissueFiles(name: string) {
   };
 }
 
-/** The same of a whole slide. */
+/** Returns the paths of a slide's files, relative to the folder of a tissue prediction. */
 export function slideTissueFiles(name: string) {
   return {
     mask: join('masks', `${name}.tif`),
@@ -121,7 +121,7 @@ export function slideTissueFiles(name: string) {
   };
 }
 
-/** The same of a prediction of cells. */
+/** Returns the paths of an image's files, relative to the folder of a cell prediction. */
 export function cellFiles(name: string) {
   return {
     points: join('points', `${name}.npy`),
@@ -132,7 +132,7 @@ export function cellFiles(name: string) {
   };
 }
 
-/** The same of the cells of a whole slide. */
+/** Returns the paths of a slide's files, relative to the folder of a cell prediction. */
 export function slideCellFiles(name: string) {
   return {
     points: join('points', `${name}.npy`),
@@ -146,7 +146,7 @@ export function slideCellFiles(name: string) {
   };
 }
 
-/** Where the density map of one class lies, by the number of the class. */
+/** Returns the path of the density map of one class. @param label - Number of the class. */
 export function densityFile(name: string, label: number): string {
   return join('density', `${name}.${label}.png`);
 }

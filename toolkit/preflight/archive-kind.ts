@@ -3,13 +3,13 @@ import { isArchive, KINDS, type Kind, rootOfArchive } from '../dataset/layout.ts
 import type { RecordFile } from '../zenodo/record/record.ts';
 
 /**
- * Identifies the contents of an archive by the paths in it, so that its name does not matter.
+ * Identifies the contents of an archive from the paths in it, so that its name does not matter.
  *
- * Most archives say it: all their paths begin with `images/` or another folder of the layout. Of the others the kinds
- * of files decide: weights, NumPy arrays, the figures' names, COCO files and masks next to them, images.
+ * In most archives, all paths start with `images/` or another folder of the layout. Otherwise, typical files decide:
+ * weights, figures, NumPy arrays of points, COCO files, images.
  *
  * @param paths - Paths of the members, with `/`.
- * @returns Undefined where the members are of several kinds or of none.
+ * @returns Undefined if the members are of several kinds or of none.
  */
 export function archiveKind(paths: readonly string[]): Kind | undefined {
   const wrapper = wrapperOf(paths, KINDS);
@@ -22,7 +22,10 @@ export function archiveKind(paths: readonly string[]): Kind | undefined {
   return SIGNS.find(({ pattern }) => members.some((path) => pattern.test(path)))?.kind;
 }
 
-/** In this order: a folder of models may hold figures of its training, a folder of figures holds `cm.npy`. */
+/**
+ * The first match wins: a folder of models may contain figures of its training, and a folder of figures contains
+ * `cm.npy`.
+ */
 const SIGNS: readonly { readonly kind: Kind; readonly pattern: RegExp }[] = [
   { kind: 'models', pattern: /\.(model|model\.pkl|pt|pth|onnx)$/i },
   { kind: 'figures', pattern: /(^|\/)(cm\.npy|f1_scores_[^/]*\.png|cm_all\.png)$/i },
@@ -32,11 +35,11 @@ const SIGNS: readonly { readonly kind: Kind; readonly pattern: RegExp }[] = [
 ];
 
 /**
- * Finds out what the archives of a record hold whose names do not say it, so that a version of the record with other
- * names, or with one archive more, is taken as it is.
+ * Determines the contents of archives with unknown names, so that versions of the record with other names or additional
+ * archives work too.
  *
- * @param paths - Lists the members of an archive; it is asked only for archives with unknown names.
- * @returns The files, archives that were recognised with their `root`.
+ * @param paths - Lists the members of an archive; called only for archives with unknown names.
+ * @returns The files; archives that were recognised have a `root`.
  */
 export async function identifyArchives(
   files: readonly RecordFile[],

@@ -15,12 +15,12 @@ import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-c
 import { type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
-/** The header of a .npy file of points takes less. */
+/** The header of a .npy file of points is smaller. */
 const NPY_HEADER_BYTES = 128;
-/** The description of the modules is at the beginning of a YOLOv5 checkpoint. */
+/** A YOLOv5 checkpoint starts with the description of its modules. */
 const CHECKPOINT_HEAD_BYTES = 48 * 2 ** 10;
 
-/** Packed bytes of a readers' file that is too large: they usually have the list of images. */
+/** Compressed bytes to read of a readers' file that is too large. They usually contain the list of images. */
 const READERS_START_BYTES = 48 * 2 ** 10;
 
 /** Checks everything that a detection task assumes about a record. */
@@ -64,7 +64,7 @@ export async function checkCells(
 
 interface CheckedReaders {
   readonly check: RecordCheck;
-  /** Undefined where the file is damaged, or too large and without them near its beginning. */
+  /** Undefined if the file is damaged, or too large and without the list near its start. */
   readonly images?: readonly AnnotatedImage[];
   readonly annotations?: ReaderAnnotations;
 }
@@ -123,8 +123,8 @@ async function checkPoints(tree: RecordTree, subject: string, paths: readonly st
       const { dtype, shape } = parseNpyHeader(head, path);
       kinds.add(`${dtype}, ${shape.length === 2 ? `points x ${shape[1]}` : `shape (${shape.join(', ')})`}`);
     }
-    const looked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
-    return `${looked} checked: ${[...kinds].join('; ')}`;
+    const checked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
+    return `${checked} checked: ${[...kinds].join('; ')}`;
   });
 }
 
@@ -141,7 +141,7 @@ async function checkWeights(tree: RecordTree, task: CellTask, title: string): Pr
   return { subject, status: 'pass', detail: `YOLOv5 modules: ${[...classes].join(', ')}`, ...chosen };
 }
 
-/** Names the classes of YOLOv5 modules that a checkpoint's pickle imports; nothing is interpreted. */
+/** Lists the classes of YOLOv5 modules that a checkpoint's pickle imports, without interpreting the pickle. */
 function moduleClasses(head: Buffer): string[] {
   return [...head.toString('latin1').matchAll(/cmodels\.(?:common|yolo)\n(\w+)\n/g)].map(([, name]) => name ?? '');
 }

@@ -3,7 +3,12 @@ import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-head
 import { firstOf, type ImageSize, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
-/** Checks that files are in the tree; `what` names them in the plural, such as "images of the test set". One alone is named by its path. */
+/**
+ * Checks that files are in the tree.
+ *
+ * @param what - Name of the files in the plural, such as "images of the test set". A single file is named by its path.
+ * @param absent - Status and remedy if any is missing.
+ */
 export function checkPresence(
   tree: RecordTree,
   subject: string,
@@ -18,7 +23,7 @@ export function checkPresence(
   return { subject, detail, ...absent };
 }
 
-/** A check of headers, and the sizes that they state. */
+/** A check of headers, and the image sizes in them. */
 export interface PngCheck {
   readonly check: RecordCheck;
   readonly sizes: readonly ImageSize[];
@@ -27,7 +32,7 @@ export interface PngCheck {
 /**
  * Checks the headers of PNGs.
  *
- * @param fault - What is wrong with a header; undefined where nothing is.
+ * @param fault - Describes what is wrong with a header; undefined if nothing is.
  */
 export async function checkPngs(
   tree: RecordTree,
@@ -47,12 +52,12 @@ export async function checkPngs(
   const sound = headers.flatMap(({ header }) => header ?? []);
   const sizes = sound.map(({ width, height }) => ({ width, height }));
   if (faults.length > 0) return { check: { subject, status: 'fail', detail: firstOf(faults), remedy }, sizes };
-  const looked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
-  const detail = `${looked} checked: ${[...new Set(sound.map(modeOf))].join(', ')}`;
+  const checked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
+  const detail = `${checked} checked: ${[...new Set(sound.map(modeOf))].join(', ')}`;
   return { check: { subject, status: 'pass', detail }, sizes };
 }
 
-/** Says depth and colour of a PNG, such as "8-bit RGB". */
+/** Describes depth and colour of a PNG, such as "8-bit RGB". */
 export function modeOf({ depth, colour }: PngStart): string {
   return `${depth}-bit ${colour}`;
 }

@@ -3,25 +3,25 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { CheckedTask, RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
-/** What a record holds of a task's test set. */
+/** A task's test set in a record. */
 export interface RecordTask extends Omit<CheckedTask, 'checks'> {
   readonly task: Task;
 }
 
-/** What was found about a record. */
+/** Result of checking a record. */
 export interface CheckedRecord {
   readonly checks: readonly RecordCheck[];
   readonly tasks: readonly RecordTask[];
 }
 
-/** Tasks of a run. */
+/** Tasks to check. */
 export interface CheckOptions {
   readonly tasks: readonly Task[];
-  /** Tasks with a custom model: the record's own model is not looked at. */
+  /** Tasks with a custom model, for which the record's model is not checked. */
   readonly customModels?: readonly Task[];
 }
 
-/** Checks everything that the tasks assume about a record, by its small files and the beginnings of large ones. */
+/** Checks everything that the tasks assume about a record, from its small files and the first bytes of large ones. */
 export async function checkRecord(
   tree: RecordTree,
   { tasks, customModels = [] }: CheckOptions,

@@ -69,7 +69,7 @@ async function checkOverview(
   return { check: found === OVERVIEW_FILE ? check : { ...check, chosen: found }, rois };
 }
 
-/** Rows by task and split. */
+/** Counts rows by task and split. */
 function countsOf(rows: readonly OverviewRow[]): string {
   const counts = new Map<string, number>();
   for (const { task, split } of rows) counts.set(`${task} ${split}`, (counts.get(`${task} ${split}`) ?? 0) + 1);
@@ -79,7 +79,7 @@ function countsOf(rows: readonly OverviewRow[]): string {
   );
 }
 
-/** The run takes names and values from the authors' evaluation script; the map is only compared with them. */
+/** Checks the label map. A fault is only a warning: names and values come from the authors' evaluation script. */
 async function checkLabelMap(tree: RecordTree): Promise<RecordCheck> {
   const found = await findLabelMap(sourceOf(tree));
   if (found === undefined) {
@@ -95,7 +95,7 @@ async function checkLabelMap(tree: RecordTree): Promise<RecordCheck> {
   return { ...check, status: 'warn', detail: `${check.detail}; the authors' evaluation has 17 labels, 0 to 16` };
 }
 
-/** The model is any folder of `models/he` with folds in it, whatever its name. */
+/** Checks the model: any folder in `models/he` that contains folds, or else anywhere below `models/`. */
 async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordCheck[]> {
   const folder = folderOf('models', task);
   const files = pathsBelow(tree, folder);
@@ -123,7 +123,7 @@ async function checkModel(tree: RecordTree, task: TissueTask): Promise<RecordChe
   return [{ ...folds, ...chosen }, ...(tree.sizes.has(plans) ? [await checkPlans(tree, plans)] : [])];
 }
 
-/** The weights in the folder of a fold: those of the usual name, else the only ones. */
+/** Returns the path of the weights in the folder of a fold: with the usual name, or else the only ones. */
 function weightsOf(tree: RecordTree, folder: string): string {
   const names = pathsBelow(tree, folder).map((path) => posix.relative(folder, path));
   return `${folder}/${oddWeightsAmong(weightsAmong(names)) ?? 'model_best.model'}`;
@@ -151,7 +151,7 @@ function imageFault(header: PngStart): string | undefined {
 }
 
 function maskFault(header: PngStart): string | undefined {
-  // Of a palette the index counts, as in the authors' code.
+  // In palette images, indices are the labels, as in the authors' code.
   const isKnown = header.depth === 8 && (header.colour === 'grey' || header.colour === 'palette');
   return isKnown ? undefined : `is ${modeOf(header)}`;
 }

@@ -4,8 +4,8 @@ import { KINDS } from '../dataset/layout.ts';
 import type { RecordCheck } from './record-check.ts';
 
 /**
- * Finds a record that was unpacked by hand one folder too deep: inside another folder (`data/ignite/images`), or each archive
- * in a folder of its name (`data/images/images`).
+ * Finds a record that was manually unpacked one folder too deep: inside another folder (`data/ignite/images`), or each
+ * archive in a folder with its name (`data/images/images`).
  *
  * @param data - Data folder.
  * @returns Failed checks, or none.

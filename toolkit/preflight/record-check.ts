@@ -1,27 +1,27 @@
 import { ReigniteError } from '../errors.ts';
 
-/** One assumption about a record, and whether the record meets it. */
+/** One assumption about a record, and whether it holds. */
 export interface RecordCheck {
-  /** File, folder or column that was looked at. */
+  /** File, folder or column that was checked. */
   readonly subject: string;
-  /** `warn`: the run copes with it and its result is affected; `unknown`: it could not be looked at yet. */
+  /** `warn`: the run works, but its result is affected. `unknown`: it could not be checked yet. */
   readonly status: 'pass' | 'warn' | 'fail' | 'unknown';
   /** What was found. */
   readonly detail: string;
-  /** What to do about it; missing where nothing is to be done. */
+  /** What to do about it; missing if there is nothing to do. */
   readonly remedy?: string;
-  /** What is used for it, by its contents, where the usual name is missing; relative to the data folder. */
+  /** File that is used, because of its contents, if the one with the usual name is missing; relative to the data folder. */
   readonly chosen?: string;
 }
 
-/** What a record holds of a task's test set, with the checks of it. */
+/** A task's test set in a record, with its checks. */
 export interface CheckedTask {
   readonly checks: readonly RecordCheck[];
-  /** Undefined where the list of ROIs is damaged, or too large to be fetched before the run. */
+  /** Number of ROIs; undefined if their list is damaged, or too large to be fetched before the run. */
   readonly rois: number | undefined;
-  /** ROIs with a published prediction. */
+  /** Number of ROIs with a published prediction. */
   readonly predicted: number;
-  /** Sizes of the images whose headers were read: all, or a sample of many. */
+  /** Sizes of the images whose headers were read: all of them or a sample. */
   readonly images: readonly ImageSize[];
 }
 
@@ -32,20 +32,20 @@ export interface ImageSize {
 }
 
 /**
- * Makes a check of what a reader of the record's files says or throws.
+ * Makes a check from the text that `inspect` returns or the error that it throws.
  *
- * @throws What says nothing about the record and passes by itself, such as NETWORK.
+ * @throws Retryable errors, such as NETWORK, which say nothing about the record.
  */
-export async function checkBy(subject: string, look: () => Promise<string>): Promise<RecordCheck> {
+export async function checkBy(subject: string, inspect: () => Promise<string>): Promise<RecordCheck> {
   try {
-    return { subject, status: 'pass', detail: await look() };
+    return { subject, status: 'pass', detail: await inspect() };
   } catch (error) {
     if (!(error instanceof ReigniteError) || error.retryable) throw error;
     return { subject, status: 'fail', detail: `${error.code}: ${error.message}`, remedy: error.remedy };
   }
 }
 
-/** Names the first of many. */
+/** Lists the first names and the number of others. */
 export function firstOf(names: readonly string[], count = 3): string {
   const more = names.length - count;
   return `${names.slice(0, count).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;

@@ -4,23 +4,28 @@ import { type FileSource, fileHolds } from '../dataset/find-files.ts';
 import { isPlainFile, KINDS } from '../dataset/layout.ts';
 import { statIfThere } from '../files/if-there.ts';
 
-/** The files of a record in the layout of the data folder, wherever they are: here, or in archives on a server. */
+/** The files of a record in the layout of the data folder, on disk or in archives on a server. */
 export interface RecordTree {
   /** Sizes in bytes by path, relative to the data folder, with `/`. */
   readonly sizes: ReadonlyMap<string, number>;
   /**
    * Reads the first bytes of files.
    *
-   * @returns By path; a file that cannot be read is missing, and so are those beyond what may be fetched.
+   * @returns By path, without files that cannot be read or exceed what may be fetched.
    */
   heads(paths: readonly string[], length: number): Promise<ReadonlyMap<string, Buffer>>;
-  /** Reads the beginning of a file that `local` does not bring: at most that many packed bytes; undefined where it cannot be read. */
+  /**
+   * Reads the start of a file that is too large for `local`.
+   *
+   * @param packed - Maximum number of compressed bytes.
+   * @returns Undefined if it cannot be read.
+   */
   start(path: string, packed: number): Promise<Buffer | undefined>;
-  /** Brings a whole file to this machine and returns its path; undefined for one that is too large to be fetched now. */
+  /** Fetches a whole file and returns its local path; undefined if it is missing or too large to be fetched now. */
   local(path: string): Promise<string | undefined>;
 }
 
-/** The tree as what files are looked for in. */
+/** Adapts a tree so that files can be searched in it. */
 export function sourceOf(tree: RecordTree): FileSource {
   return {
     paths: [...tree.sizes.keys()],
@@ -31,12 +36,12 @@ export function sourceOf(tree: RecordTree): FileSource {
   };
 }
 
-/** Paths of a tree below a folder, sorted. */
+/** Returns the paths of a tree below a folder, sorted. */
 export function pathsBelow(tree: RecordTree, folder: string): readonly string[] {
   return [...tree.sizes.keys()].filter((path) => path.startsWith(`${folder}/`)).sort();
 }
 
-/** Looks at a data folder as it is on disk. */
+/** Lists a data folder on disk. */
 export async function folderTree(data: string): Promise<RecordTree> {
   const sizes = new Map<string, number>();
   const tables = (await readdir(data).catch(() => [])).filter(isPlainFile);

@@ -13,46 +13,49 @@ import { archiveKind } from './archive-kind.ts';
 import { firstOf, type RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
-/** A file that takes more in its archive is not fetched before the run, in bytes. */
+/** Largest compressed size in bytes of a file that is fetched before the run. */
 const MAX_PACKED = 256 * 2 ** 10;
-/** All that is fetched of a record, in bytes; only central directories and plain files may take more. */
+/** Total bytes to fetch of a record; only central directories and plain files may exceed it. */
 const MAX_BYTES = 900 * 2 ** 10;
-/** Left for the beginnings of files when files are fetched whole, in bytes. */
+/** Bytes that fetching whole files leaves for the heads of files. */
 const FOR_HEADS = 256 * 2 ** 10;
-/** Unpacked, in bytes. */
+/** Largest uncompressed size in bytes of a file that is fetched whole. */
 const MAX_WHOLE = 64 * 2 ** 20;
-/** Files of one check of which the beginnings are looked at. */
+/** Maximum number of files per check whose heads are read. */
 const MAX_HEADS = 40;
-/** Heads of files that are far apart in their archive cost a request each, and Zenodo allows 60 a minute. */
+/**
+ * Maximum number of requests for heads. Files that are far apart in their archive need a request each, and Zenodo
+ * allows 60 per minute.
+ */
 const MAX_REQUESTS = 36;
-/** Requests of a check when few are left. */
+/** Requests that a check may make even if few are left. */
 const MIN_REQUESTS = 3;
 
-/** An archive of the record and what it holds. */
+/** An archive of the record and its contents. */
 export interface FoundArchive {
   readonly key: string;
-  /** Undefined where the paths in it are not conclusive. */
+  /** Undefined if the paths in it are not conclusive. */
   readonly kind: Kind | undefined;
   readonly members: number;
 }
 
 export interface RemoteTree extends RecordTree {
-  /** Where fetched files are, for messages: there a file has its path in the record. */
+  /** Folder of fetched files, which messages replace so that a file has its path in the record. */
   readonly folder: string;
   readonly archives: readonly FoundArchive[];
   /** Archives that cannot be used. */
   readonly faults: readonly RecordCheck[];
-  /** Bytes that were fetched so far. */
+  /** Returns the bytes fetched so far. */
   bytes(): number;
   close(): Promise<void>;
 }
 
 /**
- * Looks at a record on a server: of each archive the central directory is fetched, of the other files nothing yet.
+ * Opens a record on a server. Fetches only the central directory of each archive.
  *
- * @param options.scratch - A folder for what is fetched; it can go afterwards.
- * @param options.request - How a file of the record is asked for.
- * @throws RangeIgnored when the server sends whole files only; ReigniteError as `RemoteArchive.open`.
+ * @param options.scratch - A folder for fetched files, which can be deleted afterwards.
+ * @param options.request - Returns the request for a file of the record.
+ * @throws RangeIgnored when the server sends only whole files; ReigniteError as `RemoteArchive.open`.
  */
 export async function remoteTree(options: {
   readonly files: readonly RecordFile[];
@@ -86,9 +89,9 @@ interface OpenedArchive {
 }
 
 /**
- * What is wrong with an archive, so that the others are checked too.
+ * Makes a check from an error of an archive, so that the others are still checked.
  *
- * @throws An error that says nothing about the archive.
+ * @throws Errors that say nothing about the archive.
  */
 function faultOf(error: unknown, key: string, pieces: string): RecordCheck {
   if (!(error instanceof ReigniteError) || error.retryable || !error.code.startsWith('ARCHIVE_')) throw error;
@@ -96,7 +99,7 @@ function faultOf(error: unknown, key: string, pieces: string): RecordCheck {
   return { subject: key, status: 'fail', detail, remedy: error.remedy };
 }
 
-/** An archive of archives, which a run does not unpack. */
+/** Reports an archive of archives, which a run does not unpack. */
 function nestedFault({ key, kind }: FoundArchive, paths: readonly string[]): readonly RecordCheck[] {
   const inner = paths.filter(isArchive);
   if (kind !== undefined || inner.length === 0) return [];
@@ -106,7 +109,7 @@ function nestedFault({ key, kind }: FoundArchive, paths: readonly string[]): rea
 
 const UNPACK = 'Unpack it and the archives in it into the data folder, then run with `--set zenodo.offline=true`.';
 
-/** A file of the tree that is packed in an archive. */
+/** A file of the tree in an archive. */
 interface ArchivedFile {
   readonly archive: RemoteArchive;
   readonly member: LocatedMember;
@@ -125,7 +128,7 @@ class FetchedTree implements RemoteTree {
   readonly #members = new Map<string, ArchivedFile>();
   readonly #plain = new Map<string, RecordFile>();
   readonly #request: (file: RecordFile) => Promise<HttpGet>;
-  /** Paths of files that were fetched whole out of archives. */
+  /** Paths of files that were fetched whole from archives. */
   readonly #whole = new Set<string>();
   #plainBytes = 0;
   #requestsLeft = MAX_REQUESTS;
@@ -177,13 +180,16 @@ class FetchedTree implements RemoteTree {
     return Math.max(0, MAX_BYTES - this.bytes());
   }
 
-  /** As many of the paths as a fair share of the requests and bytes that are left pays for. */
+  /**
+   * Returns an evenly spaced sample of the paths that costs at most a third of the remaining requests and bytes, but at
+   * least three paths.
+   */
   #affordable(paths: readonly string[], length: number): readonly string[] {
-    const most = Math.max(MIN_REQUESTS, Math.floor(this.#requestsLeft / 3));
-    const mostBytes = this.#bytesLeft() / 3;
+    const maxRequests = Math.max(MIN_REQUESTS, Math.floor(this.#requestsLeft / 3));
+    const maxBytes = this.#bytesLeft() / 3;
     const isTooMuch = (wanted: readonly string[]) => {
       const { requests, bytes } = this.#costOf(wanted, length);
-      return requests > most || bytes > mostBytes;
+      return requests > maxRequests || bytes > maxBytes;
     };
     let wanted = evenly(paths, MAX_HEADS);
     while (wanted.length > MIN_REQUESTS && isTooMuch(wanted)) wanted = evenly(paths, wanted.length - 1);
@@ -216,7 +222,7 @@ class FetchedTree implements RemoteTree {
     return heads;
   }
 
-  /** The members of the paths, archive by archive. */
+  /** Groups the members of the paths by archive. */
   #byArchive(paths: readonly string[]) {
     const members = paths.flatMap((path) => {
       const known = this.#members.get(path);
@@ -238,9 +244,9 @@ class FetchedTree implements RemoteTree {
     }
     const member = this.#members.get(path);
     if (member === undefined || size > MAX_WHOLE) return undefined;
-    // Files are asked for by several checks; what was fetched before is not fetched again.
-    const most = Math.min(MAX_PACKED, this.#bytesLeft() - FOR_HEADS);
-    if (!this.#whole.has(path) && packedSize(member) > most) return undefined;
+    // Several checks may request the same file; the limit applies only to the first request.
+    const maxBytes = Math.min(MAX_PACKED, this.#bytesLeft() - FOR_HEADS);
+    if (!this.#whole.has(path) && packedSize(member) > maxBytes) return undefined;
     this.#whole.add(path);
     const content = (await this.#headsOf([path], size)).get(path);
     if (content?.length !== size) return undefined;
@@ -260,7 +266,7 @@ class FetchedTree implements RemoteTree {
   }
 }
 
-/** Takes at most `count` of a list, the first and the last among them. */
+/** Returns at most `count` evenly spaced items of a list, including the first and the last. */
 function evenly<Item>(items: readonly Item[], count: number): readonly Item[] {
   if (items.length <= count) return items;
   const step = (items.length - 1) / (count - 1);

@@ -8,10 +8,13 @@ const MODULES =
 const HEADS = /^(?:[A-Za-z_]\w*\.)*models\.yolo Detect$/;
 /** What modules that were fused call in place of `forward`; of older releases the last. */
 const FUSED = ['forward_fuse', 'forward', 'fuseforward'];
-/** Opcodes allowed between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET, TUPLE2, REDUCE. */
+/**
+ * Opcodes allowed between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET,
+ * TUPLE2, REDUCE.
+ */
 const BETWEEN: ReadonlySet<string> = new Set(['p', 'q', 'r', 'c', 'X', 'h', 'j', '\x86', 'R']);
 
-/** Whether a name is Python's `getattr`, which old pickles name methods with and harmful ones reach anything with. */
+/** Returns whether a name is Python's `getattr`. Old pickles name methods with it, and malicious ones can reach anything. */
 export function isGetattr(module: string, name: string): boolean {
   return (module === '__builtin__' || module === 'builtins') && name === 'getattr';
 }
@@ -25,9 +28,8 @@ function isMethodOfNetwork(holder: PickleValue | undefined, method: PickleValue 
 }
 
 /**
- * Watches every use of `getattr` in a pickle. Harmless are only calls that name a known method of a known class or of an
- * object of one, written as Python writes them, with nothing in between; whatever else happens to it is reported as
- * dangerous.
+ * Tracks every use of `getattr` in a pickle. Only calls that name a known method of a known class, or of an object of one,
+ * are harmless: written as Python writes them, with nothing in between. Any other use is reported as dangerous.
  */
 export class MethodReferences {
   readonly #context: PickleContext;
@@ -37,18 +39,18 @@ export class MethodReferences {
     this.#context = context;
   }
 
-  /** `getattr` is on the stack. */
+  /** Records that `getattr` is on the stack. */
   begin(module: string, position: number): void {
     this.fail();
     this.#pending = { module, position };
   }
 
-  /** An opcode is about to be carried out. */
+  /** Checks an opcode before it is executed. */
   before(opcode: string): void {
     if (this.#pending !== undefined && !BETWEEN.has(opcode)) this.fail();
   }
 
-  /** A call is about to be described. */
+  /** Checks a call before it is recorded. */
   call(callable: PickleValue, args: readonly PickleValue[]): void {
     if (this.#pending === undefined) return;
     const [holder, method, ...rest] = args;
@@ -67,7 +69,7 @@ export class MethodReferences {
     this.#context.recordGlobal(module, 'getattr', position, 'inert');
   }
 
-  /** The pickle breaks off, or does something else with it. */
+  /** Reports a pending `getattr` as dangerous, because the pickle ends early or uses it for anything else. */
   fail(): void {
     const pending = this.#pending;
     this.#pending = undefined;

@@ -5,7 +5,7 @@ import { headlineOf } from './page/headline.ts';
 import { type Html, html } from './page/html.ts';
 import type { ReportData } from './report-data.ts';
 
-/** White on them has a contrast of 4.5:1 or more. */
+/** White text on these colours has a contrast of at least 4.5:1. */
 const COLOURS: Readonly<Record<Verdict, string>> = {
   reproduced: '#1d6b3a',
   'within tolerance': '#7a5200',
@@ -13,20 +13,23 @@ const COLOURS: Readonly<Record<Verdict, string>> = {
   'not comparable': '#565b66',
 };
 
-/** Width of a character of the badge's font on average, in px; the browser fits the text into it. */
+/** Average width of a character of the badge's font in px; the browser fits the text to it. */
 const CHARACTER = 6.7;
 const MARGIN = 8;
 const HEIGHT = 20;
 const MAX_RECORD_LENGTH = 40;
 
-/** What the badge of a record of each kind is about. */
+/** Left text of the badge, by kind of record. */
 const SUBJECTS: Readonly<Record<RecordKind, (record: string) => string>> = {
   paper: (record) => `IGNITE record ${record}`,
   synthetic: () => 'reignite synthetic sample',
   other: (record) => `record ${record}`,
 };
 
-/** A badge for a readme or a page: what was compared, how it came out, and when. For synthetic data it stays grey. */
+/**
+ * Draws a badge for a readme or a page, with what was compared, the verdict and the date. It is grey for synthetic
+ * data.
+ */
 export function badge(data: ReportData): Html {
   const { verdict } = headlineOf(data);
   const { kind } = data.provenance;

@@ -12,10 +12,10 @@ const HEAD = `# What was checked, when, and with what result, in the form of a C
 `;
 
 /**
- * Writes codecheck.yml: what was checked, when, and with which result, for a certificate of the reproduction. No user is
- * named: the person who publishes the results adds a name.
+ * Writes codecheck.yml, which says what was checked, when, and with which result, for a certificate of the
+ * reproduction. It names no user: the person who publishes the results adds a name.
  *
- * @param version - Of this package.
+ * @param version - Version of this package.
  * @see https://codecheck.org.uk/spec/config/1.0/
  */
 export async function writeCertificate(results: string, data: ReportData, version: string): Promise<void> {
@@ -29,7 +29,7 @@ export async function writeCertificate(results: string, data: ReportData, versio
     summary: `${answer} ${sentence}`.trim(),
     ...(summary.ended === undefined ? {} : { check_time: summary.ended }),
     report: RESULTS.page.path,
-    // Beyond the specification, which allows other fields.
+    // Not in the specification, which allows additional fields.
     reignite: {
       version: environments[0]?.reignite ?? version,
       run: summary.run,
@@ -43,7 +43,7 @@ export async function writeCertificate(results: string, data: ReportData, versio
   await writeFileAtomic(RESULTS.certificate.in(results), `---\n${HEAD}${stringify(certificate, { lineWidth: 120 })}`);
 }
 
-/** Only a run on the paper's record names the paper. */
+/** Returns the paper of the certificate. Only a run on the paper's record names one. */
 function paperOf({ provenance, summary }: ReportData): object {
   return provenance.kind === 'paper'
     ? {
@@ -54,7 +54,7 @@ function paperOf({ provenance, summary }: ReportData): object {
     : { title: `None; compared: ${comparedText(provenance, summary.record)}` };
 }
 
-/** The files that the result rests on. */
+/** Lists the files on which the result is based. */
 async function manifestOf(results: string, { tasks, provenance }: ReportData): Promise<object[]> {
   const files = tasks.flatMap(({ task, verdict }) => [
     {

@@ -7,13 +7,16 @@ import { readTextIfThere } from '../files/if-there.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { shellWord } from '../shell-word.ts';
 
-/** Writes the configuration of a run to its results folder; of absolute paths, which name people, the last part. */
+/**
+ * Writes the configuration of a run to its results folder. Absolute paths, which may contain user names, are shortened
+ * to their last part.
+ */
 export async function writeConfiguration(results: string, config: RunConfig): Promise<void> {
   const head = `# The effective configuration of this run: \`npx reignite run --profile ${RESULTS.configuration.path}\`.\n# Absolute paths are shortened to their last part: replace PATH with your folder.\n`;
   await writeFileAtomic(RESULTS.configuration.in(results), head + stringify(withoutFolders(config)));
 }
 
-/** The configuration of a run; undefined where none was written down. */
+/** Reads the configuration of a run; undefined if there is no valid one. */
 export async function readConfiguration(results: string): Promise<RunConfig | undefined> {
   const text = await readTextIfThere(RESULTS.configuration.in(results));
   if (text === undefined) return undefined;
@@ -21,7 +24,10 @@ export async function readConfiguration(results: string): Promise<RunConfig | un
   return parsed.success ? parsed.data : undefined;
 }
 
-/** The command that does a run again. How steps are scheduled and watched, and how files are fetched, changes no result. */
+/**
+ * Returns the command that repeats a run. Options for scheduling, telemetry and downloads are left out, since they do
+ * not change results.
+ */
 export function commandOf(profile: string, config: RunConfig | undefined): string {
   if (config === undefined) return `npx reignite run --profile ${profile}`;
   const shipped = shippedProfile(profile);
@@ -37,7 +43,7 @@ function comparable({ temporal: _scheduled, telemetry: _watched, zenodo, ...conf
   return { ...config, zenodo: serveFrom === undefined ? { api } : { api, serveFrom } };
 }
 
-/** The fields of `usual`, and those of an object in it, that `actual` has otherwise. */
+/** Returns the fields of `usual`, nested ones included, that differ in `actual`, with the values of `actual`. */
 function differences(usual: object, actual: object, prefix = ''): [string, string][] {
   const values = new Map<string, unknown>(Object.entries(actual));
   const named = new Set([...Object.keys(usual), ...(prefix === '' ? [] : Object.keys(actual))]);

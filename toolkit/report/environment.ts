@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
 import { EngineChoice } from '../onnx/session/engine-choice.ts';
 
-/** What part of a run was done on. No user and no host is named: machines that are alike are one. */
+/** A machine that worked on a run. It has no user or host name, so that identical machines are listed once. */
 export const Environment = z.object({
   role: z.enum(['orchestration', 'inference']),
   reignite: z.string().describe('Version of this package'),
@@ -21,7 +21,7 @@ export const Environment = z.object({
 });
 export type Environment = z.infer<typeof Environment>;
 
-/** The machine that this process runs on. */
+/** Describes the machine on which this process runs. */
 export function environment(
   role: Environment['role'],
   version: string,

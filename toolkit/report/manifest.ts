@@ -12,7 +12,7 @@ export interface ManifestFinding {
   readonly kind: 'missing' | 'changed' | 'extra';
 }
 
-/** Writes the manifest of all files in a results folder. */
+/** Writes the manifest of all files in a results folder. @returns The number of files. */
 export async function writeManifest(results: string, signal?: AbortSignal): Promise<number> {
   const lines: string[] = [];
   for (const path of await filesBelow(results)) {
@@ -25,7 +25,7 @@ export async function writeManifest(results: string, signal?: AbortSignal): Prom
 /**
  * Compares a results folder with its manifest.
  *
- * @returns What is missing, changed or extra, by path; nothing where all is as it was.
+ * @returns Missing, changed and additional files, sorted by path; empty if nothing changed.
  * @throws ReigniteError FILE_MISSING without a manifest.
  */
 export async function verifyManifest(
@@ -58,7 +58,7 @@ async function readManifest(path: string): Promise<Map<string, string>> {
   );
 }
 
-/** Paths relative to the folder with `/`, sorted; without the manifest and what is being written. */
+/** Lists the files of a folder, sorted, except the manifest and temporary files. Paths are relative, with `/`. */
 async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries

@@ -7,8 +7,8 @@ import type { Environment } from './environment.ts';
 import type { ReportData } from './report-data.ts';
 
 /**
- * Methods of a run for a paper, one paragraph each. Every statement follows from the run's configuration or from what
- * was recorded while it ran. Empty for synthetic data.
+ * Writes the methods of a run for a paper, as paragraphs. Every statement follows from the configuration of the run or
+ * from records made while it ran. Empty for synthetic data.
  */
 export function methodsText(data: ReportData): string[] {
   const { configuration: config, tasks, provenance } = data;
@@ -38,7 +38,7 @@ function subjectText({ summary, provenance, environments, tasks }: ReportData): 
   return `${what} was run with ${software}${when}${without}.`;
 }
 
-/** Where the files came from, and which of them were verified how. */
+/** Describes where the files came from, and how they were verified. */
 function originText({ configuration: config, verified }: ReportData): string[] {
   if (config === undefined) return [];
   const { api, serveFrom, mirror, offline } = config.zenodo;
@@ -80,7 +80,7 @@ function methodsOf(task: Task, config: Config, data: ReportData): string {
   return taskNamed(task).methods({ settings: config[task], model: data.models[task], regions: regionsOf(task, data) });
 }
 
-/** The regions behind a task's numbers: a failed one is in none. */
+/** Describes the ROIs that were scored for a task, without failed ones. */
 function regionsOf(task: Task, { summary }: ReportData): string {
   const { total = 0, failed = 0 } = summary.tasks[task]?.rois ?? {};
   const regions = counted(total - failed, 'test ROI');
@@ -179,7 +179,7 @@ function intervalsText({ tasks }: ReportData): string[] {
   ];
 }
 
-/** A group of readers, unless it is called like its task. */
+/** Formats a group of readers, unless it has the name of its task. */
 function cohortText(cohort: string, task: Task): string {
   return cohort === '' || cohort === task ? '' : ` (${cohort})`;
 }

@@ -20,24 +20,24 @@ export type JudgedTask = z.output<typeof HeVerdictFile> | z.output<typeof CellsV
 
 /** All data of a report, from the files of a results folder. */
 export interface ReportData {
-  /** What was compared: every sentence about a verdict depends on it. */
+  /** What was compared. The wording of verdicts depends on it. */
   readonly provenance: Provenance;
   readonly summary: Summary;
-  /** In the order in which results are shown. */
+  /** In display order. */
   readonly tasks: readonly JudgedTask[];
   readonly discrepancies: z.output<typeof DiscrepanciesFile>['entries'];
-  /** Undefined where the run wrote none down. */
+  /** Undefined if the run wrote no valid one. */
   readonly configuration: RunConfig | undefined;
-  /** What the run was done on. */
+  /** Machines that worked on the run. */
   readonly environments: readonly Environment[];
   readonly times: StepTimes;
-  /** What the passports of the models say. */
+  /** Model summaries by task. */
   readonly models: Readonly<Partial<Record<Task, UsedModel>>>;
-  /** How the files of the record were verified; none where nothing was fetched. */
+  /** How each file of the record was verified; empty if nothing was fetched. */
   readonly verified: readonly Verified[];
 }
 
-/** What a report needs of the summary of a model. */
+/** The parts of a model summary that a report uses. */
 const UsedModel = z.object({
   kind: z.string(),
   folds: z.array(FoldName).default([]),
@@ -47,9 +47,9 @@ const UsedModel = z.object({
 export type UsedModel = z.output<typeof UsedModel>;
 
 /**
- * Reads what a closed run left.
+ * Reads the data of a report from the results folder of a closed run.
  *
- * @throws ReigniteError FILE_MISSING when the folder holds no results.
+ * @throws ReigniteError FILE_MISSING when the folder contains no results.
  */
 export async function readReportData(results: string): Promise<ReportData> {
   const summary = await RESULTS.summary.readIfValid(results);

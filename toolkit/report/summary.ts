@@ -28,14 +28,14 @@ export type TaskSummary = z.infer<typeof TaskSummary>;
 export const RunStatus = z.enum(['running', 'done', 'partial', 'failed', 'cancelled']);
 export type RunStatus = z.infer<typeof RunStatus>;
 
-/** What a user changed while the run was in progress. */
+/** A change that a user made while the run was in progress. */
 export const RunIntervention = z.object({
   at: z.string().describe('ISO 8601, UTC'),
   what: z.string().describe('Such as `paused`, `resumed`, or an ROI that was skipped with its reason'),
 });
 export type RunIntervention = z.infer<typeof RunIntervention>;
 
-/** `summary.json` of a results folder: which run it belongs to, and how that ended. */
+/** `summary.json` of a results folder: the run that it belongs to, and how that ended. */
 export const Summary = z.object({
   run: z.string().describe('Workflow id'),
   record: z.string(),
@@ -50,12 +50,15 @@ export const Summary = z.object({
 });
 export type Summary = z.infer<typeof Summary>;
 
-/** What a run compared. In summaries of earlier versions, which do not say so, the record's number decides. */
+/**
+ * Returns what a run compared. For summaries of earlier versions, which do not say so, it is derived from the record
+ * number.
+ */
 export function provenanceOf({ record, provenance }: Summary): Provenance {
   return provenance ?? { kind: kindOfNumber({ id: record }) };
 }
 
-/** The JSON Schema (2020-12) of summary.json, as docs/summary.schema.json publishes it. */
+/** Returns the JSON Schema (2020-12) of summary.json, which is published as docs/summary.schema.json. */
 export function summarySchema(): object {
   return {
     ...z.toJSONSchema(Summary),

@@ -5,7 +5,7 @@ import { RESULTS } from '../results/results-folder.ts';
 
 const Moment = z.string().nullable().describe('ISO 8601, UTC');
 
-/** A line of trace.jsonl: one step of a run, as its history has it. */
+/** A line of trace.jsonl: one activity of a run, according to the workflow history. */
 export const TraceLine = z.object({
   workflow: z.string().describe('ID of the workflow that scheduled the activity'),
   step: z.string().describe('Name of the activity'),
@@ -33,24 +33,24 @@ export async function writeTraceFile(results: string, lines: readonly TraceLine[
   await writeFileAtomic(RESULTS.trace.in(results), sorted.map((line) => `${JSON.stringify(line)}\n`).join(''));
 }
 
-/** How long the steps of a run took, by kind. */
+/** How long the activities of a run took, by type. */
 export interface StepTimes {
   readonly steps: readonly {
     /** Name of the activity. */
     readonly step: string;
     readonly count: number;
-    /** Seconds of the last attempts together. */
+    /** Total seconds of the last attempts. */
     readonly total: number;
     readonly longest: number;
-    /** Steps that needed more than one attempt. */
+    /** Number of activities that needed more than one attempt. */
     readonly again: number;
   }[];
   readonly retries: number;
-  /** When the first step was asked for, ISO 8601, UTC. */
+  /** When the first activity was scheduled, ISO 8601, UTC. */
   readonly began: string | undefined;
 }
 
-/** Sums up trace.jsonl, the kind that took longest first; empty where there is no trace yet. */
+/** Sums up trace.jsonl by type of activity, longest total first; empty if there is no trace yet. */
 export async function readStepTimes(results: string): Promise<StepTimes> {
   const text = await readFile(RESULTS.trace.in(results), 'utf8').catch(() => '');
   const kinds = new Map<string, { count: number; total: number; longest: number; again: number }>();

@@ -21,9 +21,9 @@ import { VIEWER, viewerData } from './page/viewer.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
 
 /**
- * Writes report/index.html: a page that opens from disk and needs no network. All that it shows is in report/.
+ * Writes report/index.html, a page that opens from disk and needs no network. Everything that it shows is in report/.
  *
- * @param version - Of this package, which writes the page.
+ * @param version - Version of this package.
  */
 export async function writePage(
   results: string,
@@ -41,7 +41,7 @@ export async function writePage(
   await writeFileAtomic(join(report, 'index.html'), String(pageOf(data, sections, layers, version)));
 }
 
-/** Where there is no methods text, one of an earlier report goes too. */
+/** Writes the methods text, or deletes that of an earlier report if there is none now. */
 async function writeMethods(path: string, paragraphs: readonly string[]): Promise<void> {
   if (paragraphs.length === 0) await rm(path, { force: true });
   else await writeFileAtomic(path, `${paragraphs.join('\n\n')}\n`);
@@ -80,14 +80,14 @@ ${viewerData(data.tasks, layers, provenance.kind)}
 `;
 }
 
-/** What a reader must see first: that the data are not real. */
+/** Returns the warning at the top of the page that the data are synthetic. */
 function banner({ provenance }: ReportData): Html {
   if (provenance.kind !== 'synthetic') return NOTHING;
   return html`<p class="banner" role="note"><strong>Synthetic data.</strong> The record marks its images as synthetic: there is no tissue, no patient and no reader behind these numbers. They test the pipeline and say nothing about the paper.</p>
 `;
 }
 
-/** A run of a custom configuration is repeated with the profile in the results folder. */
+/** Says where the profile is, if the run is repeated with the one in the results folder. */
 function whereIsProfile(data: ReportData): string {
   if (!rerunCommand(data).includes(RESULTS.configuration.path)) return '';
   return `${RESULTS.configuration.path} is in the results folder, next to report/. `;

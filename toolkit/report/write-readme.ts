@@ -6,18 +6,18 @@ import { rerunCommand } from './page/facts.ts';
 import { headlineOf } from './page/headline.ts';
 import type { ReportData } from './report-data.ts';
 
-/** Characters that Markdown, or HTML in it, would take for markup. */
+/** Characters that Markdown, or HTML in it, would interpret as markup. */
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
 const NOT_ON_A_LINE = /[\s\u0000-\u001f]+/g;
 
-/** Text inside an HTML element of a Markdown file: no tag and no entity is read in it. */
+/** Escapes text for an HTML element in a Markdown file, so that it contains no tag or entity. */
 function inElement(text: string): string {
   return text.replaceAll(/[&<>]/g, (character) => ENTITIES[character] ?? character);
 }
 
-/** Text within a line of Markdown: it is shown as it is, on one line. */
+/** Escapes text for a line of Markdown, so that it is shown literally and on one line. */
 function inMarkdown(text: string): string {
   return inElement(text.replaceAll(NOT_ON_A_LINE, ' ')).replaceAll(/[\\`*_[\]#|!~]/g, (character) => `\\${character}`);
 }
@@ -28,7 +28,7 @@ const LICENCES: Readonly<Record<RecordKind, string>> = {
   other: 'The data, and these results as far as they derive from them, are under the licence of that record.',
 };
 
-/** Writes what a results folder is, what it says, and where everything is in it. */
+/** Writes README.md of a results folder, with the verdicts and the contents of the folder. */
 export async function writeReadme(results: string, data: ReportData): Promise<void> {
   const { question, answer } = headlineOf(data);
   const { provenance } = data;

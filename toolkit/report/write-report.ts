@@ -9,14 +9,14 @@ import { writeReadme } from './write-readme.ts';
 import { zipReport } from './zip-report.ts';
 
 export interface WrittenReport {
-  /** Files of the results folder, all in the manifest. */
+  /** Number of files in the manifest. */
   readonly files: number;
 }
 
 export interface ReportOptions {
   /** Version of this package. */
   readonly version: string;
-  /** Absolute data folder of the run; without it, layers of the viewer that are there already stay. */
+  /** Absolute data folder of the run. Without it, existing layers of the viewer are kept. */
   readonly data?: string | undefined;
   /** Called after every ROI whose layers are drawn. */
   readonly onRoi?: () => void;
@@ -24,9 +24,10 @@ export interface ReportOptions {
 }
 
 /**
- * Writes what closes a results folder: the report and its zip, the certificate, the crate, and last the manifest of everything.
+ * Completes a results folder: writes the report and its zip, the README, the certificate, the crate, and finally the
+ * manifest of all files.
  *
- * @throws ReigniteError FILE_MISSING when the folder holds no results.
+ * @throws ReigniteError FILE_MISSING when the folder contains no results.
  */
 export async function writeReport(results: string, options: ReportOptions): Promise<WrittenReport> {
   const { version, data: folder, onRoi = () => undefined, signal } = options;

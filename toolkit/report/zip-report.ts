@@ -6,13 +6,13 @@ import { ZipFile } from 'yazl';
 import { replaceFile } from '../files/atomic-write.ts';
 import { RESULTS, reportFolder } from '../results/results-folder.ts';
 
-/** What another compression would not make smaller. */
+/** Formats that are already compressed. */
 const COMPRESSED = new Set(['.webp', '.png']);
 
 /**
- * Writes report.zip: the folder report/ with all that it shows.
+ * Writes report.zip, which contains the folder report/.
  *
- * @param time - Of every entry, so that the same report gives the same zip.
+ * @param time - Time of every entry, so that the same report gives the same zip.
  */
 export async function zipReport(results: string, time: Date): Promise<void> {
   const zip = new ZipFile();

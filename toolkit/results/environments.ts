@@ -5,7 +5,7 @@ import { fileExists } from '../files/open-for-reading.ts';
 import type { Environment } from '../report/environment.ts';
 import { RESULTS } from './results-folder.ts';
 
-/** Records a machine that works on a run; the same one only once. */
+/** Records a machine that works on a run, if it is not recorded yet. */
 export async function recordEnvironment(results: string, machine: Environment): Promise<void> {
   const text = `${JSON.stringify(machine, null, 1)}\n`;
   const name = `${machine.role}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`;

@@ -8,15 +8,15 @@ import type { Summary } from '../report/summary.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { RESULTS } from './results-folder.ts';
 
-/** What a run found out about one task. */
+/** Results of a run for one task. */
 export interface TaskResults<Metrics, Verdict> {
   /** `metrics/<task>.json`. */
   readonly metrics: Metrics;
-  /** `verdict/<task>.json`: how far the result agrees with what was published. */
+  /** `verdict/<task>.json`: how the result compares with the published one. */
   readonly verdict: Verdict;
 }
 
-/** The numbers of a results folder; tasks that the run did not have are missing. */
+/** Scores and verdicts of a results folder. Tasks that were not part of the run are missing. */
 export interface RunResults {
   /** The results folder, absolute. */
   readonly folder: string;
@@ -29,8 +29,8 @@ export interface RunResults {
 /**
  * Reads summary, metrics and verdicts of a results folder, checked against their schemas.
  *
- * @throws ReigniteError FILE_MISSING when the folder holds no summary or lacks a file that a task of it should have;
- *   ZodError when a file does not fit its schema.
+ * @throws ReigniteError FILE_MISSING when the folder has no summary or lacks a file of a task; ZodError when a file
+ *   does not match its schema.
  * @example
  * const { tissue, summary } = await readResults('results/sample');
  * console.log(summary.status, tissue.he?.metrics.all.overall);

@@ -8,13 +8,13 @@ export type NamesOf<Path extends string> = Path extends `${string}<${string}>${i
   ? [string, ...NamesOf<Rest>]
   : [];
 
-/** What a name may be where it is not just any part of a path: a task's folder may have two parts, such as pdl1/nuclei. */
+/** Patterns of names that are not any single part of a path: a task's folder may have two parts, such as pdl1/nuclei. */
 const ALLOWED: Readonly<Record<string, string>> = { task: '[^/.]+', folder: '.+' };
 
-/** The command that reads a results folder is mostly another one than the one that wrote it. */
+/** Names no command, since a results folder is mostly read by another command than the one that wrote it. */
 const REMEDY = 'Check that the folder is the right one. If it is, run the command that wrote it again.';
 
-/** What the table of a results folder says of a file. */
+/** Description of a file in a results folder. */
 export interface ResultsEntry {
   readonly path: string;
   readonly about: string;
@@ -29,8 +29,8 @@ export class ResultsFile<Path extends string> implements ResultsEntry {
   readonly writer: string;
 
   /**
-   * @param path - Relative to the results folder; `<task>` and the like mean names.
-   * @param about - What it holds, as docs/outputs.md and the RO-Crate say it.
+   * @param path - Relative to the results folder, with placeholders such as `<task>`.
+   * @param about - Its contents, as described in docs/outputs.md and the RO-Crate.
    * @param writer - Source file that writes it.
    */
   constructor(path: Path, about: string, writer: string) {
@@ -39,7 +39,7 @@ export class ResultsFile<Path extends string> implements ResultsEntry {
     this.writer = writer;
   }
 
-  /** Returns the path relative to the results folder, with names in place of `<task>` and the like. */
+  /** Returns the path relative to the results folder, with names in place of the placeholders. */
   named(...names: NamesOf<Path>): string {
     const given: unknown[] = [...names];
     return this.path.replaceAll(/<\w+>/g, () => String(given.shift()));
@@ -50,7 +50,7 @@ export class ResultsFile<Path extends string> implements ResultsEntry {
     return join(results, this.named(...names));
   }
 
-  /** Says whether a path, relative to a results folder, is one of this entry. */
+  /** Whether a path, relative to a results folder, belongs to this entry. */
   covers(path: string): boolean {
     const pattern = this.path
       .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
@@ -63,7 +63,7 @@ export class ResultsFile<Path extends string> implements ResultsEntry {
 export class JsonResultsFile<Path extends string, Schema extends z.ZodType> extends ResultsFile<Path> {
   readonly schema: Schema;
 
-  /** @param schema - What the file holds. `z.unknown()` where it depends on the kind of task. */
+  /** @param schema - Schema of the content; `z.unknown()` if it depends on the kind of task. */
   constructor(path: Path, about: string, writer: string, schema: Schema) {
     super(path, about, writer);
     this.schema = schema;
@@ -72,17 +72,17 @@ export class JsonResultsFile<Path extends string, Schema extends z.ZodType> exte
   /**
    * Reads the file.
    *
-   * @returns Undefined where there is none.
-   * @throws ReigniteError FILE_DAMAGED when it does not fit the schema.
+   * @returns Undefined if the file does not exist.
+   * @throws ReigniteError FILE_DAMAGED when it does not match the schema.
    */
   async readIfThere(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema> | undefined> {
     return readJsonFile(this.in(results, ...names), this.schema, { remedy: REMEDY });
   }
 
   /**
-   * Reads a file that has to be there.
+   * Reads a file that must exist.
    *
-   * @throws ReigniteError FILE_MISSING without it, FILE_DAMAGED when it does not fit the schema.
+   * @throws ReigniteError FILE_MISSING if it does not exist, FILE_DAMAGED when it does not match the schema.
    */
   async read(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema>> {
     const value = await this.readIfThere(results, ...names);
@@ -92,12 +92,15 @@ export class JsonResultsFile<Path extends string, Schema extends z.ZodType> exte
     return value;
   }
 
-  /** Reads the file of a folder that another program may have made: undefined where it is missing or does not fit the schema. */
+  /**
+   * Reads the file from a folder that may come from another program. Undefined if it is missing or does not match the
+   * schema.
+   */
   async readIfValid(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema> | undefined> {
     return readJsonIfValid(this.in(results, ...names), this.schema);
   }
 
-  /** Writes the file in one step, as it is given. */
+  /** Checks the value against the schema and writes it unchanged, in one step. */
   async write(results: string, value: z.input<Schema>, ...names: NamesOf<Path>): Promise<void> {
     this.schema.parse(value);
     await writeJsonFile(this.in(results, ...names), value);

@@ -9,7 +9,7 @@ import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.t
 import { PatientsFile } from '../verdict/verdict-file.ts';
 import { JsonResultsFile, type ResultsEntry, ResultsFile } from './results-file.ts';
 
-/** What reports need of the record's files as they were fetched. */
+/** What reports use of the list of fetched files. */
 const Acquired = z.object({
   files: z
     .array(z.object({ verified: Verified }))
@@ -18,8 +18,8 @@ const Acquired = z.object({
 });
 
 /**
- * Every file of a results folder: the only place that knows a path in it. docs/outputs.md, the names in the RO-Crate
- * and the check of the manifest come from here.
+ * All files of a results folder. This is the only place that defines their paths. docs/outputs.md, the names in the
+ * RO-Crate and the check of the manifest are derived from it.
  */
 export const RESULTS = {
   readme: new ResultsFile('README.md', 'What is in this folder', 'toolkit/report/write-readme.ts'),
@@ -224,7 +224,7 @@ export const RESULTS = {
   ),
 } as const;
 
-/** Folders with a file per ROI: the RO-Crate names the folder, the manifest every file. */
+/** Folders with a file per ROI: the RO-Crate lists only the folder, the manifest every file. */
 export const RESULTS_FOLDERS: Readonly<Record<string, string>> = {
   'inference/': 'Masks and points, laid out as in the record',
   'figures/': 'Figures, laid out as in the record',
@@ -233,12 +233,15 @@ export const RESULTS_FOLDERS: Readonly<Record<string, string>> = {
   'report/': 'The report and its files',
 };
 
-/** Returns the folder of the report in a results folder: it can be moved on its own. */
+/** Returns the folder of the report in a results folder. It is self-contained and can be moved. */
 export function reportFolder(results: string): string {
   return join(results, 'report');
 }
 
-/** Returns the entry that a path, relative to a results folder, is one of; undefined for a file that reignite does not write. */
+/**
+ * Returns the entry that a path, relative to a results folder, belongs to; undefined for a file that reignite does not
+ * write.
+ */
 export function entryOf(path: string): ResultsEntry | undefined {
   const entries: readonly ResultsEntry[] = Object.values(RESULTS);
   return entries.find((entry) => entry.covers(path));

@@ -4,13 +4,13 @@ import { replaceFile } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import type { ObjectStore } from './object-store.ts';
 
-/** A file by what is in it. */
+/** The content of a file. */
 export interface Content {
   readonly sha256: string;
   readonly bytes: number;
 }
 
-/** Files under the SHA-256 of what is in them: each is stored once, and never changes. */
+/** Stores files under the SHA-256 of their content: each content is stored once and never changes. */
 export class Blobs {
   readonly #store: ObjectStore;
   readonly #present = new Set<string>();
@@ -20,9 +20,9 @@ export class Blobs {
   }
 
   /**
-   * Stores a file unless its content is there already.
+   * Stores a file unless its content is already stored.
    *
-   * @param known - Its content, where it was hashed before.
+   * @param known - Content of the file, if it has already been hashed.
    * @throws ReigniteError STORAGE_DAMAGED when the object of this digest has another size; STORAGE_UNAVAILABLE,
    *   STORAGE_REFUSED.
    */
@@ -40,7 +40,7 @@ export class Blobs {
   }
 
   /**
-   * Writes the content of a digest to a file, and checks it.
+   * Downloads the content with a digest to a file, and verifies it.
    *
    * @throws ReigniteError STORAGE_MISSING, STORAGE_DAMAGED, STORAGE_UNAVAILABLE, STORAGE_REFUSED; NO_SPACE.
    */

@@ -14,38 +14,38 @@ import { ReigniteError } from '../errors.ts';
 import type { FileToStore } from './object-store.ts';
 import { statusOf } from './with-retries.ts';
 
-/** Not allowed, or not known to the server: some others than Amazon's cannot list. */
+/** Listing is forbidden, or not supported: some servers other than Amazon's lack it. */
 const CANNOT_LIST: ReadonlySet<number | undefined> = new Set([403, 405, 501]);
 const ALREADY_THERE = 412;
-/** Times that an upload is completed while other machines replace its parts. */
+/** How often completing an upload is attempted while other machines replace its parts. */
 const MAX_COMPLETIONS = 3;
-/** Of S3, for one upload. */
+/** Limit of S3 for one upload. */
 const MAX_PARTS = 10_000;
 const MEBIBYTE = 2 ** 20;
 
-/** The object that is written. */
+/** The object to write. */
 interface Target {
   readonly Bucket: string;
   readonly Key: string;
 }
 
 export interface MultipartOptions {
-  /** Of a part; parts of a file of more than 10,000 of them are larger. */
+  /** Size of a part; parts are larger if a file would have more than 10,000. */
   readonly partBytes: number;
-  /** Makes one request, again where it fails for a while. */
+  /** Makes a request, and retries it after transient errors. */
   readonly ask: <Result>(request: () => Promise<Result>) => Promise<Result>;
   readonly onSent: (bytes: number) => void;
   readonly signal: AbortSignal | undefined;
 }
 
-/** `gone`: the upload was completed or given up by another machine, or the answer to its completion was lost. */
+/** `gone`: another machine completed or aborted the upload, or the answer to its completion was lost. */
 export type MultipartOutcome = 'written' | 'already there' | 'gone';
 
 /**
- * Uploads a large file in parts, unless there is an object. An upload that was interrupted is resumed, by any machine:
- * the parts that the server has, with the content of the file, are not sent again.
+ * Uploads a large file in parts, unless the object exists. Any machine can resume an interrupted upload: parts that the
+ * server already has, with the same content, are not sent again.
  *
- * @throws ReigniteError FILE_DAMAGED where the file was changed meanwhile; what `ask` throws.
+ * @throws ReigniteError FILE_DAMAGED if the file changed during the upload; what `ask` throws.
  * @see Amazon S3 User Guide, "Uploading and copying objects using multipart upload"
  */
 export async function putInParts(
@@ -69,11 +69,11 @@ export async function putInParts(
 }
 
 /**
- * Chooses the size of the parts of a file: the usual one, unless they would be more than S3 takes.
+ * Chooses the part size of a file: the usual one, unless it would give more parts than S3 allows.
  *
- * @param bytes - Of the file.
- * @param usual - Bytes of a part.
- * @returns Bytes; the same on every machine, so that each can resume the upload of another.
+ * @param bytes - Size of the file.
+ * @param usual - The usual part size in bytes.
+ * @returns Bytes. The same on every machine, so that one can resume the upload of another.
  * @example partSize(320 * 2 ** 30, 16 * 2 ** 20); // 33 MiB
  * @see Amazon S3 User Guide, "Amazon S3 multipart upload limits"
  */
@@ -113,7 +113,7 @@ async function sendParts(
       }
       parts.push({ PartNumber, ETag, bytes: Body.length });
     }
-    // The server checks the MD5 of each part at most, which is of what was read.
+    // The server verifies at most the MD5 of each part, which is computed from what was read.
     if (hash.digest('hex') !== sha256) throw changed(path);
     return parts;
   } finally {
@@ -139,10 +139,10 @@ async function complete(
 }
 
 /**
- * The parts by the names that they have now: another machine that stores the same content may have sent them again, and
- * where a name is not made from the content, it has changed.
+ * Lists the parts by their current ETags. Another machine that uploads the same content may have sent parts again, and
+ * ETags that are not derived from the content have then changed.
  *
- * @returns `gone` where they are not all there, and where the server does not list them.
+ * @returns `gone` if parts are missing, or if the server does not list them.
  */
 async function partsAgain(
   s3: S3Client,
@@ -163,7 +163,7 @@ async function abandon(s3: S3Client, upload: Upload, abort: Abort): Promise<void
   await unlessGone(() => s3.send(new AbortMultipartUploadCommand(upload), abort));
 }
 
-/** Undefined where the upload was completed or given up. */
+/** Returns undefined if the upload was completed or aborted. */
 async function unlessGone<Result>(request: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await request();
@@ -176,7 +176,7 @@ async function unlessGone<Result>(request: () => Promise<Result>): Promise<Resul
 type Abort = { readonly abortSignal?: AbortSignal };
 type Upload = Target & { readonly UploadId: string | undefined };
 
-/** The upload of this object that is open on the server, else a new one. */
+/** Returns the open upload of this object, or starts a new one. */
 async function openUpload(s3: S3Client, target: Target, abort: Abort): Promise<string | undefined> {
   const open = await uploadsOf(s3, target, abort);
   if (open[0] !== undefined) return open[0];
@@ -189,7 +189,7 @@ async function uploadsOf(s3: S3Client, { Bucket, Key }: Target, abort: Abort): P
   return uploads.flatMap((each) => (each.Key === Key && each.UploadId !== undefined ? [each.UploadId] : []));
 }
 
-/** Where uploads cannot be listed, a file is sent from its start. */
+/** Returns undefined if uploads cannot be listed: the file is then sent from its start. */
 async function unlessRefused<Result>(list: () => Promise<Result>): Promise<Result | undefined> {
   try {
     return await list();
@@ -201,7 +201,7 @@ async function unlessRefused<Result>(list: () => Promise<Result>): Promise<Resul
 
 type PresentPart = { readonly ETag: string; readonly bytes: number | undefined };
 
-/** The parts that the server has, by number. */
+/** Returns the parts that the server has, by number. */
 async function partsOf(s3: S3Client, upload: Upload, abort: Abort): Promise<ReadonlyMap<number, PresentPart> | 'gone'> {
   const found = new Map<number, PresentPart>();
   let marker: string | undefined;
@@ -219,7 +219,7 @@ async function partsOf(s3: S3Client, upload: Upload, abort: Abort): Promise<Read
   return found;
 }
 
-/** Undefined where the file ends before. */
+/** Returns undefined if the file ends earlier. */
 async function readPart(file: FileHandle, start: number, length: number): Promise<Buffer | undefined> {
   const body = Buffer.alloc(length);
   let filled = 0;
@@ -238,7 +238,7 @@ function changed(path: string): ReigniteError {
   });
 }
 
-/** What an S3 server names a part by, unless it encrypts with keys of its own: such parts are sent again. */
+/** Returns the ETag that S3 gives a part. With encryption by custom keys it differs, and such parts are sent again. */
 function quotedMd5(body: Buffer): string {
   return `"${createHash('md5').update(body).digest('hex')}"`;
 }

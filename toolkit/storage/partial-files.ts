@@ -4,33 +4,33 @@ import { makeFolder } from '../files/make-folder.ts';
 import { committedFiles, stepReached } from '../nnunet/sliding-window/partial-roi.ts';
 import { finishedTiles } from '../yolo/detect/partial-detection.ts';
 
-/** Folder of a partial result within a work folder. */
+/** Name of the folder of partial results in a work folder. */
 export const PARTIAL = 'partial';
-/** File of a work folder that counts attempts which died. */
+/** File of a work folder that counts crashed attempts. */
 export const ATTEMPTS = 'attempts.json';
 
-/** A commit that is made during the copying makes the copy useless; it is repeated this many times. */
+/** A commit during the copying makes the copy useless; copying is attempted this many times. */
 const TRIES = 3;
 
-/** How far a partial result is: tile row, fold, tiles. */
+/** Progress of a partial result: tile row, fold, tiles. */
 export type Reached = readonly [row: number, fold: number, tiles: number];
 
-/** How far the partial result in a work folder is. */
+/** Reads the progress of the partial result in a work folder. */
 export async function reachedIn(work: string): Promise<Reached> {
   const folder = join(work, PARTIAL);
   const { row, fold } = stepReached(folder);
   return [row, fold, (await finishedTiles(folder)).length];
 }
 
-/** Positive where `one` is further than `other`. */
+/** Compares two states of progress; positive if `one` is further. */
 export function compareReached(one: Reached, other: Reached): number {
   return one[0] - other[0] || one[1] - other[1] || one[2] - other[2];
 }
 
 /**
- * Copies a partial result as its last commit left it, while another thread works on it.
+ * Copies a partial result as of its last commit, while another thread works on it.
  *
- * @returns How far it is, and the names of the copied files; undefined when every try was overtaken by a commit.
+ * @returns Its progress and the names of the copied files; undefined if a commit interrupted every attempt.
  */
 export async function copyPartial(
   work: string,
@@ -47,7 +47,7 @@ export async function copyPartial(
       for (const name of names) await copyFile(join(folder, name), join(target, name), constants.COPYFILE_FICLONE);
       if (state === undefined || (await isSame(join(folder, state), join(target, state)))) return { reached, names };
     } catch {
-      // A file went with a commit.
+      // A commit removed a file.
     }
   }
   return undefined;

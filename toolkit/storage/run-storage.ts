@@ -9,7 +9,8 @@ import { StoredStages } from './stored-stages.ts';
 
 /**
  * What machines without a common folder share, as objects: files by their digest (`objects/`), and small documents that
- * name them: cache entries (`cache/`), models (`models/`), stages of runs (`stages/`), partial results (`partial/`).
+ * refer to them: cache entries (`cache/`), models (`models/`), stages of runs (`stages/`), partial results
+ * (`partial/`).
  */
 export class RunStorage {
   readonly store: ObjectStore;
@@ -29,17 +30,17 @@ export class RunStorage {
   }
 }
 
-/** Opens the storage of a configuration; the client is loaded only where there is one. */
+/** Opens the storage at an address. The S3 client is loaded only when it is needed. */
 export async function openRunStorage(address: string, saving?: SavingOptions): Promise<RunStorage> {
   const { openS3Store } = await import('./s3-store.ts');
   return new RunStorage(openS3Store(address), saving);
 }
 
 /**
- * Writes and reads an object, before work depends on it.
+ * Writes and reads a test object, before any work depends on the storage.
  *
  * @throws ReigniteError STORAGE_REFUSED, STORAGE_UNAVAILABLE; STORAGE_UNSUITABLE when the server lets a second writer
- *   replace what was to be written once.
+ *   replace an object that must be written only once.
  */
 export async function checkStorage(store: ObjectStore, signal?: AbortSignal): Promise<void> {
   const key = `check/${randomBytes(8).toString('hex')}`;

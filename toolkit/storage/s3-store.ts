@@ -23,11 +23,11 @@ const SILENT_MS = 30_000;
 const ignore = () => undefined;
 const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-/** Memory that an upload takes, unless the file is larger than 10,000 parts. */
+/** Memory that an upload uses, unless the file would have more than 10,000 parts. */
 const PART_BYTES = 16 * 2 ** 20;
-/** A file of fewer parts is sent in one request. */
+/** Files with fewer parts are sent in one request. */
 const FEWEST_PARTS = 4;
-/** Uploads of one file that others end. */
+/** How often an upload of a file is started again after other machines ended it. */
 const MAX_UPLOADS = 5;
 
 const NOT_THERE = 404;
@@ -36,14 +36,14 @@ const ALREADY_THERE = 412;
 export interface S3StoreOptions {
   /** @default half a minute */
   readonly retries?: StorageRetries;
-  /** Files of more bytes than four parts are sent in parts of this size. @default 16 MiB */
+  /** Files larger than four parts are uploaded in parts of this size. @default 16 MiB */
   readonly partBytes?: number;
-  /** For tests: endpoint, region and credentials; otherwise they come from AWS' variables and files. */
+  /** For tests: endpoint, region and credentials. Otherwise they come from the AWS variables and files. */
   readonly client?: Pick<S3ClientConfig, 'endpoint' | 'region' | 'credentials'>;
 }
 
 /**
- * Opens object storage. Nothing is asked of it yet.
+ * Opens object storage. Sends no request yet.
  *
  * @param address - `s3://bucket/prefix`.
  * @example
@@ -54,18 +54,18 @@ export function openS3Store(
   address: string,
   { retries = USUAL_RETRIES, partBytes = PART_BYTES, client = {} }: S3StoreOptions = {},
 ): ObjectStore {
-  // It is about later versions than the pinned one, and would be printed by every worker on Node 20.
+  // The warning is about later versions than the pinned one, and every worker on Node 20 would print it.
   process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
   const s3 = new S3Client({
     ...settingsOf(process.env),
     ...client,
-    // Retried in `withRetries`: a stream of a file cannot be sent twice.
+    // `withRetries` retries instead: the SDK cannot send a file stream twice.
     maxAttempts: 1,
-    // It warns of every stream that it cannot send again, which `withRetries` does.
+    // The SDK warns of every stream that it cannot resend; `withRetries` resends them.
     logger: SILENT,
-    // Understood by every server, and by AWS.
+    // Supported by all servers, including AWS.
     forcePathStyle: true,
-    // Older servers know no checksums of requests; contents are checked by their SHA-256 when they are read.
+    // Older servers do not support request checksums; contents are verified by their SHA-256 when read.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: { connectionTimeout: CONNECT_MS, socketTimeout: SILENT_MS },
@@ -73,7 +73,7 @@ export function openS3Store(
   return new S3Store(s3, storagePlace(address), retries, partBytes);
 }
 
-/** A self-hosted server has no region and accepts any. */
+/** Self-hosted servers have no region and accept any. */
 function settingsOf(environment: NodeJS.ProcessEnv): Pick<S3ClientConfig, 'region'> {
   const hasEndpoint = environment['AWS_ENDPOINT_URL_S3'] || environment['AWS_ENDPOINT_URL'];
   const hasRegion = environment['AWS_REGION'] || environment['AWS_DEFAULT_REGION'];
@@ -139,7 +139,7 @@ class S3Store implements ObjectStore {
     await this.#ask('write', key, signal, () => this.#put(key, source, {}, signal));
   }
 
-  /** A request whose answer was lost is sent again, and finds its own object: that counts as not written. */
+  /** If the answer is lost and the request is repeated, it finds its own object: this counts as not written. */
   writeOnce(key: string, source: ObjectSource, signal?: AbortSignal): Promise<boolean> {
     if (typeof source !== 'string' && source.bytes > FEWEST_PARTS * this.#partBytes) {
       return this.#writeInParts(key, source, signal);
@@ -218,7 +218,7 @@ function bodyOf(source: ObjectSource): { Body: Readable | string; ContentLength:
   return { Body: createReadStream(path), ContentLength: bytes, ChecksumSHA256: base64Of(sha256) };
 }
 
-/** The server refuses contents that do not fit, where it knows the header. */
+/** Encodes a digest for the checksum header: servers that support it reject damaged content. */
 function base64Of(sha256: FileToStore['sha256']): string {
   return Buffer.from(sha256, 'hex').toString('base64');
 }

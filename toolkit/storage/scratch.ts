@@ -15,13 +15,13 @@ interface Folders {
 
 export interface ScratchOptions {
   readonly home: Pick<HomeFolders, 'scratch' | 'cache' | 'digests'>;
-  /** What fetched inputs and cache entries may take together, bytes; what one step needs comes on top. */
+  /** Size limit of fetched inputs and cache entries together, in bytes, without what the current step needs. */
   readonly maxBytes: number;
   readonly blobs: Blobs;
   readonly digests: FileDigests;
 }
 
-/** Folders used instead of those of runs, on a machine that does not have them, filled with what a step needs. */
+/** Local replacements for the folders of runs, on a machine without these folders. Filled with what a step needs. */
 export class Scratch {
   readonly #options: ScratchOptions;
 
@@ -29,7 +29,7 @@ export class Scratch {
     this.#options = options;
   }
 
-  /** The stand-ins for the folders of a run. */
+  /** Returns the local replacements for the folders of a run. */
   foldersOf<Named extends Folders>(folders: Named): Named {
     const { data, results } = folders;
     const own = join(this.#options.home.scratch, sha256Of(`${data}\n${results}`).slice(0, 16));
@@ -37,9 +37,9 @@ export class Scratch {
   }
 
   /**
-   * Makes files of a data folder present, by their digests.
+   * Downloads files of a data folder by their digests, unless they are present.
    *
-   * @param data - Stand-in for the data folder.
+   * @param data - Replacement for the data folder.
    * @throws ReigniteError STORAGE_MISSING, STORAGE_DAMAGED, STORAGE_UNAVAILABLE, STORAGE_REFUSED; NO_SPACE.
    */
   async fetch(data: string, files: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<void> {

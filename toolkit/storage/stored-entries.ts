@@ -2,20 +2,20 @@ import type { Blobs } from './blobs.ts';
 import type { ObjectStore } from './object-store.ts';
 import { refuseOddName } from './stored-files.ts';
 
-/** What of a cache entry is needed to store it. */
+/** The fields of a cache entry that are needed to store it. */
 interface StorableEntry {
   readonly key: string;
   readonly files: Readonly<Record<string, { readonly sha256: string; readonly bytes: number }>>;
 }
 
 /**
- * Cache entries that machines share. The files of an entry are stored first, then its description under a condition: an
- * entry is there whole or not at all, and the first one of a key stays.
+ * Cache entries that machines share. The files of an entry are stored first, then its description, and only if there is
+ * none: an entry is complete or absent, and the first one of a key stays.
  */
 export class StoredEntries {
   readonly #store: ObjectStore;
   readonly #blobs: Blobs;
-  /** Keys that are known to be there. */
+  /** Keys that are known to be stored. */
   readonly #present = new Set<string>();
 
   constructor(store: ObjectStore, blobs: Blobs) {
@@ -23,28 +23,28 @@ export class StoredEntries {
     this.#blobs = blobs;
   }
 
-  /** For messages. */
+  /** Name of an entry for messages. */
   nameOf(key: string): string {
     return this.#store.name + objectOf(key);
   }
 
-  /** The description of an entry as it was stored; undefined where there is none. */
+  /** Reads the description of an entry; undefined if it is not stored. */
   async read(key: string, signal?: AbortSignal): Promise<string | undefined> {
     const text = await this.#store.readText(objectOf(key), signal);
     if (text !== undefined) this.#present.add(key);
     return text;
   }
 
-  /** Writes a file of an entry to `path`. @throws ReigniteError STORAGE_DAMAGED for a name that leads elsewhere. */
+  /** Downloads a file of an entry to `path`. @throws ReigniteError STORAGE_DAMAGED for a name that leads elsewhere. */
   async fetchFile(key: string, name: string, sha256: string, path: string, signal?: AbortSignal): Promise<void> {
     refuseOddName(name, this.#store, objectOf(key));
     await this.#blobs.fetch(sha256, path, signal);
   }
 
   /**
-   * Stores an entry unless there is one of its key.
+   * Stores an entry unless its key is already stored.
    *
-   * @param pathOf - Where a file of the entry is on this machine.
+   * @param pathOf - Returns the path of a file of the entry on this machine.
    */
   async offer(entry: StorableEntry, pathOf: (name: string) => string, signal?: AbortSignal): Promise<void> {
     const { key, files } = entry;

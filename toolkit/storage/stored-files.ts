@@ -11,11 +11,11 @@ import type { ObjectStore } from './object-store.ts';
 
 const StoredContent = z.object({ sha256: Sha256, bytes: z.int().min(0) });
 
-/** Files by their path below a folder, with what is in them. */
+/** Files by their path below a folder, with their contents. */
 export const FileList = z.object({ files: z.record(z.string(), StoredContent) });
 export type FileList = z.infer<typeof FileList>;
 
-/** Parses a document of the storage. @throws ReigniteError STORAGE_DAMAGED that names the object. */
+/** Parses a stored document. @throws ReigniteError STORAGE_DAMAGED that names the object. */
 export function parseStored<Schema extends z.ZodType>(
   schema: Schema,
   text: string,
@@ -31,12 +31,10 @@ export function parseStored<Schema extends z.ZodType>(
   }
 }
 
-/** A name that a file of a folder may have: nothing that leads elsewhere. */
+/** An allowed file name: nothing that leads out of the folder. */
 const PLAIN_NAME = /^(?!\.)[A-Za-z0-9._-]+$/;
 
-/**
- * Converted models, a list of files under each digest.
- */
+/** Converted models: a list of files for each digest. */
 export class StoredModels {
   readonly #store: ObjectStore;
   readonly #blobs: Blobs;
@@ -47,7 +45,7 @@ export class StoredModels {
     this.#blobs = blobs;
   }
 
-  /** Stores a model of this machine; what only this machine made for itself, in folders below, stays here. */
+  /** Uploads a model. Subfolders, which hold files for this machine only, are left out. */
   async offer(digest: string, folder: string, signal?: AbortSignal): Promise<void> {
     if (this.#present.has(digest)) return;
     const found = await readdir(folder, { withFileTypes: true });
@@ -59,7 +57,7 @@ export class StoredModels {
   }
 
   /**
-   * Puts a model into a folder unless it is there; it appears whole.
+   * Downloads a model into a folder, atomically, unless the folder exists.
    *
    * @throws ReigniteError STORAGE_MISSING, STORAGE_DAMAGED, STORAGE_UNAVAILABLE, STORAGE_REFUSED; NO_SPACE.
    */

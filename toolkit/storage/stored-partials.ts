@@ -17,7 +17,7 @@ const PartialList = z.object({
 });
 type PartialList = z.infer<typeof PartialList>;
 
-/** Time limit of the last save of an attempt that has to stop, ms. */
+/** Time limit of the last save of an attempt that is being stopped, ms. */
 const LAST_SAVE_MS = 8_000;
 
 export interface SavingOptions {
@@ -27,12 +27,12 @@ export interface SavingOptions {
   readonly onFailure?: (error: unknown) => void;
 }
 
-/** Half a minute of work is lost at most when a machine is. */
+/** If a machine is lost, at most half a minute of work is lost. */
 export const USUAL_SAVING: SavingOptions = { everyMs: 30_000 };
 
 /**
- * Partial results of ROIs, so that another machine resumes where one was lost. They only save time: one that cannot be
- * stored or read is done without.
+ * Partial results of ROIs, so that another machine can resume the work of a lost one. They only save time: failures to
+ * store or read them are ignored.
  */
 export class StoredPartials {
   readonly #store: ObjectStore;
@@ -44,10 +44,10 @@ export class StoredPartials {
   }
 
   /**
-   * Begins an attempt: puts what another machine left of it into the work folder, unless what is there is as far, and
-   * saves from then on what the attempt commits.
+   * Starts an attempt. Downloads the partial result of another machine into the work folder if it is further, then
+   * saves what the attempt commits.
    *
-   * @param key - Of the result in the cache.
+   * @param key - Cache key of the result.
    * @param work - Absolute work folder of the result.
    */
   async begin(key: string, work: string): Promise<SavedPartial> {
@@ -97,13 +97,13 @@ class SavedPartial {
   readonly #options: SavingOptions;
   readonly #ended = new AbortController();
   readonly #saving: Promise<void>;
-  /** Digests of what the storage has of it, or may have: a save may have been cut off. */
+  /** Digests of files that the storage has, or may have if a save was interrupted. */
   readonly #stored: Set<string>;
   readonly #confirmed: Set<string>;
   #last = '';
   #turn: Promise<void> = Promise.resolve();
 
-  /** @param of.stored - Digests of the files that the storage has of it. */
+  /** @param of.stored - Digests of the files that the storage already has. */
   constructor(
     store: ObjectStore,
     of: { readonly key: string; readonly work: string; readonly stored: readonly string[] },
@@ -118,7 +118,7 @@ class SavedPartial {
     this.#saving = this.#saveNowAndThen();
   }
 
-  /** Saves what is committed by now; one save at a time. A failure is reported and does no harm. */
+  /** Saves what has been committed; one save at a time. A failure is reported and otherwise ignored. */
   save(signal?: AbortSignal): Promise<void> {
     const tell = (error: unknown) => {
       if (signal !== this.#ended.signal || !signal.aborted) this.#options.onFailure?.(error);
@@ -127,20 +127,20 @@ class SavedPartial {
     return this.#turn;
   }
 
-  /** Ends an attempt that did not finish: what it committed is saved once more, so that the next one has all of it. */
+  /** Ends an unfinished attempt: saves its last commit once more, for the next attempt. */
   async leave(): Promise<void> {
     await this.stop();
     await this.save(AbortSignal.timeout(LAST_SAVE_MS));
   }
 
-  /** Saves nothing more. */
+  /** Stops saving. */
   async stop(): Promise<void> {
     this.#ended.abort();
     await this.#saving;
     await this.#turn;
   }
 
-  /** Removes what was saved: the result is stored. */
+  /** Removes the saved files, once the result itself is stored. */
   async remove(): Promise<void> {
     const remove = async () => {
       await this.#store.remove(listOf(this.#key));
@@ -182,7 +182,7 @@ class SavedPartial {
   async #offer(path: string, signal: AbortSignal | undefined): Promise<string> {
     const sha256 = await sha256OfFile(path);
     const key = fileOf(this.#key, sha256);
-    // One that was cut off may be there or not.
+    // An interrupted upload may or may not have been stored.
     if (!this.#confirmed.has(sha256)) {
       this.#stored.add(sha256);
       await this.#store.write(key, { path, sha256, bytes: (await stat(path)).size }, signal);

@@ -6,12 +6,11 @@ import type { ObjectStore } from './object-store.ts';
 import { FileList, parseStored } from './stored-files.ts';
 
 /**
- * The lists of files of a stage: what it reads of the data folder, and what was written for the results folder
- * elsewhere.
+ * The file lists of a stage: what it reads from the data folder, and what another machine wrote for the results folder.
  */
 export type StageList = 'data' | 'measured';
 
-/** The small files of a task of one execution of a run: its plan, what failed, and lists of larger files. */
+/** Small files of one task of a run: its plan, its failures, and lists of larger files. */
 export class StoredStages {
   readonly #store: ObjectStore;
   readonly #blobs: Blobs;
@@ -30,19 +29,19 @@ export class StoredStages {
     return this.#store.readText(keyOf(stage, name), signal);
   }
 
-  /** Notes which contents files have. */
+  /** Records the contents of files. */
   async writeList(stage: string, list: StageList, files: Readonly<Record<string, Content>>): Promise<void> {
     await this.write(stage, `${list}.json`, JSON.stringify({ files }));
   }
 
-  /** @returns Undefined where none was written. */
+  /** @returns Undefined if no list was written. */
   async readList(stage: string, list: StageList, signal?: AbortSignal): Promise<FileList['files'] | undefined> {
     const key = `${list}.json`;
     const text = await this.read(stage, key, signal);
     return text === undefined ? undefined : parseStored(FileList, text, this.#store, keyOf(stage, key)).files;
   }
 
-  /** Stores all files below a folder for the results folder of the run, which is on another machine. */
+  /** Uploads all files below a folder, for the results folder of the run on another machine. */
   async sendResults(stage: string, results: string, signal?: AbortSignal): Promise<void> {
     const files: Record<string, Content> = {};
     const found = await readdir(results, { recursive: true, withFileTypes: true }).catch(() => []);
@@ -53,7 +52,7 @@ export class StoredStages {
     await this.writeList(stage, 'measured', files);
   }
 
-  /** Puts what another machine wrote for the results folder there; nothing where this one wrote it itself. */
+  /** Downloads what another machine wrote for the results folder; nothing if this machine wrote it itself. */
   async takeResults(stage: string, results: string, signal?: AbortSignal): Promise<void> {
     const files = await this.readList(stage, 'measured', signal);
     for (const [path, { sha256 }] of Object.entries(files ?? {})) {

@@ -1,25 +1,25 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../errors.ts';
 
-/** How long a store that does not answer is asked again. */
+/** How often, and after which waits, a failed request is repeated. */
 export interface StorageRetries {
-  /** Requests at most. */
+  /** Maximum number of requests. */
   readonly attempts: number;
-  /** Wait after the first, ms; doubles each time. */
+  /** Wait after the first failure, ms; doubles each time. */
   readonly firstMs: number;
   readonly longestMs: number;
 }
 
-/** Half a minute; afterwards Temporal tries the whole activity again. */
+/** Half a minute in total; then Temporal retries the activity. */
 export const USUAL_RETRIES: StorageRetries = { attempts: 9, firstMs: 200, longestMs: 8_000 };
 
 /** Status codes after which the same request may succeed. */
 const PASSING: ReadonlySet<number> = new Set([408, 409, 425, 429, 500, 502, 503, 504]);
 
 /**
- * Asks a store, again where the failure may pass: no connection, a connection cut, an answer of 5xx or 429.
+ * Sends a request, and repeats it after transient failures: no connection, a lost connection, HTTP 5xx or 429.
  *
- * @param what - What is asked, for the message.
+ * @param what - Description of the request, for the message.
  * @throws ReigniteError STORAGE_UNAVAILABLE, STORAGE_REFUSED; the signal's reason.
  */
 export async function withRetries<Result>(
@@ -42,12 +42,12 @@ export async function withRetries<Result>(
       }
     }
     const wait = Math.min(firstMs * 2 ** (attempt - 1), longestMs);
-    // Many workers that failed together do not come back together.
+    // Spreads the retries of many workers that failed at the same time.
     await sleep(wait * (0.5 + Math.random() / 2), undefined, signal === undefined ? {} : { signal });
   }
 }
 
-/** HTTP status of an error of the client; undefined for one of the connection. */
+/** Returns the HTTP status of a client error; undefined for a connection error. */
 export function statusOf(error: unknown): number | undefined {
   const status: unknown = Object(Object(error).$metadata).httpStatusCode;
   return typeof status === 'number' ? status : undefined;
@@ -56,11 +56,11 @@ export function statusOf(error: unknown): number | undefined {
 function mayPass(error: unknown): boolean {
   if (isLackingSettings(error)) return false;
   const status = statusOf(error);
-  // An answer that was cut or garbled has a status of success.
+  // A truncated or garbled answer has a success status.
   return status === undefined || status < 300 || PASSING.has(status);
 }
 
-/** No region, no credentials: nothing was sent. */
+/** Returns whether region or credentials are missing, so that nothing was sent. */
 function isLackingSettings(error: unknown): boolean {
   const { name, message } = Object(error);
   return name === 'CredentialsProviderError' || /region is missing|could not load credentials/i.test(String(message));
@@ -70,7 +70,7 @@ function refused(what: string, error: unknown): ReigniteError {
   return new ReigniteError('STORAGE_REFUSED', `${what}: ${reasonOf(error)}.`, { cause: error });
 }
 
-/** Name, status and message of the client's error. They name no credentials. */
+/** Returns name, status and message of a client error. They contain no credentials. */
 function reasonOf(error: unknown): string {
   const status = statusOf(error);
   const { name = 'Error', message = '', code } = Object(error);

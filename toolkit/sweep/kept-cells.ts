@@ -5,7 +5,7 @@ import { roundedCoordinate } from '../yolo/detect/points.ts';
 import { selectDetections } from '../yolo/detect/select-detections.ts';
 import type { ScoredCell } from './sweep-cells.ts';
 
-/** Chooses the points of an image at the lowest threshold that its boxes are kept for, with their scores. */
+/** Selects the points of an image at the lowest threshold for which its boxes are stored, with their scores. */
 export async function keptCells(boxes: ImageBoxes, iou: number, box: Box | undefined): Promise<readonly ScoredCell[]> {
   const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou };
   const { points } = await selectDetections(boxes, { ...limits, ...(box && { box }) });

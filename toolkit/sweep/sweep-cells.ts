@@ -12,27 +12,27 @@ export interface ScoredCell extends CellPoint {
   readonly score: number;
 }
 
-/** F1 of a reader with the AI over the thresholds; null where the reader annotated none of the images. */
+/** F1 of a reader with the AI at each threshold; null if the reader annotated none of the images. */
 export interface ReaderCurve {
   readonly group: string;
   readonly reader: string;
   /** Mean over the classes. */
   readonly macro: readonly (number | null)[];
-  /** By class. */
+  /** F1 by class, then by threshold. */
   readonly perClass: readonly (readonly (number | null)[])[];
 }
 
-/** The AI's tumour proportion score over the thresholds, in percent. For research only. */
+/** The AI's tumour proportion score at each threshold, in percent. For research only. */
 export interface ProportionCurve {
-  /** Mean over the images that have a score. */
+  /** Mean over the images with a score. */
   readonly mean: readonly (number | null)[];
-  /** Mean absolute difference from the reader, in percentage points, over the images that both score. */
+  /** Mean absolute difference from the reader, in percentage points, over the images in which both have a score. */
   readonly readers: readonly { readonly reader: string; readonly meanAbsoluteDifference: readonly (number | null)[] }[];
 }
 
 export interface CellSweep {
   readonly thresholds: readonly number[];
-  /** Points of the AI at every threshold. */
+  /** Number of points of the AI at each threshold. */
   readonly points: readonly number[];
   readonly curves: readonly ReaderCurve[];
   readonly tumourProportion?: ProportionCurve;
@@ -41,9 +41,9 @@ export interface CellSweep {
 /**
  * Scores the AI against every reader at many confidence thresholds, without inference.
  *
- * @param input.annotations - Of the images that count.
- * @param input.cells - By the stem of an image, the points at the lowest threshold or below it: those at a higher one
- *   are the ones of a higher score, since non-maximum suppression decides from the highest score down.
+ * @param input.annotations - Annotations of the images to count.
+ * @param input.cells - Returns, by stem of an image, the points at the lowest threshold or below. The points at a
+ *   higher threshold are those with a higher score, since non-maximum suppression proceeds from the highest score down.
  * @param input.thresholds - Ascending, 0 to 1; a point's score must exceed it, compared as float32.
  */
 export async function sweepCells({

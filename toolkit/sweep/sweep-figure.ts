@@ -7,7 +7,7 @@ const WIDTH = 400;
 const HEIGHT = 220;
 const PAPER = '#b03a00';
 const THIS_RUN = '#000000';
-/** Told apart by dash and label as well. */
+/** Readers are also distinguished by dash pattern and label. */
 const COLOURS = ['#0b3d6e', '#1b7f5c', '#7a3e9d', '#8a5a00', '#444444', '#b8336a'];
 const DASHES = [
   [1, 0],
@@ -18,12 +18,12 @@ const DASHES = [
   [12, 4],
 ];
 
-/** What the figure of a sweep shows. */
+/** Data of the figure of a sweep. */
 export interface DrawnSweep extends Omit<CellSweep, 'points'> {
   readonly task: CellTask;
-  /** Confidence in the authors' code. */
+  /** Confidence threshold in the authors' code. */
   readonly paper: number;
-  /** Confidence of the run. */
+  /** Confidence threshold of the run. */
   readonly confidence: number;
 }
 
@@ -34,8 +34,9 @@ interface Row {
 }
 
 /**
- * Draws a sweep: F1 of every reader with the AI over the confidence threshold, and for a task with a tumour proportion
- * score its mean absolute difference from every reader. The thresholds of the paper and of the run are vertical lines.
+ * Returns the figure of a sweep: F1 of every reader with the AI over the confidence threshold, and, if the task has a
+ * tumour proportion score, its mean absolute difference from every reader. Vertical lines mark the thresholds of the
+ * paper and of the run.
  */
 export function sweepFigure(sweep: DrawnSweep): TopLevelSpec {
   const { task, thresholds, curves, tumourProportion, paper, confidence } = sweep;

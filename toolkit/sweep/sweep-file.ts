@@ -2,7 +2,10 @@ import { z } from 'zod';
 
 const Values = z.array(z.number().nullable()).readonly();
 
-/** `metrics/<task>.sweep.json`: a run scored at every confidence threshold. Every list has a value per threshold. */
+/**
+ * `metrics/<task>.sweep.json`: the scores of a run at every confidence threshold. Each list has one value per
+ * threshold.
+ */
 export const SweepFile = z.object({
   confidence: z.number().describe('Confidence of the run'),
   paper: z.number().describe("Confidence in the authors' code"),

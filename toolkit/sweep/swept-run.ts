@@ -22,7 +22,7 @@ import { keptCells } from './kept-cells.ts';
 import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
 import { thresholdsBy } from './thresholds.ts';
 
-/** A finished run, and where what its networks saw is kept. */
+/** A finished run, and the cache with the boxes of its detector. */
 export interface SweptRun {
   readonly task: CellTask;
   /** Absolute. */
@@ -30,35 +30,35 @@ export interface SweptRun {
   /** Absolute. */
   readonly data: string;
   readonly summary: Summary;
-  /** The part of the cache that the run worked in. */
+  /** Cache in the namespace of the run. */
   readonly cache: StepCache;
   readonly digests: FileDigests;
   readonly signal: AbortSignal;
 }
 
-/** What to do where the record of a run is not where it is looked for. */
+/** Remedy if the record of a run is not found. */
 export const NAME_DATA = 'Name the folder of its record with `--data DIR`.';
 
-/** A sweep with what it was made from. */
+/** A sweep with the run that it was computed from. */
 export interface RunSweep extends CellSweep {
   readonly task: CellTask;
   readonly run: string;
-  /** Of the run; only the confidence is swept. */
+  /** Settings of the run, of which only the confidence threshold varies. */
   readonly settings: DetectionSettings;
-  /** Confidence in the authors' code. */
+  /** Confidence threshold in the authors' code. */
   readonly paper: number;
-  /** Images that count. */
+  /** Number of scored images. */
   readonly images: number;
-  /** Images without a prediction, by the stem. */
+  /** Stems of images without a prediction. */
   readonly leftOut: readonly string[];
 }
 
 /**
- * Scores a finished run at every confidence threshold, from the boxes that its network saw.
+ * Scores a finished run at every confidence threshold, from the cached boxes of its detector.
  *
  * @param step - Distance of two thresholds.
- * @throws ReigniteError USAGE when the run has no result of the task; FILE_MISSING when the record is not there, or when
- *   the cache no longer has the boxes.
+ * @throws ReigniteError USAGE when the run has no result of the task; FILE_MISSING when the record is missing, or the
+ *   cache no longer has the boxes.
  */
 export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   const { task, results, data, summary, signal } = run;
@@ -92,7 +92,7 @@ export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   return { task, run: summary.run, settings, paper, images: known.images.length, leftOut, ...sweep };
 }
 
-/** The points at the lowest threshold. */
+/** Selects the points of an ROI at the lowest threshold. */
 async function cellsOf(
   { data, cache, digests, summary, signal }: SweptRun,
   { roi, image, box }: ListedRoi,

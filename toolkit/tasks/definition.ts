@@ -3,7 +3,7 @@ import type { SequentialScale } from '../figures/f1-matrix-colours.ts';
 
 export type Stain = 'H&E' | 'immunohistochemistry';
 
-/** What is particular to a task in which tissue is segmented by an nnU-Net v1 model with the paper's 17 labels. */
+/** Properties of a task in which an nnU-Net v1 model segments tissue into the paper's 17 labels. */
 export interface TissueTaskDefinition {
   readonly kind: 'tissue';
   readonly name: TissueTask;
@@ -15,21 +15,21 @@ export interface TissueTaskDefinition {
   readonly modelFolder: string;
 }
 
-/** How a detector is run. */
+/** Settings of a detector. */
 export interface DetectionSettings {
   /** Side of a tile in px; the stride is the same. */
   readonly tile: number;
-  /** Smallest score of a point, 0 to 1. */
+  /** Detection score that a point must exceed, 0 to 1. */
   readonly confidence: number;
-  /** Largest overlap of two boxes (intersection over union), 0 to 1. */
+  /** IoU threshold: largest overlap of two boxes (intersection over union), 0 to 1. */
   readonly iou: number;
 }
 
 /** Readers whose agreement is computed among themselves and with the AI. */
 export interface ReaderGroup {
-  /** As the results and the files of figures name it. */
+  /** Name in results and in file names of figures. */
   readonly name: string;
-  /** As the authors' scripts look for them, in their order. */
+  /** Names that the authors' scripts search for, in their order. */
   readonly readers: readonly string[];
 }
 
@@ -39,7 +39,7 @@ export interface DrawnReaderGroup extends ReaderGroup {
   readonly scale: SequentialScale;
 }
 
-/** What is particular to a task in which a YOLOv5 detector finds cells, held against the points of readers. */
+/** Properties of a task in which a YOLOv5 detector finds cells, which are compared with the points of readers. */
 export interface CellTaskDefinition {
   readonly kind: 'cells';
   readonly name: CellTask;
@@ -51,19 +51,19 @@ export interface CellTaskDefinition {
   readonly checkpoint: string;
   /** Name of the COCO file of all readers in its folder of annotations. */
   readonly readersFile: string;
-  /** Names of the classes of cells, as the authors' detector has them. */
+  /** Names of the classes of cells, as in the authors' detector. */
   readonly classes: readonly string[];
-  /** The class that the name of a category says, lower case; undefined for a name that says none. */
+  /** Returns the class that a category's name, in lower case, means; undefined if it means none. */
   readonly classOfName: (name: string) => number | undefined;
-  /** Largest distance between a reader's point and another's of the same cell, in px at 0.5 µm/px; inclusive. */
+  /** Largest distance between two readers' points of the same cell, in px at 0.5 µm/px, inclusive. */
   readonly hitRadius: number;
   readonly groups: readonly DrawnReaderGroup[];
-  /** In effect in the authors' code. */
+  /** Settings in effect in the authors' code. */
   readonly settings: DetectionSettings;
-  /** What the authors' script declares and never passes on; the discrepancy report measures the difference. */
+  /** Settings that the authors' script declares but never passes on. The discrepancy report measures their effect. */
   readonly declared?: { readonly settings: DetectionSettings; readonly script: string };
-  /** Classes whose numbers give the tumour proportion score. */
+  /** Classes whose counts give the tumour proportion score. */
   readonly tumourProportion?: { readonly positive: string; readonly negative: string };
-  /** What was detected, as the beginning of a sentence: "Nuclei were detected". */
+  /** What was detected, as the start of a sentence: "Nuclei were detected". */
   readonly detected: string;
 }

@@ -2,12 +2,12 @@ import type { Task } from '../../config/tasks.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { taskNamed } from './task-named.ts';
 
-/** End of the names of scores that are a mean over the classes. */
+/** Suffix of the names of scores that are a mean over the classes. */
 const MACRO = ', macro';
 
 /**
- * The main score of a task, ours and the published one: the overall Dice, or the mean F1 of the readers of each group
- * with the AI.
+ * Formats the main score of a task, ours and the published one: the overall Dice, or the mean F1 of the readers of each
+ * group with the AI.
  */
 export function headlineScores(task: Task, verdict: HeVerdictFile | CellsVerdictFile): string[] {
   const { scoreName, view } = taskNamed(task);

@@ -27,13 +27,13 @@ import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts
 import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';
 import type { Box, ListedRoi, NetworkSetup, PlannedRoi, RoiSources, TaskWork } from './work.ts';
 
-/** What an inference runs on. */
+/** Engine, device and settings of an inference. */
 export interface NetworkSession extends Pick<EnsembleOptions, 'engine' | 'precision' | 'batchSize' | 'device'> {
   readonly provider: NonNullable<SessionOptions['provider']>;
   readonly threads?: number;
 }
 
-/** What making a task's model ready needs. */
+/** Input of preparing a task's model. */
 export interface PrepareModelOptions {
   readonly settings: TaskSettings;
   /** Absolute data folder. */
@@ -44,11 +44,11 @@ export interface PrepareModelOptions {
   readonly report: (progress: object) => void;
 }
 
-/** A model of a task, converted. */
+/** A task's converted model. */
 export interface PreparedModel {
   readonly digest: string;
   readonly modelDir: string;
-  /** What the history keeps of it. */
+  /** What the workflow history records of it. */
   readonly facts: object;
 }
 
@@ -66,9 +66,9 @@ export interface InferenceJob {
   readonly report: (progress: object) => void;
 }
 
-/** How the result of an ROI is made once. */
+/** What is needed to compute the result of an ROI, or to take it from the cache. */
 export interface InferenceOnce {
-  /** What it depends on, see `inferenceKey`. */
+  /** What the result depends on, see `inferenceKey`. */
   readonly parts: KeyParts;
   readonly setup: NetworkSetup;
   readonly guard: InferenceGuard;
@@ -83,16 +83,16 @@ export interface Aggregated {
   readonly metrics: unknown;
   /** `metrics/<task>.remarks.json`: what the scores leave out. */
   readonly remarks?: unknown;
-  /** `metrics/<task>.sweep.json`; undefined where the task has no threshold, or what it needs is not kept. */
+  /** `metrics/<task>.sweep.json`; undefined if the task has no threshold, or the boxes are not cached. */
   readonly sweep?: SweepFile | undefined;
-  /** What the history keeps of them. */
+  /** What the workflow history records of them. */
   readonly outcome: object;
 }
 
-/** What summing up works with. */
+/** The part of a task's work that aggregation uses. */
 export type AggregatingWork = Pick<TaskWork, 'data' | 'cache' | 'digests' | 'signal'>;
 
-/** An ROI of the plan; `failure` is the code of the error that prevented our prediction. */
+/** A planned ROI; `failure` is the code of the error that prevented our prediction. */
 export interface RoiToCompare {
   readonly planned: PlannedRoi;
   readonly failure?: string | undefined;
@@ -108,17 +108,17 @@ export interface ComparisonInput {
 
 export interface Comparison {
   readonly verdict: HeVerdictFile | CellsVerdictFile;
-  /** The draws and the counts that its intervals are made of. */
+  /** The draws and counts from which its intervals are computed. */
   readonly evidence: ResampleEvidence;
-  /** Set where other settings, which were not tried yet, may explain why the predictions differ. */
+  /** True if other settings, which were not tried yet, may explain why the predictions differ. */
   readonly isUndecided?: boolean;
 }
 
-/** What the discrepancy report measures by inferring again. */
+/** Input of the measurements that run inference again for the discrepancy report. */
 export interface MeasureInput {
   /** The test set. */
   readonly listed: readonly ListedRoi[];
-  /** Those of it that have a prediction. */
+  /** The ROIs of the test set that have a prediction. */
   readonly rois: readonly PlannedRoi[];
   readonly settings: TaskSettings;
   readonly session: NetworkSession;
@@ -127,62 +127,66 @@ export interface MeasureInput {
   readonly work: TaskWork;
 }
 
-/** Outcome: nothing was to be measured, it was, or it cannot be. */
+/** Outcome of a measurement: there was nothing to measure, it was measured, or it could not be. */
 export type Measured =
   | { readonly kind: 'nothing' }
   | { readonly kind: 'measured'; readonly rois: number }
   | { readonly kind: 'not measured'; readonly reason: string };
 
-/** Draws the figure of an ROI. Gives false where there is nothing to draw. */
+/** Draws the figure of an ROI. Returns false if there is nothing to draw. */
 export type DrawRoi = (roi: PlannedRoi, entry: CacheEntry, out: string) => Promise<boolean>;
 
-/** A model of a task as far as it is known before it is prepared. */
+/** What is known about a task's model before it is prepared. */
 export interface KnownModel {
-  /** Missing where its files are not there yet, or where it is known only after preparation. */
+  /** Missing if its files do not exist yet, or if it is known only after preparation. */
   readonly digest?: string;
   readonly isConverted: boolean;
   /** Height and width of a tile in px. */
   readonly patch: readonly [number, number];
-  /** Networks that see each tile. */
+  /** Number of networks that predict each tile. */
   readonly folds: number;
 }
 
 /** Scores below a heading. */
 export interface ScoreGroup {
   readonly title: string;
-  /** What is said where there is no number. */
+  /** Text in place of a missing score. */
   readonly without: string;
   readonly scores: readonly { readonly name: string; readonly value: number | null }[];
 }
 
-/** What is done with a task, the same questions for every one of its kind. */
+/** Everything that depends on the kind of a task, behind one interface. */
 export interface TaskKind {
   readonly name: Task;
 
-  /** The test set. @throws ReigniteError FILE_MISSING when its list is not here; or it is damaged. */
+  /**
+   * Lists the test set.
+   *
+   * @throws ReigniteError FILE_MISSING when its list does not exist, another code when it is damaged.
+   */
   listRois(data: string): Promise<readonly ListedRoi[]>;
 
-  /** Checks what the task assumes about a record, by its small files and the beginnings of large ones. */
+  /** Checks what the task assumes about a record, from its small files and the first bytes of large ones. */
   checkRecord(tree: RecordTree, withModel: boolean): Promise<CheckedTask>;
-  /** What the result of an ROI depends on. */
+  /** Returns the cache key parts of an ROI's result: everything that it depends on. */
   inferenceKey(roi: Pick<ListedRoi, 'box'>, sources: RoiSources, setup: NetworkSetup): KeyParts;
-  /** What the network's part of it depends on: where that is kept, the result needs no network. */
+  /** Returns the cache key parts of the network's output. If that is cached, computing the result needs no network. */
   networkKey(sources: RoiSources, setup: NetworkSetup): KeyParts | undefined;
-  /** Makes the model ready, once for every content. */
+  /** Prepares the model, once per content. */
   prepareModel(options: PrepareModelOptions): Promise<PreparedModel>;
-  /** Finds out what the network runs on. */
+  /** Determines what the network runs on. */
   probe(engines: PredictionEngines, job: ModelJob, signal: AbortSignal): Promise<Engine>;
-  /** Takes the result of an ROI from the cache, or makes it; a killed attempt is resumed. */
+  /** Takes the result of an ROI from the cache, or computes it, resuming a killed attempt. */
   infer(job: InferenceJob, once: InferenceOnce, engines: PredictionEngines): Promise<Made>;
-  /** Puts the files of a result where results are. */
+  /** Copies the files of a result to the results folder. */
   restore(cache: StepCache, entry: CacheEntry, results: string, roi: string): Promise<void>;
 
-  /** What the figure of an ROI depends on. */
+  /** Returns the cache key parts of an ROI's figure. */
   figureKey(roi: string, sources: RoiSources, entry: CacheEntry): KeyParts;
   figurePath(results: string, roi: string): string;
-  /** Reads what the figures of all ROIs share. */
+  /** Reads what the figures of all ROIs share and returns the function that draws them. */
   openDrawer(work: Pick<TaskWork, 'data' | 'cache'>): Promise<DrawRoi>;
-  /** Metrics over the ROIs that have a prediction. */
+  /** Computes metrics over the ROIs that have a prediction. */
   aggregate(
     rois: readonly PlannedRoi[],
     work: AggregatingWork,
@@ -192,27 +196,27 @@ export interface TaskKind {
   drawFigures(metrics: unknown, outDir: string, signal: AbortSignal): Promise<readonly string[]>;
   compareWithPublished(input: ComparisonInput): Promise<Comparison>;
   /**
-   * What `measure` reads of the data folder besides images and ground truth: usual paths, and under which paths the files are
-   * there; relative to it.
+   * Returns the files of the data folder that `measure` reads in addition to images and ground truth: their actual
+   * paths by their usual ones, relative to the folder.
    */
   measuredWith(data: string): Promise<ReadonlyMap<string, string>>;
-  /** Infers again what the discrepancy report asks for. */
+  /** Runs inference again for measurements of the discrepancy report. */
   measure(input: MeasureInput, engines: PredictionEngines): Promise<Measured>;
 
-  /** Step of the cache under which inference is kept. */
+  /** Cache step of the inference. */
   readonly inferenceStep: string;
-  /** Wall time of one tile in one network of full size on two cores of x64 without AVX-512, in s (bench/README.md). */
+  /** Wall time in s per tile and full-size network, on two x64 cores without AVX-512 (bench/README.md). */
   readonly assumedSecondsPerTile: number;
-  /** What the network is run on, one after the other: "tiles". */
+  /** Unit that the passes of the network are counted in: "tiles". */
   readonly passes: string;
   /** Whether the record's model is in the data folder. */
   isModelThere(data: string): Promise<boolean>;
   /** Identifies the task's model without converting it. */
   planModel(config: RunConfig, data: string, home: HomeFolders, signal: AbortSignal): Promise<KnownModel>;
-  /** How often a tile goes through a network for an image of this size in px; of `scope: annotated` at most. */
+  /** Returns the number of network passes for an image of this size in px; an upper bound for `scope: annotated`. */
   passesOf(image: { readonly width: number; readonly height: number }, model: KnownModel): number;
 
-  /** Options of commands that make sense for the task. */
+  /** Options of commands that apply to the task. */
   readonly takes: {
     /** Label values of masks. */
     readonly labels: boolean;
@@ -220,46 +224,46 @@ export interface TaskKind {
     readonly folds: boolean;
     /** Mirrored predictions that are averaged. */
     readonly mirroring: boolean;
-    /** How a detector is run: confidence, overlaps, size of its input. */
+    /** Settings of a detector: confidence threshold, IoU threshold, tile size. */
     readonly detection: boolean;
-    /** How the classes of readers' points are found out. */
+    /** How the classes of readers' points are determined. */
     readonly categories: boolean;
   };
   /** Scores predictions under the paper's protocol; writes metrics and figures. */
   evaluate(input: EvaluationInput): Promise<Evaluated>;
-  /** Classes that can be scored by themselves; undefined where there is only one. */
+  /** Classes that can be scored separately; undefined if there is only one. */
   readonly scoredClasses: ScoredClasses | undefined;
   /** Name of the score: "Dice". */
   readonly scoreName: string;
 
   /** Schema of `verdict/<task>.json`. */
   readonly verdictFile: typeof HeVerdictFile | typeof CellsVerdictFile;
-  /** What a report shows of the verdict. */
+  /** Returns what a report shows of the verdict. */
   view(verdict: HeVerdictFile | CellsVerdictFile): VerdictView;
-  /** How the task was done, for the methods section of a paper. */
+  /** Describes how the task was done, for the methods section of a paper. */
   methods(input: MethodsInput): string;
-  /** The scores of `metrics/<task>.json`, as the end of a run shows them. */
+  /** Returns the scores of `metrics/<task>.json` that are shown at the end of a run. */
   scoreGroups(metrics: unknown): readonly ScoreGroup[];
-  /** What the metrics leave out, one sentence each. */
+  /** Returns what the metrics leave out, one sentence each. */
   readRemarks(results: string): Promise<readonly string[]>;
   readonly viewer: ViewerWords;
   /**
-   * The ROIs whose layers can be drawn for the viewer.
+   * Returns the ROIs whose layers can be drawn for the viewer.
    *
-   * @param maxDistance - Points of one class farther apart than this many px differ, as in the verdict.
+   * @param maxDistance - Distance in px above which points of the same class differ, as in the verdict.
    */
   layers(
     folders: { readonly results: string; readonly data: string },
     maxDistance: number,
   ): Promise<readonly DrawnRoi[]>;
 
-  /** Name of the table of numbers in a folder of predictions. */
+  /** Name of the table in a folder of predictions. */
   readonly predictionTable: string;
-  /** Files of an image below the folder of its prediction. */
+  /** Returns the files of an image, relative to the folder of its prediction. */
   predictionFiles(name: string): Readonly<Record<string, string>>;
-  /** Makes a model ready, and nothing else. */
+  /** Prepares a model without opening it. */
   preparePredictor(order: PredictionOrder, home: HomeFolders, options?: OpenPredictorOptions): Promise<UsedModel>;
-  /** Makes a model ready and finds out what it runs on. */
+  /** Prepares a model and determines what it runs on. */
   openPredictor(
     order: PredictionOrder,
     home: HomeFolders,
@@ -268,10 +272,10 @@ export interface TaskKind {
   ): Promise<ImagePredictor>;
 }
 
-/** A task that has ended, as the discrepancy report needs it. */
+/** A finished task, as input of the discrepancy report. */
 export interface DiscrepancyTask<Name extends Task> {
   readonly name: Name;
-  /** Those that have a prediction. */
+  /** ROIs that have a prediction. */
   readonly rois: readonly PlannedRoi[];
   readonly scope: TaskSettings['scope'];
   /** Outcome of the repeated inference. */

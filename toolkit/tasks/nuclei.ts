@@ -3,8 +3,8 @@ import type { CellTaskDefinition } from './definition.ts';
 /**
  * Nuclei detection.
  *
- * Settings are those in effect, not those declared: the script has constants of its own, but calls `run_inference`
- * without them, so its defaults apply.
+ * The settings are those in effect, not those declared: the script declares constants, but calls `run_inference`
+ * without them, so that its defaults apply.
  *
  * @see code/pdl1_detection/nuclei_test_set_inference.py and src/inference.py of
  *   https://github.com/DIAGNijmegen/ignite-data-toolkit

@@ -25,7 +25,7 @@ export const PUBLISHED_DIGESTS = {
   },
 } as const;
 
-/** Images and boxes of all COCO files of the detection tasks, by the folder of the task. */
+/** Counts images and boxes of all COCO files of the detection tasks, by folder of the task. */
 export async function countCocoFiles({ data, signal }: TaskWork): Promise<ReadonlyMap<string, readonly CountedCoco[]>> {
   const counted = new Map<string, CountedCoco[]>();
   for (const task of CELL_TASKS) {
@@ -41,7 +41,7 @@ export async function countCocoFiles({ data, signal }: TaskWork): Promise<Readon
   return counted;
 }
 
-/** The published digests with those of the files as they were fetched. */
+/** Pairs the published digests with those of the fetched files. */
 export async function comparedDigests({ data, home }: Pick<TaskWork, 'data' | 'home'>): Promise<PublishedDigest[]> {
   const { files } = await new Receipts(home.receipts).manifest(data);
   const fetched = new Map(files.map(({ key, sha256 }) => [key, sha256]));
@@ -53,7 +53,7 @@ export async function comparedDigests({ data, home }: Pick<TaskWork, 'data' | 'h
   });
 }
 
-/** How a file has to be packed to have a digest, of the ways in which servers do it. */
+/** Finds the gzip level at which the compressed file has a digest, since servers may publish that of the encoded file. */
 function packedAs(content: Buffer, digest: string): string | undefined {
   for (let level = 1; level <= 9; level++) {
     if (sha256Of(gzipSync(content, { level })) === digest) return `gzip-encoded at level ${level}`;

@@ -1,7 +1,7 @@
 import { join, sep } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 
-/** What may be wrong with a published prediction: no reason for a run to end. */
+/** Errors of a published prediction that do not end a run. */
 const EXPECTED = new Set(['FILE_MISSING', 'SIZE_MISMATCH', 'IMAGE_UNREADABLE', 'NPY_INVALID']);
 
 /** A published prediction, or why it cannot be read. */
@@ -10,10 +10,11 @@ export type Published<Read> =
   | { readonly kind: 'unreadable'; readonly reason: string };
 
 /**
- * What reading a published prediction gave; where it cannot be read, the reason instead. Our own files do not belong
- * in here: one that cannot be read ends the step.
+ * Reads a published prediction, or returns the reason why it cannot be read. Not for our own files: if one cannot be
+ * read, the activity must fail.
  *
- * @param data - The data folder: a reason names files as the record does, since a report may go anywhere.
+ * @param data - The data folder. It is removed from the reason, since reports are shared: files are named as in the
+ * record.
  */
 export async function publishedOr<Read>(data: string, read: () => Promise<Read>): Promise<Published<Read>> {
   try {

@@ -34,12 +34,12 @@ import {
 import { comparedDigests, countCocoFiles, PUBLISHED_DIGESTS } from './paper-record.ts';
 import type { TaskWork } from './work.ts';
 
-/** Rows checked at the same time: most of the time goes to opening images for their size. */
+/** Rows checked at the same time: most of the time is spent opening images to read their size. */
 const MAX_CONCURRENT = 8;
-/** Masks that are decoded for their values: more than the paper's record has. */
+/** Maximum number of masks that are decoded for their values; the paper's record has fewer. */
 const MAX_MASKS = 1_000;
 
-/** What the record holds otherwise than it says, measured in this run. */
+/** Measures where the record differs from its description. */
 export async function recordDiscrepancies(work: TaskWork, record: string): Promise<DiscrepancyEntry[]> {
   const rows = await readOverview(await overviewFileIn(work.data));
   const withFiles = await rowsWithFiles(rows, work);
@@ -50,15 +50,15 @@ export async function recordDiscrepancies(work: TaskWork, record: string): Promi
     sharedPatientsEntry(rows),
     duplicateImagesEntry(images, rows),
     sizesEntry(withFiles),
-    negatedMasksEntry(await lookAtMasks(rows, work)),
-    strayFilesEntry(await lookForStrays(rows, work)),
+    negatedMasksEntry(await inspectMasks(rows, work)),
+    strayFilesEntry(await findStrays(rows, work)),
     alphaImagesEntry(alphaOf(images, work.data)),
     ...(isPaper ? await comparedWithPaper(rows, record, work) : []),
     installEntry(),
   ];
 }
 
-/** What of every row of the overview is on disk. */
+/** Determines which files of every row of the overview exist. */
 async function rowsWithFiles(rows: readonly OverviewRow[], { data, signal }: TaskWork): Promise<RowFiles[]> {
   return mapConcurrent(rows, MAX_CONCURRENT, signal, (row) => rowWithFiles(data, row));
 }
@@ -74,19 +74,19 @@ async function rowWithFiles(data: string, row: OverviewRow): Promise<RowFiles> {
   return { row, missing: missing.map((path) => path ?? 'a path that leads nowhere'), size };
 }
 
-/** Values of the masks without context of the tissue task; of very many the first ones. */
-async function lookAtMasks(rows: readonly OverviewRow[], work: TaskWork): Promise<LookedMask[]> {
-  const looked = await mapConcurrent(tissueRows(rows), MAX_CONCURRENT, work.signal, async ({ annotationPath }) => {
+/** Determines the values of the tissue task's masks without context, up to the maximum. */
+async function inspectMasks(rows: readonly OverviewRow[], work: TaskWork): Promise<LookedMask[]> {
+  const inspected = await mapConcurrent(tissueRows(rows), MAX_CONCURRENT, work.signal, async ({ annotationPath }) => {
     const path = pathOf(annotationPath);
     const counts = path === undefined ? undefined : await valueCounts(path, work);
     return path === undefined || counts === undefined ? [] : [{ path, values: maskValues(counts, HE_LABELS.length) }];
   });
-  return looked.flat();
+  return inspected.flat();
 }
 
-/** Values beyond the labels in the masks with context; of very many the first ones. */
-async function lookForStrays(rows: readonly OverviewRow[], work: TaskWork): Promise<StrayMask[]> {
-  const looked = await mapConcurrent(
+/** Finds values that are not labels in the masks with context, up to the maximum. */
+async function findStrays(rows: readonly OverviewRow[], work: TaskWork): Promise<StrayMask[]> {
+  const inspected = await mapConcurrent(
     tissueRows(rows),
     MAX_CONCURRENT,
     work.signal,
@@ -98,14 +98,14 @@ async function lookForStrays(rows: readonly OverviewRow[], work: TaskWork): Prom
         : [{ path, split, strays: strayValues(counts, HE_LABELS.length) }];
     },
   );
-  return looked.flat();
+  return inspected.flat();
 }
 
 function tissueRows(rows: readonly OverviewRow[]): readonly OverviewRow[] {
   return rows.filter(({ task }) => task === 'he_tissue_segmentation').slice(0, MAX_MASKS);
 }
 
-/** How many pixels of a mask hold each value; undefined where it cannot be read. */
+/** Counts the pixels of a mask by value; undefined if it cannot be read. */
 async function valueCounts(path: string, { data }: TaskWork): Promise<number[] | undefined> {
   const mask = await decodeLabels(inside(data, path)).catch(() => undefined);
   if (mask === undefined) return undefined;
@@ -114,7 +114,7 @@ async function valueCounts(path: string, { data }: TaskWork): Promise<number[] |
   return [...counts];
 }
 
-/** What only the paper's record can be compared with. */
+/** Makes the entries that apply only to the paper's record. */
 async function comparedWithPaper(
   rows: readonly OverviewRow[],
   record: string,
@@ -131,7 +131,7 @@ function alphaOf(images: readonly HashedImage[], data: string) {
   });
 }
 
-/** Rows by the folder of their image below `images/`. */
+/** Counts rows by the folder of their image below `images/`. */
 function countByFolder(rows: readonly OverviewRow[]): ReadonlyMap<string, number> {
   const counts = new Map<string, number>();
   for (const { imagePath } of rows) {
@@ -141,7 +141,7 @@ function countByFolder(rows: readonly OverviewRow[]): ReadonlyMap<string, number
   return counts;
 }
 
-/** Digests of all images of the record, those of no row included. */
+/** Hashes all images of the record, including those that no row names. */
 async function hashImages({ data, digests, signal, report }: TaskWork): Promise<HashedImage[]> {
   const entries = await readdir(join(data, 'images'), { recursive: true, withFileTypes: true }).catch(() => []);
   const paths = entries

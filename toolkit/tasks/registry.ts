@@ -10,17 +10,17 @@ const CELLS: { readonly [T in CellTask]: CellTaskDefinition } = { nuclei: NUCLEI
 /** The definitions of all tasks, by their names in config/tasks.ts. */
 const DEFINITIONS: { readonly [T in Task]: TissueTaskDefinition | CellTaskDefinition } = { ...TISSUE, ...CELLS };
 
-/** The definition of a task, of either kind. */
+/** Returns the definition of a task of either kind. */
 export function definitionOf(task: Task): TissueTaskDefinition | CellTaskDefinition {
   return DEFINITIONS[task];
 }
 
-/** The definition of a task in which tissue is segmented. */
+/** Returns the definition of a tissue task. */
 export function tissueDefinition(task: TissueTask): TissueTaskDefinition {
   return TISSUE[task];
 }
 
-/** The definition of a task in which cells are detected. */
+/** Returns the definition of a cell task. */
 export function cellDefinition(task: CellTask): CellTaskDefinition {
   return CELLS[task];
 }

@@ -9,7 +9,7 @@ const TASKS_BY_NAME: Readonly<Record<Task, TaskKind>> = {
   ...perTask(CELL_TASKS, (task) => cellsTask(cellDefinition(task))),
 };
 
-/** What can be done with a task: the only place that leads from a name to what differs between tasks. */
+/** Returns the implementation of a task. This is the only place that maps a name to what differs between tasks. */
 export function taskNamed(task: Task): TaskKind {
   return TASKS_BY_NAME[task];
 }

@@ -24,19 +24,19 @@ export interface ListedRoi {
   readonly box?: Box | undefined;
 }
 
-/** Digests of the files that an ROI is made from. */
+/** Digests of the input files of an ROI. */
 export interface RoiSources {
   readonly image: Sha256;
   readonly truth: Sha256;
 }
 
-/** An ROI as the plan of a task names it. */
+/** An ROI in the plan of a task. */
 export interface PlannedRoi extends ListedRoi {
-  /** Key of its result in the cache; missing where one of its files is. */
+  /** Cache key of its result; missing if one of its files is missing. */
   readonly key?: CacheKey | undefined;
 }
 
-/** What a task's networks are and run on: part of every key, since another engine may round otherwise. */
+/** A task's model and what it runs on. Part of every cache key, since another engine may round differently. */
 export interface NetworkSetup {
   /** Digest of the converted model, the name of its folder under the state directory's models. */
   readonly model: { readonly digest: string };
@@ -49,25 +49,25 @@ export interface NetworkSetup {
   readonly settings: TaskSettings;
 }
 
-/** What a worker gives to the steps of a task. */
+/** What a worker provides to the activities of a task. */
 export interface TaskWork {
   /** Absolute data folder. */
   readonly data: string;
   /** Absolute results folder. */
   readonly results: string;
   readonly home: HomeFolders;
-  /** As the run sees it. */
+  /** The cache in the namespace of the run. */
   readonly cache: StepCache;
   readonly digests: FileDigests;
-  /** Where machines without a common folder share results; undefined where they share folders. */
+  /** Shared by machines without a common folder; undefined if they share folders. */
   readonly storage?: RunStorage | undefined;
-  /** Makes files of the data folder present, where that folder is filled as files are needed. Paths are relative to it. */
+  /** Fetches files of the data folder, if that is filled on demand. Paths are relative to it. */
   readonly need?: ((paths: readonly string[]) => Promise<void>) | undefined;
   readonly signal: AbortSignal;
   readonly report: (progress: object) => void;
 }
 
-/** The parts of every key that name what a network is and runs on. */
+/** Returns the parts of every cache key that identify a network and what it runs on. */
 export function networkParts({
   model,
   engine: { provider, ortVersion, engine, precision = 'float32', batchSize, ...names },
@@ -76,7 +76,7 @@ export function networkParts({
   return { model: model.digest, ...on, ...(batchSize !== undefined && { batchSize }) };
 }
 
-/** What an entry was computed with. */
+/** Returns the engine with which a cache entry was computed. */
 export function engineOf({ parts }: Pick<CacheEntry, 'parts'>): KeyedEngine {
   const { adapter, driver, batchSize } = parts;
   return {
@@ -91,7 +91,7 @@ export function engineOf({ parts }: Pick<CacheEntry, 'parts'>): KeyedEngine {
 }
 
 /**
- * The cached result of a planned ROI.
+ * Returns the cached result of a planned ROI.
  *
  * @throws ReigniteError FILE_MISSING when the cache lost it in the middle of a run.
  */
@@ -100,7 +100,7 @@ export async function entryOf(cache: StepCache, planned: PlannedRoi): Promise<Ca
 }
 
 /**
- * The same for a step that needs the facts of the entry, and none of its files.
+ * Returns the same for an activity that needs only the facts of the entry, not its files.
  *
  * @throws ReigniteError FILE_MISSING when the cache lost it before this process read it.
  */
@@ -115,7 +115,7 @@ function entryOr({ roi }: PlannedRoi, entry: CacheEntry | undefined): CacheEntry
   });
 }
 
-/** What a cache entry says of the inference of an ROI, whatever the task. */
+/** Facts in a cache entry about the inference of an ROI, for all tasks. */
 export const InferenceFacts = z.object({
   width: z.number().int(),
   height: z.number().int(),
@@ -128,7 +128,7 @@ export const InferenceFacts = z.object({
   machine: Environment.exactOptional(),
 });
 
-/** Rows of counts; `ConfusionMatrix.fromRows` looks at each of them, which is not done twice for every ROI. */
+/** Rows of counts. The numbers are not checked here, since `ConfusionMatrix.fromRows` checks each of them. */
 export const Rows = z.custom<number[][]>(
   (rows) => Array.isArray(rows) && rows.every(Array.isArray),
   'expected rows of counts',

@@ -2,19 +2,19 @@ import type { Worker } from 'node:worker_threads';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { setCudaVariables } from '../onnx/session/engine.ts';
 
-/** What the owner of an inference thread asks; it answers in the order in which it was asked. */
+/** Messages to an inference thread. Requests are answered in order. */
 export type ToThread<Request> =
   | {
       readonly kind: 'request';
-      /** Comes back with all that is said of the request. */
+      /** Repeated in every message about the request. */
       readonly id: number;
       readonly request: Request;
-      /** One shared int32; anything but 0 asks the thread, which reads no messages while a network runs, to stop. */
+      /** One shared int32. Anything but 0 asks the thread to stop; it reads no messages while a network runs. */
       readonly flag: Int32Array;
     }
   | { readonly kind: 'close' };
 
-/** Messages of the thread. A ReigniteError travels as its parts: structured cloning would lose its class. */
+/** Messages of the thread. A ReigniteError is sent as its fields: structured cloning would lose its class. */
 export type FromThread<Answer, Progress> = { readonly id: number } & (
   | { readonly kind: 'progress'; readonly progress: Progress }
   | Ended<Answer>
@@ -27,7 +27,7 @@ export type Ended<Answer> =
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly message: string; readonly remedy?: string };
 
 export interface AskOptions<Progress> {
-  /** Stops the request as soon as the thread looks; its reason is thrown. */
+  /** Stops the request at the thread's next check; its reason is thrown. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
@@ -35,9 +35,9 @@ export interface AskOptions<Progress> {
 const CLOSE_PATIENCE_MS = 10_000;
 
 /**
- * A thread that answers requests one after the other, in the order in which it is asked. It starts with the first and,
- * should it die, again with the next; while it is idle it keeps no process alive. ONNX Runtime blocks the thread it is
- * called on; the owner's event loop stays free.
+ * A thread that answers requests one by one, in order. It starts with the first request and restarts with the next one
+ * if it crashed. While idle, it does not keep the process alive. ONNX Runtime blocks the thread it is called on; the
+ * owner's event loop stays free.
  *
  * The thread's entry file calls `serveRequests`.
  */
@@ -48,13 +48,13 @@ export class InferenceThread<Request, Answer, Progress> {
   #thread: Worker | undefined;
   #asked = 0;
   #underWay = 0;
-  /** The latest requests, oldest first: as many as may wait in the thread, or be in progress in it. */
+  /** The latest requests, oldest first: those in the thread's queue and the one in progress. */
   readonly #latest: Promise<unknown>[];
 
   /**
    * @param start - Starts the thread, idle.
-   * @param describe - What the thread does for a request, such as `it loaded X`, should it end over it.
-   * @param waiting - How many requests wait in the thread for the one in progress, so that it need not wait for them.
+   * @param describe - What the thread does for a request, such as `it loaded X`, for the message if it crashes.
+   * @param waiting - How many requests may queue in the thread behind the one in progress, so that it is never idle.
    */
   constructor(start: () => Worker, describe: (request: Request) => string, waiting = 0) {
     this.#start = start;
@@ -63,7 +63,7 @@ export class InferenceThread<Request, Answer, Progress> {
   }
 
   /**
-   * Asks when the thread has room for the request, behind all earlier ones.
+   * Sends a request once all earlier ones are sent and the thread's queue has room.
    *
    * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
    */
@@ -78,7 +78,7 @@ export class InferenceThread<Request, Answer, Progress> {
     return turn;
   }
 
-  /** Ends the thread; a request in progress is stopped as by a signal. */
+  /** Ends the thread; a request in progress is stopped as if by its signal. */
   async close(): Promise<void> {
     this.#closing.abort(new ReigniteError('CANCELLED', 'The inference thread was closed.'));
     await Promise.all(this.#latest);
@@ -87,7 +87,7 @@ export class InferenceThread<Request, Answer, Progress> {
     if (thread === undefined) return;
     const ended = new Promise<void>((resolve) => thread.once('exit', () => resolve()));
     thread.ref();
-    // Sessions are closed in their own thread; terminating it under them is the last resort.
+    // The thread has to close its own sessions; terminating it is the last resort.
     thread.postMessage({ kind: 'close' } satisfies ToThread<Request>);
     const patience = setTimeout(() => void thread.terminate(), CLOSE_PATIENCE_MS);
     await ended;
@@ -129,8 +129,8 @@ export class InferenceThread<Request, Answer, Progress> {
     if (this.#thread !== undefined) return this.#thread;
     setCudaVariables();
     const thread = this.#start();
-    // A request hears of the thread's end through its own listeners; the end of an idle one only makes room for
-    // another.
+    // A request learns of the thread's end through its own listeners; for an idle thread, only the reference is
+    // cleared.
     thread.on('error', () => undefined);
     thread.on('exit', () => {
       if (this.#thread === thread) this.#thread = undefined;

@@ -2,9 +2,9 @@ import { parentPort } from 'node:worker_threads';
 import { ReigniteError } from '../errors.ts';
 import type { Ended, FromThread, ToThread } from './inference-thread.ts';
 
-/** How a request is watched from within the thread. */
+/** How a request is watched from inside the thread. */
 export interface RequestWatch<Progress> {
-  /** Reads the owner's flag: the thread sees no event while a network runs. */
+  /** Reads the owner's flag: the thread receives no events while a network runs. */
   readonly signal: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -12,9 +12,9 @@ export interface RequestWatch<Progress> {
 class Cancelled extends Error {}
 
 /**
- * Makes the thread it is called in answer the requests of an `InferenceThread`.
+ * Makes the calling thread answer the requests of an `InferenceThread`.
  *
- * @param release - Gives back what answering left open, before the thread ends.
+ * @param release - Frees resources before the thread ends.
  */
 export function serveRequests<Request, Answer, Progress>(
   answer: (request: Request, watch: RequestWatch<Progress>) => Promise<Answer>,

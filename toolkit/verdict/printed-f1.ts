@@ -1,7 +1,7 @@
 import { listed } from '../format.ts';
 import { agreementScores, type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import type { EvaluationVerdict } from './verdict-file.ts';
+import type { OverflowingPair, PrintedVerdict } from './verdict-file.ts';
 
 /** F1 values that were published in print: macro F1 by pair, such as "reader R1|AI", with two decimals. */
 export interface PrintedF1 {
@@ -24,7 +24,13 @@ const UINT16 = 65_536;
  * @param printed - Undefined if there are none.
  * @see src/eval_utils.py of the IGNITE data toolkit
  */
-export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 | undefined): EvaluationVerdict {
+export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 | undefined): PrintedVerdict {
+  const overflowing = overflowingPairs(scored);
+  const found = judgePrinted(scored, printed);
+  return overflowing.length === 0 ? found : { ...found, overflowing };
+}
+
+function judgePrinted(scored: DetectionMetrics, printed: PrintedF1 | undefined): PrintedVerdict {
   const unread = printed === undefined ? [] : printed.unread;
   if (printed === undefined || Object.keys(printed.values).length === 0) {
     const reason =
@@ -40,18 +46,18 @@ export function compareWithPrinted(scored: DetectionMetrics, printed: PrintedF1 
     printed.values,
     macroF1(scored, (counts) => counts),
   );
+  const wrapped = notFound(printed.values, macroF1(scored, wrap));
   if (plain.length === 0) {
-    return { verdict: 'reproduced', reason: `All ${count} F1 values ${where} are reproduced.${besides}` };
+    const isSettled = wrapped.length > 0;
+    const note = isSettled ? ' Counts that wrap at 65,536 would give other values.' : '';
+    const reason = `All ${count} F1 values ${where} are reproduced.${note}${besides}`;
+    return { verdict: 'reproduced', reason, ...(isSettled && { counts: 'unwrapped' }) };
   }
-  const wrapped = notFound(
-    printed.values,
-    macroF1(scored, (counts) => counts % UINT16),
-  );
   if (wrapped.length === 0) {
     const reason =
       `All ${count} F1 values ${where} are reproduced with counts that wrap at 65,536, as in the authors' uint16 ` +
       `matrices; without wrapping ${listed(plain)} would differ. The discrepancy report has the corrected values.`;
-    return { verdict: 'reproduced', reason: `${reason}${besides}` };
+    return { verdict: 'reproduced', reason: `${reason}${besides}`, counts: 'wrapped' };
   }
   return { verdict: 'differs', reason: `F1 values ${where} are not reproduced: ${plain.join(', ')}.${besides}` };
 }
@@ -63,6 +69,21 @@ function notFound(printed: PrintedF1['values'], scores: ReadonlyMap<string, numb
     const isFound = score === null ? value === 0 : score !== undefined && Math.abs(score - value) <= PRINTED;
     return isFound ? [] : [pair];
   });
+}
+
+function wrap(count: number): number {
+  return count % UINT16;
+}
+
+/** Scores the pairs with a count beyond 16 bits, with and without wrapping. */
+export function overflowingPairs({ groups }: Pick<DetectionMetrics, 'groups'>): OverflowingPair[] {
+  return Object.entries(groups).flatMap(([group, { confusion }]) =>
+    Object.entries(confusion).flatMap(([pair, rows]) => {
+      if (rows === null || Math.max(...rows.flat()) < UINT16) return [];
+      const f1 = (each: readonly (readonly number[])[]) => agreementScores(ConfusionMatrix.fromRows(each)).macro.f1;
+      return [{ name: `${group}: ${pair}`, wrapped: f1(rows.map((row) => row.map(wrap))), unwrapped: f1(rows) }];
+    }),
+  );
 }
 
 /** Computes the macro F1 of every pair after applying `change` to every count; null for a pair without images. */

@@ -253,11 +253,29 @@ export const Reading = z.object({
 });
 export type Reading = z.infer<typeof Reading>;
 
+/** Macro F1 of a pair one of whose counts does not fit into 16 bits, for the published points. */
+const OverflowingPair = z.object({
+  name: z.string().describe('Group and pair, such as `RUMC: reader P1|AI`'),
+  wrapped: z.number().describe('With counts modulo 65,536, as in the matrices of the authors'),
+  unwrapped: z.number(),
+});
+export type OverflowingPair = z.infer<typeof OverflowingPair>;
+
+/** The verdict on F1 values in print, with what decides whether they come from counts that wrapped. */
+export const PrintedVerdict = EvaluationVerdict.extend({
+  counts: z
+    .enum(['wrapped', 'unwrapped'])
+    .exactOptional()
+    .describe('Counts that the values in print come from; missing where that makes no difference or neither fits'),
+  overflowing: z.array(OverflowingPair).exactOptional().describe('Missing where every count fits into 16 bits'),
+});
+export type PrintedVerdict = z.infer<typeof PrintedVerdict>;
+
 /** `verdict/<task>.json` of a cell task in a results folder. */
 export const CellsVerdictFile = z.object({
   task: z.enum(CELL_TASKS),
   verdict: Verdict,
-  evaluation: EvaluationVerdict,
+  evaluation: PrintedVerdict,
   inference: z.object({
     verdict: Verdict,
     reason: z.string(),

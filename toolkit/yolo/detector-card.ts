@@ -10,14 +10,14 @@ const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 
 /**
- * Layout of a detector's output, float32, boxes in px of the input: `yolov5` [1, rows, 5 + classes], centre x, centre
- * y, width, height, objectness, classes; `yolov8` [1, 4 + classes, rows], without objectness; `end2end` [1, rows, 6],
+ * Layout of a detector's output, float32, with boxes in px of the input. `yolov5`: [1, rows, 5 + classes], centre x, centre
+ * y, width, height, objectness, classes. `yolov8`: [1, 4 + classes, rows], without objectness. `end2end`: [1, rows, 6],
  * x1, y1, x2, y2, score, class, best first and already suppressed.
  */
 export const DetectorFormat = z.enum(['yolov5', 'yolov8', 'end2end']);
 export type DetectorFormat = z.infer<typeof DetectorFormat>;
 
-/** What a folder with a converted detector says of it; written last, so that its presence means the model is whole. */
+/** Description of a converted detector in its folder. Written last, so its presence means that the model is complete. */
 export const DetectorCard = z.object({
   kind: z.enum(['yolov5', 'yolo']).describe('YOLOv5, or YOLOv8 and later of Ultralytics'),
   converterSchema: Count.describe('Raised when the same checkpoint would give other outputs'),
@@ -48,7 +48,7 @@ export const DetectorCard = z.object({
 });
 export type DetectorCard = z.infer<typeof DetectorCard>;
 
-/** Reads the description of a converted detector; undefined where there is none, or one of another version. */
+/** Reads the description of a converted detector; undefined if it is missing or of another version. */
 export function knownDetectorCard(folder: string): Promise<DetectorCard | undefined> {
   return readJsonIfValid(join(folder, CARD_FILE), DetectorCard);
 }
@@ -56,8 +56,8 @@ export function knownDetectorCard(folder: string): Promise<DetectorCard | undefi
 /**
  * Reads the description of a converted detector.
  *
- * @param folder - Where `convertDetector` wrote to.
- * @throws ReigniteError MODEL_UNREADABLE when there is none or it is not understood.
+ * @param folder - Output folder of `convertDetector`.
+ * @throws ReigniteError MODEL_UNREADABLE if it is missing or invalid.
  */
 export async function readDetectorCard(folder: string): Promise<DetectorCard> {
   const path = join(folder, CARD_FILE);

@@ -5,7 +5,7 @@ import { nameOfClass } from './convert/detector-network.ts';
 import { findNetwork } from './convert/find-network.ts';
 import { withoutPackages } from './convert/module-tree.ts';
 
-/** Names of classes that are shown. */
+/** Number of class names that are shown. */
 const FEW = 5;
 const PACKAGES = [
   [/^models\.yolo\./, 'YOLOv5'],
@@ -13,9 +13,9 @@ const PACKAGES = [
 ] as const;
 
 /**
- * Says what a checkpoint of YOLOv5 or Ultralytics is: the class of its network and the classes of its objects.
+ * Describes a checkpoint of YOLOv5 or Ultralytics: the class of its network and its object classes.
  *
- * @returns Undefined where it is none.
+ * @returns Undefined for any other checkpoint.
  */
 export function detectorFamily(root: PickleValue, file: string): string | undefined {
   try {

@@ -5,9 +5,10 @@ import type { DetectorFormat } from './detector-card.ts';
 const END2END_COLUMNS = 6;
 
 /**
- * Puts the output of a detector of any layout into rows as YOLOv5 has them, where every box is an object.
+ * Converts the output of a detector from any layout to the rows of YOLOv5. Layouts without objectness get an objectness
+ * of 1.
  *
- * @param output - As `DetectorFormat` describes.
+ * @param output - Output in one of the layouts of `DetectorFormat`.
  * @param head - Receives rows x (5 + classes) float32.
  */
 export function placeRows(
@@ -22,7 +23,7 @@ export function placeRows(
   else placeSuppressed(output, rows, classes, head);
 }
 
-/** A row has one class; one whose class is not among those of the model gets no score. */
+/** Converts `end2end` rows, which have one class each. A class number that the model does not have gets a score of 0. */
 function placeSuppressed(output: Float32Array, rows: number, classes: number, head: Float32Array): void {
   const columns = BOX_COLUMNS + classes;
   head.fill(0);

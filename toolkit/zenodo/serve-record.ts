@@ -16,7 +16,7 @@ export interface ServedFile {
   readonly modifiedMs: number;
 }
 
-/** The plain files of a folder, as the files of a record; digests are made once for every state of a file. */
+/** The regular files of a folder as the files of a record. Digests are computed once per state of a file. */
 class ServedFolder {
   readonly #folder: string;
   readonly #digests = new Map<string, Promise<string>>();
@@ -25,19 +25,19 @@ class ServedFolder {
     this.#folder = folder;
   }
 
-  /** In the order of their names; hidden files and folders are left out. */
+  /** Lists the files by name, without hidden files and folders. */
   async files(): Promise<readonly ServedFile[]> {
     const entries = await readdir(this.#folder, { withFileTypes: true });
     const keys = entries.filter((entry) => entry.isFile() && !entry.name.startsWith('.')).map((entry) => entry.name);
     return Promise.all(keys.sort().map((key) => this.#describe(key)));
   }
 
-  /** Undefined when there is no such file: a key is looked up among the names, never made into a path. */
+  /** Finds a file. A key is only compared with the names in the folder, never used as a path. */
   async file(key: string): Promise<ServedFile | undefined> {
     return (await this.files()).find((file) => file.key === key);
   }
 
-  /** MD5 as lower-case hex. */
+  /** Returns the MD5 in lower-case hex. */
   md5Of(file: ServedFile): Promise<string> {
     const state = `${file.key}\0${file.size}\0${file.modifiedMs}`;
     const known = this.#digests.get(state);
@@ -48,7 +48,7 @@ class ServedFolder {
     return made;
   }
 
-  /** @throws ReigniteError FILE_MISSING when the folder does not exist. */
+  /** @throws ReigniteError FILE_MISSING if the folder does not exist. */
   async check(): Promise<void> {
     const entry = await statIfThere(this.#folder);
     if (!entry?.isDirectory()) throw new ReigniteError('FILE_MISSING', `Folder not found: ${this.#folder}.`);
@@ -62,28 +62,28 @@ class ServedFolder {
 }
 
 export interface ServeRecordOptions {
-  /** Its plain files are the files of the record. */
+  /** Folder whose regular files are the files of the record. */
   readonly folder: string;
-  /** Number, DOI or address: under which record the folder is served. */
+  /** Number, DOI or URL of the record as which the folder is served. */
   readonly record: string | number;
-  /** 0, the default, takes a free one. */
+  /** Default: 0, which means any free port. */
   readonly port?: number | undefined;
-  /** Whether a process may end while the server is there. Default: false. */
+  /** Whether the process may end while the server is running. Default: false. */
   readonly unref?: boolean | undefined;
 }
 
 export interface RecordServer {
-  /** Root of the API, as `fetchRecord` wants it. */
+  /** Root of the API, for `fetchRecord`. */
   readonly api: string;
   close(): Promise<void>;
 }
 
 /**
- * Serves a folder on 127.0.0.1 as Zenodo serves a record: `GET {api}/records/:id`, and
+ * Serves a folder on 127.0.0.1 like a record of Zenodo: `GET {api}/records/:id`, and
  * `GET {api}/records/:id/files/:key/content` with Range, If-Range, ETag (`"md5:<hex>"`) and HEAD.
- * Nothing but the plain files of that folder can be reached. The folder is only read.
+ * Only the regular files of the folder can be accessed. The folder is only read.
  *
- * @throws ReigniteError FILE_MISSING when there is no such folder.
+ * @throws ReigniteError FILE_MISSING if the folder does not exist.
  */
 export async function serveRecord(options: ServeRecordOptions): Promise<RecordServer> {
   const id = parseRecordId(options.record);
@@ -132,7 +132,7 @@ async function answer(
   return sendFile(request, response, file, await folder.md5Of(file));
 }
 
-/** Undefined for invalid percent-encoding. */
+/** Decodes percent-encoding; undefined if it is invalid. */
 function decoded(text: string | undefined): string | undefined {
   try {
     return decodeURIComponent(text ?? '');

@@ -9,10 +9,10 @@ import type { Finding } from '../doctor.ts';
 const GIGABYTE = 1e9;
 /** Inference of the paper's H&E network peaks at 1.3 GB; workers and server need about as much again. */
 const MEMORY_BYTES = 3 * GIGABYTE;
-/** The record, unpacked, next to its archives. */
+/** The unpacked record and its archives. */
 const DISK_BYTES = 25 * GIGABYTE;
 
-/** Node, memory, disk, and whether the state directory can be written. */
+/** Checks Node, memory, disk, and whether the state directory is writable. */
 export async function checkMachine({ home }: HomeFolders): Promise<Finding[]> {
   return [checkNode(), checkMemory(), await checkHome(home), await checkDisk(home)];
 }

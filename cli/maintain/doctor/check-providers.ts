@@ -13,17 +13,17 @@ const REMEDIES: Readonly<Record<Provider, string>> = {
   webgpu: 'WebGPU needs a GPU with a Vulkan, Metal or Direct3D 12 driver. Without one, use cpu.',
 };
 
-/** What the providers of a machine are looked up with. */
+/** What providers are checked with. */
 export interface ProviderChecks {
   readonly obstacle: CudaObstacle | undefined;
-  /** The GPUs that CUDA sees; undefined where they are not known. */
+  /** The GPUs that CUDA sees; undefined if unknown. */
   readonly gpus: readonly AdapterNames[] | undefined;
   readonly probe: typeof probeProvider;
 }
 
 /**
- * Which execution providers really run a network here, and on what; CUDA on each of its GPUs.
- *
+ * Checks which execution providers can run a network here, and on which device; CUDA on each of its GPUs.
+ * @param checks - Replacements for tests.
  * @param checks - For tests.
  */
 export async function checkProviders(checks: Partial<ProviderChecks> = {}): Promise<Finding[]> {
@@ -43,22 +43,22 @@ export async function checkProviders(checks: Partial<ProviderChecks> = {}): Prom
   return [...probed.map((each) => findingOf(each, obstacle)), automatic(probed)];
 }
 
-/** Whether CUDA runs, and what is missing. */
+/** Checks whether CUDA works, and what is missing. */
 export async function cudaFinding(): Promise<Finding> {
   const obstacle = cudaObstacle();
   const probed = obstacle === undefined ? await probeProvider('cuda') : { error: obstacle.reason };
   return findingOf({ provider: 'cuda', ...probed }, obstacle);
 }
 
-/** A finding as a person reads it. */
+/** Formats a finding for people. */
 export function lineOf({ status, name, detail, remedy }: Finding): string {
-  const line = `${status.padEnd(5)} ${name.padEnd(18)} ${detail}`;
-  return remedy === undefined ? line : `${line}\n${' '.repeat(25)}${remedy}`;
+  const line = `${status.padEnd(5)} ${name.padEnd(19)} ${detail}`;
+  return remedy === undefined ? line : `${line}\n${' '.repeat(26)}${remedy}`;
 }
 
 interface Probed extends ProbedProvider {
   readonly provider: Provider;
-  /** Number of the GPU, where there are several. */
+  /** Number of the GPU, if there are several. */
   readonly device?: number;
 }
 
@@ -77,7 +77,7 @@ function findingOf({ provider, error, device, ...names }: Probed, obstacle: Cuda
   return { name, status: 'pass', detail: `${detail}; used only if set as inference.provider, slower than cpu` };
 }
 
-/** Which provider `auto` takes, and why not those before it, a clause each. */
+/** Says which provider `auto` selects, and why not the preceding ones. */
 function automatic(probed: readonly Probed[]): Finding {
   const preferred = (['cuda', 'webgpu'] as const).flatMap(
     (name) => probed.find(({ provider }) => provider === name) ?? [],

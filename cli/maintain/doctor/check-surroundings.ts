@@ -13,8 +13,7 @@ const TIMEOUT_MS = 6_000;
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
 /**
- * What lies around the state directory: the current folder, ports, fonts, the network. Nothing is fetched but one
- * reply's head.
+ * Checks the environment: current folder, ports, fonts, network. Downloads nothing but the headers of one response.
  */
 export async function checkEnvironment(): Promise<Finding[]> {
   return [await checkFolder(), await checkPorts(), checkFonts(), checkProxy(), await checkZenodo()];
@@ -98,7 +97,7 @@ function messageOf(error: unknown): string {
 
 const name = 'Temporal';
 
-/** The server that would be used: does it answer, or is its binary there. Nothing is fetched. */
+/** Checks whether the server answers or, for the embedded one, whether its binary is present. Downloads nothing. */
 export async function checkTemporal(): Promise<Finding> {
   try {
     const server = externalServer();

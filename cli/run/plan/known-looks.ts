@@ -9,7 +9,7 @@ import { readJsonIfValid, writeJsonFile } from '../../../toolkit/files/json-file
 import type { CheckOptions } from '../../../toolkit/preflight/check-record.ts';
 import type { RecordFile } from '../../../toolkit/zenodo/record/record.ts';
 
-/** Raised when the same files would be described otherwise. */
+/** Raised when the same files would be described differently. */
 const SCHEMA = 2;
 
 const Size = z.object({ width: z.int(), height: z.int() });
@@ -42,8 +42,8 @@ const Look = z.object({
 });
 
 /**
- * What was found about a record on a server, kept in the state directory: files of the same digests are the same, and
- * asking again would use up the requests that the server allows.
+ * Findings about a record on a server, kept in the state directory: files with the same digests are the same, and
+ * checking again would use up the server's request limit.
  */
 export class KnownLook {
   readonly #path: string;
@@ -54,7 +54,7 @@ export class KnownLook {
     this.#path = join(records, 'checked', `${sha256Of(parts).slice(0, 16)}.json`);
   }
 
-  /** Undefined where these files were not looked at yet. */
+  /** Reads earlier findings; undefined if these files were not checked before. */
   async recall() {
     const known = await readJsonIfValid(this.#path, Look);
     if (known === undefined) return undefined;

@@ -15,7 +15,7 @@ import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { RangeIgnored } from '../../../toolkit/zenodo/download/fetch-pieces.ts';
 import { KnownLook } from './known-looks.ts';
 
-/** Whether the data folder has all that a run reads, so that no request is needed. */
+/** Returns whether the data folder has everything that a run reads, so that no request is needed. */
 export async function isDataComplete({ config, folders: { data } }: RunInput): Promise<boolean> {
   try {
     for (const task of config.tasks) {
@@ -30,16 +30,16 @@ export async function isDataComplete({ config, folders: { data } }: RunInput): P
   }
 }
 
-/** What was found about the record before anything large is fetched. */
+/** The result of checking the record before anything large is downloaded. */
 export interface RecordLook extends CheckedRecord {
-  /** Where it was looked at: the data folder, or the record's server. */
+  /** Where it was checked: in the data folder, or on the record's server. */
   readonly source: 'data folder' | 'server';
   readonly archives: readonly FoundArchive[];
-  /** Bytes fetched for it. */
+  /** Bytes downloaded for the check. */
   readonly bytes: number;
 }
 
-/** Why a record could not be looked at. */
+/** Why a record could not be checked. */
 export interface NoLook {
   readonly source: 'none';
   /** Without a full stop. */
@@ -47,12 +47,12 @@ export interface NoLook {
   readonly remedy: string;
 }
 
-/** Looking must not hold up a run. */
+/** Time limit of the check, so that it does not delay a run. */
 const LOOK_MS = 60_000;
 
 /**
- * Checks every assumption about a run's record: in the data folder where all of it is there, otherwise on its server by
- * Range, where less than a megabyte is fetched of most records.
+ * Checks every assumption about a run's record: in the data folder if that is complete, otherwise on its server with
+ * range requests, which for most records download less than a megabyte.
  */
 export async function lookAtRecord(
   input: RunInput,
@@ -109,7 +109,7 @@ async function lookOnServer(
   }
 }
 
-/** Messages name files by their path in the record, not by the place where they were looked at. */
+/** Replaces paths in messages by paths in the record, wherever it was checked. */
 function withRecordPaths({ checks, tasks }: CheckedRecord, folder: string): CheckedRecord {
   const inRecord = (detail: string) => detail.replaceAll(`${folder}${sep}`, '');
   return { tasks, checks: checks.map((check) => ({ ...check, detail: inRecord(check.detail) })) };
@@ -131,10 +131,10 @@ function whyOf(error: unknown): Omit<NoLook, 'source'> {
   throw error;
 }
 
-/** Says what was found, faults first; what is as expected is counted, or named too where `all` is set. */
+/** Formats the findings, faults first; passed checks are counted, or listed too if `all` is set. */
 export function lookLines(look: RecordLook | NoLook, { all = false } = {}): readonly string[] {
   if (look.source === 'none') {
-    // A run asks again by itself: the remedy is for `doctor`.
+    // A run checks again by itself: the remedy is for `doctor`.
     return [`The record was not checked before the download: ${look.reason}.`, ...(all ? [look.remedy] : [])];
   }
   const found = (status: string) => look.checks.filter((check) => check.status === status);

@@ -16,24 +16,24 @@ import { isDataComplete } from './look-at-record.ts';
 /** A file of the record that the run needs. */
 export interface PlannedFile {
   readonly key: string;
-  /** Of an archive: the folder that its members belong to. */
+  /** For an archive: the folder of its members. */
   readonly folder?: Kind;
   /** In bytes. */
   readonly size: number;
   /**
-   * `there`: unpacked, or in its place; `mirrored`: in the mirror; `partly`: some bytes of it; `missing`;
-   * `unverified`: files of its folder are in the data folder, which the run compares with the archive's directory.
+   * `there`: unpacked or in the data folder; `mirrored`: in the mirror; `partly`: partly downloaded; `missing`;
+   * `unverified`: its folder contains files, which the run compares with the archive's directory.
    */
   readonly state: 'there' | 'mirrored' | 'partly' | 'missing' | 'unverified';
-  /** Bytes that are still to be fetched. */
+  /** Bytes still to be downloaded. */
   readonly toFetch: number;
 }
 
 /**
- * The files of the record that a run needs, and what of them is there. Nothing is fetched: what the record holds is
- * known from the mirror, from the folder that is served, or from an earlier answer of the API.
+ * Lists the files of the record that a run needs, and which of them are present. Downloads nothing: the record's
+ * contents are known from the mirror, from the served folder, or from an earlier answer of the API.
  *
- * @returns Undefined when the contents of the record are unknown.
+ * @returns Undefined if the contents of the record are unknown.
  */
 export async function planFiles(
   input: RunInput,
@@ -89,7 +89,7 @@ async function holdsRootOf(file: RecordFile, data: string): Promise<boolean> {
   return root !== undefined && (await readdir(join(data, root)).catch(() => [])).length > 0;
 }
 
-/** Of the file itself where it lies or waits to be unpacked, else of what was fetched of it so far. */
+/** Returns the size of the complete file, in place or waiting to be unpacked; otherwise the bytes downloaded so far. */
 async function bytesOf({ key, size }: RecordFile, data: string): Promise<number> {
   const path = join(isArchive(key) ? join(data, 'archives') : data, key);
   const whole = (await statIfThere(path))?.size;

@@ -9,24 +9,24 @@ import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { lookAtRecord, lookLines } from './look-at-record.ts';
 import { planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
 
-/** Assumed speed of a plan, and where it comes from. */
+/** The assumed speed of a plan, and its source. */
 export interface Pace {
   /** Wall time of one tile in one network, s. */
   readonly secondsPerTile: number;
-  /** `measured` on what this state directory computed before; `assumed`: full-size networks on two cores. */
+  /** `measured` in earlier runs of this state directory; `assumed`: full-size networks on two cores. */
   readonly basis: 'measured' | 'assumed';
 }
 
-/** Bytes per second of a usual connection to the archive. */
+/** Bytes per second of a typical connection to the archive. */
 export const ASSUMED_RATE = 10e6;
 
 const Facts = z.object({ tiles: z.number(), seconds: z.number() });
 
 /**
- * Seconds per tile, from cache entries: those of the same model where there are some, so that a small
+ * Computes the seconds per tile from cache entries; from those of the same model if there are any, since a small
  * network says nothing about a large one.
  *
- * @param of.folds - Networks that see each tile.
+ * @param of.folds - Number of networks that see each tile.
  */
 export function paceOf(
   task: Task,
@@ -43,7 +43,7 @@ export function paceOf(
   return { secondsPerTile: seconds / tiles, basis: 'measured' };
 }
 
-/** A plan as a person reads it. */
+/** Formats a plan for people. */
 export function planLines(plan: RunPlan): readonly string[] {
   return [
     `Plan of ${plan.run}`,

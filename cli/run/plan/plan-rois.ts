@@ -16,13 +16,13 @@ import type { KnownModel } from '../../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import type { ListedRoi } from '../../../toolkit/tasks/work.ts';
 
-/** One ROI, before a run. */
+/** An ROI before a run. */
 export interface RoiPlan {
   readonly roi: string;
   readonly state: 'cached' | 'outstanding';
-  /** Why it is to be computed. */
+  /** Why it has to be computed. */
   readonly reason?: string;
-  /** Tiles of the sliding window; missing where the image is not here to be measured. */
+  /** Tiles of the sliding window; missing if the image is not on this machine. */
   readonly tiles?: number;
 }
 
@@ -35,9 +35,9 @@ export interface PlanRoiServices {
 }
 
 /**
- * Compares every ROI of a task with the cache, as the run itself will; nothing is copied or computed.
+ * Looks up every ROI of a task in the cache, as the run itself will; copies and computes nothing.
  *
- * @returns Undefined when the list of ROIs is not here yet.
+ * @returns Undefined if the list of ROIs is not available yet.
  */
 export async function planRois(
   task: Task,
@@ -100,7 +100,7 @@ function outstanding(roi: string, reason: string, tiles: { readonly tiles?: numb
   return { roi, state: 'outstanding', reason, ...tiles };
 }
 
-/** What the key says of the engine: only segmentation has more than one. */
+/** Returns the engine settings in the key: only segmentation has a choice. */
 function choiceOf(
   task: Task,
   provider: Provider,
@@ -111,7 +111,7 @@ function choiceOf(
   return { engine, precision: precisionOn(provider, precision), ...(provider === 'cuda' && { batchSize }) };
 }
 
-/** `auto` takes the first that works; which one that is, only the worker can say. */
+/** Lists the possible engines: `auto` uses the first that works, which only the worker can determine. */
 async function enginesOf({ config }: RunInput): Promise<readonly (AdapterNames & { readonly provider: Provider })[]> {
   const { provider, deviceId } = config.inference;
   if (provider !== 'auto') return [{ provider, ...(await adapterOf(provider, deviceId)) }];

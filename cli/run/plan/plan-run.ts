@@ -15,16 +15,16 @@ import { planRois, type RoiPlan } from './plan-rois.ts';
 
 export interface TaskPlan extends Pace {
   readonly task: Task;
-  /** Missing as long as the list of ROIs is not here. */
+  /** Missing until the list of ROIs is available. */
   readonly rois?: readonly RoiPlan[];
   readonly cached: number;
   readonly outstanding: number;
-  /** Passes of a tile through a network that are outstanding; of `scope: annotated` at most. */
+  /** Outstanding passes of a tile through a network; for `scope: annotated` an upper limit. */
   readonly tiles: number;
-  /** Missing where an image is not here to be measured. */
+  /** Missing if an image is not on this machine. */
   readonly hours?: number;
   readonly isConverted: boolean;
-  /** From a look at the record, as long as the list of ROIs is not here. */
+  /** From the check of the record, until the list of ROIs is available. */
   readonly expected?: { readonly rois: number; readonly tiles: number; readonly hours: number };
 }
 
@@ -33,18 +33,18 @@ export interface RunPlan {
   readonly run: string;
   readonly data: string;
   readonly results: string;
-  /** Missing where the contents of the record are unknown. */
+  /** Missing if the contents of the record are unknown. */
   readonly files?: readonly PlannedFile[];
   readonly bytes?: { readonly toFetch: number; readonly there: number };
-  /** Of the disk that holds the data folder; `free` is missing where the file system does not report it. */
+  /** Of the data folder's disk; `free` is missing if the file system does not report it. */
   readonly disk: { readonly needed?: number; readonly free?: number };
   readonly hours: { readonly fetch?: number };
   readonly tasks: readonly TaskPlan[];
 }
 
 /**
- * Says what a run would do, and starts nothing. Images that were never hashed are read, nothing is written but the
- * memory of their digests.
+ * Determines what a run would do, without starting it. Images that were never hashed are read; only their digests are
+ * written.
  */
 export async function planRun(
   { id, input }: ResolvedRun,
@@ -84,7 +84,7 @@ export async function planRun(
   };
 }
 
-/** Work on a task whose list of ROIs is still on the server: its number of ROIs, and the size of its images on average. */
+/** Estimates the work of a task whose list of ROIs is still on the server, from their number and their average size. */
 function expectedWork(
   task: Task,
   look: RecordLook | NoLook,
@@ -103,7 +103,7 @@ function asOutstanding({ roi, tiles }: RoiPlan): RoiPlan {
   return { roi, state: 'outstanding', reason, ...(tiles === undefined ? {} : { tiles }) };
 }
 
-/** The cache namespace of the run whose results are in the folder. */
+/** Returns the cache namespace of the run whose results are in the folder. */
 async function generationOf({ digest, folders }: RunInput): Promise<string | undefined> {
   const summary = await RESULTS.summary.readIfValid(folders.results);
   return summary?.digest === digest ? summary.generation : undefined;
@@ -125,12 +125,12 @@ function taskPlan(task: Task, rois: readonly RoiPlan[] | undefined, isConverted:
   };
 }
 
-/** The paper's network as it is laid out, in sizes of its ONNX file. */
+/** Size of the optimised copy of the paper's network, relative to its ONNX file. */
 const LAID_OUT = 1.8;
 
 /**
- * What is fetched, what is unpacked of it (as large: images and weights do not shrink any more), and the networks as
- * ONNX and once more, larger, as they are laid out for this processor.
+ * Returns the bytes for downloads, for their unpacked content (of the same size: images and weights are hardly
+ * compressed), and for the networks as ONNX and as the larger copies optimised for this processor.
  */
 function spaceNeeded(files: readonly PlannedFile[], tasks: readonly TaskPlan[]): number {
   const archives = files.filter(

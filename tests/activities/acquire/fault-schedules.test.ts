@@ -22,9 +22,9 @@ const chosen: readonly Schedule[] = [
 const lanes = [new WorkerLane(), new WorkerLane()];
 afterAll(() => Promise.all(lanes.map((lane) => lane.kill())));
 
-describe('an acquisition from a server that is at fault', () => {
+describe('an acquisition from a faulty server', () => {
   it.each(lanes.map((lane, index) => ({ lane, index })))(
-    'ends with every file as it should be ($index)',
+    'ends with every file correct ($index)',
     { concurrent: true },
     async ({ lane, index }) => {
       for (const schedule of chosen.filter((_, at) => at % lanes.length === index)) {

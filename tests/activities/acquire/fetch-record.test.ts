@@ -52,7 +52,7 @@ async function prepared(shared?: string) {
 const keysOf = ({ files }: ResolvedRecord) => files.map(({ key }) => key).sort();
 
 describe('fetchRecord', () => {
-  it('leaves the models of the record out when every task brings its own', async () => {
+  it('leaves out the models of the record if every task has a custom one', async () => {
     const { ask, close } = await prepared();
     expect(keysOf(await ask())).toContain('models.zip');
     expect(keysOf(await ask({ ownModels: ['he', 'nuclei'] }))).toContain('models.zip');
@@ -60,7 +60,7 @@ describe('fetchRecord', () => {
     await close();
   });
 
-  it('sends no request when all wanted files are there, fetched and verified', async () => {
+  it('sends no request if all needed files are present and verified', async () => {
     const { ask, fetchAll, data, questions, manifest, close } = await prepared();
     const found = await ask();
     await fetchAll(found);
@@ -79,7 +79,7 @@ describe('fetchRecord', () => {
     await close();
   });
 
-  it('uses a folder as it is when offline, and says what is missing', async () => {
+  it('uses a data folder unverified when offline, and names what is missing', async () => {
     const { ask, data, zenodo, close } = await prepared();
     await close();
     const offline = { zenodo: { ...zenodo, offline: true } };
@@ -94,7 +94,7 @@ describe('fetchRecord', () => {
 });
 
 describe('unpackArchive', () => {
-  it('lets one at a time write; another state directory finds what that one downloaded, when the archive has gone', async () => {
+  it('unpacks one at a time; another state directory finds the files after the archive was removed', async () => {
     const one = await prepared();
     const other = await prepared(one.data);
     const archive = (await one.ask()).files.find(({ key }) => key === 'images.zip');

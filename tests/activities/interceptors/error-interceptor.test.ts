@@ -35,17 +35,17 @@ describe('the error interceptor', () => {
     expect(await thrownBy(fail(new ReigniteError('NETWORK', 'cut')))).toMatchObject({ nonRetryable: false });
   });
 
-  it('passes on how long the server asks to wait', async () => {
+  it('passes on the wait that the server requests', async () => {
     const limited = new ReigniteError('RATE_LIMITED', 'too many requests', { retryAfterMs: 7_000 });
     expect(await thrownBy(fail(limited))).toMatchObject({ nextRetryDelay: 7_000, nonRetryable: false });
   });
 
-  it('names what an activity does not take', async () => {
+  it('names the invalid fields of an activity input', async () => {
     const failure = await thrownBy(() => z.object({ roi: z.string() }).parse({ roi: 3 }));
     expect(failure).toMatchObject({ type: 'CONFIG_INVALID', nonRetryable: true });
   });
 
-  it('names what the system refused, as the commands do', async () => {
+  it('names the path of a system error, as the commands do', async () => {
     const refused = { code: 'EACCES', syscall: 'mkdir', path: '/results' };
     expect(await thrownBy(fail(Object.assign(new Error('no'), refused)))).toMatchObject({
       type: 'NOT_WRITABLE',
@@ -61,7 +61,7 @@ describe('the error interceptor', () => {
     expect(await thrownBy(fail(new TypeError('odd')), fifth)).toMatchObject({ type: 'INTERNAL', nonRetryable: true });
   });
 
-  it('lets cancellation through, whatever the code threw on its way out', async () => {
+  it('passes cancellation on, whatever error the code threw', async () => {
     const environment = new MockActivityEnvironment();
     const thrown = thrownBy(async () => {
       await new Promise((resolve) => Context.current().cancellationSignal.addEventListener('abort', resolve));
@@ -71,7 +71,7 @@ describe('the error interceptor', () => {
     expect(await thrown).toBeInstanceOf(CancelledFailure);
   });
 
-  it('hands an activity over soon when the worker shuts down, however often that happened before', async () => {
+  it('hands an activity over quickly at each worker shutdown, however many there were', async () => {
     const environment = new MockActivityEnvironment({ attempt: 9 });
     const thrown = thrownBy(() => Context.current().cancelled, environment);
     environment.cancel('WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true }));

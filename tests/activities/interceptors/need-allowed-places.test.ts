@@ -40,7 +40,7 @@ function inputWith(text: string, way: readonly string[]): unknown {
 const schemas = Object.entries({ ...inputs, ...predictionInputs }).filter(([name]) => name.endsWith('Input'));
 
 describe('an activity', () => {
-  it.each(schemas)('takes no place that was not allowed, in any field: %s', async (_name, schema) => {
+  it.each(schemas)('accepts no place that was not allowed, in any field: %s', async (_name, schema) => {
     const folder = await temporaryFolder();
     await mkdir(join(folder, 'outside'));
     const allowed = await AllowedPlaces.of(homeFolders(join(folder, 'home')));

@@ -22,7 +22,7 @@ describe('needFolders', () => {
     return environment.run((_step: unknown) => Promise.resolve('done'), { folders, model: MODEL });
   }
 
-  it('gives a step back, for another worker, until data, results and model are there', async () => {
+  it('hands an activity over to another worker until data, results and model exist', async () => {
     const root = await temporaryFolder();
     for (const folder of ['data', 'results', join('home', 'models', MODEL.digest)]) {
       await expect(runStep(root)).rejects.toMatchObject({
@@ -35,7 +35,7 @@ describe('needFolders', () => {
     expect(await runStep(root)).toBe('done');
   });
 
-  it('fails when no worker ever has the folder', async () => {
+  it('fails if no worker ever has the folder', async () => {
     const root = await temporaryFolder();
     await expect(runStep(root, 30)).rejects.toMatchObject({ type: 'FILE_MISSING', nonRetryable: true });
   });

@@ -12,7 +12,7 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { runActivity } from '../../support/run-activity.ts';
 
 describe('predictStrip', () => {
-  it('keeps the failure of a strip when the next one starts, and forgets it when the strip succeeds', async () => {
+  it('keeps the failure of a strip while others run, and removes it once that strip succeeds', async () => {
     const out = await temporaryFolder();
     const strips = [
       { first: 0, end: 12 },

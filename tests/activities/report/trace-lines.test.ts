@@ -12,7 +12,7 @@ async function linesOf(name: string): Promise<TraceLine[]> {
 }
 
 describe('traceLines', () => {
-  it('gives every step of a recorded run its times, its attempts and how it ended', async () => {
+  it('lists every activity of a recorded run with its times, attempts and outcome', async () => {
     const names = await readdir(HISTORIES);
     const lines = (await Promise.all(names.map(linesOf))).flat();
     expect(lines.map(({ step }) => step)).toEqual(expect.arrayContaining(['inferRoi', 'drawBatch', 'compareTask']));
@@ -27,7 +27,7 @@ describe('traceLines', () => {
     }
   });
 
-  it('names the damaged image as the step that failed', async () => {
+  it('shows the ROI with the damaged image as failed', async () => {
     const lines = (await linesOf('inferBatch-tiny-he-00000.json')).concat(
       await linesOf('inferBatch-tiny-he-00001.json'),
     );

@@ -73,7 +73,7 @@ const bytesOf = async ({ points, candidates }: { points: string; candidates: str
 ];
 
 describe('inferRoi, of cells', () => {
-  it('detects, caches, and finds the result in the cache the next time', async () => {
+  it('detects cells, stores the result, and finds it in the cache the next time', async () => {
     const { activity, home, input, outputs } = await setUp();
     expect(await runActivity(activity, input)).toMatchObject({ roi: 'nuclei_roi_1', cached: false, tiles: 2 });
     const first = await bytesOf(outputs);
@@ -84,7 +84,7 @@ describe('inferRoi, of cells', () => {
   });
 
   it.each([{ confidence: 0.3 }, { iou: 0.2 }, { confidence: 0.2, iou: 0.4 }])(
-    'decides with %o from what the network saw, as from the beginning',
+    'applies the settings %o to stored candidates as a new inference would',
     async (chosen) => {
       const { activity, input, outputs, services } = await setUp();
       await runActivity(activity, input);
@@ -101,14 +101,14 @@ describe('inferRoi, of cells', () => {
     },
   );
 
-  it('runs the network again below the scores that were kept', async () => {
+  it('runs the network again for a confidence below that of the stored candidates', async () => {
     const { activity, input } = await setUp();
     await runActivity(activity, input);
     const lower = { ...input, settings: TaskSettings.parse({ confidence: 0.01 }) };
     expect(await runActivity(activity, lower)).toMatchObject({ cached: false, tiles: 2 });
   });
 
-  it('resumes after the last finished tile after a shutdown, bit for bit', async () => {
+  it('resumes after the last finished tile after a shutdown, with the same bits', async () => {
     // Many tiles: on a busy machine the thread may have finished a few of them before it is cancelled.
     const image = 'images/pdl1/nuclei/many tiles.png';
     const original = join(data, 'images', 'pdl1', 'nuclei', 'nuclei_roi_1.png');
@@ -132,7 +132,7 @@ describe('inferRoi, of cells', () => {
     expect(await sha256OfFile(outputs.candidates)).toBe(await sha256OfFile(undisturbed.outputs.candidates));
   });
 
-  it('writes no points where none is in the box, as the record has none, and removes those of an earlier run', async () => {
+  it('writes no points file for an image without points, and removes an earlier one', async () => {
     const { activity, input, outputs } = await setUp();
     await runActivity(activity, input);
     await runActivity(activity, { ...input, box: [0, 0, 0.5, 0.5] });
@@ -142,7 +142,7 @@ describe('inferRoi, of cells', () => {
 });
 
 describe('prepareModel, of cells', () => {
-  it('takes the model of the user, and says in the results what it is', async () => {
+  it('uses a custom model, and describes it in the results', async () => {
     const own = join(data, 'models', 'pdl1', 'pdl1', 'pdl1_detection_weights.pt');
     const folders = { data: join(folder(), 'no record'), results: join(folder(), 'own results') };
     const converted = await runActivity(createPrepareModel(homeFolders(folder())), {
@@ -162,7 +162,7 @@ describe('prepareModel, of cells', () => {
     expect(network?.parity.elements).toBeGreaterThan(100_000);
   });
 
-  it('refuses a detector with other classes than the task has', async () => {
+  it('rejects a detector with other classes than the task', async () => {
     const swapped = await temporaryFolder();
     const { unpacked } = await writeTinyRecord(swapped, undefined, async (root) => {
       const models = join(root, 'models', 'pdl1');

@@ -72,7 +72,7 @@ const bytesOf = async ({ mask, margin }: { mask: string; margin: string }) => [
 ];
 
 describe('inferRoi, of tissue', () => {
-  it('segments, scores and caches an ROI, and finds it in the cache the next time', async () => {
+  it('segments and scores an ROI, stores the result, and finds it in the cache the next time', async () => {
     const { activity, home, input, outputs } = await setUp();
     const first = await runActivity(activity, input);
     expect(first).toMatchObject({ roi, cached: false });
@@ -84,7 +84,7 @@ describe('inferRoi, of tissue', () => {
     expect(await readdir(home.work)).toEqual([]);
   });
 
-  it('keeps what the fast engine makes apart, and refuses to store it under the key of the exact one', async () => {
+  it('stores results of the fast engine separately, never under the key of the exact one', async () => {
     const { activity, input } = await setUp();
     const exact = await runActivity(activity, input);
     const fast = {
@@ -102,7 +102,7 @@ describe('inferRoi, of tissue', () => {
     });
   });
 
-  it('is planned with the engine that will run', async () => {
+  it('is planned with the engine that will run it', async () => {
     const { home, input } = await setUp();
     const probe = createProbeInference({ home }, engines);
     const inference = { ...input.inference, engine: 'fast' } as const;
@@ -115,7 +115,7 @@ describe('inferRoi, of tissue', () => {
   });
 
   it.each(['CANCELLED', 'WORKER_SHUTDOWN'] as const)(
-    'continues after %s in the middle, bit for bit',
+    'resumes after %s in the middle, with the same bits',
     async (reason) => {
       const undisturbed = await setUp();
       await runActivity(undisturbed.activity, undisturbed.input);
@@ -142,7 +142,7 @@ describe('inferRoi, of tissue', () => {
     },
   );
 
-  it('refuses to fill the place of another engine', async () => {
+  it('rejects a worker with another engine than planned', async () => {
     const { activity, input } = await setUp();
     const other = { ...input, engine: { ...input.engine, ortVersion: '0.0.0' } };
     await expect(runActivity(activity, other)).rejects.toMatchObject({
@@ -150,14 +150,14 @@ describe('inferRoi, of tissue', () => {
     });
   });
 
-  it('refuses a path that leaves the data folder, and names a file that does not exist', async () => {
+  it('rejects a path that leaves the data folder, and names a missing file', async () => {
     const { activity, input } = await setUp();
     const run = (image: string) => runActivity(activity, { ...input, image });
     await expect(run('../secret.png')).rejects.toMatchObject({ code: 'PATH_TRAVERSAL' });
     await expect(run('images/he/none.png')).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
 
-  it('leaves no result when annotation and image differ in size', async () => {
+  it('writes no result if annotation and image differ in size', async () => {
     const { activity, input, outputs } = await setUp();
     const truth = 'annotations/he/patient2_he_roi1_with_context.png';
     await expect(runActivity(activity, { ...input, truth })).rejects.toMatchObject({

@@ -18,7 +18,7 @@ import { writeTinyRecord } from '../../support/tiny-record.ts';
 const detector = createCellDetector();
 afterAll(() => detector.close());
 
-it('keeps no points that another provider made than the key names', async () => {
+it('stores no points if another provider ran than the key names', async () => {
   const folder = await temporaryFolder();
   const { unpacked: data } = await writeTinyRecord(folder);
   const home = homeFolders(join(folder, 'home'));

@@ -73,7 +73,7 @@ const entriesOf = async ({ cache }: InferServices) => {
 };
 
 describe('measureTask, of tissue', () => {
-  it('keeps the mask under the engine that made it, and finds it there the next time', async () => {
+  it('stores the mask under the engine that computed it, and finds it the next time', async () => {
     const { services, input } = await afterRun();
     expect(await runActivity(createMeasureTask(services), input)).toEqual({ kind: 'measured', rois: 1 });
     const [first, ...others] = (await entriesOf(services)).filter(({ parts }) => parts['rounding'] === 'half-up');
@@ -91,7 +91,7 @@ describe('measureTask, of tissue', () => {
   it.each([
     ['provider', { provider: 'webgpu' }],
     ['version', { ortVersion: '0.0.0' }],
-  ] as const)('refuses a worker with another %s before it computes anything', async (_what, other) => {
+  ] as const)('rejects a worker with another %s before it computes anything', async (_what, other) => {
     const { services, input } = await afterRun();
     const elsewhere: typeof segmenter = {
       ...segmenter,
@@ -103,7 +103,7 @@ describe('measureTask, of tissue', () => {
     expect(await entriesOf(services)).toHaveLength(1);
   });
 
-  it('keeps nothing when the network fell back to another provider on the way', async () => {
+  it('stores nothing if the network fell back to another provider', async () => {
     const { services, input } = await afterRun();
     const fallenBack: typeof segmenter = {
       ...segmenter,

@@ -71,8 +71,8 @@ function received({ sent }: FakeS3): number {
   return [...sent.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 
-describe('a worker that has none of the folders', () => {
-  it('infers from the storage alone, and its results land where they belong', async () => {
+describe('a worker without the folders of its runs', () => {
+  it('infers with files from the storage only, and its results reach the results folder', async () => {
     const { server, main, folders, setup, small, failures, elsewhere } = await plannedTask();
     const away = elsewhere('away');
     const infer = createInferRoi({ ...away, engines });
@@ -100,7 +100,7 @@ describe('a worker that has none of the folders', () => {
     }
   });
 
-  it('resumes an ROI that another machine was lost with', async () => {
+  it('resumes an ROI of a lost machine', async () => {
     const { server, large: input, elsewhere } = await plannedTask();
     const environment = new MockActivityEnvironment();
     environment.on('heartbeat', ({ tile = 0 }: { tile?: number }) => {
@@ -120,7 +120,7 @@ describe('a worker that has none of the folders', () => {
     expect([...server.objects.keys()].filter((key) => key.includes('/partial/'))).toEqual([]);
   });
 
-  it('takes a result that another machine has made', async () => {
+  it('uses a result that another machine computed', async () => {
     const { small, elsewhere } = await plannedTask();
     const [input] = small;
     if (input === undefined) throw new Error('The plan is empty.');
@@ -129,7 +129,7 @@ describe('a worker that has none of the folders', () => {
     expect(await runActivity(second, input)).toMatchObject({ cached: true });
   });
 
-  it('keeps no more of what it fetched than it may', async () => {
+  it('keeps fetched files within the limit', async () => {
     const { small, elsewhere } = await plannedTask();
     const away = elsewhere('away', 1);
     for (const input of small) await runActivity(createInferRoi({ ...away, engines }), input);
@@ -137,7 +137,7 @@ describe('a worker that has none of the folders', () => {
     expect(await filesBelow(away.home.cache)).toEqual([]);
   });
 
-  it('measures for the discrepancy report, and sends what it wrote', async () => {
+  it('measures for the discrepancy report, and uploads what it wrote', async () => {
     const { main, folders, setup, small, failures, elsewhere } = await plannedTask();
     const away = elsewhere('away');
     for (const input of small) await runActivity(createInferRoi({ ...away, engines }), input);
@@ -151,7 +151,7 @@ describe('a worker that has none of the folders', () => {
     expect(JSON.parse(rounding)).toHaveLength(Object(measured).rois);
   });
 
-  it('brings a detector that the record has under another name', async () => {
+  it('fetches a detector that has another name in the record', async () => {
     const server = await startFakeS3();
     const root = await temporaryFolder();
     const storage = new RunStorage(openS3Store('s3://bucket/run', server.options), { everyMs: 20 });
@@ -173,7 +173,7 @@ describe('a worker that has none of the folders', () => {
     );
   });
 
-  it('gives a step back, for another worker to take, when the storage does not have what it needs', async () => {
+  it('hands an activity over to another worker if the storage lacks what it needs', async () => {
     const { server, small, elsewhere } = await plannedTask();
     for (const key of server.objects.keys()) if (key.includes('/models/')) server.objects.delete(key);
     const [input] = small;
@@ -185,7 +185,7 @@ describe('a worker that has none of the folders', () => {
     await expect(runActivity(infer, input, environment(30))).rejects.toMatchObject({ ...failure, retryable: false });
   });
 
-  it('accepts folders that it was not started for, and refuses paths that leave them', async () => {
+  it('accepts folders that it was not started with, and rejects paths that leave them', async () => {
     const allowed = await AllowedPlaces.of(homeFolders(await temporaryFolder()));
     const run = (step: object, isElsewhere: boolean) => {
       const interceptors = [() => ({ inbound: needAllowedPlaces(allowed, isElsewhere)() })];

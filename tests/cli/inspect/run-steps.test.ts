@@ -4,7 +4,7 @@ import { chainOf } from '../../../cli/inspect/run-steps.ts';
 describe('chainOf', () => {
   const CONTINUED: Readonly<Record<string, string>> = { c: 'b', b: 'a', a: '', z: '' };
 
-  it('has the executions that the newest one continues, and none of earlier runs', async () => {
+  it('contains the executions that the newest one continues, and none of earlier runs', async () => {
     const chain = await chainOf('c', new Set(['z', 'a', 'b', 'c']), async (runId) => CONTINUED[runId] ?? '');
     expect([...chain]).toEqual(['c', 'b', 'a']);
   });

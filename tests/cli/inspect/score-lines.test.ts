@@ -9,7 +9,7 @@ const SCORES = [
   { name: 'Stroma', a: 0.5, b: 0.5, difference: 0 },
 ];
 
-it('lists scores that differ as a table, the largest difference first', () => {
+it('lists scores that differ as a table, largest difference first', () => {
   expect(scoreLines(SCORES, undefined)).toEqual([
     `  ${' '.repeat(NAME.length)}       A       B    B - A   95 % interval`,
     `  ${NAME}  0.6000  0.5000  -0.1000   -0.2000 to +0.1000`,

@@ -31,20 +31,20 @@ async function stateOf(known: KnownPrediction, word: string): Promise<unknown> {
   return (await explainImages(known, word, homeFolders(await temporaryFolder())))?.document;
 }
 
-describe('images of a prediction', () => {
-  it('are those of its list, also without a step of their own', () => {
+describe('the images of a prediction', () => {
+  it('come from its list, including those without activities', () => {
     const known = prediction([step('predictImage', 'one')], ['one', 'two', 'three']);
     expect(explainPrediction(known).lines).toContain('3 images: 0 predicted (0 from the cache), 0 failed');
   });
 
-  it('are known by the steps of slides where the list has been deleted', () => {
+  it('come from its activities if the list was deleted, also for slides', () => {
     const steps = [step('planSlide', 'slide: strips'), step('predictStrip', 'slide: strip 1 of 2')];
     const { lines } = explainPrediction(prediction([...steps, step('predictImage', 'one')]));
     expect(lines).toContain('2 images: 0 predicted (0 from the cache), 0 failed');
   });
 });
 
-describe('a prediction that nothing works on', () => {
+describe('a prediction without a process working on it', () => {
   const open = (status: string, paused: boolean): KnownPrediction => {
     const known = prediction([], ['one']);
     return { ...known, description: { ...known.description, status, paused } };
@@ -69,12 +69,12 @@ describe('a prediction that nothing works on', () => {
 });
 
 describe('a slide', () => {
-  it('that failed before its strips is explained', async () => {
+  it('is explained if it failed before its strips', async () => {
     const known = prediction([step('planSlide', 'slide: strips', { outcome: 'failed', failure: NO_TISSUE })]);
     expect(await stateOf(known, 'slide')).toMatchObject({ images: [{ state: 'failed', failure: NO_TISSUE }] });
   });
 
-  it('of which one strip failed is explained, whatever became of later strips', async () => {
+  it('is explained if a strip failed, whatever became of later strips', async () => {
     const known = prediction([
       step('planSlide', 'slide: strips'),
       step('predictStrip', 'slide: strip 1 of 2', { outcome: 'failed', failure: NO_TISSUE }),

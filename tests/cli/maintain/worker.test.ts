@@ -5,14 +5,14 @@ import { cudaObstacle } from '../../../toolkit/onnx/provider/cuda-obstacle.ts';
 const ONE_GPU = { driver: '580.95.05', needs: { missing: [], cuda: 13 }, gpus: [{ adapter: 'NVIDIA T4 (15.0 GiB)' }] };
 
 describe('the GPU of a worker', () => {
-  it('is the one that is named', () => {
+  it('is the one that --device names', () => {
     expect(gpuOf({}, ['inference'])).toEqual({});
     expect(gpuOf({ device: 0 }, ['inference'], (device) => cudaObstacle({ ...ONE_GPU, device }))).toEqual({
       device: 0,
     });
   });
 
-  it('is refused before work is taken where CUDA cannot use it', () => {
+  it('is rejected before work is accepted if CUDA cannot use it', () => {
     expect(() => gpuOf({ device: 3 }, ['inference'], (device) => cudaObstacle({ ...ONE_GPU, device }))).toThrow(
       expect.objectContaining({
         code: 'PROVIDER_UNAVAILABLE',
@@ -22,7 +22,7 @@ describe('the GPU of a worker', () => {
     );
   });
 
-  it('is refused where no activity would use it, and where its number is none', () => {
+  it('is rejected if no activity would use it, or if its number is invalid', () => {
     expect(() => gpuOf({ device: 0 }, ['render', 'download'])).toThrow(expect.objectContaining({ code: 'USAGE' }));
     for (const device of [-1, 1.5, 64, Number.NaN]) {
       expect(() => gpuOf({ device }, ['inference'])).toThrow(expect.objectContaining({ code: 'USAGE' }));

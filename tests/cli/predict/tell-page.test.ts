@@ -18,12 +18,12 @@ it('says why a page was not written, and does not fail', async () => {
   expect(said.join('')).toContain('Run the same command again');
 });
 
-it('says so of an unexpected error as well', async () => {
+it('does the same for an unexpected error', async () => {
   await tellPage(failing(new Error('pixel limit')));
   expect(said.join('')).toContain('page.html was not written. Unexpected error: pixel limit');
 });
 
-it('ends when the command is interrupted', async () => {
+it('stops if the command is interrupted', async () => {
   const reason = new ReigniteError('CANCELLED', 'The command received SIGINT.');
   await expect(tellPage(failing(new Error('stopped')), AbortSignal.abort(reason))).rejects.toBe(reason);
   expect(said).toEqual([]);

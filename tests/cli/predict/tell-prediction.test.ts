@@ -37,7 +37,7 @@ async function predicted() {
   return { out, folder, images: [image], summary: await folder.writeSummary([image]) };
 }
 
-it('writes the page only while no other command works in the folder, and succeeds without it', async () => {
+it('writes the page only if no other command uses the folder, and succeeds without it', async () => {
   const { out, folder, images, summary } = await predicted();
   const page = join(out, 'report', 'index.html');
   const lock = await folder.lock();
@@ -50,7 +50,7 @@ it('writes the page only while no other command works in the folder, and succeed
   await (await folder.lock()).release();
 });
 
-it('stops drawing the page when interrupted', async () => {
+it('stops drawing the page if interrupted', async () => {
   const { out, images, summary } = await predicted();
   const reason = new Error('stop');
   await expect(tellPrediction(summary, images, out, {}, AbortSignal.abort(reason))).rejects.toBe(reason);

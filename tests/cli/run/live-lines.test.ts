@@ -15,7 +15,7 @@ function stage(more: Partial<TimedStage> = {}): TimedStage {
 }
 
 describe('liveLines', () => {
-  it('shows a bar, how much is done, how long it takes, and what is in progress', () => {
+  it('shows a bar, the count, the remaining time, and the current steps', () => {
     const download = stage({ stage: 'acquire', unit: 'files', done: 7, of: 7, state: 'done', endedAt: 3_000 });
     const lines = liveLines([download, stage({ steps: ['roi3 41 %'] })], ['writing the report'], 20_000, 100, PLAIN);
     expect(lines).toHaveLength(3);
@@ -24,13 +24,13 @@ describe('liveLines', () => {
     expect(lines[2]).toBe('now: roi3 41 %, writing the report');
   });
 
-  it('names what several tasks do at the same time once', () => {
+  it('lists a step of several tasks only once', () => {
     const steps = ['loading the model'];
     const lines = liveLines([stage({ steps }), stage({ stage: 'pdl1', steps })], [], 20_000, 100, PLAIN);
     expect(lines.at(-1)).toBe('now: loading the model');
   });
 
-  it('measures a download in bytes, with rate and time left', () => {
+  it('measures a download in bytes, with rate and remaining time', () => {
     const first = { at: 0, done: 1_000_000_000 };
     const bytes = { done: 3_000_000_000, of: 8_000_000_000 };
     const download = stage({ stage: 'acquire', unit: 'files', done: 1, of: 7, cached: 0, bytes, first });
@@ -40,10 +40,22 @@ describe('liveLines', () => {
     const [wide = ''] = liveLines([download], [], 100_000, 200, PLAIN);
     expect(wide).toMatch(/left, 1 min 40 s, 20\.0 MB\/s, 3\.00 GB of 8\.00 GB$/);
     const [narrow = ''] = liveLines([download], [], 100_000, 40, PLAIN);
-    expect(narrow).toMatch(/^acquire {2}1 of 7 files {2}37 % about 4 /);
+    expect(narrow).toBe('acquire  1 of 7 files  37 % 5 min left');
   });
 
-  it('names failures before anything else, also where there is little room', () => {
+  it('never cuts a number: the time is rounded, then the unit makes room, then the time is left out', () => {
+    const at = (done: number, of: number, seconds: number) => {
+      const bytes = { done: 1_000, of: 1_000 + seconds * 10 };
+      const download = stage({ stage: 'acquire', unit: 'files', done, of, bytes, first: { at: 0, done: 0 } });
+      return liveLines([download, stage({ done: 1, of: 4, state: 'done', endedAt: 0 })], [], 100_000, 40, PLAIN);
+    };
+    expect(at(0, 7, 20)).toEqual(['acquire  0 of 7 files  83 % 20 s left', 'he       1 of 4 ROIs   25 %']);
+    expect(at(0, 7, 3_599)[0]).toBe('acquire  0 of 7 files   2 % 60 min left');
+    expect(at(10, 1_234, 3_599)).toEqual(['acquire  10 of 1234   2 % 60 min left', 'he       1 of 4      25 %']);
+    expect(at(10_000, 1_234_567, 3_599)[0]).toBe('acquire  10000 of 1234567 files   2 %');
+  });
+
+  it('shows failures before anything else, even if there is little room', () => {
     const [line] = liveLines([stage({ failed: 1 })], [], 20_000, 60, PLAIN);
     expect(line).toContain('1 failed');
     const [narrow] = liveLines([stage({ failed: 1 })], [], 20_000, 40, PLAIN);
@@ -72,7 +84,7 @@ describe('liveLines', () => {
     );
   });
 
-  it('takes no time for what came from the cache into account', () => {
+  it('ignores cached results when it estimates the remaining time', () => {
     const [line] = liveLines([stage({ done: 3, first: { at: 0, done: 3 }, cached: 3 })], [], 50_000, 120, PLAIN);
     expect(line).not.toContain('left');
     expect(line).toContain('3 from the cache');
@@ -80,7 +92,7 @@ describe('liveLines', () => {
 });
 
 describe('a live display', () => {
-  it('is for terminals of some width alone', () => {
+  it('is only for terminals of sufficient width', () => {
     expect(isLive({ isTTY: true, columns: 80 }, {})).toBe(true);
     expect(isLive({ isTTY: true, columns: 39 }, {})).toBe(false);
     expect(isLive({ columns: 80 }, {})).toBe(false);

@@ -5,8 +5,8 @@ import { pendingSteps } from '../../../runtime/run/run-progress.ts';
 
 const stage = { stage: 'he', unit: 'ROIs', done: 0, of: 4, cached: 0, failed: 0, state: 'running' } as const;
 
-describe('lines of progress', () => {
-  it('report what advanced at once, and running activities now and then', () => {
+describe('progress lines', () => {
+  it('report advances at once, and running activities occasionally', () => {
     const lines: string[] = [];
     const progress = new ProgressLines((line) => lines.push(line));
     progress.show([stage], 0);
@@ -18,7 +18,7 @@ describe('lines of progress', () => {
     expect(lines).toEqual(['he       0 of 4 ROIs', 'he       0 of 4 ROIs; roi1 8 %, roi2 0 %', 'he       1 of 4 ROIs']);
   });
 
-  it('read the share that is done from a heartbeat', () => {
+  it('read the finished share from a heartbeat', () => {
     const beating = (details: unknown) => ({
       heartbeatDetails: { payloads: [defaultPayloadConverter.toPayload(details)] },
     });

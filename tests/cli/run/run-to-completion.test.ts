@@ -33,7 +33,7 @@ it('restarts a run that the server lost with its database', async () => {
   expect(start).toHaveBeenCalledTimes(2);
 });
 
-it('leaves a shared server as it is', async () => {
+it('does not restart on a shared server', async () => {
   vi.mocked(followRun).mockRejectedValueOnce(lost());
   await expect(seen(sessionOf(true))).rejects.toThrow(WorkflowNotFoundError);
   expect(start).toHaveBeenCalledTimes(1);

@@ -19,14 +19,14 @@ async function linesOf(seen: readonly (readonly Queue[])[]): Promise<string[]> {
   return lines;
 }
 
-it('names the queues that no worker polls, once, and the remedy', async () => {
+it('names the queues that no worker polls, once, with the remedy', async () => {
   const [line, ...more] = await linesOf(Array.from({ length: 6 }, () => QUEUES));
   expect(line).toContain('reignite-inference');
   expect(line).toContain('`npx reignite worker`');
   expect(more).toEqual([]);
 });
 
-it('names the option where only some are missing', async () => {
+it('names the option if only some queues are missing', async () => {
   const lines = await linesOf(Array.from({ length: 4 }, () => ['inference', 'render'] as const));
   expect(lines).toHaveLength(1);
   expect(lines[0]).toContain('`npx reignite worker --queues inference,render`');

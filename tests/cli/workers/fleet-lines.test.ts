@@ -20,7 +20,7 @@ const failed = { code: undefined, message: 'FOLDER_UNAVAILABLE: The folder /data
 const waits = { workflow: 'w', activity: 'inferRoi', queue: 'inference', attempts: 0, last: undefined } as const;
 
 describe('workerRows', () => {
-  it('says who serves what, on what, and since when', () => {
+  it('shows who serves what, on which machine, and since when', () => {
     const gpu = { ...IDLE, facts: { ...FACTS, adapter: 'NVIDIA H200', scratch: true }, busy: 1 };
     const second = { ...gpu, facts: { ...gpu.facts, device: 1 } };
     const old = { ...IDLE, facts: undefined, state: 'silent', since: '2026-11-26T12:00:00Z' } as const;
@@ -35,7 +35,7 @@ describe('workerRows', () => {
 });
 
 describe('waitingGroups', () => {
-  it('says why activities wait, a line for each reason', () => {
+  it('explains why activities wait, one line per reason', () => {
     const busy = { ...IDLE, busy: 1 };
     expect(waitingGroups([waits, waits], [busy, busy])).toEqual([
       { queue: 'inference', activities: 2, reason: 'all 2 workers are busy' },
@@ -51,7 +51,7 @@ describe('waitingGroups', () => {
 });
 
 describe('factsToName', () => {
-  it('is read again, and nothing else is', () => {
+  it('can be parsed again, unlike any other name', () => {
     const facts = workerFacts(true);
     expect(factsFromName(factsToName(facts))).toEqual(facts);
     expect(facts.scratch).toBe(true);

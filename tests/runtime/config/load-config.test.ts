@@ -20,7 +20,7 @@ describe('loadConfig', () => {
     expect((await loadConfig({ profile: 'paper', set: [] })).record).toBe('15674785');
   });
 
-  it('applies what is set, in its order, as YAML values', async () => {
+  it('applies --set in order, as YAML values', async () => {
     const config = await loadConfig({
       profile: 'paper',
       set: ['inference.threads=3', 'zenodo.keepArchives=true', 'he.scope=full', 'he.scope=annotated', 'record=0017'],
@@ -31,13 +31,13 @@ describe('loadConfig', () => {
     expect(config.record).toBe('0017');
   });
 
-  it('reads a file of its own', async () => {
+  it('reads a custom file', async () => {
     const path = join(await temporaryFolder(), 'mine.yaml');
     await writeFile(path, 'name: mine\nrecord: "7"\nhe: { scope: annotated }\n');
     expect(await loadConfig({ profile: path, set: [] })).toMatchObject({ name: 'mine', he: { scope: 'annotated' } });
   });
 
-  it.each(Object.entries(RENAMED_FIELDS))('refuses the old name %s and gives the new one, %s', async (old, now) => {
+  it.each(Object.entries(RENAMED_FIELDS))('rejects the old name %s and gives the new one, %s', async (old, now) => {
     const wrong = loadConfig({ profile: 'paper', set: [`${old}=1`] });
     await expect(wrong).rejects.toMatchObject({ code: 'CONFIG_INVALID', remedy: `Write ${now} instead of ${old}.` });
     await expect(wrong).rejects.toThrow(`${old} was renamed.`);

@@ -108,7 +108,7 @@ function sendRange(
 }
 
 describe('gpu install', () => {
-  it('pins a provider that is built from the commit of the ONNX Runtime in use', () => {
+  it('pins a provider built from the commit of the installed ONNX Runtime', () => {
     expect(GPU_ORT_VERSION).toBe(ortVersion());
     for (const { sha256, md5, bytes } of GPU_WHEELS) {
       expect(sha256).toMatch(/^[0-9a-f]{64}$/);
@@ -117,7 +117,7 @@ describe('gpu install', () => {
     }
   });
 
-  it('takes the libraries out of verified wheels and links the provider to the binding', async () => {
+  it('extracts the libraries from verified wheels and links the provider to the binding', async () => {
     const { options } = await setUp();
     const plan = await planGpuInstall(options);
     expect(plan.wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
@@ -133,7 +133,7 @@ describe('gpu install', () => {
     expect(again.downloadBytes).toBe(0);
   });
 
-  it('links the libraries that Python packages have, and downloads the rest', async () => {
+  it('links the libraries of Python packages, and downloads the rest', async () => {
     const { root, options } = await setUp();
     const place = join(root, 'site-packages', 'nvidia', 'cu13', 'lib');
     await mkdir(place, { recursive: true });
@@ -149,7 +149,7 @@ describe('gpu install', () => {
     expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['installed', 'downloaded']);
   });
 
-  it('replaces a library of an earlier wheel by the link to a Python package', async () => {
+  it('replaces a library of an earlier wheel by a link to a Python package', async () => {
     const { root, options } = await setUp();
     await installGpu(await planGpuInstall(options), options);
     const place = join(root, 'site-packages', 'nvidia', 'cu13', 'lib');
@@ -161,7 +161,7 @@ describe('gpu install', () => {
     expect(await readFile(join(options.folder, 'lib', 'libcudart.so.13'), 'utf8')).toBe('of PyTorch');
   });
 
-  it('is refused while another process installs, and downloads nothing that it brought', async () => {
+  it('is refused while another process installs, and does not download what that one installed', async () => {
     const { options, ranges } = await setUp();
     const plan = await planGpuInstall(options);
     const lock = await lockFile(join(options.folder, 'install.lock'), 'The folder');
@@ -173,7 +173,7 @@ describe('gpu install', () => {
     expect(ranges).toHaveLength(2);
   });
 
-  it('names an index that is not an address, and one that answers something else', async () => {
+  it('reports an index that is not a URL, and one that answers something else', async () => {
     const { options } = await setUp();
     await expect(planGpuInstall({ ...options, index: 'foo' })).rejects.toMatchObject({
       code: 'USAGE',
@@ -187,14 +187,14 @@ describe('gpu install', () => {
     });
   });
 
-  it('resumes a download that broke off', async () => {
+  it('resumes an interrupted download', async () => {
     const { options, ranges } = await setUp({ cut: 300 });
     await expect(installGpu(await planGpuInstall(options), options)).rejects.toMatchObject({ code: 'NETWORK' });
     await installGpu(await planGpuInstall(options), options);
     expect(ranges).toEqual([undefined, 'bytes=300-', undefined]);
   });
 
-  it('installs nothing of a wheel that is not the pinned one', async () => {
+  it('installs nothing from a wheel that is not the pinned one', async () => {
     const { options } = await setUp();
     const wheels = options.wheels.map((wheel) => ({ ...wheel, sha256: '0'.repeat(64) }));
     const plan = await planGpuInstall({ ...options, wheels });
@@ -203,7 +203,7 @@ describe('gpu install', () => {
     expect((await planGpuInstall(options)).wheels.map(({ how }) => how)).toEqual(['downloaded', 'downloaded']);
   });
 
-  it('asks at a terminal: only yes is a yes, Ctrl-D is a no, and Ctrl-C interrupts the command', async () => {
+  it('asks at a terminal: only yes confirms, Ctrl-D means no, and Ctrl-C interrupts the command', async () => {
     const stop = new AbortController();
     const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
       stop.abort(new ReigniteError('CANCELLED', 'The command received SIGINT.'));

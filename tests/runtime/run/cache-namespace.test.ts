@@ -10,7 +10,7 @@ const run: ResolvedRun = {
 };
 const generationOf = (resolved: ResolvedRun) => resolved.input.folders.generation;
 
-it('continues an open fresh run, refuses one that is not fresh, and starts another once it has closed', () => {
+it('continues an open fresh run, rejects an open run that is not fresh, and starts another after it has closed', () => {
   const memo = { generation: 'first', fresh: true };
   expect(generationOf(withCacheNamespace(run, { isOpen: true, memo }, true))).toBe('first');
   expect(generationOf(withCacheNamespace(run, { isOpen: true, memo }, false))).toBe('first');

@@ -45,13 +45,13 @@ describe('startRun', () => {
     await expect.poll(() => statuses(run.id)).toEqual(['RUNNING', 'TERMINATED']);
   });
 
-  it('attaches to an open run of its own code', async () => {
+  it('attaches to an open run of the same code', async () => {
     const run = await openRun((await workflowBundle()).digest);
     expect(await startRun(client, server, run, () => undefined)).toBe('attached');
     expect(await statuses(run.id)).toEqual(['RUNNING']);
   });
 
-  it('refuses to attach with another storage, where the files of the run are not', async () => {
+  it('rejects attaching with another storage, which lacks the files of the run', async () => {
     const run = await openRun((await workflowBundle()).digest);
     const config = { ...run.input.config, storage: 's3://bucket/other' };
     const asked = { ...run, input: { ...run.input, config } };
@@ -61,7 +61,7 @@ describe('startRun', () => {
     });
   });
 
-  it('leaves an open run of other code alone on a shared server: there, workflows are patched', async () => {
+  it('does not restart an open run of other code on a shared server: workflows are patched there', async () => {
     const run = await openRun('0123456789abcdef');
     await startRun(client, { ...server, external: true }, run, () => undefined);
     expect(await statuses(run.id)).toEqual(['RUNNING']);

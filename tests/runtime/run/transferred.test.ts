@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { transferred } from '../../../runtime/run/run-progress.ts';
 
-it('counts whole files, and of one under way the share that has come', () => {
+it('counts complete files, and the downloaded share of a file in progress', () => {
   const files = [
     { key: 'a.zip', size: 1_000, state: 'done' },
     { key: 'b.zip', size: 400, state: 'unpacking' },

@@ -55,7 +55,7 @@ it('repeats a run, and fails once when a verdict has changed', async () => {
   }
 });
 
-it('takes plain words and cron expressions, and nothing else', () => {
+it('accepts day, week, month and cron expressions, and nothing else', () => {
   expect(scheduleTimes('month')).toEqual({ calendars: [{ hour: 3, dayOfMonth: 1 }] });
   expect(scheduleTimes('0 3 1 * *')).toEqual({ cronExpressions: ['0 3 1 * *'] });
   for (const every of ['year', '', '5 minutes']) {

@@ -21,7 +21,7 @@ afterAll(async () => {
 });
 
 describe('externalServer', () => {
-  it('is undefined where no variable names a server', () => {
+  it('is undefined if no variable names a server', () => {
     expect(externalServer({})).toBeUndefined();
     expect(externalServer({ TEMPORAL_ADDRESS: '', TEMPORAL_NAMESPACE: 'lab' })).toBeUndefined();
   });
@@ -32,7 +32,7 @@ describe('externalServer', () => {
     expect(externalServer({ TEMPORAL_ADDRESS: 'temporal.lab:7233' })?.namespace).toBe('default');
   });
 
-  it('ignores a configuration file that was not named, and reads one that was', async () => {
+  it('ignores a configuration file that is not named, and reads one that is', async () => {
     const file = join(folder, 'temporalio/temporal.toml');
     const named = join(folder, 'temporal.toml');
     await writeFile(named, '[profile.default]\naddress = "prod:7233"\nnamespace = "prod"\napi_key = "secret"\n');
@@ -46,7 +46,7 @@ describe('externalServer', () => {
     expect(JSON.stringify(parseServerAddress(external))).not.toContain('secret');
   });
 
-  it('takes API key, TLS and metadata from the variables that all of Temporal tools read', async () => {
+  it('takes API key, TLS and metadata from the variables of all Temporal tools', async () => {
     const [certificate, key, authority] = ['client.pem', 'client.key', 'ca.pem'].map((name) => join(folder, name));
     for (const file of [certificate, key, authority]) await writeFile(file ?? '', `of ${file}`);
     const environment = {
@@ -71,7 +71,7 @@ describe('externalServer', () => {
     expect(text(tls.clientCertPair?.key)).toBe(`of ${key}`);
   });
 
-  it('refuses a configuration that cannot be read', async () => {
+  it('rejects a configuration that cannot be read', async () => {
     const file = join(folder, 'broken.toml');
     await writeFile(file, '[profile.default\n');
     expect(() => externalServer({ TEMPORAL_CONFIG_FILE: file })).toThrow(
@@ -81,19 +81,19 @@ describe('externalServer', () => {
 });
 
 describe('parseServerAddress', () => {
-  it('keeps the address and leaves out what a worker must not know', () => {
+  it('keeps the address and removes what a worker must not know', () => {
     const address = { address: '127.0.0.1:7233', namespace: 'default', external: false, clusterId: '5f1c' };
     expect(parseServerAddress({ ...address, pid: 12, apiKey: 'secret' })).toEqual(address);
   });
 
-  it('refuses something else', () => {
+  it('rejects anything else', () => {
     expect(() => parseServerAddress({ address: '' })).toThrow();
     expect(() => parseServerAddress(undefined)).toThrow();
   });
 });
 
 describe('connectTo', () => {
-  it('reaches the embedded server even where the environment sends everything through a proxy', async () => {
+  it('reaches the embedded server even if the environment sets a proxy for everything', async () => {
     const before = { ...process.env };
     const dead = `http://127.0.0.1:${await freePort(0)}`;
     Object.assign(process.env, { grpc_proxy: dead, https_proxy: dead, http_proxy: dead, HTTPS_PROXY: dead });
@@ -106,14 +106,14 @@ describe('connectTo', () => {
     }
   });
 
-  it('says TEMPORAL_UNREACHABLE, with the address, where nothing listens', async () => {
+  it('fails with TEMPORAL_UNREACHABLE and the address if nothing listens there', async () => {
     const address = `127.0.0.1:${await freePort(0)}`;
     const connecting = connectTo({ address, namespace: 'default', external: false }, { timeoutMs: 1_000 });
     await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
     await expect(connecting).rejects.toThrow(address);
   });
 
-  it('keeps its time limit where a server accepts and does not answer', async () => {
+  it('keeps its time limit if a server accepts but does not answer', async () => {
     const silent = createServer(() => {});
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     const bound = silent.address();
@@ -126,7 +126,7 @@ describe('connectTo', () => {
     silent.close();
   });
 
-  it('names the namespace that the server does not have', async () => {
+  it('names a namespace that the server does not have', async () => {
     const connecting = connectTo({ ...server, namespace: 'nowhere' });
     await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
     await expect(connecting).rejects.toThrow('nowhere');

@@ -94,7 +94,7 @@ async function listens(host: string, port: number): Promise<boolean> {
 }
 
 describe('startEmbeddedServer', () => {
-  it('keeps the runs of a state directory through killed owners and killed servers, and two state directories apart', async () => {
+  it('keeps the runs of a state directory when owners and servers are killed, and two state directories apart', async () => {
     // A `?` would end the database's path for the server, were it given the whole of it.
     const home = join(root, 'a home? of=ours');
     await leaveServerBehind(home, binary);
@@ -145,7 +145,7 @@ describe('startEmbeddedServer', () => {
     expect(await runningServer(join(root, 'another home'))).toMatchObject({ address: other.address, pid: other.pid });
   });
 
-  it('is not mistaken for a server of another state directory that takes over its port', async () => {
+  it('is not confused with the server of another state directory that takes over its port', async () => {
     const ended = await start(join(root, 'ended'));
     const client = await connectTo(ended);
     await startWorkflow(ended, 'reproduce');
@@ -158,7 +158,7 @@ describe('startEmbeddedServer', () => {
     await client.connection.close();
   });
 
-  it('gives the current status of a run that the list still calls running', async () => {
+  it('returns the current status of a run that the list still shows as running', async () => {
     const server = await start(join(root, 'behind'));
     const client = await connectTo(server);
     await startWorkflow(server, 'reproduce');
@@ -180,7 +180,7 @@ describe('startEmbeddedServer', () => {
     await client.connection.close();
   });
 
-  it('adopts a server that was left behind when asked to, and stops it like its own', async () => {
+  it('adopts a leftover server on request, and stops it like its own', async () => {
     const home = join(root, 'adopted');
     await leaveServerBehind(home, binary);
     const leftover = await runningServer(home);
@@ -204,7 +204,7 @@ describe('startEmbeddedServer', () => {
     expect(await statusOf(next, 'on-it')).toBe('RUNNING');
   });
 
-  it('moves a database aside that the server refuses, and starts a fresh one', async () => {
+  it('moves a rejected database aside, and starts with a new one', async () => {
     const home = join(root, 'damaged');
     const folder = join(home, 'temporal');
     await mkdir(folder, { recursive: true });
@@ -219,7 +219,7 @@ describe('startEmbeddedServer', () => {
     await startWorkflow(server, 'fresh');
   });
 
-  it('says where the log is when the server ends, and leaves the database where it was', async () => {
+  it('says where the log is if the server exits, and does not move the database', async () => {
     const home = join(root, 'failing');
     const failing = join(root, 'failing-cli');
     await writeFile(
@@ -239,7 +239,7 @@ describe('startEmbeddedServer', () => {
     expect(await readdir(join(home, 'temporal'))).toEqual(['temporal.db']);
   });
 
-  it('ends a server that never answers', async () => {
+  it('stops a server that never answers', async () => {
     const home = join(root, 'silent');
     const silent = join(root, 'silent-cli');
     await writeFile(silent, `#!/bin/sh\necho $$ > ${root}/silent-pid\nexec sleep 600\n`, { mode: 0o755 });
@@ -248,7 +248,7 @@ describe('startEmbeddedServer', () => {
     expect(await startTimeOf(Number(await readFile(join(root, 'silent-pid'), 'utf8')))).toBeUndefined();
   });
 
-  it('ends the server when it is asked to stop while it starts', async () => {
+  it('stops the server if interrupted while it starts', async () => {
     const home = join(root, 'stopped');
     const stop = new AbortController();
     const silent = join(root, 'stopped-cli');

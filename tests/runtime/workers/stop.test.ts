@@ -17,7 +17,7 @@ const BLOCKING = (marker: string, pipe: string) => `
     readFileSync(${JSON.stringify(pipe)});
   }`;
 
-it('ends after SIGTERM, also while a thread of it is in a native call', async () => {
+it('ends after SIGTERM, even if one of its threads is in a native call', async () => {
   const cwd = await temporaryFolder();
   const [home, marker, pipe, block] = ['home', 'marker', 'pipe', 'block.mjs'].map((name) => join(cwd, name));
   if (!home || !marker || !pipe || !block) throw new Error('four paths');

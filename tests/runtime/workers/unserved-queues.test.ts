@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-it('takes a worker that is within one ROI, and does not poll, for busy and not for gone', {
+it('counts a worker that computes an ROI, and does not poll, as busy and not as gone', {
   timeout: 120_000,
 }, async () => {
   const client = await connectTo(server);

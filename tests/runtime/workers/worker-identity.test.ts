@@ -5,7 +5,7 @@ import { processTableTag } from '../../../toolkit/files/process-identity.ts';
 
 const ENDED = 2 ** 22 + 5;
 
-it('names queue, host, process, process table and a part made at random', () => {
+it('contains queue, host, PID, process table and a random part', () => {
   const identity = workerIdentity('inference');
   expect(identity).toMatch(new RegExp(`^inference-${hostname()}-${process.pid}-${processTableTag()}-[0-9a-f]{6}$`));
   expect(workerIdentity('inference')).toBe(identity);

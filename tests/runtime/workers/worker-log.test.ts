@@ -11,14 +11,14 @@ function opened(logs: string, queue: string): string {
   return basename(path);
 }
 
-it('gives every process a log of its own', async () => {
+it('gives every process its own log', async () => {
   const logs = await temporaryFolder();
   const names = [opened(logs, 'inference'), opened(logs, 'inference'), opened(logs, 'orchestration')];
   expect(new Set(await readdir(logs))).toEqual(new Set(names));
   expect(names[0]).toMatch(/^worker-inference-\d{8}T\d{6}-[0-9a-f]{6}\.log$/);
 });
 
-it('keeps the newest twenty of a kind, and those written to within a week', async () => {
+it('keeps the newest twenty of a kind, and those written to within the last week', async () => {
   const logs = await temporaryFolder();
   const old = Array.from({ length: 25 }, (_, k) => `worker-inference-20200101T0000${k + 10}-ab12cd.log`);
   const others = ['worker-orchestration-20200101T000010-ab12cd.log', 'temporal.log', 'worker-inference.log'];

@@ -2,13 +2,13 @@ import { randomNumbers } from '../random-numbers.ts';
 
 /** What a server does wrong with one request for a file. */
 export const REPLIES = [
-  /** The connection breaks off in the middle. */
+  /** The connection is lost in the middle. */
   'cut',
-  /** Nothing more comes, and the connection stays. */
+  /** No more bytes arrive, but the connection stays open. */
   'stall',
-  /** Not even the head of a reply comes. */
+  /** Not even headers arrive. */
   'silent',
-  /** The connection is dropped before there is a head. */
+  /** The connection is dropped before any headers. */
   'refused',
   /** 429 with Retry-After. */
   'too-many',
@@ -18,65 +18,65 @@ export const REPLIES = [
   'unavailable',
   /** 500, 502 or 504. */
   'server-error',
-  /** A 200 with the whole file, to a request for a range. */
+  /** A 200 with the whole file, for a range request. */
   'range-ignored',
-  /** A 206 with another range than the one that was asked for. */
+  /** A 206 with another range than requested. */
   'wrong-range',
-  /** A 416 although there are bytes left. */
+  /** A 416 although there are more bytes. */
   'unsatisfiable',
-  /** Content-Encoding although `identity` was asked for. */
+  /** Content-Encoding although `identity` was requested. */
   'encoded',
-  /** A web page instead of the file, labelled as one. */
+  /** A web page instead of the file, with its own content type. */
   'web-page',
-  /** A web page that says that it is the file. */
+  /** A web page with the content type of the file. */
   'hidden-web-page',
   /** Another version of the file: ETag, size and bytes. */
   'changed',
-  /** Wrong bytes in the right number. */
+  /** Wrong bytes of the right length. */
   'corrupt',
-  /** A Content-Length that is too small, and is kept to. */
+  /** A Content-Length that is too small; only that many bytes are sent. */
   'short-length',
   /** A Content-Length that is too large. */
   'long-length',
 ] as const;
 export type ReplyFault = (typeof REPLIES)[number];
 
-/** What happens to the client while it receives a file. */
+/** What happens to the client during a download. */
 export const ACCIDENTS = [
   /** SIGKILL of the worker. */
   'kill',
-  /** The step is cancelled, as by `cancel` or a reset, and started again. */
+  /** The activity is cancelled, as by `cancel` or a reset, and started again. */
   'cancel',
   /** The disk fills up. */
   'disk-full',
 ] as const;
 export type Accident = (typeof ACCIDENTS)[number];
 
-/** What a folder holds before the first attempt. */
+/** Content of the folder before the first attempt. */
 export const BEGINNINGS = [
   'nothing',
-  /** The file, as it should be: nothing may be fetched. */
+  /** The correct file: nothing may be downloaded. */
   'right',
-  /** Another file of its name: moved aside. */
+  /** Another file with its name, which is moved aside. */
   'wrong',
   /** A partial file of unknown origin, with other bytes. */
   'foreign-part',
-  /** The disk has less room than is needed, for a while. */
+  /** The disk has too little free space for a while. */
   'no-room',
-  /** The folder cannot be written, for a while. */
+  /** The folder is not writable for a while. */
   'read-only',
-  /** Another process has the file's lock, for a while. */
+  /** Another process holds the file's lock for a while. */
   'locked',
 ] as const;
 export type Beginning = (typeof BEGINNINGS)[number];
 
-/** A fault that meets one request, `at` so large a share of what that reply would have brought. */
+/** A fault of one request, after the share `at` of the bytes of its reply. */
 export interface Fault {
   readonly kind: ReplyFault | Accident;
   readonly at: number;
 }
 
-/** One file, and all that goes wrong on its way, in order. */
+/** One file, and all faults during its download, in order. */
 export interface FileSchedule {
   readonly key: string;
   readonly size: number;
@@ -90,28 +90,28 @@ export interface Schedule {
   readonly files: readonly FileSchedule[];
 }
 
-/** What makes sense only as the answer to a request for a range. */
+/** Faults that are only possible in answers to a range request. */
 const NEEDS_RANGE: ReadonlySet<string> = new Set<ReplyFault>(['range-ignored', 'wrong-range', 'unsatisfiable']);
-/** What makes bytes come again by right: they were wrong, or the server cannot send a part. */
+/** Faults after which bytes may be sent again: they were wrong, or the server cannot send a part. */
 const REPEATS: ReadonlySet<string> = new Set<ReplyFault | Beginning>([
   'corrupt',
   'changed',
   'range-ignored',
   'foreign-part',
 ]);
-/** Replies that do not fit the bytes that are here; after the third in a row these are given up. */
+/** Replies that do not fit the bytes on disk, which are discarded after the third such reply in a row. */
 const MISFITS: ReadonlySet<string> = new Set<ReplyFault>(['wrong-range', 'unsatisfiable', 'encoded']);
 
 export function needsRange({ kind }: Fault): boolean {
   return NEEDS_RANGE.has(kind);
 }
 
-/** Whether the schedule is one of those "without corruption and without a server that ignores Range". */
+/** Returns whether a schedule is without corruption and without a server that ignores ranges. */
 export function isFrugal({ files }: Schedule): boolean {
   return files.every(({ begins, faults }) => !REPEATS.has(begins) && faults.every(({ kind }) => !REPEATS.has(kind)));
 }
 
-/** Every fault alone, each in the middle of one file and, where it needs a request for a range, after a cut. */
+/** Creates one schedule per fault, in the middle of one file and, for faults of range requests, after a cut. */
 export function aloneSchedules(): Schedule[] {
   const all = [...REPLIES, ...ACCIDENTS];
   return [
@@ -134,7 +134,7 @@ export function aloneSchedules(): Schedule[] {
   ];
 }
 
-/** Three files with up to five faults each. */
+/** Creates a schedule of three files with up to five faults each. */
 export function randomSchedule(seed: number): Schedule {
   const random = randomNumbers(seed);
   const files = ['a.bin', 'b.bin', 'images.zip'].map((key): FileSchedule => {
@@ -152,7 +152,8 @@ function faultsOf(count: number, random: ReturnType<typeof randomNumbers>): Faul
   while (faults.length < count) {
     const isAccident = random.share() < 0.2;
     const kind = isAccident ? random.oneOf(ACCIDENTS) : random.oneOf(REPLIES);
-    // Wrong bytes twice are an error that ends it, and has a test of its own; so has a server that never fits.
+    // Wrong bytes twice end the download with an error, which has its own test, as has a server whose replies never
+    // fit.
     if ((kind === 'corrupt' || kind === 'changed') && ++wrong > 1) continue;
     if (MISFITS.has(kind) && ++rangeMismatches > 2) continue;
     faults.push({ kind, at: 0.05 + 0.9 * random.share() });

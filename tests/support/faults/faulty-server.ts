@@ -6,23 +6,23 @@ import { gzipSync } from 'node:zlib';
 import type { Accident, Fault } from './fault.ts';
 import { needsRange } from './fault.ts';
 
-/** A file that is served, with what goes wrong on its way. */
+/** A served file and its faults. */
 export interface ServedFile {
   readonly key: string;
   readonly bytes: Buffer;
-  /** Taken one after the other, one request each. */
+  /** Used one by one, for one request each. */
   readonly faults: readonly Fault[];
-  /** Where its bytes arrive: no more than `WINDOW` of them are under way. */
+  /** Path where the client writes it: at most `WINDOW` bytes are sent ahead of it. */
   readonly part: string;
 }
 
-/** What the record says of itself other than the truth. */
+/** Changes to the record's metadata. */
 export interface RecordChanges {
-  /** HTTP status of the record itself. */
+  /** HTTP status of the response for the record. */
   readonly status?: number;
-  /** In place of its JSON. */
+  /** Replaces its JSON. */
   readonly body?: string;
-  /** A file that it lists and that does not exist. */
+  /** A file that it lists but that does not exist. */
   readonly missing?: string;
   /** Size of every file, in bytes. */
   readonly size?: number;
@@ -33,19 +33,19 @@ export interface SeenRequest {
   readonly at: number;
   readonly userAgent: string | undefined;
   readonly range: string | undefined;
-  /** Of the body, as it was sent. */
+  /** Bytes of the body that were sent. */
   sent: number;
 }
 
-/** A slow line holds little: what is lost when it breaks is that and no more. In bytes. */
+/** A slow connection buffers little, so little is lost when it breaks. In bytes. */
 const WINDOW = 24 * 1024;
 const CHUNK = 8 * 1024;
-/** A client that reads nothing any more has gone. */
+/** A client that stops reading for this long is gone. */
 const IDLE_MS = 5_000;
 
 /**
- * Serves files as Zenodo does, on the loopback address, with the faults that a test asks for, and writes down what
- * it saw: every request, the bytes it sent, and how many connections were open at once.
+ * Serves files like Zenodo, on the loopback address, with the faults that a test requests, and records every request,
+ * the bytes sent, and the maximum number of open connections.
  */
 export class FaultyServer {
   readonly requests: SeenRequest[] = [];
@@ -58,7 +58,7 @@ export class FaultyServer {
   readonly #onAccident: (kind: Accident, key: string) => void;
   #closed = false;
 
-  /** @param onAccident - Called in the middle of a file; the reply continues for as long as the client is there. */
+  /** @param onAccident - Called in the middle of a file; the reply continues as long as the client is connected. */
   constructor(files: readonly ServedFile[], onAccident: (kind: Accident, key: string) => void = () => undefined) {
     this.#files = new Map(files.map((file) => [file.key, file]));
     this.#left = new Map(files.map(({ key, faults }) => [key, [...faults]]));
@@ -68,10 +68,10 @@ export class FaultyServer {
     );
     this.#server.on('connection', (socket) => {
       this.#connections += 1;
-      // The end event comes late when the process is busy; the kernel knows at once.
+      // The event of a closed connection is late when the process is busy; the kernel knows at once.
       const open = Math.min(this.#connections, openTo(socket.localPort ?? 0) ?? this.#connections);
       this.mostConnections = Math.max(this.mostConnections, open);
-      // The other side has closed it when its end is seen; ours takes a while longer to close too.
+      // When its end is seen, the other side has closed; our side takes longer.
       let isOpen = true;
       const gone = () => {
         if (isOpen) this.#connections -= 1;
@@ -82,7 +82,7 @@ export class FaultyServer {
     });
   }
 
-  /** @returns Root of the API. */
+  /** @returns Base URL of the API. */
   async start(port = 0): Promise<string> {
     await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
     const address = this.#server.address();
@@ -90,7 +90,7 @@ export class FaultyServer {
     return `http://127.0.0.1:${address.port}/api`;
   }
 
-  /** Faults that did not come to pass. */
+  /** Faults that were not used. */
   get left(): readonly Fault[] {
     return [...this.#left.values()].flat();
   }
@@ -147,7 +147,7 @@ export class FaultyServer {
     response.end();
   }
 
-  /** The next fault that this request can meet. */
+  /** Returns the next fault that applies to this request. */
   #next(key: string, hasRange: boolean): Fault | undefined {
     const left = this.#left.get(key) ?? [];
     const index = left.findIndex((fault) => hasRange || !needsRange(fault));
@@ -248,7 +248,7 @@ export class FaultyServer {
     }
   }
 
-  /** Sends no faster than the bytes arrive on the other side's disk. */
+  /** Sends no faster than the bytes arrive on the client's disk. */
   async #send(response: ServerResponse, file: ServedFile, bytes: Buffer, seen: SeenRequest, base = 0): Promise<void> {
     let idleSince = performance.now();
     let arrived = 0;
@@ -270,7 +270,7 @@ export class FaultyServer {
     }
   }
 
-  /** What is under way when a connection is dropped may be lost: so the byte position of the cut is a minimum. */
+  /** Waits until bytes are on disk: bytes in transit may be lost with a connection, so the position of a cut is a minimum. */
   async #arrived(response: ServerResponse, file: ServedFile, length: number): Promise<void> {
     const deadline = performance.now() + IDLE_MS;
     while (lengthOf(file.part) < length && !isGone(response) && performance.now() < deadline) await sleep(1);
@@ -283,7 +283,7 @@ function writeHead(response: ServerResponse, bytes: Buffer, asked: number): void
     etag: `"md5:${md5Of(bytes)}"`,
     'content-type': 'application/octet-stream',
     'content-length': bytes.length - start,
-    // With a success it means nothing, and Zenodo sends it.
+    // Meaningless in a successful response, but Zenodo sends it.
     'retry-after': '60',
     ...(asked < 0 ? {} : { 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }),
   });
@@ -302,9 +302,7 @@ function spoiled(bytes: Buffer): Buffer {
 
 const ESTABLISHED = '01';
 
-/**
- * Connections that clients of this machine have open to a port of it; undefined where the kernel does not report them.
- */
+/** Returns the number of open client connections to a port of this machine; undefined if the kernel does not report them. */
 function openTo(port: number): number | undefined {
   if (process.platform !== 'linux') return undefined;
   const lines = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n').slice(1);

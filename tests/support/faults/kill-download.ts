@@ -6,17 +6,17 @@ import { noise } from '../noise.ts';
 import { FaultyServer } from './faulty-server.ts';
 
 export interface Resumed {
-  /** Bytes on disk when all processes were dead. */
+  /** Bytes on disk after all processes were dead. */
   readonly onDisk: number;
   readonly size: number;
-  /** Of the requests for the file, in their order. */
+  /** Range headers of the requests for the file, in order. */
   readonly ranges: readonly (string | undefined)[];
   readonly sent: number;
   readonly isSame: boolean;
   readonly second: Ended;
 }
 
-/** Words of a `download` from our server, with waits that suit a test. */
+/** Returns the arguments of a `download` from our server, with short waits. */
 export async function downloadWords(cwd: string, api: string, zenodo: Record<string, number> = {}): Promise<string[]> {
   const profile = {
     name: 'tiny',
@@ -29,8 +29,8 @@ export async function downloadWords(cwd: string, api: string, zenodo: Record<str
 }
 
 /**
- * Types `reignite download`, ends the command and its worker by SIGKILL when `share` of the file has been sent, and types the
- * same command again.
+ * Runs `reignite download`, kills the command and its worker with SIGKILL once `share` of the file has been sent, and
+ * runs the same command again.
  */
 export async function killAndResume(folder: string, share: number, size = 3_000_000): Promise<Resumed> {
   await mkdir(folder, { recursive: true });

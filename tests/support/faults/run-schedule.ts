@@ -10,31 +10,31 @@ import { isFrugal } from './fault.ts';
 import { FaultyServer, md5Of } from './faulty-server.ts';
 import { type Failure, type Job, WorkerProcess } from './worker-process.ts';
 
-/** What came of a schedule. */
+/** The outcome of a schedule. */
 export interface Outcome {
   readonly name: string;
   readonly ms: number;
   readonly requests: number;
   readonly attempts: number;
   readonly kills: number;
-  /** Of the bodies, as the server sent them; and what one faultless download of all would have brought. */
+  /** Bytes of all bodies that the server sent; `size` is what one faultless download would have sent. */
   readonly sent: number;
   readonly size: number;
   readonly frugal: boolean;
   readonly mostConnections: number;
-  /** Everything that was not as it has to be. */
+  /** Everything that was wrong. */
   readonly findings: readonly string[];
 }
 
 const REQUESTS = 8;
 const WINDOW_MS = 500;
-/** Requests are counted where they arrive, which is a little later than where they are sent, one more than another. */
+/** Tolerance: requests are counted on arrival, which is later than sending by a varying delay. */
 const JITTER_MS = 60;
 const TROUBLE_MS = 400;
 const MAX_ATTEMPTS = 40;
 const ALLOWED = 1.1;
 
-/** The worker of one schedule after the other; one that was killed is started again. */
+/** Keeps the worker for consecutive schedules; restarts it after it was killed. */
 export class WorkerLane {
   #worker: Promise<WorkerProcess> | undefined;
 
@@ -50,7 +50,7 @@ export class WorkerLane {
   }
 }
 
-/** Acquires the files of a schedule by the steps of a worker that is killed and started again as the schedule says. */
+/** Downloads the files of a schedule with a worker that is killed and restarted as scheduled. */
 export async function runSchedule(schedule: Schedule, lane: WorkerLane): Promise<Outcome> {
   const folder = await mkdtemp(join(tmpdir(), 'reignite-faults-'));
   const run = new ScheduleRun(schedule, folder, lane);
@@ -124,7 +124,7 @@ class ScheduleRun {
     return key.endsWith('.zip') ? join(this.#data, 'archives', key) : join(this.#data, key);
   }
 
-  /** What Temporal does: one attempt after the other, with the waits that the failures ask for and no slot held. */
+  /** Acts like Temporal: repeats attempts after the waits that the failures request, without occupying a slot. */
   async #acquire(file: FileSchedule): Promise<void> {
     await this.#begin(file.begins, file);
     for (let attempt = 1; ; attempt++) {
@@ -167,7 +167,7 @@ class ScheduleRun {
     return (await this.#lane.alive()).run(job);
   }
 
-  /** A folder that cannot be written ends all that is fetched; the user mends that and types the same command again. */
+  /** An unwritable folder ends the whole download; the user fixes it and runs the same command again. */
   #isToBeTypedAgain({ code }: Failure): boolean {
     return code === 'NOT_WRITABLE' && this.#schedule.files.some(({ begins }) => begins === 'read-only');
   }
@@ -231,7 +231,7 @@ class ScheduleRun {
   }
 }
 
-/** At most this many at the same time, first come, first served. */
+/** Limits concurrent work, first come, first served. */
 class Slots {
   #free: number;
   readonly #waiting: (() => void)[] = [];

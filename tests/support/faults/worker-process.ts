@@ -6,14 +6,14 @@ import { syncBuiltinESMExports } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { FileInput, UnpackInput } from '../../../activities/inputs.ts';
 
-/** What a disk is like: as it is, full on write, too small beforehand, or not to be written. */
+/** State of a disk: normal, full on write, too small beforehand, or not writable. */
 export type Disk = 'good' | 'full' | 'no-room' | 'read-only';
 
 export interface Job {
   readonly id: number;
-  /** The state directory that the worker has for this step. */
+  /** The state directory of the worker for this activity. */
   readonly home: string;
-  /** The same for every attempt at the same step. */
+  /** The same for every attempt at the same activity. */
   readonly step: string;
   readonly download?: FileInput;
   readonly unpack?: UnpackInput;
@@ -34,7 +34,7 @@ export type Answer = { readonly id: number } & (
 
 type Order = { readonly job: Job } | { readonly cancel: number } | { readonly disk: Disk };
 
-/** A worker in a process of its own that runs steps of the acquisition as Temporal's would, and can be killed. */
+/** A worker in a separate process that runs the activities of an acquisition like Temporal, and can be killed. */
 export class WorkerProcess {
   readonly #child;
   readonly #answers = new Map<number, (answer: Answer | undefined) => void>();
@@ -50,14 +50,14 @@ export class WorkerProcess {
     this.#child.on('message', (answer: Answer) => this.#answers.get(answer.id)?.(answer));
   }
 
-  /** @param windowMs - In which no more requests are sent than the configuration allows a minute. */
+  /** @param windowMs - Period for the configured number of requests per minute. */
   static async start(windowMs: number): Promise<WorkerProcess> {
     const worker = new WorkerProcess(windowMs);
     await once(worker.#child, 'message');
     return worker;
   }
 
-  /** Undefined when the process ended meanwhile. */
+  /** Runs a job; returns undefined if the process ended meanwhile. */
   async run(job: Job): Promise<Answer | undefined> {
     if (!this.#child.connected) return undefined;
     const answer = new Promise<Answer | undefined>((resolve) => this.#answers.set(job.id, resolve));
@@ -75,7 +75,7 @@ export class WorkerProcess {
     this.#order({ disk });
   }
 
-  /** SIGKILL. */
+  /** Kills the process with SIGKILL. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.ended;

@@ -29,7 +29,7 @@ async function check(input: unknown): Promise<string> {
 }
 
 describe('a worker', () => {
-  it('uses what a command of its state directory named, and what is below', async () => {
+  it('may use what a command of its state directory named, and everything below', async () => {
     expect(await check({ data: at('data'), results: at('results', 'paper') })).toBe('allowed');
     expect(await check({ data: at('data', 'images', 'new') })).toBe('allowed');
     expect(await check({ model: at('model', 'fold_0') })).toBe('allowed');
@@ -37,7 +37,7 @@ describe('a worker', () => {
     expect(await check({ api: 'https://zenodo.org/elsewhere' })).toBe('allowed');
   });
 
-  it('refuses everything else', async () => {
+  it('may use nothing else', async () => {
     expect(await check({ results: at('outside') })).toBe('PATH_NOT_ALLOWED');
     expect(await check({ results: at() })).toBe('PATH_NOT_ALLOWED');
     expect(await check({ results: at('results') })).toBe('PATH_NOT_ALLOWED');
@@ -58,12 +58,12 @@ describe('a worker', () => {
     expect(await check({ roi: '../../x' })).toBe('PATH_TRAVERSAL');
   });
 
-  it('writes nothing to what may only be read', async () => {
+  it('may not write to what is only readable', async () => {
     expect(await check({ out: at('model') })).toBe('PATH_NOT_ALLOWED');
     expect(await check({ anything: at('model', 'x') })).toBe('PATH_NOT_ALLOWED');
   });
 
-  it('resolves symbolic links, of the input and of what was allowed, also above what does not exist yet', async () => {
+  it('resolves symbolic links in the input and in allowed paths, also above missing files', async () => {
     await symlink(at('outside'), at('data', 'link'));
     await symlink(at('data'), at('also-data'));
     expect(await check({ results: at('data', 'link') })).toBe('PATH_NOT_ALLOWED');
@@ -79,7 +79,7 @@ describe('a worker', () => {
     expect(await check({ results: at('data', 'loop') })).toBe('PATH_NOT_ALLOWED');
   });
 
-  it('hears of a run that a command starts later', async () => {
+  it('learns of a run that a command starts later', async () => {
     const allowed = await AllowedPlaces.of(home());
     const named = placesNamedIn({ results: at('outside') });
     await expect(allowed.check(named)).rejects.toMatchObject({ code: 'PATH_NOT_ALLOWED' });
@@ -88,7 +88,7 @@ describe('a worker', () => {
     expect(checks.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'fulfilled']);
   });
 
-  it('uses what it was started for, where the state directory says nothing', async () => {
+  it('may use what it was started with, even if the state directory names nothing', async () => {
     const other = homeFolders(at('other-home'));
     const allowed = await AllowedPlaces.of(other, placesNamedIn({ data: at('data'), api: 'https://zenodo.org/api' }));
     await expect(allowed.check(placesNamedIn({ data: at('data', 'x') }))).resolves.toBeUndefined();
@@ -97,7 +97,7 @@ describe('a worker', () => {
     });
   });
 
-  it('takes no notice of other files in that folder', async () => {
+  it('ignores other files in that folder', async () => {
     await writeFile(at('home', 'allowed', '.x.json.1.0a0a0a0a.tmp'), '{');
     expect(await check({ data: at('data') })).toBe('allowed');
     expect(await check({ data: at('outside') })).toBe('PATH_NOT_ALLOWED');

@@ -6,8 +6,8 @@ import { placesNamedIn } from '../../../toolkit/access/named-places.ts';
 
 const NONE = { written: [], read: [], addresses: [], escapes: [] };
 
-describe('the places that an input names', () => {
-  it('are the folders that are written, the files that are read, and the addresses', () => {
+describe('the places in an input', () => {
+  it('are the folders that are written, the files that are read, and the URLs', () => {
     const input = {
       folders: { data: '/srv/data', results: 'results/paper', generation: 'g1' },
       he: { model: '/models/he' },
@@ -23,7 +23,7 @@ describe('the places that an input names', () => {
     });
   });
 
-  it('are found in a field that nothing is known of, where they count as written', () => {
+  it('are found in an unknown field, where they count as written', () => {
     const path = fc.array(fc.stringMatching(/^[a-z]{1,8}$/), { minLength: 1 }).map((steps) => `/${steps.join('/')}`);
     const field = fc
       .stringMatching(/^[a-z]{4,9}$/)
@@ -55,7 +55,7 @@ describe('the places that an input names', () => {
     expect(placesNamedIn({ ...input, image: 'images/he/a..b.png', record: '15674785' })).toEqual(NONE);
   });
 
-  it('are those of a folder that is served, not the address at which it was served in another process', () => {
+  it('include a served folder, not the URL at which another process served it', () => {
     const input = { zenodo: { serveFrom: 'data/sample' }, file: { key: 'a.zip', url: 'http://127.0.0.1:4000/a.zip' } };
     expect(placesNamedIn(input)).toEqual({ ...NONE, read: [packageFile('data/sample')] });
     expect(placesNamedIn({ ...input, file: { ...input.file, key: '../a.zip' } }).escapes).toEqual(['../a.zip']);

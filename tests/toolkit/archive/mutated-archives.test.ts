@@ -37,7 +37,7 @@ function mutated({ below, oneOf }: RandomNumbers): Buffer {
   return below(10) === 0 ? zip.subarray(0, below(zip.length)) : zip;
 }
 
-it('unpacks 500 damaged archives rightly or says what is wrong, and writes nowhere else', async () => {
+it('unpacks 500 damaged archives correctly or says what is wrong, and writes nowhere else', async () => {
   const random = randomNumbers(15_674_785);
   const outcomes = { right: 0, refused: 0 };
   for (let n = 0; n < 500; n++) {

@@ -27,7 +27,7 @@ function withBytes(zip: Buffer, fromEnd: number, value: number): Buffer {
 }
 
 describe('unpackArchive', () => {
-  it('unpacks stored and deflated members, and says what they are', async () => {
+  it('unpacks stored and deflated members, and lists them', async () => {
     const { target, unpack } = await prepared(
       rawZip([
         { name: 'images/' },
@@ -54,13 +54,13 @@ describe('unpackArchive', () => {
     expect(progress.at(-1)).toEqual([10_006, 10_006]);
   });
 
-  it('puts members that are not under the root folder there', async () => {
+  it('puts members outside the root folder into it', async () => {
     const { target, unpack } = await prepared(rawZip([{ name: 'he/a.png' }, { name: './pdl1//b.png' }]));
     await unpack();
     expect(Object.keys(await filesBelow(target)).sort()).toEqual(['images/he/a.png', 'images/pdl1/b.png']);
   });
 
-  it('unpacks what is selected, and makes folders that hold nothing', async () => {
+  it('unpacks only selected members, and creates empty folders', async () => {
     const { target, unpack } = await prepared(
       rawZip(['images/he/', 'images/a', 'images/b', 'images/none/'].map((name) => ({ name }))),
     );
@@ -70,13 +70,13 @@ describe('unpackArchive', () => {
     expect((await readdir(join(target, 'images'))).sort()).toEqual(['a', 'b', 'he', 'none']);
   });
 
-  it('keeps the paths of an archive that belongs to no folder', async () => {
+  it('keeps the paths in an archive that does not belong to a folder', async () => {
     const { target, unpack } = await prepared(rawZip([{ name: 'extra/a' }, { name: 'b' }]));
     await unpack({ root: undefined });
     expect(Object.keys(await filesBelow(target)).sort()).toEqual(['b', 'extra/a']);
   });
 
-  it('leaves out what macOS adds', async () => {
+  it('skips files that macOS adds', async () => {
     const { target, unpack } = await prepared(
       rawZip([
         { name: 'images/a', content: 'a' },
@@ -88,7 +88,7 @@ describe('unpackArchive', () => {
     expect(await filesBelow(target)).toEqual({ 'images/a': 'a' });
   });
 
-  it('reads 64-bit archives, and such with a comment', async () => {
+  it('reads 64-bit archives, also with a comment', async () => {
     const members = [{ name: 'images/a', content: 'a', zip64: true, deflate: true }];
     for (const zip of [rawZip(members, { zip64: true }), rawZip(members, { comment: 'made by hand' })]) {
       const { target, unpack } = await prepared(zip);
@@ -97,7 +97,7 @@ describe('unpackArchive', () => {
     }
   });
 
-  it('keeps members that are there and right, and moves those aside that are not', async () => {
+  it('keeps correct members, and moves different files aside', async () => {
     const { target, unpack } = await prepared(
       rawZip(['kept', 'other', 'short', 'gone'].map((name) => ({ name: `images/${name}`, content: '12345' }))),
     );
@@ -121,7 +121,7 @@ describe('unpackArchive', () => {
     expect(await filesBelow(target)).toEqual({ ...right, ...aside });
   });
 
-  it('removes what a killed attempt left, and only that', async () => {
+  it('removes only what a killed attempt left', async () => {
     const { target, unpack } = await prepared(rawZip([{ name: 'images/a', content: 'a' }]));
     await mkdir(join(target, 'images'), { recursive: true });
     const running = `images/.a.${process.pid}.00ff.tmp`;
@@ -136,7 +136,7 @@ describe('unpackArchive', () => {
     ]);
   });
 
-  it('does not write through a link that is in the place of a member', async () => {
+  it('does not write through a link at the path of a member', async () => {
     const { folder, target, unpack } = await prepared(rawZip([{ name: 'images/a', content: 'new' }]));
     await mkdir(join(target, 'images'), { recursive: true });
     await writeFile(join(folder, 'mine'), 'old');
@@ -149,14 +149,14 @@ describe('unpackArchive', () => {
     });
   });
 
-  it('leaves a folder that is in the place of a member', async () => {
+  it('keeps a folder at the path of a member', async () => {
     const { target, unpack } = await prepared(rawZip([{ name: 'images/a', content: 'new' }]));
     await mkdir(join(target, 'images/a/b'), { recursive: true });
     await expect(unpack()).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
     expect(await filesBelow(target)).toEqual({});
   });
 
-  it('stops when asked to, without a half-written file', async () => {
+  it('stops when aborted, without a half-written file', async () => {
     const content = Buffer.alloc(2_000_000, 7);
     const { target, unpack } = await prepared(rawZip(['a', 'b'].map((name) => ({ name, content }))));
     const abort = new AbortController();
@@ -168,7 +168,7 @@ describe('unpackArchive', () => {
     expect(Object.keys(await filesBelow(target)).sort()).toEqual(['images/a', 'images/b']);
   });
 
-  it('does not blame the archive for what its caller throws', async () => {
+  it('does not blame the archive for an error of its caller', async () => {
     const { target, unpack } = await prepared(rawZip([{ name: 'a', content: 'a' }]));
     const mistake = new TypeError('not a function');
     const onProgress = () => {
@@ -212,7 +212,7 @@ describe('unpackArchive', () => {
     expect(Object.keys(await filesBelow(folder))).toEqual(['images.zip']);
   });
 
-  it('refuses a member inside another one', async () => {
+  it('rejects a member inside another one', async () => {
     // Nested like this, a few kB unpack to terabytes, and every member is fine by itself.
     const inner = rawZip([{ name: 'images/evil', content: 'evil' }]);
     const { target, unpack } = await prepared(
@@ -225,12 +225,12 @@ describe('unpackArchive', () => {
     expect(await filesBelow(target)).toEqual({});
   });
 
-  it('refuses names that differ by unicode form alone', async () => {
+  it('rejects names that differ only by Unicode normalisation', async () => {
     const { unpack } = await prepared(rawZip([{ name: 'ä'.normalize('NFC') }, { name: 'ä'.normalize('NFD') }]));
     await expect(unpack()).rejects.toMatchObject({ code: 'ARCHIVE_UNSAFE' });
   });
 
-  it('refuses more bytes, and more files, than are allowed', async () => {
+  it('rejects more bytes and more files than allowed', async () => {
     const { unpack, target } = await prepared(rawZip([{ name: 'a', content: '12345' }, { name: 'b' }]));
     await expect(unpack({ limits: { bytes: 4 } })).rejects.toMatchObject({ code: 'ARCHIVE_UNSAFE' });
     await expect(unpack({ limits: { files: 1 } })).rejects.toMatchObject({ code: 'ARCHIVE_UNSAFE' });
@@ -238,7 +238,7 @@ describe('unpackArchive', () => {
     await unpack({ limits: { bytes: 5, files: 2 } });
   });
 
-  it('refuses a directory with more entries than it says', async () => {
+  it('rejects a directory with more entries than it states', async () => {
     const { unpack } = await prepared(rawZip([{ name: 'a' }, { name: 'hidden' }], { count: 1 }));
     await expect(unpack()).rejects.toMatchObject({ code: 'ARCHIVE_UNSAFE' });
   });
@@ -273,20 +273,20 @@ describe('unpackArchive', () => {
     expect(await filesBelow(target)).toEqual({});
   });
 
-  it('says that there is no archive', async () => {
+  it('reports that the archive does not exist', async () => {
     await expect(unpackArchive({ archive: '/nowhere.zip', target: '/x', root: 'r' })).rejects.toMatchObject({
       code: 'FILE_MISSING',
     });
   });
 
-  it.skipIf(process.getuid?.() === 0)('says that the target may not be written', async () => {
+  it.skipIf(process.getuid?.() === 0)('reports that the target is not writable', async () => {
     const { target, unpack } = await prepared(rawZip([{ name: 'a' }]));
     await mkdir(target);
     await chmod(target, 0o500);
     await expect(unpack()).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
   });
 
-  it('gives back what was packed', async () => {
+  it('returns what was packed', async () => {
     const name = fc.stringMatching(/^[a-z0-9_-]{1,8}(\/[a-z0-9_-]{1,8}){0,2}$/).map((stem) => `${stem}.png`);
     const member = fc.record({ name, content: fc.uint8Array({ maxLength: 300 }), deflate: fc.boolean() });
     const members = fc.uniqueArray(member, { selector: ({ name: key }) => key, maxLength: 8 });
@@ -304,7 +304,7 @@ describe('unpackArchive', () => {
 });
 
 describe('listArchive', () => {
-  it('reports the disk space needed beforehand', async () => {
+  it('reports the required disk space in advance', async () => {
     const { folder, archive } = await prepared(
       rawZip([
         { name: 'a', content: '12345' },

@@ -18,13 +18,13 @@ async function dieAt(work: string, row: number): Promise<void> {
 }
 
 describe('beginAttempt', () => {
-  it('sets an ROI aside after three attempts that died before they opened anything', async () => {
+  it('sets an ROI aside after three attempts that crashed before they opened anything', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 3; attempt++) await begin(work);
     await expect(begin(work)).rejects.toMatchObject(SET_ASIDE);
   });
 
-  it.each([0, 2])('sets an ROI aside after three attempts that died at row %i', async (row) => {
+  it.each([0, 2])('sets an ROI aside after three attempts that crashed at row %i', async (row) => {
     const work = await temporaryFolder();
     if (row > 0) await dieAt(work, row);
     for (let attempt = 0; attempt < 3; attempt++) await dieAt(work, row);
@@ -53,7 +53,7 @@ describe('beginAttempt', () => {
     await expect(begin(work)).rejects.toMatchObject(SET_ASIDE);
   });
 
-  it('does not count attempts that were asked to stop', async () => {
+  it('does not count attempts that were aborted', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 10; attempt++) {
       const stop = new AbortController();
@@ -63,7 +63,7 @@ describe('beginAttempt', () => {
     expect(await readdir(work)).toEqual([]);
   });
 
-  it('starts counting again on a retry', async () => {
+  it('starts counting again after a retry', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 3; attempt++) await begin(work);
     await expect(begin(work)).rejects.toThrow();
@@ -77,14 +77,14 @@ describe('countCrashes', () => {
     return countCrashes(step, () => Promise.reject(new ReigniteError(code, 'so it is')));
   };
 
-  it('reports an error that names what is wrong on every retry', async () => {
+  it('reports a named error on every retry', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 5; attempt++) {
       await expect(failing('IMAGE_UNREADABLE', work)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
     }
   });
 
-  it('counts an inference that failed, which would be tried without end', async () => {
+  it('counts a failed inference, which would otherwise be retried forever', async () => {
     const work = await temporaryFolder();
     for (let attempt = 0; attempt < 3; attempt++) {
       await expect(failing('INFERENCE_FAILED', work)).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });

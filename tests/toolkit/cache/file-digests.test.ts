@@ -7,7 +7,7 @@ import { sha256Of } from '../../../toolkit/files/hash-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('FileDigests', () => {
-  it('sees a change of the same length within the same second', async () => {
+  it('notices a change of the same length within the same second', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'a');
     const digests = new FileDigests(join(folder, 'memo.json'));
@@ -17,7 +17,7 @@ describe('FileDigests', () => {
     expect(await digests.sha256(path)).toBe(sha256Of('two'));
   });
 
-  it('remembers a file that has rested, also for the next process', async () => {
+  it('remembers a file that has not changed lately, also for the next process', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'a');
     const memo = join(folder, 'memo.json');
@@ -33,7 +33,7 @@ describe('FileDigests', () => {
     expect(await new FileDigests(memo).sha256(path)).toBe(sha256Of('one'));
   });
 
-  it('starts again from a damaged memory, and names a missing file', async () => {
+  it('starts again from a damaged file of digests, and names a missing file', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'memo.json'), 'nonsense');
     await writeFile(join(folder, 'a'), 'one');

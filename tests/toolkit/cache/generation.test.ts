@@ -20,7 +20,7 @@ it('keeps the generations of a cache apart, and lists all of them', async () => 
   expect(listed.sort()).toEqual(['today', undefined]);
 });
 
-it('names what differs from the nearest result of the same image and step', async () => {
+it('names the differences from the nearest result of the same image and step', async () => {
   const cache = new StepCache(join(folder(), 'other'));
   const made = [
     await cache.store({ ...parts, model: 'm0', scope: 'annotated' }, {}, {}),
@@ -32,7 +32,7 @@ it('names what differs from the nearest result of the same image and step', asyn
   expect(differingParts(made, { ...parts, image: 'abd' })).toBeUndefined();
 });
 
-it('says in words what differs', () => {
+it('describes the differences in words', () => {
   expect(differenceInWords(['iou'])).toBe('with another IoU threshold');
   expect(differenceInWords(['model', 'truth'])).toBe('with another model and ground truth');
   expect(differenceInWords(['generation'])).toContain('--fresh');

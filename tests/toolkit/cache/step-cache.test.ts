@@ -15,7 +15,7 @@ async function filledCache() {
 }
 
 describe('StepCache', () => {
-  it('gives back what was stored, under a key of the parts in any order', async () => {
+  it("finds what was stored, whatever the order of the key's parts", async () => {
     const { cache, entry } = await filledCache();
     const found = await cache.find(cacheKey({ schema: 1, image: 'abc', step: 'test' }));
     expect(found).toEqual(entry);
@@ -23,11 +23,11 @@ describe('StepCache', () => {
     expect(await cache.find(cacheKey({ ...parts, image: 'abd' }))).toBeUndefined();
   });
 
-  it.each(['', Number.NaN])('refuses a key with a part that has no value (%j)', (value) => {
+  it.each(['', Number.NaN])('rejects a key with a part without a value (%j)', (value) => {
     expect(() => cacheKey({ step: 'draw', mask: value })).toThrow('no value for mask');
   });
 
-  it('restores copies: changing one leaves the cache as it was', async () => {
+  it('restores copies: changing one does not change the cache', async () => {
     const { cache, entry, folder } = await filledCache();
     const target = join(folder, 'results', 'a.txt');
     await cache.restore(entry.key, 'a.txt', target);
@@ -37,7 +37,7 @@ describe('StepCache', () => {
     expect(await readdir(join(folder, 'results'))).toEqual(['a.txt']);
   });
 
-  it('leaves a copy that is in its place, and takes no other file of that size for one', async () => {
+  it('keeps an existing copy, but replaces another file of the same size', async () => {
     const { cache, entry, folder, source } = await filledCache();
     const target = join(folder, 'a.txt');
     await cache.restore(entry.key, 'a.txt', target);
@@ -51,7 +51,7 @@ describe('StepCache', () => {
     expect(await readFile(target, 'utf8')).toBe('change');
   });
 
-  it('trusts no time without a fraction of a second', async () => {
+  it('does not trust whole-second times', async () => {
     const { cache, entry, folder } = await filledCache();
     const target = join(folder, 'a.txt');
     await writeFile(target, 'spoilt');
@@ -69,7 +69,7 @@ describe('StepCache', () => {
     expect(await readFile(cache.pathOf(entry.key, 'a.txt'), 'utf8')).toBe('result');
   });
 
-  it('takes an entry with a missing or cut file for none', async () => {
+  it('ignores an entry with a missing or truncated file', async () => {
     const { cache, entry } = await filledCache();
     await writeFile(cache.pathOf(entry.key, 'a.txt'), 'res');
     expect(await cache.find(entry.key)).toBeUndefined();
@@ -78,7 +78,7 @@ describe('StepCache', () => {
     expect(await again.cache.find(again.entry.key)).toBeUndefined();
   });
 
-  it('recalls the facts of an entry that it read, also when its files are gone, and nothing that it did not read', async () => {
+  it('recalls the facts of an entry that it has read, even if its files are gone, but no other entry', async () => {
     const { cache, entry, folder } = await filledCache();
     expect((await cache.recall(entry.key))?.facts).toEqual({ n: 7 });
     await rm(cache.pathOf(entry.key, '.'), { recursive: true });

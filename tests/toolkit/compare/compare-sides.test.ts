@@ -59,7 +59,7 @@ describe('pairedScores', () => {
     expect(stroma?.interval?.high).toBeCloseTo(180 / 190 - 160 / 180, 12);
   });
 
-  it('finds no difference between a side and itself, whatever it holds', () => {
+  it('finds no difference between a side and itself', () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(50), fc.nat(50)), { minLength: 1, maxLength: 6 }), (numbers) => {
         const same = counts(...numbers.map(([right, wrong], k) => patient(String(k), right, wrong)));
@@ -73,7 +73,7 @@ describe('pairedScores', () => {
     );
   });
 
-  it('refuses sides that were scored against other readers', () => {
+  it('rejects sides that were scored against different readers', () => {
     const one: PatientsFile = { matrices: ['RUMC: reader P1|AI'], side: 4, patients: [] };
     const other: PatientsFile = { matrices: ['RUMC: reader P2|AI'], side: 4, patients: [] };
     expect(() => pairedScores('pdl1', task({ counts: one }), task({ counts: other }), config)).toThrow('reader P2');
@@ -81,7 +81,7 @@ describe('pairedScores', () => {
 });
 
 describe('agreement', () => {
-  it('of masks leaves out what either did not predict', () => {
+  it('ignores pixels that either mask leaves unpredicted', () => {
     const agreement = masksAgreement(Uint8Array.of(1, 1, 2, 255, 2), Uint8Array.of(1, 2, 2, 2, 255));
     expect(agreement).toMatchObject({ a: 3, same: 2 });
     expect([...agreement.classes]).toEqual([
@@ -90,7 +90,7 @@ describe('agreement', () => {
     ]);
   });
 
-  it('of points counts counterparts of the same class', () => {
+  it('counts points with a counterpart of the same class', () => {
     const a = [
       { x: 0, y: 0, class: 0 },
       { x: 50, y: 50, class: 1 },
@@ -111,7 +111,7 @@ describe('agreement', () => {
 describe('compareSides', () => {
   const options = { config, signal, onRoi: () => undefined };
 
-  it('puts the ROIs that differ most first, and names what one side alone has', async () => {
+  it('lists the ROIs that differ most first, and those of only one side', async () => {
     const [one, near, far] = [await mask([4, 4, 4, 4]), await mask([4, 4, 4, 2]), await mask([2, 2, 2, 4])];
     const a = new Map([
       ['a', one],
@@ -141,7 +141,7 @@ describe('compareSides', () => {
     expect(he?.remarks.join(' ')).toContain('1 ROI is only in B: e.');
   });
 
-  it('says equal of the same masks, and does not compare those of another size', async () => {
+  it('reports equal for the same masks, and does not compare masks of different sizes', async () => {
     const path = await mask([4, 2]);
     const same = side(new Map([['he', task({ predictions: new Map([['a', path]]) })]]));
     expect((await compareSides(same, same, options)).verdict).toBe('equal');
@@ -151,7 +151,7 @@ describe('compareSides', () => {
     expect(comparison.tasks[0]?.remarks[0]).toContain('A is 2 x 1 px, B 3 x 1.');
   });
 
-  it('says why predictions of a whole slide cannot be compared', async () => {
+  it('explains why predictions of a whole slide cannot be compared', async () => {
     const folder = await temporaryFolder();
     const slide = {
       image: '/s.svs',
@@ -177,7 +177,7 @@ describe('compareSides', () => {
     expect(() => expectCompared({ ...comparison, verdict: 'equal' })).not.toThrow();
   });
 
-  it('refuses sides of other records, and sides without a task in common', async () => {
+  it('rejects sides of different records, and sides without a common task', async () => {
     const he = new Map([['he', task()]] as const);
     const one = side(he, { record: '1' });
     await expect(compareSides(one, side(he, { record: '2' }), options)).rejects.toMatchObject({
@@ -189,7 +189,7 @@ describe('compareSides', () => {
 });
 
 describe('readSide', () => {
-  it('refuses a folder of anything else, and metrics that do not name their predictions', async () => {
+  it('rejects folders of other kinds, and metrics that do not name their predictions', async () => {
     const folder = await temporaryFolder();
     await expect(readSide(folder, { name: 'x' })).rejects.toMatchObject({ code: 'NOT_COMPARABLE' });
     const metrics = join(folder, 'metrics', 'he.json');

@@ -94,7 +94,7 @@ describe('two tissue predictions of a slide', () => {
     expect(JSON.stringify(comparisonDocument(one, other, comparison))).toContain('"mm2":{"a":');
   });
 
-  it('are not compared when they are of different slides, or of different resolutions', async () => {
+  it('are not compared if they are of different slides or pixel sizes', async () => {
     const small = new Uint8Array(64 * 64).fill(1);
     const size = { width: 64, height: 64, resampledTo: { width: 64, height: 64 } };
     const a = await tissueFolder(small, size, 64);
@@ -109,7 +109,7 @@ describe('two tissue predictions of a slide', () => {
     expect(await reason({ files: { mask: 'masks/s.png' } })).toContain('It is an image in B, but a whole slide in A');
   });
 
-  it('are compared where an earlier version did not note the digest of the slide', async () => {
+  it('are compared if an earlier version did not record the digest of the slide', async () => {
     const small = new Uint8Array(64 * 64).fill(1);
     const size = { width: 64, height: 64, resampledTo: { width: 64, height: 64 } };
     const folder = await tissueFolder(small, size, 64);
@@ -158,7 +158,7 @@ describe('two cell predictions of a slide', () => {
     expect(layers[0]?.notes.join(' ')).toContain('no longer at its path');
   });
 
-  it('are not compared when the slide was predicted at different resolutions', async () => {
+  it('are not compared if the slide was predicted at different pixel sizes', async () => {
     const half = await cellFolder([100, 100, 0], 1);
     const quarter = await cellFolder([103, 100, 0], 1, { resampledTo: { width: WIDTH / 2, height: HEIGHT / 2 } });
     for (const [a, b] of [
@@ -171,7 +171,7 @@ describe('two cell predictions of a slide', () => {
     }
   });
 
-  it('show the classes of a detector that has more than the task', async () => {
+  it('show the classes of a detector with more classes than the task', async () => {
     const counts = Array.from({ length: 6 }, (_, value) => ({ value, name: `class ${value}`, count: 1 }));
     const a = await cellFolder([100, 100, 0, 8_000, 900, 5], 1, { counts });
     const b = await cellFolder([100, 100, 0, 8_000, 900, 4], 1, { counts });
@@ -194,7 +194,7 @@ describe('two cell predictions of a slide', () => {
     expect(layer.match(/marker id=/g)).toHaveLength(2);
   });
 
-  it('show no place where a side has too many cells to be drawn', async () => {
+  it('show no hotspots if a side has too many cells to draw', async () => {
     const many = Array.from({ length: 40_000 }, (_, at) => [(at % 400) * 40, Math.floor(at / 400) * 13, at % 3]);
     const { one, other, comparison } = await compared(await cellFolder(many.flat(), 1), await cellFolder([9, 9, 0], 1));
     const [drawn] = await drawComparedLayers(await temporaryFolder(), one, other, comparison.tasks, 2, signal);
@@ -203,7 +203,7 @@ describe('two cell predictions of a slide', () => {
     expect(drawn?.spots).toEqual([]);
   });
 
-  it('show the slide where it is there', async () => {
+  it('show the slide if it is available', async () => {
     const folder = await temporaryFolder();
     const image = join(folder, 's.tif');
     await sharp({ create: { width: 300, height: 200, channels: 3, background: '#b06090' } })

@@ -48,7 +48,7 @@ async function pageOf(a: Side, b: Side): Promise<string> {
 }
 
 describe('writeComparisonPage', () => {
-  it('shows what differs first, every ROI, and says that the data are synthetic', async () => {
+  it('shows the largest differences first, every ROI, and that the data are synthetic', async () => {
     const out = await pageOf(await predictions('A, fold 0', 40), await predictions('B, all folds', 60));
     const page = await readFile(join(out, 'report', 'index.html'), 'utf8');
     expect(page.indexOf('B, all folds')).toBeLessThan(page.indexOf('H&amp;E tissue segmentation <span'));
@@ -60,7 +60,7 @@ describe('writeComparisonPage', () => {
     expect(document.tasks.he.agreement.classes['2']).toEqual({ a: 3200, b: 7200, same: 3200 });
   });
 
-  it.skipIf(BROWSER === undefined)('opens in a browser without complaint, viewer included', async () => {
+  it.skipIf(BROWSER === undefined)('opens in a browser without messages, viewer included', async () => {
     const out = await pageOf(await predictions('A', 40), await predictions('B', 60));
     await checkInBrowser(join(out, 'report', 'index.html'), 'he/one <&>', { key: '3', name: 'published' });
   });

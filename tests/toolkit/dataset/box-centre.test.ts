@@ -6,7 +6,7 @@ import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();
 
-it('gives every box the offset of the first, or its own', async () => {
+it('offsets every box by that of the first box, or by its own', async () => {
   const path = join(folder(), 'readers.json');
   const annotation = (id: number, bbox: number[]) => ({ id, image_id: 0, category_id: 1, bbox });
   const file = {

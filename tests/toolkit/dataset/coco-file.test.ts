@@ -29,7 +29,7 @@ async function streamed(text: string, pieceBytes = 5): Promise<{ isWhole: boolea
 }
 
 describe('streamCocoItems', () => {
-  it.each([1, 2, 3, 7, 1_000])('takes the items that JSON.parse finds, from pieces of %i bytes', async (pieceBytes) => {
+  it.each([1, 2, 3, 7, 1_000])('finds the same items as JSON.parse, in chunks of %i bytes', async (pieceBytes) => {
     const text = `\ufeff${JSON.stringify({ info: { annotations: [9] }, annotations, categories, images }, null, 1)}\n`;
     const { isWhole, items } = await streamed(text, pieceBytes);
     expect(isWhole).toBe(true);
@@ -55,7 +55,7 @@ describe('streamCocoItems', () => {
     expect((await streamed(text)).isWhole).toBe(false);
   });
 
-  it('leaves what is not UTF-8 to the parser of whole files', async () => {
+  it('leaves text that is not UTF-8 to the non-streaming parser', async () => {
     const path = join(await temporaryFolder(), 'readers.json');
     const text = Buffer.from(JSON.stringify({ images, annotations, categories, note: 'x' }), 'latin1');
     text[text.length - 3] = 0xff;
@@ -63,7 +63,7 @@ describe('streamCocoItems', () => {
     expect(await streamCocoItems(path, () => true)).toBe(false);
   });
 
-  it('takes no document that JSON.parse refuses, and the same items of the others', async () => {
+  it('rejects every document that JSON.parse rejects, and finds the same items in all others', async () => {
     const text = JSON.stringify({ images, annotations, categories });
     await fc.assert(
       fc.asyncProperty(
@@ -92,7 +92,7 @@ describe('readCocoFile', () => {
   it.each([
     ['as a whole', Number.POSITIVE_INFINITY],
     ['item by item', 0],
-  ])('reads what parseCocoFile reads, %s', async (_how, streamedFrom) => {
+  ])('returns the same as parseCocoFile, %s', async (_how, streamedFrom) => {
     const document = { categories, images, annotations };
     const read = plain(await readCocoFile(await written(JSON.stringify(document)), { streamedFrom }));
     expect(read).toEqual(plain(parseCocoFile(JSON.parse(JSON.stringify(document)), 'readers.json')));
@@ -114,7 +114,7 @@ describe('readCocoFile', () => {
     });
   });
 
-  it('reads a large file once, and again when it has changed', async () => {
+  it('reads a large file once, and again after a change', async () => {
     const many = (count: number) =>
       JSON.stringify({ images, annotations: Array.from({ length: count }, (_, id) => annotation(id)), categories });
     const path = await written(many(30_000));

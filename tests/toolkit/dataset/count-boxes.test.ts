@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { countBoxes } from '../../../toolkit/dataset/count-boxes.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
-it('counts images and boxes of a file that comes in several pieces', async () => {
+it('counts images and boxes of a file that arrives in several chunks', async () => {
   const path = join(await temporaryFolder(), 'coco.json');
   // Pieces shorter than an entry end within every part of the names.
   const annotations = Array.from({ length: 6_000 }, (_, id) => ({

@@ -19,7 +19,7 @@ const TRAINING = '{"categories": [{"id": 0, "supercategory": "none", "name": "nu
 const OVERVIEW = 'image_path,annotation_path,task,split\n';
 
 describe('files of a record under other names', () => {
-  it('takes the usual names where they are there', async () => {
+  it('prefers the usual names', async () => {
     const folder = 'annotations/pdl1/nuclei';
     const data = await folderWith({
       'data_overview.csv': OVERVIEW,
@@ -48,7 +48,7 @@ describe('files of a record under other names', () => {
     expect(await detectorFileIn(data, 'nuclei')).toBe('models/pdl1/nuclei/best.pt');
   });
 
-  it('finds a compressed overview, and passes over a damaged file', async () => {
+  it('finds a compressed overview, and skips a damaged file', async () => {
     const data = await folderWith({});
     const compressed = gzipSync(OVERVIEW);
     await writeFile(join(data, 'ignite_v2.csv.gz'), compressed);
@@ -61,7 +61,7 @@ describe('files of a record under other names', () => {
     expect(await detectorFileIn(data, 'nuclei')).toBe('models/weights/Nuclei.pt');
   });
 
-  it('does not choose among several', async () => {
+  it('does not choose among several candidates', async () => {
     const data = await folderWith({
       'a.csv': OVERVIEW,
       'b.csv': OVERVIEW,

@@ -30,7 +30,7 @@ describe('findJsonFault', () => {
     expect(findJsonFault(text)).toEqual({ line, column, found: expect.stringContaining(found) });
   });
 
-  it('finds a fault where JSON.parse does, and no other', () => {
+  it('finds a fault exactly where JSON.parse does', () => {
     const spoilt = fc
       .tuple(fc.json(), fc.nat(), fc.constantFrom('', ',', ']', '}', '"', 'NaN', '0', ':', ' ', '\\', '-', 'null'))
       .map(([text, at, put]) => {

@@ -27,7 +27,7 @@ describe('layout of the record', () => {
     expect(neededOfRecord([])).toEqual({ folders: [], files: [] });
   });
 
-  it('takes the folder of an archive from its contents before its name', () => {
+  it('identifies the folder of an archive by its contents before its name', () => {
     expect(rootOfArchive({ key: 'images.zip' })).toBe('images');
     expect(rootOfArchive({ key: 'part-1.zip' })).toBeUndefined();
     expect(rootOfArchive({ key: 'part-1.zip', root: 'models' })).toBe('models');

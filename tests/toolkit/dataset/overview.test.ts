@@ -28,7 +28,7 @@ describe('readOverview', () => {
     expect(rows.map(({ line }) => line)).toEqual(Array.from({ length: 14 }, (_, k) => k + 2));
   });
 
-  it('reads gzip, and a byte order mark, as if they were not there', async () => {
+  it('reads gzip, and ignores a byte order mark', async () => {
     const plain = await readFile(FIXTURE);
     const expected = await readOverview(FIXTURE);
     expect(await readOverview(await overviewOf(gzipSync(plain)))).toEqual(expected);
@@ -42,7 +42,7 @@ describe('readOverview', () => {
     expect(await readOverview(path)).toMatchObject([{ imagePath: 'i.png', split: 'test', facts: { name: 'a,b' } }]);
   });
 
-  it('names the columns that there are where one is missing', async () => {
+  it('lists the present columns if one is missing', async () => {
     const path = await overviewOf('image_path,annotation_path,task,subset\n');
     await expect(readOverview(path)).rejects.toMatchObject({
       message: expect.stringContaining('has the columns "image_path", "annotation_path", "task", "subset"'),

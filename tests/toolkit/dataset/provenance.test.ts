@@ -21,12 +21,12 @@ describe('readProvenance', () => {
     expect(await readProvenance(data, { id })).toEqual({ kind: 'synthetic' });
   });
 
-  it('takes one synthetic image for a synthetic record', async () => {
+  it('counts a record as synthetic if one image is', async () => {
     const data = await folderWith(`${HEADER}\na.png,a.png,t,test,P1000,rumc\nb.png,b.png,t,test, Synthetic ,rumc\n`);
     expect((await readProvenance(data, { id: '15674785' })).kind).toBe('synthetic');
   });
 
-  it('looks at the scanner alone: a source may be called synthetic', async () => {
+  it('only checks the scanner: the name of a source may contain "synthetic"', async () => {
     const data = await folderWith(`${HEADER}\na.png,a.png,t,test,P1000,synthetic\n`);
     expect((await readProvenance(data, { id: '15674785' })).kind).toBe('paper');
   });
@@ -43,12 +43,12 @@ describe('readProvenance', () => {
   });
 });
 
-it('a verdict on synthetic data is never without that word', () => {
+it('a verdict on synthetic data always contains that word', () => {
   expect(verdictText('synthetic', 'reproduced')).toBe('reproduced (synthetic)');
   expect(verdictText('paper', 'differs')).toBe('differs');
 });
 
-it('what was compared is named, and the paper only where it was', () => {
+it('names what was compared, and the paper only if it was', () => {
   expect(comparedText({ kind: 'paper' }, '15674785')).toBe('Zenodo record 15674785');
   expect(comparedText({ kind: 'other', title: 'Mine' }, '42')).toBe('record 42 ("Mine")');
   expect(comparedText({ kind: 'synthetic' }, '15674785')).toContain('this says nothing about the paper');

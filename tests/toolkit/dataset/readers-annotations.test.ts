@@ -26,7 +26,7 @@ const small = () => ({
 const parse = (document: unknown) => parseReaderAnnotations(document, 'pdl1', 'readers.json');
 
 describe('parseReaderAnnotations', () => {
-  it.each(AGREEMENT_RECORDS)('finds the points of %s %s that the authors find', (tree, task) => {
+  it.each(AGREEMENT_RECORDS)('finds the same points of %s %s as the authors', (tree, task) => {
     const { annotations, expected } = agreementOracle(tree, task);
     for (const [reader, ofReader] of annotations.points) {
       const images = Object.fromEntries(
@@ -38,7 +38,7 @@ describe('parseReaderAnnotations', () => {
     expect(annotations.unused).toEqual([]);
   });
 
-  it('takes the offset of every box from the annotation of id 0, rounded down', () => {
+  it('offsets every box by that of the annotation with ID 0, rounded down', () => {
     const { points } = parse({
       ...small(),
       annotations: [annotation(7, 0, 1, [10, 20, 40, 40]), annotation(0, 0, 1, [1, 2.5, 30, 17])],
@@ -83,7 +83,7 @@ describe('parseReaderAnnotations', () => {
     expect(groups).toEqual([{ name: 'nuclei', readers: ['reader R1', 'reader R2', 'reader R3', 'reader R4'] }]);
   });
 
-  it('knows a reader by a part of its name and calls it as the file does', () => {
+  it('finds a reader by a part of the name, and keeps the name in the file', () => {
     const categories = [
       { id: 1, supercategory: 'P1' },
       { id: 4, supercategory: 'reader P2' },
@@ -93,7 +93,7 @@ describe('parseReaderAnnotations', () => {
     expect(points.get('P1')?.get(0)).toHaveLength(1);
   });
 
-  it('calls a reader by its full name where the file has two for it', () => {
+  it("uses a reader's full name if two readers in the file match", () => {
     const categories = [
       { id: 1, supercategory: 'P1' },
       { id: 2, supercategory: 'reader P1' },
@@ -106,12 +106,12 @@ describe('parseReaderAnnotations', () => {
     expect(() => parse({ ...small(), categories })).toThrow(`the supercategory "${name}" of category 19 fits several`);
   });
 
-  it('refuses a file without any of the readers', () => {
+  it('rejects a file without any of the readers', () => {
     const categories = pdl1Categories.map(({ id }) => ({ id, supercategory: 'pathologist 1' }));
     expect(() => parse({ ...small(), categories })).toThrow('no category belongs to one of reader P1, reader P2');
   });
 
-  it('counts what belongs to no reader or image', () => {
+  it('counts annotations without a reader or image', () => {
     const { unused } = parse({
       images: [image(0)],
       annotations: [annotation(0, 0, 1), annotation(1, 0, 99), annotation(2, 0, 19), annotation(3, 5, 1)],
@@ -123,7 +123,7 @@ describe('parseReaderAnnotations', () => {
     ]);
   });
 
-  it('takes images in the order of their ids, wherever these begin', () => {
+  it('sorts images by their IDs, whatever the first one is', () => {
     const { images } = parse({ ...small(), images: [image(3), image(1), image(2)] });
     expect(images.map(({ id, stem, fileName }) => [id, stem, fileName])).toEqual([
       [1, 'image1', 'image1.png'],
@@ -180,7 +180,7 @@ describe('parseReaderAnnotations', () => {
     );
   });
 
-  it('ends in a result or a ReigniteError, whatever one field holds', () => {
+  it('returns a result or a ReigniteError, whatever one field contains', () => {
     fc.assert(
       fc.property(
         fc.constantFrom('images', 'annotations', 'categories'),
@@ -221,7 +221,7 @@ describe('readReaderAnnotations', () => {
     });
   });
 
-  it('refuses readers who annotated nothing, and leaves out a group that the file does not have', async () => {
+  it('rejects readers without annotations, and leaves out a group that is not in the file', async () => {
     const path = join(await temporaryFolder(), 'readers.json');
     await writeFile(path, JSON.stringify(small()));
     await expect(readReaderAnnotations(path, 'pdl1')).rejects.toMatchObject({

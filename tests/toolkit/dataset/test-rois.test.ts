@@ -20,7 +20,7 @@ function roiNamed(stem: string): readonly [string, string] {
 }
 
 describe('listHeTestRois', () => {
-  it('lists the test set of the overview in the order of the authors', async () => {
+  it("lists the test set of the overview in the authors' order", async () => {
     const rois = await listHeTestRois(FIXTURE);
     expect(rois.map(({ roi }) => roi)).toEqual([
       'Tall_roi_4_with_context',
@@ -79,7 +79,7 @@ describe('listHeTestRois', () => {
     });
   });
 
-  it('reports rows that were probably meant to be tested', () => {
+  it('reports rows that were probably meant for the test set', () => {
     const row = (line: number, task: string, split: string) => ({
       ...{ line, task, split },
       ...{ imagePath: '', annotationPath: '', facts: {} },
@@ -130,7 +130,7 @@ describe('resolveInData', () => {
 });
 
 describe('checkRoiFiles', () => {
-  it('asks for the kinds that are needed, and names the first that is missing', async () => {
+  it('requires the necessary kinds of files, and names the first that is missing', async () => {
     const root = await rootWith(roiNamed('a'), roiNamed('b'));
     const rois = await listHeTestRois(root);
     for (const { annotation } of rois) {

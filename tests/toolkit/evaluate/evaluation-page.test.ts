@@ -53,7 +53,7 @@ async function readersDrawn(out: string): Promise<string> {
 }
 
 describe('writeEvaluationPage', () => {
-  it('finds files of the record by their content, as the evaluation does', async () => {
+  it('finds files of the record by their contents, as the evaluation does', async () => {
     await writeEvaluationPage('pdl1', input('by-id'), EVALUATED, '0.0.0');
     const page = await readFile(join(folder(), 'by-id', 'report', 'pdl1.html'), 'utf8');
     expect(page).toContain('pdl1_roi_1');
@@ -61,7 +61,7 @@ describe('writeEvaluationPage', () => {
     expect(page).toContain('<figcaption>F1 of readers and AI, RUMC</figcaption>');
   });
 
-  it('draws the classes of the rule that the evaluation follows', async () => {
+  it('draws the classes according to the rule of the evaluation', async () => {
     await writeEvaluationPage('pdl1', input('rule'), EVALUATED, '0.0.0');
     const byId = await readersDrawn('rule');
     await writeEvaluationPage('pdl1', { ...input('rule'), categories: 'by-name' }, EVALUATED, '0.0.0');
@@ -69,7 +69,7 @@ describe('writeEvaluationPage', () => {
   });
 });
 
-it('says the mean over the readers first, of masks the first score', () => {
+it('shows the mean over the readers first; for masks, the first score', () => {
   const row = (label: string, value: number | null) => ({ label, value, without: 'absent' as const });
   const readers = [row('RUMC: P1 | P2', 0.9), row('RUMC: P1 | AI', 0.5), row('RUMC: P2 | AI', 0.7)];
   expect(evaluationAnswer(readers, 'F1')).toBe('Mean F1 with 2 readers: 0.6000');

@@ -95,7 +95,7 @@ describe('drawCaseFigure', () => {
     expect(darkIn((input0?.x ?? 0) + 10, (input0?.x ?? 0) + 300, bottom - 100, bottom - 10)).toBeGreaterThan(200);
   });
 
-  it('draws nothing of an annotation that is empty, and says why', async () => {
+  it('draws nothing for an empty annotation, and says why', async () => {
     const input = smallCase();
     input.truth.data.fill(0);
     expect(await drawCaseFigure(input)).toEqual({
@@ -105,7 +105,7 @@ describe('drawCaseFigure', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('writes the same bytes again', async () => {
+  it('writes the same bytes every time', async () => {
     const input = smallCase();
     await drawCaseFigure(input);
     const first = await readFile(input.out);

@@ -65,7 +65,7 @@ describe('drawCellsFigure', () => {
     expect(figure.ai(200, 200)).toEqual(GREY);
   });
 
-  it('gives every reader another shape', async () => {
+  it('gives every reader a different shape', async () => {
     const readers = [200, 400, 600, 800].map((x) => [{ x, y: 300, class: 2 }]);
     const figure = await draw(await scene({ readers }));
     const shapes = [200, 400, 600, 800].map((x) => {
@@ -79,7 +79,7 @@ describe('drawCellsFigure', () => {
     for (const shape of shapes) expect(shape).toContain('11111');
   });
 
-  it('dashes the annotated part in every panel', async () => {
+  it('marks the annotated part in every panel with a dashed line', async () => {
     const figure = await draw(await scene({ readers: [], ai: [] }));
     for (const panel of [figure.input, figure.readers, figure.ai]) {
       const along = Array.from({ length: 600 }, (_, k) => panel(50, 100 + k)[0] ?? 0);
@@ -105,13 +105,13 @@ describe('drawCellsFigure', () => {
     expect(dark).toBeGreaterThan(300);
   });
 
-  it.each([0, 1, 5, 12])('draws an image of %i readers, and none of the AI', async (count) => {
+  it.each([0, 1, 5, 12])('draws an image with %i readers, and one without predictions', async (count) => {
     const readers = Array.from({ length: count }, (_, k) => [{ x: 100 + 60 * k, y: 300, class: k % 3 }]);
     const figure = await draw(await scene({ readers, ai: [] }));
     for (let k = 0; k < count; k++) expect(figure.readers(100 + 60 * k, 300)).toEqual([BLUE, RED, YELLOW][k % 3]);
   });
 
-  it('draws smaller markers where there are many', async () => {
+  it('draws smaller markers if there are many', async () => {
     const count = 3_000;
     const ai = Array.from({ length: count }, (_, k) => ({ x: (k % 60) * 16, y: Math.floor(k / 60) * 19, class: 1 }));
     const figure = await draw(await scene({ ai }));
@@ -119,7 +119,7 @@ describe('drawCellsFigure', () => {
     expect(figure.ai(10 * 16, 10 * 19)).toEqual(RED);
   });
 
-  it('keeps points outside the image out of the rest of the figure', async () => {
+  it('clips points outside the image', async () => {
     const ai = [
       { x: -300, y: 400, class: 1 },
       { x: 2_000, y: -50, class: 1 },
@@ -132,7 +132,7 @@ describe('drawCellsFigure', () => {
     expect(figure.readers(WIDTH - 280, 400)).toEqual(GREY);
   });
 
-  it('writes the same bytes again and leaves nothing else', async () => {
+  it('writes the same bytes every time and leaves no other file', async () => {
     const input = await scene();
     await drawCellsFigure(input);
     const first = await readFile(input.out);
@@ -153,7 +153,7 @@ describe('drawCellsFigure', () => {
     expect((await sharp(input.out).metadata()).format).toBe('png');
   });
 
-  it('refuses an image cut short', async () => {
+  it('rejects a truncated image', async () => {
     const input = await scene({ image: { width: 5, height: 4, data: new Uint8Array(59) } });
     await expect(drawCellsFigure(input)).rejects.toMatchObject({
       code: 'SIZE_MISMATCH',

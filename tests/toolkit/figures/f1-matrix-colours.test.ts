@@ -22,12 +22,12 @@ describe('sequentialColour', () => {
 });
 
 describe('contrastOf', () => {
-  it('is that of greys for greys', () => {
+  it('agrees with contrastOfGreys for greys', () => {
     expect(contrastOf([255, 255, 255], [0, 0, 0])).toBeCloseTo(21);
     expect(contrastOf([64, 64, 64], [200, 200, 200])).toBeCloseTo(contrastOfGreys(64, 200));
   });
 
-  it('takes green for lighter than blue', () => {
+  it('counts green as lighter than blue', () => {
     expect(contrastOf([255, 255, 255], [0, 0, 255])).toBeCloseTo(8.59, 2);
     expect(contrastOf([255, 255, 255], [0, 255, 0])).toBeCloseTo(1.37, 2);
   });

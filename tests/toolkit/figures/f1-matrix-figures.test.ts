@@ -54,7 +54,7 @@ describe('renderF1Figures', () => {
     for (const label of labels) expect(texts.filter((text) => text === label)).toHaveLength(2);
   });
 
-  it('draws the text of the axes', async () => {
+  it('renders the text of the axes', async () => {
     const [figure] = f1Figures(oracleOf('open', 'pdl1').metrics, 'pdl1');
     const { png, svg } = await renderVegaLite(figure?.spec ?? expect.fail());
     const again = await renderVegaLite(figure?.spec ?? expect.fail());
@@ -86,14 +86,14 @@ describe('renderF1Figures', () => {
     warn.mockRestore();
   });
 
-  it('rounds as Python does, halves of the exact value to even', () => {
+  it('rounds like Python, with halves of the exact value to even', () => {
     const readers = ['reader P1', 'AI'];
     const group = (value: number) => ({ readers, f1: { macro: [[null, value]] }, confusion: {} });
     const textOf = (value: number) => f1Figures({ groups: { RUMC: group(value) } }, 'pdl1')[0]?.data.texts[1]?.[0];
     expect([0.125, 0.375, 0.285, 1, 0].map(textOf)).toEqual(['0.12', '0.38', '0.28', '1.00', '0.00']);
   });
 
-  it('can be read at every value of both scales', () => {
+  it('is readable at every value of both scales', () => {
     const readers = ['reader P1', 'AI'];
     for (const name of ['RUMC', 'SCDC'] as const) {
       for (let percent = 0; percent <= 100; percent++) {
@@ -106,7 +106,7 @@ describe('renderF1Figures', () => {
     }
   });
 
-  it('stops when asked to', async () => {
+  it('stops when aborted', async () => {
     const outDir = await temporaryFolder();
     const signal = AbortSignal.abort(new Error('enough'));
     const { metrics } = oracleOf('edge', 'pdl1');

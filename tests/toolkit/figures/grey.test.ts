@@ -35,6 +35,6 @@ describe('contrastOfGreys', () => {
   });
 });
 
-it('writes a grey as a colour', () => {
+it('formats a grey as a colour', () => {
   expect([greyColour(0), greyColour(9), greyColour(204)]).toEqual(['#000000', '#090909', '#cccccc']);
 });

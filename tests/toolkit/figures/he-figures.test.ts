@@ -36,7 +36,7 @@ describe('renderHeFigures', () => {
     expect((await readdir(folder)).sort()).toEqual(names.sort());
   });
 
-  it('writes cm.npy as the authors did', async () => {
+  it('writes cm.npy like the authors', async () => {
     const authors = join(import.meta.dirname, '../../fixtures/metrics/npy/confusion-int64.npy');
     expect(await readFile(join(folder, 'cm.npy'))).toEqual(await readFile(authors));
   });
@@ -44,7 +44,7 @@ describe('renderHeFigures', () => {
   it.each([
     ['cm_all', 'all_classes'],
     ['cm_til_use_case', 'til_use_case'],
-  ] as const)('prints into the cells of %s what the authors print', async (stem, figure) => {
+  ] as const)('prints the same numbers into the cells of %s as the authors', async (stem, figure) => {
     const { texts } = heOracle[figure];
     const cells = textsOf(await read(`${stem}.svg`)).filter((text) => /^\d\.\d\d$/.test(text ?? ''));
     expect(cells).toEqual([texts.total, texts.true, texts.pred].flat(2));
@@ -64,7 +64,7 @@ describe('renderHeFigures', () => {
     expect(texts).not.toContain('Unannotated');
   });
 
-  it.each(['f1_all', 'f1_til_use_case'])('draws the bars of %s as the authors do', async (stem) => {
+  it.each(['f1_all', 'f1_til_use_case'])('draws the bars of %s like the authors', async (stem) => {
     const expected = heOracle.bars[`figures/he/${stem}.png`]?.map(([, , height, text]) => [height, text]);
     const figure = JSON.parse(await read(`${stem}.json`));
     const bars: { label: string; shown: number; text: string; fill: string }[] = figure.bars;
@@ -99,7 +99,7 @@ describe('renderHeFigures', () => {
     expect(dark).toBeGreaterThan(200);
   });
 
-  it.each(['cm_til_use_case', 'f1_til_use_case'])('draws %s with the same bytes again', async (stem) => {
+  it.each(['cm_til_use_case', 'f1_til_use_case'])('draws %s with the same bytes every time', async (stem) => {
     const [figure] = heFigures(metrics).filter((one) => one.stem === stem);
     if (figure === undefined) throw new Error(`No figure ${stem}`);
     const { svg, png } = await renderVegaLite(figure.spec);
@@ -107,7 +107,7 @@ describe('renderHeFigures', () => {
     expect((await readFile(join(folder, `${stem}.png`))).equals(png)).toBe(true);
   });
 
-  it('stops when asked to, with whole files', async () => {
+  it('stops when aborted, leaving only complete files', async () => {
     const aborted = await mkdtemp(join(tmpdir(), 'he-figures-'));
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(renderHeFigures({ metrics, outDir: aborted, signal })).rejects.toThrow('enough');

@@ -16,12 +16,12 @@ describe('panelGrid', () => {
     expect(sizeOf(20_000, 3)).toEqual([960, 1]);
   });
 
-  it('repeats pixels when it enlarges', () => {
+  it('repeats pixels when enlarging', () => {
     const { left, right } = panelGrid({ x: 5, y: 0, width: 320, height: 1 }, 400);
     expect([...left.subarray(0, 4), ...right.subarray(0, 4)]).toEqual([5, 5, 5, 6, 6, 6, 6, 7]);
   });
 
-  it('takes every image pixel of a large crop once', () => {
+  it('uses every image pixel of a large crop once', () => {
     const crops = fc.record({
       x: fc.nat(50),
       y: fc.nat(50),

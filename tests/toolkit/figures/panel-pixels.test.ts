@@ -41,7 +41,7 @@ describe('overlayLabels', () => {
     expect(red).toBe(Math.round(50 + 255 / 4));
   });
 
-  it('draws a value that is not a label grey, and leaves what was not predicted as it is', () => {
+  it('draws a value that is not a label grey, and leaves unpredicted pixels unchanged', () => {
     const labels = Uint8Array.of(...[0, 255, 255, 17, 17], ...[0, 255, 255, 17, 17]);
     expect([...overlayLabels(base, labels, grid, labelColours(HE_LABELS))]).toEqual([
       114, 114, 114, 255, 84, 84, 84, 255,

@@ -57,7 +57,7 @@ describe('overlays', () => {
     expect([...part(await read('mixed.png'), 2, 1)]).toEqual([100, 100, 100, 177, 50, 50]);
   });
 
-  it('holds eighty classes with long names', async () => {
+  it('has room for eighty classes with long names', async () => {
     const image = { width: 64, height: 64, data: noise(64 * 64 * 3, 2) };
     const entries = Array.from({ length: 80 }, () => ({ color: RED.color, text: 'a name '.repeat(40) }));
     await drawCellsOverlay(image, [], [RED], { entries, cautions: [] }, join(folder(), 'many.png'));

@@ -28,7 +28,7 @@ describe('reading a published F1 matrix', () => {
     expect(rows(readF1Figure(await published(name), readers, scale))).toEqual(expected);
   });
 
-  it('gives all numbers from 0.00 to 1.00 in our figure', async () => {
+  it('returns all numbers from 0.00 to 1.00 of our own figure', async () => {
     const readers = Array.from({ length: 15 }, (_, index) => `reader P${index}`);
     const macro = readers.map((_, i) => readers.map((__, j) => (j > i ? ((i * 31 + j * 7) % 101) / 100 : null)));
     const data = f1MatrixData('F1', 'Reds', { readers, f1: { macro }, confusion: {} });
@@ -40,17 +40,17 @@ describe('reading a published F1 matrix', () => {
     expect(read.cells).toHaveLength(105);
   });
 
-  it('is refused when a colour contradicts its number', async () => {
+  it('is rejected if a colour contradicts its number', async () => {
     const read = readF1Figure(await published('RUMC'), 4, 'Reds');
     expect(read).toEqual({ kind: 'refused', reason: expect.stringContaining('the colour of the cell does not fit') });
   });
 
-  it('is refused for another number of readers', async () => {
+  it('is rejected for another number of readers', async () => {
     expect(readF1Figure(await published('RUMC'), 5, 'Blues').kind).toBe('refused');
     expect(readF1Figure(await published('nuclei'), 4, 'Blues').kind).toBe('refused');
   });
 
-  it('is refused when a number is missing or unreadable', async () => {
+  it('is rejected if a number is missing or unreadable', async () => {
     const image = await published('RUMC');
     expect(readF1Figure(withBox(image, [60, 140, 80, 60]), 4, 'Blues').kind).toBe('refused');
     expect(readF1Figure(withBox(image, [95, 160, 12, 40]), 4, 'Blues').kind).toBe('refused');

@@ -14,7 +14,7 @@ describe('writeFileAtomic', () => {
     expect(await readdir(join(folder, 'deep'))).toEqual(['a.json']);
   });
 
-  it('leaves the old file when the new one cannot be made', async () => {
+  it('keeps the old file if the new one cannot be written', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'a');
     await writeFile(path, 'old');
@@ -27,7 +27,7 @@ describe('writeFileAtomic', () => {
     expect(await readdir(folder)).toEqual(['a']);
   });
 
-  it.skipIf(process.getuid?.() === 0)('says NOT_WRITABLE of a folder without permission', async () => {
+  it.skipIf(process.getuid?.() === 0)('throws NOT_WRITABLE for a folder without permission', async () => {
     // Root may write everywhere, so that this case needs an ordinary user.
     const folder = join(await temporaryFolder(), 'locked');
     await mkdir(folder);
@@ -37,15 +37,12 @@ describe('writeFileAtomic', () => {
 });
 
 describe('long names', () => {
-  it.each([1, 228, 229, 234, 244, 250, 255])(
-    'writes a file whose name has %i bytes, and leaves no other',
-    async (length) => {
-      const folder = await temporaryFolder();
-      const name = 'n'.repeat(length);
-      await writeFileAtomic(join(folder, name), 'x');
-      expect(await readdir(folder)).toEqual([name]);
-    },
-  );
+  it.each([1, 228, 229, 234, 244, 250, 255])('writes a file whose name has %i bytes, and no other', async (length) => {
+    const folder = await temporaryFolder();
+    const name = 'n'.repeat(length);
+    await writeFileAtomic(join(folder, name), 'x');
+    expect(await readdir(folder)).toEqual([name]);
+  });
 
   it('counts bytes, not characters', async () => {
     const folder = await temporaryFolder();
@@ -54,7 +51,7 @@ describe('long names', () => {
     expect(await readdir(folder)).toEqual([name]);
   });
 
-  it('names one of 256 bytes as too long', async () => {
+  it('reports a name of 256 bytes as too long', async () => {
     const path = join(await temporaryFolder(), 'n'.repeat(256));
     await expect(writeFileAtomic(path, 'x')).rejects.toMatchObject({ code: 'NAME_TOO_LONG' });
   });

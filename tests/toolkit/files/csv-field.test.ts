@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { csvField } from '../../../toolkit/files/csv-field.ts';
 
 describe('csvField', () => {
-  it('is read back as it was', () => {
+  it('can be read back unchanged', () => {
     const texts = ['plain', '', 'a,b', 'a "b"', '"', 'two\nlines', 'a\r\nb'];
     expect(parse(`${['first', ...texts].map(csvField).join(',')}\n`)).toEqual([['first', ...texts]]);
     expect(csvField('plain')).toBe('plain');

@@ -5,7 +5,7 @@ import { lockFile } from '../../../toolkit/files/file-lock.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('lockFile', () => {
-  it('refuses at once what is locked, and leaves nothing', async () => {
+  it('fails immediately if the lock is held, and leaves nothing', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'a.lock');
     const lock = await lockFile(path, 'a');
@@ -22,7 +22,7 @@ describe('lockFile', () => {
   it.each([
     ['is empty', ''],
     ['holds something foreign', '{"a": 1}'],
-  ])('leaves a lock of another machine that %s', async (_, text) => {
+  ])('respects a lock of another machine that %s', async (_, text) => {
     const path = join(await temporaryFolder(), 'a.lock');
     await mkdir(path);
     await writeFile(join(path, 'claim.json'), text);

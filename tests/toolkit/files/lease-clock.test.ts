@@ -20,7 +20,7 @@ const FAKETIME = ['x86_64', 'aarch64']
   .find((path) => existsSync(path));
 
 // Skipped where Debian's package faketime is not installed; lease.test.ts fakes the clock within the process.
-describe.skipIf(FAKETIME === undefined)('a holder whose clock is off', () => {
+describe.skipIf(FAKETIME === undefined)('a holder with a wrong clock', () => {
   it.each(['-60', '+60'])(
     'by %s s keeps its lease while it lives, and loses it when it is dead',
     {

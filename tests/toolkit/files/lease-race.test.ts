@@ -26,7 +26,7 @@ async function deadClaim(path: string): Promise<void> {
   await writeFile(join(path, 'dead.json'), JSON.stringify(claim));
 }
 
-describe('two processes that race for a lease', () => {
+describe('two processes racing for a lease', () => {
   it('never hold it at the same time', async () => {
     const folder = await temporaryFolder();
     const log = join(folder, 'log');
@@ -42,7 +42,7 @@ describe('two processes that race for a lease', () => {
     expect(await readdir(folder)).toEqual(['log']);
   });
 
-  it('get a dead one: exactly one of them each time', async () => {
+  it('take over a dead one, exactly one of them each time', async () => {
     const folder = await temporaryFolder();
     const two = await Promise.all([started(), started()]);
     for (let round = 0; round < ROUNDS; round++) {
@@ -55,7 +55,7 @@ describe('two processes that race for a lease', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('leave it free however they are killed while they acquire, renew and release', async () => {
+  it('leave it free when killed at any time during acquiring, renewing and releasing', async () => {
     const folder = await temporaryFolder();
     const path = join(folder, 'a.lock');
     for (let round = 0; round < 6; round++) {
@@ -90,7 +90,7 @@ function mayHideProcesses(): boolean {
 describe.skipIf(!mayHideProcesses())('where /proc hides the processes of other users', () => {
   const UNPRIVILEGED = 65_534;
 
-  it('takes a lease from a dead holder and not from a live one', async () => {
+  it('takes over a lease from a dead holder but not from a living one', async () => {
     const folder = await temporaryFolder();
     await chmod(folder, 0o777);
     const path = join(folder, 'a.lock');

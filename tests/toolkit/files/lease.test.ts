@@ -46,7 +46,7 @@ async function wasWritten(path: string, agoMs: number): Promise<void> {
 const ELSEWHERE = { table: 'elsewhere' };
 
 describe('acquireLease', () => {
-  it('gives the lease to one at a time, and leaves nothing', async () => {
+  it('grants the lease to one process at a time, and leaves nothing', async () => {
     const { folder, path } = await place();
     const lease = await acquired(path);
     expect(await acquireLease(path)).toMatchObject({ acquired: false, holder: { pid: process.pid } });
@@ -57,7 +57,7 @@ describe('acquireLease', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('gives it to one of many that ask at the same time, also when a dead process held it', async () => {
+  it('grants it to one of many at the same time, even after a dead holder', async () => {
     const { folder, path } = await place();
     for (let round = 0; round < 20; round++) {
       await foreignClaim(path, { pid: ENDED });
@@ -86,14 +86,14 @@ describe('acquireLease', () => {
     await (await acquired(path, QUICK)).release();
   });
 
-  it('leaves what another machine renewed lately', async () => {
+  it('respects a recent renewal by another machine', async () => {
     const { path } = await place();
     await foreignClaim(path, ELSEWHERE, 500);
     expect(await acquireLease(path, { rhythm: QUICK })).toMatchObject({ holder: { host: 'far-away' } });
     expect(await findLease(path, QUICK)).toMatchObject({ holder: { host: 'far-away' } });
   });
 
-  it('leaves a claim that looks old after the clock jumped ahead, but is still renewed', async () => {
+  it('respects a claim that looks old after the clock jumped ahead but is still renewed', async () => {
     const { path } = await place();
     const claim = await foreignClaim(path, ELSEWHERE, 3_600_000);
     const attempt = acquireLease(path, { rhythm: { renewMs: 500, silentMs: 1_000 } });
@@ -102,7 +102,7 @@ describe('acquireLease', () => {
     expect(await attempt).toMatchObject({ acquired: false });
   });
 
-  it('takes over a claim of the future, which the clock was set back behind, after the whole silence', async () => {
+  it('takes over a claim from the future, after the clock was set back, once the full silence limit has passed', async () => {
     const { path } = await place();
     await foreignClaim(path, ELSEWHERE, -3_600_000);
     const begin = performance.now();
@@ -136,7 +136,7 @@ describe('acquireLease', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('knows the lock file of an earlier version, dead or alive', async () => {
+  it('recognises the lock file of an earlier version, dead or alive', async () => {
     const { folder, path } = await place();
     const own = { ...(await ownIdentity()), table: processTableId(), since: '2026-01-01T00:00:00Z' };
     const parent = await ownIdentityOfParent();
@@ -147,14 +147,14 @@ describe('acquireLease', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('stops watching when asked to', async () => {
+  it('stops watching when aborted', async () => {
     const { path } = await place();
     await foreignClaim(path, ELSEWHERE, 100_000);
     const watching = acquireLease(path, { signal: AbortSignal.timeout(100) });
     await expect(watching).rejects.toMatchObject({ name: expect.stringMatching(/Abort|Timeout/) });
   });
 
-  it('reports a folder that cannot be made', async () => {
+  it('reports a folder that cannot be created', async () => {
     const { folder } = await place();
     await symlink('nowhere/deeper', join(folder, 'dangling'));
     await expect(acquireLease(join(folder, 'dangling', 'a.lock'))).rejects.toMatchObject({ code: expect.any(String) });
@@ -167,12 +167,12 @@ async function ownIdentityOfParent() {
   return { pid: process.ppid, startTime: await startTimeOf(process.ppid) };
 }
 
-describe('a lease that is held', () => {
+describe('a held lease', () => {
   async function claimOf(path: string): Promise<string> {
     return join(path, (await readdir(path))[0] ?? '');
   }
 
-  it.each([-60_000, 0, 60_000])('is renewed by the clock of the file system when its own is %i ms off', async (off) => {
+  it.each([-60_000, 0, 60_000])('is renewed by the clock of the file system if its own is %i ms off', async (off) => {
     const { folder, path } = await place();
     vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + off });
     const lease = await acquired(path, QUICK);
@@ -195,7 +195,7 @@ describe('a lease that is held', () => {
     await lease.release();
   });
 
-  it('says so when another process took it', async () => {
+  it('reports when another process took it', async () => {
     const { path } = await place();
     const lease = await acquired(path, QUICK);
     await rm(await claimOf(path));

@@ -15,13 +15,13 @@ const WAYS: readonly (readonly [string, (path: string) => Promise<unknown>])[] =
 describe.each(WAYS)('%s', (name, make) => {
   const at = (...words: string[]) => join(folder(), name, ...words);
 
-  it('makes a folder and those above it, and accepts one that is there', async () => {
+  it('makes a folder and its parents, and accepts an existing one', async () => {
     await make(at('a', 'b', 'c'));
     await make(at('a', 'b', 'c'));
     expect((await stat(at('a', 'b', 'c'))).isDirectory()).toBe(true);
   });
 
-  it('refuses a file in the way, and a link that leads nowhere', async () => {
+  it('rejects a file in the way, and a dangling link', async () => {
     await make(at());
     await writeFile(at('file'), '');
     await symlink(at('nowhere'), at('link'));
@@ -30,13 +30,16 @@ describe.each(WAYS)('%s', (name, make) => {
     }
   });
 
-  it('names a name that is too long', async () => {
+  it('reports a name that is too long', async () => {
     await expect(make(at('n'.repeat(256)))).rejects.toMatchObject({ code: 'NAME_TOO_LONG' });
   });
 
-  it.runIf(process.platform === 'linux')('returns where the system cannot make folders, as below /proc', async () => {
-    await expect(make('/proc/reignite/folder')).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
-  });
+  it.runIf(process.platform === 'linux')(
+    'returns even where the system cannot make folders, as below /proc',
+    async () => {
+      await expect(make('/proc/reignite/folder')).rejects.toMatchObject({ code: 'NOT_WRITABLE' });
+    },
+  );
 });
 
 it('returns the first folder that was missing', async () => {
@@ -45,13 +48,13 @@ it('returns the first folder that was missing', async () => {
   expect(await makeFolder(path)).toBeUndefined();
 });
 
-it('lets many make the same folder at the same time', async () => {
+it('lets many processes make the same folder at the same time', async () => {
   const path = join(folder(), 'shared', 'by', 'many');
   await Promise.all(Array.from({ length: 20 }, () => makeFolder(path)));
   expect((await stat(path)).isDirectory()).toBe(true);
 });
 
-it('is the only way in which the sources make folders with those above', () => {
+it('is used for all folders with parents in the sources', () => {
   const others = ['activities', 'cli', 'config', 'runtime', 'toolkit', 'workflows'].flatMap((part) =>
     readdirSync(join(PACKAGE_ROOT, part), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))

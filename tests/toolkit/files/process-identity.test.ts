@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { isRunning, ownIdentity, processTableId, startTimeOf } from '../../../toolkit/files/process-identity.ts';
 
 describe('process identity', () => {
-  it('knows this process, today and a moment later', async () => {
+  it('recognises this process, now and later', async () => {
     const identity = await ownIdentity();
     expect(identity.pid).toBe(process.pid);
     expect(await isRunning(identity)).toBe(true);
@@ -12,11 +12,11 @@ describe('process identity', () => {
     expect(processTableId()).toBe(processTableId());
   });
 
-  it('does not take a process for another one of the same number', async () => {
+  it('does not confuse processes with the same PID', async () => {
     expect(await isRunning({ ...(await ownIdentity()), startTime: 'earlier' })).toBe(false);
   });
 
-  it('sees that a process has ended, also before its parent fetched it', async () => {
+  it('notices the end of a process, even a zombie', async () => {
     // The shell leaves its child unfetched: `exec` makes a parent of it that never asks.
     const shell = spawn('/bin/sh', ['-c', 'sh -c "exit 0" & echo $!; exec sleep 60'], {
       stdio: ['ignore', 'pipe', 'inherit'],

@@ -18,7 +18,7 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 const ONE = { dtype: 'float32', shape: [1], data: new Float32Array(1) } as const;
 const json = true;
 
-it.each(['pipe.pt', 'pipe.onnx'])('refuses the named pipe %s wherever a model is named', async (name) => {
+it.each(['pipe.pt', 'pipe.onnx'])('rejects the named pipe %s wherever a model is named', async (name) => {
   const folder = await temporaryFolder();
   const [pipe, input] = [join(folder, name), join(folder, 'one.npy')];
   execFileSync('mkfifo', [pipe]);
@@ -35,7 +35,7 @@ it.each(['pipe.pt', 'pipe.onnx'])('refuses the named pipe %s wherever a model is
   await expect(parityCommand(pipe, { against: input, input, tolerance: 0, json })).rejects.toMatchObject(refused);
 });
 
-it('refuses a named pipe in place of any other file of a model', async () => {
+it('rejects a named pipe in place of any other file of a model', async () => {
   const pipe = join(await temporaryFolder(), 'pipe.onnx');
   execFileSync('mkfifo', [pipe]);
   await writeFile(pipe.replace('.onnx', '.json'), '{}');
@@ -48,7 +48,7 @@ it('refuses a named pipe in place of any other file of a model', async () => {
   await expect(parity).rejects.toMatchObject(refused);
 });
 
-it('refuses a folder whose name ends in .onnx', async () => {
+it('rejects a folder whose name ends in .onnx', async () => {
   const path = join(await temporaryFolder(), 'model.onnx');
   await mkdir(path);
   const refused = { code: 'USAGE', message: expect.stringContaining('is a folder') };

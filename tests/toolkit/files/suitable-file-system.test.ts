@@ -36,7 +36,7 @@ describe('probeFileSystem', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('accepts a file system that reports a lost race as a lack of permission, as sshfs does', async () => {
+  it('accepts a file system that reports a lost race as a permission error, like sshfs', async () => {
     const asPermission = () => {
       throw failure('EPERM');
     };
@@ -69,7 +69,7 @@ describe('probeFileSystem', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it.each(['ENOSPC', 'EROFS'])('leaves %s to those who write there', async (code) => {
+  it.each(['ENOSPC', 'EROFS'])('does not report %s, which the code that writes there does', async (code) => {
     const create = () => Promise.reject(failure(code));
     // A create that fails wins no race, and then there is no file to read.
     await probeFileSystem(await temporaryFolder(), { ...GOOD, create });

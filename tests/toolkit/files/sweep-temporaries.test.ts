@@ -14,7 +14,7 @@ async function folderWith(names: readonly string[]): Promise<string> {
 }
 
 describe('sweepTemporaries', () => {
-  it('removes what dead processes of this process table left, also folders, and nothing else', async () => {
+  it('removes only what dead processes of this process table left, including folders', async () => {
     const others = ['a.json', '.a.json.old.tmp', '.a.json.12.tmp', `.a.json.${process.pid}.0a1b2c3d.tmp`];
     const dead = [`.a.json.${ENDED}.${processTableTag()}0a1b2c.tmp`, `.b.json.${ENDED}.0a1b2c3d.tmp`];
     const folder = await folderWith([...others, ...dead, basename(temporaryPathBeside('/x/a.json'))]);
@@ -24,7 +24,7 @@ describe('sweepTemporaries', () => {
     expect(left).toEqual([expect.stringMatching(`^\\.a\\.json\\.${process.pid}\\.[0-9a-f]{12}\\.tmp$`)]);
   });
 
-  it('leaves what another machine writes, until it was not written to for an hour', async () => {
+  it('keeps files of another machine until they are unchanged for an hour', async () => {
     const name = `.a.json.${ENDED}.ffffff0a1b2c.tmp`;
     const folder = await folderWith([name]);
     await sweepTemporaries(folder);
@@ -35,7 +35,7 @@ describe('sweepTemporaries', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('removes all temporaries of its files for the only writer, also those of other processes', async () => {
+  it('removes all temporaries for the only writer, also those of other processes', async () => {
     const running = temporaryPathBeside('/x/a.json');
     const other = `.b.json.${ENDED}.ffffff0a1b2c.tmp`;
     const folder = await folderWith([basename(running), `.a.json.${ENDED}.ffffff0a1b2c.tmp`, other]);
@@ -43,7 +43,7 @@ describe('sweepTemporaries', () => {
     expect(await readdir(folder)).toEqual([other]);
   });
 
-  it('does nothing where there is no folder', async () => {
+  it('does nothing if the folder does not exist', async () => {
     await sweepTemporaries(join(await temporaryFolder(), 'nowhere'));
   });
 });

@@ -15,27 +15,27 @@ const ringsOf = ({ exterior, holes }: Region) =>
   );
 
 describe('traceRegions', () => {
-  it('goes around a pixel counter-clockwise by the numbers', () => {
+  it('traces a pixel counter-clockwise by its coordinates', () => {
     expect(trace(['000', '010', '000']).map(ringsOf)).toEqual([[[1, 1, 2, 1, 2, 2, 1, 2]]]);
   });
 
-  it('goes around a hole the other way and counts what is left', () => {
+  it('traces a hole the other way and counts the remaining pixels', () => {
     const [region] = trace(['111', '101', '111']);
     expect(region?.area).toBe(8);
     expect(region?.holes.map((hole) => doubleArea(hole) / 2)).toEqual([-1]);
   });
 
-  it('takes pixels that touch at a corner for two regions', () => {
+  it('separates pixels that touch only at a corner', () => {
     expect(trace(['10', '01']).map(({ area }) => area)).toEqual([1, 1]);
   });
 
-  it('cuts a hole that touches itself at a corner into two', () => {
+  it('splits a hole that touches itself at a corner', () => {
     const [region, ...others] = trace(['1111', '1011', '1101', '1111']);
     expect(others).toEqual([]);
     expect(region?.holes.map(({ from, to }) => (to - from) / 2)).toEqual([4, 4]);
   });
 
-  it('makes a hole of a bay that closes at a corner', () => {
+  it('turns a bay that closes at a corner into a hole', () => {
     // The outer border comes by (3, 1) twice.
     const [region] = trace(['1110', '1011', '1111']);
     expect(region?.area).toBe(10);
@@ -43,7 +43,7 @@ describe('traceRegions', () => {
     expect(ringsAreSimple(region)).toBe(true);
   });
 
-  it('keeps an island in a hole apart from what surrounds it', () => {
+  it('separates an island in a hole from its surroundings', () => {
     const regions = trace(['11111', '10001', '10201', '10001', '11111']);
     expect(regions.map(({ label, area }) => [label, area])).toEqual([
       [1, 16],

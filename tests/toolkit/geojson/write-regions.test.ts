@@ -103,7 +103,7 @@ describe('writeRegions', () => {
     expect(await corners(2)).toBeLessThan(30);
   });
 
-  it('keeps a bulge whose hole a straight line would leave outside', async () => {
+  it('keeps a bulge whose hole would be outside a straight line', async () => {
     const [width, height] = [30, 34];
     const data = Uint8Array.from({ length: width * height }, (_, at) => {
       const [x, y] = [at % width, Math.floor(at / width)];
@@ -117,7 +117,7 @@ describe('writeRegions', () => {
     }
   });
 
-  it('says what it leaves out as too small', async () => {
+  it('reports the regions that it leaves out as too small', async () => {
     const mask = { width: 6, height: 2, data: Uint8Array.from('110200' + '110220', Number) };
     expect(await featuresOf(mask, { minArea: 4 })).toMatchObject({ regions: 1, leftOut: { regions: 1, pixels: 3 } });
     expect(await featuresOf(mask, { minArea: 0 })).toMatchObject({ regions: 2, leftOut: { regions: 0, pixels: 0 } });

@@ -33,7 +33,7 @@ function expected(samples: ArrayLike<number>, bands: number, bits: number, isInv
 }
 
 describe('AcceptedImage of a TIFF', () => {
-  it('gives the stored values of 8- and 16-bit grey and RGB, in either byte order, classic and BigTIFF', async () => {
+  it('returns the stored values of 8- and 16-bit grey and RGB, in either byte order, classic and BigTIFF', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(8, 16),
@@ -111,19 +111,19 @@ describe('AcceptedImage of a TIFF', () => {
     await expect(attempt).rejects.not.toMatchObject({ remedy: expect.stringContaining('download it again') });
   });
 
-  it('keeps the stored axes whatever the orientation says, and says so', async () => {
+  it('keeps the stored axes whatever the orientation, and says so', async () => {
     const pixels = noise(PIXELS * 3, 3);
     const image = await open({ pixels, samples: 3, tags: { 274: [6] } });
     expect(await image.decode()).toMatchObject({ width: WIDTH, height: HEIGHT, data: Buffer.from(pixels) });
     expect(remarksOn(image.header)).toEqual([expect.stringContaining('turned by 90° clockwise')]);
   });
 
-  it('says which page was taken of how many', async () => {
+  it('says which of how many pages was used', async () => {
     const { header } = await open({ pixels: noise(PIXELS, 1), pages: 3 });
     expect(remarksOn(header)).toEqual(['The first of its 3 pages was read (7 x 5); the others have 7 x 5, 7 x 5 px.']);
   });
 
-  it('ends with a list of pages that goes in a circle', async () => {
+  it('rejects a cyclic list of pages', async () => {
     const path = join(folder(), 'circle.tif');
     await writeTiff(path, { width: WIDTH, height: HEIGHT, pixels: noise(PIXELS, 1) });
     const bytes = await readFile(path);
@@ -146,7 +146,7 @@ describe('AcceptedImage of PNG and JPEG', () => {
     expect(await image.decode()).toMatchObject({ width: WIDTH, height: HEIGHT });
   });
 
-  it('refuses a CMYK JPEG and other formats by name, with a remedy', async () => {
+  it('rejects a CMYK JPEG and other formats by name, with a remedy', async () => {
     const cmyk = fileURLToPath(new URL('../../fixtures/segment/images/cmyk.jpg', import.meta.url));
     await expect(AcceptedImage.open(cmyk)).rejects.toMatchObject({
       message: expect.stringContaining('cmyk'),
@@ -161,7 +161,7 @@ describe('AcceptedImage of PNG and JPEG', () => {
 });
 
 describe('16-bit samples', () => {
-  it.each([BIG, LITTLE])('are scaled so that the chosen value is white (%j)', async ({ isLittle }) => {
+  it.each([BIG, LITTLE])('are scaled so that the given value is white (%j)', async ({ isLittle }) => {
     const bytes = new Uint8Array(PIXELS * 2);
     const view = new DataView(bytes.buffer);
     for (const [at, value] of [0, 2048, 4095, 4096].entries()) view.setUint16(2 * at, value, isLittle);
@@ -181,7 +181,7 @@ describe('16-bit samples', () => {
     expect(remark).toContain(option);
   });
 
-  it('say nothing when they use their range', () => {
+  it('have no note if they use their range', () => {
     expect(depthRemarks({ largest: 40_000, above: 0 })).toEqual([]);
   });
 });

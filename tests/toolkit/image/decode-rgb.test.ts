@@ -41,11 +41,11 @@ describe('decodeRgb', () => {
 });
 
 describe('imageSize', () => {
-  it('reads the header alone', async () => {
+  it('reads only the header', async () => {
     expect(await imageSize(`${folder}cut-off.png`)).toEqual({ width: 25, height: 20 });
   });
 
-  it('refuses what is not an image', async () => {
+  it('rejects a file that is not an image', async () => {
     await expect(imageSize(`${folder}no-image.png`)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
   });
 });

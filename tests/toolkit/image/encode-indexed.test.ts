@@ -12,7 +12,7 @@ const PALETTE = [
 ] as const;
 
 describe('encodeIndexed', () => {
-  it('is shown in the colours of its labels, in more rows than are written at once', async () => {
+  it('shows the colours of its labels, also for more rows than are written at once', async () => {
     const path = join(await temporaryFolder(), 'mask.png');
     const [width, height] = [7, 130];
     const data = Uint8Array.from({ length: width * height }, (_, at) => (at * 5) % 3);

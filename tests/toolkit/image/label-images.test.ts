@@ -59,14 +59,14 @@ function palettePng(mask: {
 describe('label masks', () => {
   const data = Uint8Array.from({ length: 7 * 5 }, (_, at) => (at * 11) % 256);
 
-  it('come back as they were written, as plain 8-bit grey', async () => {
+  it('are read as they were written, as plain 8-bit grey', async () => {
     const path = join(await temporaryFolder(), 'mask.png');
     await encodeLabels(path, { width: 7, height: 5, data });
     expect(await kindOfPng(path)).toEqual([8, 0]);
     expect(await decodeLabels(path)).toEqual({ width: 7, height: 5, data: Buffer.from(data) });
   });
 
-  it('are the same bytes from memory and from files of raw labels', async () => {
+  it('have the same bytes from memory and from files of raw labels', async () => {
     const scratch = await temporaryFolder();
     const parts = [join(scratch, 'top.raw'), join(scratch, 'bottom.raw')] as const;
     await writeFile(parts[0], data.subarray(0, 14));
@@ -115,7 +115,7 @@ describe('label masks', () => {
     await expect(attempt).rejects.toThrow(message);
   });
 
-  it('are refused when the samples are not as many as the pixels', async () => {
+  it('are rejected if the number of samples and pixels differ', async () => {
     const path = join(await temporaryFolder(), 'mask.png');
     await expect(encodeLabels(path, { width: 7, height: 6, data })).rejects.toThrow('Expected 7 x 6 samples');
   });

@@ -14,7 +14,7 @@ async function image(format: 'png' | 'jpeg'): Promise<string> {
 }
 
 describe('pngSize', () => {
-  it('gives what the decoder gives', async () => {
+  it('returns the same as the decoder', async () => {
     const path = await image('png');
     expect(pngSize(path)).toEqual({ width: 37, height: 260 });
     expect(await imageSize(path)).toEqual({ width: 37, height: 260 });
@@ -29,21 +29,21 @@ describe('pngSize', () => {
   it.each([
     ['another first chunk', (bytes: Buffer) => bytes.with(12, 0x6a)],
     ['too few bytes', (bytes: Buffer) => bytes.subarray(0, 32)],
-  ])('does not believe a header with %s', async (_, damage) => {
+  ])('does not trust a header with %s', async (_, damage) => {
     const path = await image('png');
     await writeFile(path, damage(await readFile(path)));
     expect(pngSize(path)).toBeUndefined();
     await expect(imageSize(path)).rejects.toMatchObject({ code: 'IMAGE_UNREADABLE' });
   });
 
-  it('does not believe a header whose width has a flipped bit', async () => {
+  it('does not trust a header whose width has a flipped bit', async () => {
     const path = await image('png');
     const bytes = await readFile(path);
     await writeFile(path, bytes.with(19, (bytes[19] ?? 0) ^ 1));
     expect(pngSize(path)).toBeUndefined();
   });
 
-  it('leaves it to the decoder to say that a file is missing', async () => {
+  it('leaves it to the decoder to report a missing file', async () => {
     const path = join(await temporaryFolder(), 'none.png');
     expect(pngSize(path)).toBeUndefined();
     await expect(imageSize(path)).rejects.toMatchObject({ code: 'FILE_MISSING' });

@@ -40,14 +40,14 @@ describe('measureStain', () => {
     expect(measureStain(picture(parts)).kind).toBe(kind);
   });
 
-  it('gives shares of the pixels that absorb light', () => {
+  it('returns shares of the pixels that absorb light', () => {
     const { tissue, pink, brown } = measureStain(
       picture([WHITE, [stained(EOSIN, 0.4), 750], [stained(DAB, 0.6), 250]]),
     );
     expect([tissue, pink, brown]).toEqual([0.5, 0.75, 0.25]);
   });
 
-  it('says nothing of an image without pixels, and nothing wrong of noise', () => {
+  it('reports nothing for an image without pixels, and nothing wrong for noise', () => {
     expect(measureStain({ data: new Uint8Array() }).kind).toBe('unknown');
     expect(measureStain({ data: noise(30_000, 1) }).kind).toBe('other');
   });

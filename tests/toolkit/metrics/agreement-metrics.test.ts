@@ -22,7 +22,7 @@ const group = () => ({
 });
 
 describe('DetectionMetrics', () => {
-  it('takes a group, with null for a pair without images', () => {
+  it('accepts a group with null for a pair without images', () => {
     const metrics = { groups: { nuclei: group(), RUMC: { ...group(), confusion: { 'reader R1|AI': null } } } };
     expect(DetectionMetrics.parse(metrics)).toEqual(metrics);
     expect(DetectionMetrics.parse({ groups: {} })).toEqual({ groups: {} });

@@ -13,7 +13,7 @@ function evaluated(...[tree, task]: (typeof AGREEMENT_RECORDS)[number]) {
 }
 
 describe('evaluateDetection', () => {
-  it.each(AGREEMENT_RECORDS)('counts every pair and image of %s %s as the authors do', (tree, task) => {
+  it.each(AGREEMENT_RECORDS)('counts every pair and image of %s %s like the authors', (tree, task) => {
     const { pairs, expected, annotations } = evaluated(tree, task);
     const stems = annotations.images.map(({ stem }) => stem);
     let compared = 0;
@@ -31,7 +31,7 @@ describe('evaluateDetection', () => {
     expect(compared).toBeGreaterThan(10);
   });
 
-  it.each(AGREEMENT_RECORDS)('scores every pair of %s %s as the authors do', (tree, task) => {
+  it.each(AGREEMENT_RECORDS)('scores every pair of %s %s like the authors', (tree, task) => {
     const { metrics, pairs, expected } = evaluated(tree, task);
     for (const { readers, pairs: expectedPairs } of expected.groups) {
       const group = Object.values(metrics.groups).find((one) => one.readers.join() === readers.join());
@@ -57,7 +57,7 @@ describe('evaluateDetection', () => {
     }
   });
 
-  it.each(AGREEMENT_RECORDS)('writes results of %s %s that can be read again', (tree, task) => {
+  it.each(AGREEMENT_RECORDS)('writes results of %s %s that can be read back', (tree, task) => {
     const { metrics, remarks } = evaluated(tree, task);
     expect(DetectionMetrics.parse(JSON.parse(JSON.stringify(metrics)))).toEqual(metrics);
     expect(AgreementRemark.array().parse(JSON.parse(JSON.stringify(remarks)))).toEqual(remarks);
@@ -72,12 +72,12 @@ describe('evaluateDetection', () => {
     }
   });
 
-  it('has nothing to remark where the authors went through', () => {
+  it("has no remarks if the authors' code would run through", () => {
     expect(evaluated('open', 'nuclei').remarks).toEqual([]);
     expect(evaluated('open', 'pdl1').remarks).toEqual([]);
   });
 
-  it('says what it left out and why', () => {
+  it('reports what it left out and why', () => {
     const group = 'nuclei';
     const rois = ['edge_case47_nuclei_roi_3'];
     expect(evaluated('edge', 'nuclei').remarks).toEqual([
@@ -97,7 +97,7 @@ describe('evaluateDetection', () => {
     expect(RUMC?.readers).toEqual(['reader P1', 'reader P2', 'reader P3', 'AI']);
   });
 
-  it('resolves ties the other way when asked to', () => {
+  it('resolves ties the other way on request', () => {
     const { annotations, points } = agreementOracle('open', 'pdl1');
     const input = { task: 'pdl1', annotations, points } as const;
     const tree = evaluateDetection({ ...input, tieOrder: 'tree' });
@@ -120,7 +120,7 @@ describe('evaluateDetection', () => {
     expect(() => evaluateDetection({ task: 'nuclei', annotations, points: () => cellPoints(point) })).toThrow(message);
   });
 
-  it('flags a count that would not fit the 16 bits of the authors, and counts on', () => {
+  it("flags a count that overflows the authors' 16 bits, and continues to count", () => {
     const point = { x: 10, y: 10, class: 0 };
     const count = 700;
     const images = Array.from({ length: 100 }, (_, id) => ({
@@ -144,7 +144,7 @@ describe('evaluateDetection', () => {
 });
 
 describe('agreementScores', () => {
-  it('scores 0 where there is nothing', () => {
+  it('returns 0 if there is nothing to score', () => {
     expect(agreementScores(ConfusionMatrix.zeros(4)).macro).toEqual({ precision: 0, recall: 0, f1: 0 });
   });
 

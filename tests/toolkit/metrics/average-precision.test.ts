@@ -33,7 +33,7 @@ const boxes = results.map(({ image_id, category_id, bbox, score }) => ({
   score,
 }));
 
-it.each(['100', '10'])('gives the numbers of pycocotools for the best %s boxes', (limit) => {
+it.each(['100', '10'])('matches pycocotools for the best %s boxes', (limit) => {
   const { map50, map5095, classes, overLimit } = averagePrecision(objects, boxes, 3, Number(limit));
   const of = expected[limit];
   expect(map50).toBeCloseTo(of?.map50 ?? Number.NaN, 12);
@@ -47,7 +47,7 @@ it.each(['100', '10'])('gives the numbers of pycocotools for the best %s boxes',
   expect(overLimit > 0).toBe(limit === '10');
 });
 
-it('is 1 for what was annotated itself, 0 without a box, null without an object', () => {
+it('is 1 for the annotations themselves, 0 without a box, null without an object', () => {
   const truth = [{ image: 1, label: 0, box: [1, 2, 10, 10], isCrowd: false }] as const;
   const exact = [{ image: 1, label: 0, box: [1, 2, 10, 10], score: 0.3 }] as const;
   expect(averagePrecision(truth, exact, 1).map5095).toBeCloseTo(1, 12);

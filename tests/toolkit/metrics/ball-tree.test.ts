@@ -10,20 +10,20 @@ const pairsOf = (flat: readonly number[]) =>
   }));
 
 describe('BallTree', () => {
-  it('holds points in the order of scikit-learn, heap selection included', () => {
+  it('stores points in the order of scikit-learn, including heap selection', () => {
     for (const { points, order } of ties.orders) {
       const tree = new BallTree(pairsOf(points));
       expect([...tree.order], `${order.length} points`).toEqual(order);
     }
   });
 
-  it('keeps up to 80 points as they are and splits 81', () => {
+  it('keeps up to 80 points together and splits 81', () => {
     const falling = (count: number) => Array.from({ length: count }, (_, k) => ({ x: count - k, y: 0 }));
     expect([...new BallTree(falling(80)).order]).toEqual(Array.from({ length: 80 }, (_, k) => k));
     expect([...new BallTree(falling(81)).order]).not.toEqual(Array.from({ length: 81 }, (_, k) => k));
   });
 
-  it('finds what is within the radius, border included, in its own order', () => {
+  it('finds all points within the radius, including the border, in its own order', () => {
     const coordinate = fc.integer({ min: 0, max: 40 });
     const point = fc.record({ x: coordinate, y: coordinate });
     fc.assert(

@@ -24,7 +24,7 @@ const partial = mask(fc.oneof(fc.nat(LABELS - 1), fc.constant(0), fc.constant(25
 const asked = fc.uniqueArray(fc.integer({ min: 2, max: LABELS - 1 }), { minLength: 1, maxLength: 15 });
 
 describe('some classes of tissue', () => {
-  it('score as among all classes where nothing is left out', () => {
+  it('score as among all classes if none is left out', () => {
     fc.assert(
       fc.property(truths, whole, asked, (truth, prediction, values) => {
         const confusion = countConfusion(truth, prediction);
@@ -39,7 +39,7 @@ describe('some classes of tissue', () => {
     );
   });
 
-  it('take what is left out for `other`, pixel by pixel', () => {
+  it('count left-out classes as `other`, pixel by pixel', () => {
     fc.assert(
       fc.property(truths, partial, asked, (truth, prediction, values) => {
         const confusion = withStrayPredictions(countConfusion(truth, prediction), labelCounts(truth));

@@ -8,7 +8,7 @@ const matrix = ConfusionMatrix.fromRows([
 ]);
 
 describe('ConfusionMatrix', () => {
-  it('has truth in rows and prediction in columns', () => {
+  it('has ground truth in rows and predictions in columns', () => {
     expect(matrix.at(1, 2)).toBe(4);
     expect(matrix.at(2, 1)).toBe(0);
     expect([0, 1, 2].map((label) => matrix.rowSum(label))).toEqual([6, 9, 7]);
@@ -17,7 +17,7 @@ describe('ConfusionMatrix', () => {
     expect(matrix.total()).toBe(22);
   });
 
-  it('adds cell by cell and leaves both as they were', () => {
+  it('adds entry by entry without changing either matrix', () => {
     expect(matrix.plus(matrix).toRows()).toEqual([
       [10, 2, 0],
       [4, 6, 8],

@@ -22,7 +22,7 @@ describe('corrected Dice', () => {
     [TUMOUR, UNANNOTATED, 4],
   );
 
-  it('does not change the number of the paper: Background predicted as tumour and tumour predicted Unannotated both vanish', () => {
+  it("does not change the paper's score: Background predicted as tumour and tumour predicted as Unannotated both vanish", () => {
     expect(diceScores(confusion, HE_LABELS).perClass['Tumor cells']).toBe(1);
   });
 
@@ -31,11 +31,11 @@ describe('corrected Dice', () => {
     expect(perClass).toMatchObject({ Background: 12 / 14, 'Tumor cells': 16 / 18 });
   });
 
-  it('counts tissue predicted Unannotated as missed', () => {
+  it('counts tissue predicted as Unannotated as missed', () => {
     expect(diceWithUnannotatedMissed(confusion).perClass['Tumor cells']).toBe(16 / 20);
   });
 
-  it('counts both, and never what has no annotation', () => {
+  it('counts both, but never unannotated pixels', () => {
     const { all, til } = correctedDice(confusion);
     expect(all.perClass).toMatchObject({ Background: 12 / 14, 'Tumor cells': 16 / 22 });
     expect(all.overall).toBe(14 / 20);

@@ -21,13 +21,13 @@ describe('countConfusion', () => {
     ]);
   });
 
-  it('leaves out a pixel whose truth or prediction is not a label', () => {
+  it('leaves out a pixel whose ground truth or prediction is not a label', () => {
     const matrix = countConfusion(bytes(255, 3, 17, 3, 16), bytes(3, 255, 3, 3, 16));
     expect(matrix.total()).toBe(2);
     expect([matrix.at(3, 3), matrix.at(16, 16)]).toEqual([1, 1]);
   });
 
-  it('counts every pixel of every lane, from any place in memory', () => {
+  it('counts every pixel of every lane, at any offset in memory', () => {
     const place = new Uint8Array(64).fill(9);
     for (const offset of [0, 1, 2, 3]) {
       for (const length of [0, 1, 2, 3, 4, 5, 11]) {
@@ -37,7 +37,7 @@ describe('countConfusion', () => {
     }
   });
 
-  it('agrees with counting one pixel after the other', () => {
+  it('agrees with counting one pixel at a time', () => {
     fc.assert(
       fc.property(masks(255), ({ truth, prediction }) => {
         const expected = Array.from({ length: 17 }, () => new Array<number>(17).fill(0));
@@ -51,7 +51,7 @@ describe('countConfusion', () => {
     );
   });
 
-  it('sums to the number of pixels, and is turned over when truth and prediction change places', () => {
+  it('sums to the number of pixels, and is transposed if ground truth and prediction are swapped', () => {
     fc.assert(
       fc.property(masks(16), ({ truth, prediction }) => {
         const matrix = countConfusion(truth, prediction);

@@ -22,12 +22,12 @@ describe('Dice', () => {
     expect(microDice(matrix)).toBe(7 / 12);
   });
 
-  it('is 0 for a label that is neither annotated nor predicted, and for nothing at all', () => {
+  it('is 0 for a label that is neither annotated nor predicted, and for empty masks', () => {
     expect(dicePerLabel(ConfusionMatrix.zeros(3))).toEqual([0, 0, 0]);
     expect(microDice(ConfusionMatrix.zeros(3))).toBe(0);
   });
 
-  it('stays in [0, 1] and does not ask which of both masks is the truth', () => {
+  it('is between 0 and 1 and symmetric in both masks', () => {
     fc.assert(
       fc.property(matrices, (matrix) => {
         const turned = ConfusionMatrix.fromRows(
@@ -43,7 +43,7 @@ describe('Dice', () => {
     );
   });
 
-  it('follows the labels when these are renumbered', () => {
+  it('follows the labels if they are renumbered', () => {
     fc.assert(
       fc.property(matrices, (matrix) => {
         const last = matrix.size - 1;

@@ -6,7 +6,7 @@ const first: RoiMasks = { roi: 'a', width: 2, height: 2, truth: bytes(4, 4, 5, 2
 const second: RoiMasks = { roi: 'b', width: 1, height: 2, truth: bytes(4, 0), prediction: bytes(4, 4) };
 
 describe('evaluateHe', () => {
-  it('gives the matrix of every ROI and their sum', async () => {
+  it('returns the matrix of every ROI and their sum', async () => {
     const done: number[] = [];
     const { rois, total } = await evaluateHe([first, second], { onProgress: (count) => done.push(count) });
     expect(rois.map(({ roi, confusion }) => [roi, confusion.total()])).toEqual([
@@ -17,7 +17,7 @@ describe('evaluateHe', () => {
     expect(done).toEqual([1, 2]);
   });
 
-  it('takes ROIs one at a time', async () => {
+  it('reads one ROI at a time', async () => {
     let open = 0;
     async function* lazily() {
       for (const roi of [first, second]) {
@@ -30,7 +30,7 @@ describe('evaluateHe', () => {
     expect((await evaluateHe(lazily())).total.total()).toBe(5);
   });
 
-  it('gives zeros for no ROI', async () => {
+  it('returns zeros without ROIs', async () => {
     expect((await evaluateHe([])).total.total()).toBe(0);
   });
 
@@ -42,7 +42,7 @@ describe('evaluateHe', () => {
     });
   });
 
-  it('stops when asked to', async () => {
+  it('stops when aborted', async () => {
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(evaluateHe([first], { signal })).rejects.toThrow('enough');
   });

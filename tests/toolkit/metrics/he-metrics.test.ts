@@ -43,20 +43,20 @@ describe('heMetrics against the authors', () => {
 });
 
 describe('heMetrics', () => {
-  it('counts a pixel predicted Background as a miss, a pixel of Background as nothing', () => {
+  it('counts a pixel predicted as Background as a miss, and ignores a Background pixel', () => {
     const metrics = heMetrics(matrixOf([4, 4, 6], [4, 1, 2], [1, 4, 100], [1, 1, 50]));
     expect(metrics.all.perClass['Stroma']).toBe(12 / 14);
     expect(metrics.all.perClass['Background']).toBe(0);
     expect(metrics.all.overall).toBe(6 / 8);
   });
 
-  it('forgets a pixel of tissue that was predicted Unannotated, as the paper does', () => {
+  it('ignores a tissue pixel predicted as Unannotated, like the paper', () => {
     const metrics = heMetrics(matrixOf([4, 4, 6], [4, 0, 94]));
     expect(metrics.all.perClass['Stroma']).toBe(1);
     expect(metrics.all.overall).toBe(1);
   });
 
-  it('does not mind confusing stroma with inflammation in the TIL use case', () => {
+  it('ignores confusions of stroma with inflammation in the TIL use case', () => {
     const metrics = heMetrics(matrixOf([4, 5, 10], [5, 5, 10]));
     expect(metrics.all.overall).toBe(0.5);
     expect(metrics.til.overall).toBe(1);
@@ -71,7 +71,7 @@ describe('heMetrics', () => {
     expect(metrics.all.overall).toBe(0);
   });
 
-  it('has no first row where only annotated pixels were predicted, and the same Dice', () => {
+  it('has no first row if only annotated pixels were predicted, and the same Dice', () => {
     const annotated = heMetrics(total, 'annotated');
     const full = heMetrics(total);
     expect(annotated.confusion[0]).toBeNull();
@@ -88,7 +88,7 @@ describe('heMetrics', () => {
     }
   });
 
-  it('refuses what is not metrics/he.json', () => {
+  it('rejects anything but metrics/he.json', () => {
     const metrics = heMetrics(total);
     const { Stroma: _, ...withoutStroma } = metrics.all.perClass;
     for (const wrong of [

@@ -46,7 +46,7 @@ const many = fc.array(fc.record({ x: coordinate, y: coordinate, class: fc.intege
 });
 
 describe('PredictedPoints', () => {
-  it.each(['tree', 'lowest-index'] as const)('matches as its definition says, ties %s', (tieOrder) => {
+  it.each(['tree', 'lowest-index'] as const)('matches according to its definition, ties %s', (tieOrder) => {
     fc.assert(
       fc.property(cells, cells, fc.integer({ min: 0, max: 6 }), (truth, predictions, radius) => {
         expect(match(truth, predictions, radius, tieOrder)).toEqual(bruteForce(truth, predictions, radius, tieOrder));
@@ -64,7 +64,7 @@ describe('PredictedPoints', () => {
   it.each([
     ['in quarters of a px, where many are equally near or on the circle', 4],
     ['anywhere', 1e9],
-  ])('matches crowded fields as its definition says, cells %s', (_, parts) => {
+  ])('matches crowded fields according to its definition, cells %s', (_, parts) => {
     const place = fc.integer({ min: -60 * parts, max: 60 * parts }).map((value) => value / parts);
     const field = fc.array(fc.record({ x: place, y: place, class: fc.constant(0) }), { minLength: 20, maxLength: 200 });
     fc.assert(
@@ -75,14 +75,14 @@ describe('PredictedPoints', () => {
     );
   });
 
-  it('matches cells that lie far from all others, and from the image', () => {
+  it('matches cells far away from all others and from the image', () => {
     const far = cellPoints([0, 0, 0, 3e5, -9e5, 0, 4e8, 1, 0, 1e300, 5, 0]);
     for (const predictions of [far, far.slice(0, 2)]) {
       expect(match(far, predictions, 8)).toEqual(far.map((_, k) => (k < predictions.length ? k : -1)));
     }
   });
 
-  it('takes of equally near predictions the one that scikit-learn takes', () => {
+  it('chooses the same of equally near predictions as scikit-learn', () => {
     for (const { truth, predictions, radius, pairs, confusion: counts, queriesWithTies } of ties.matches) {
       expect(queriesWithTies).toBeGreaterThan(10);
       const found = new PredictedPoints(cellPoints(predictions));
@@ -91,7 +91,7 @@ describe('PredictedPoints', () => {
     }
   });
 
-  it('takes another one with the lowest index first: the order of the tree matters', () => {
+  it('chooses another one with the lowest index first: the order of the tree matters', () => {
     const differing = ties.matches.filter(({ truth, predictions, radius, pairs }) => {
       const found = match(cellPoints(truth), cellPoints(predictions), radius, 'lowest-index');
       return found.some((index, k) => index !== pairs[k]);
@@ -99,13 +99,13 @@ describe('PredictedPoints', () => {
     expect(differing.length).toBeGreaterThan(0);
   });
 
-  it('draws the line at the radius however near a prediction lies to it', () => {
+  it('excludes a prediction just outside the radius, however close', () => {
     const at = (distance: number) => cellPoints([0, 0, 0, distance, 0, 0]).slice(1);
     const matched = [19.999_999, 20, 20.000_001, 20.000_000_000_1].map((distance) => match(at(0), at(distance), 20)[0]);
     expect(matched).toEqual([0, 0, -1, -1]);
   });
 
-  it('takes the nearest first, for the first truth', () => {
+  it('lets the first ground-truth point take the nearest prediction', () => {
     const truth = cellPoints([0, 0, 0, 1, 0, 0]);
     const predictions = cellPoints([5, 0, 0, 1, 0, 0]);
     expect(match(truth, predictions, 8)).toEqual([1, 0]);
@@ -182,7 +182,7 @@ describe('PredictedPoints', () => {
     expect(confusion(cellPoints(truth), cellPoints(predictions))).toEqual(expected);
   });
 
-  it('counts every truth once in its row and every prediction once in its column', () => {
+  it('counts every ground-truth point once in its row and every prediction once in its column', () => {
     fc.assert(
       fc.property(cells, cells, (truth, predictions) => {
         const counts = new PredictedPoints(predictions).confusion(truth, 3, { radius: 3 });

@@ -37,7 +37,7 @@ describe('normaliseConfusion', () => {
     expect(normaliseConfusion(matrix, by)).toEqual(shares);
   });
 
-  it('takes rows as truth', () => {
+  it('normalises rows of ground truth', () => {
     const uneven = ConfusionMatrix.fromRows([
       [1, 3],
       [0, 1],

@@ -7,14 +7,14 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { agreementOracle } from './agreement-oracle.ts';
 
 describe('readPoints', () => {
-  it('reads what the authors wrote, float32 as it is', async () => {
+  it("reads the authors' files, keeping float32", async () => {
     const { pointsFile } = agreementOracle('edge', 'pdl1');
     const points = await readPoints(pointsFile('edge_case47_pdl1_roi_2'), 'pdl1');
     expect(points).toHaveLength(46);
     expect(points[0]).toEqual({ x: Math.fround(228.03), y: Math.fround(355.76), class: 2 });
   });
 
-  it('reads points of another type, and none', async () => {
+  it('reads points of other types, and empty files', async () => {
     const path = join(await temporaryFolder(), 'points.npy');
     await writeNpy(path, { dtype: 'int64', shape: [1, 3], data: BigInt64Array.of(3n, 4n, 0n) });
     expect(await readPoints(path, 'nuclei')).toEqual([{ x: 3, y: 4, class: 0 }]);
@@ -44,7 +44,7 @@ describe('readPoints', () => {
 });
 
 describe('readFoundPoints', () => {
-  it('reads the files that there are', async () => {
+  it('reads the files that exist', async () => {
     const { annotations, pointsFile } = agreementOracle('edge', 'nuclei');
     const found = await readFoundPoints(dirname(pointsFile('any')), annotations);
     expect([...found].map(([stem, points]) => [stem, points.length])).toEqual([
@@ -53,7 +53,7 @@ describe('readFoundPoints', () => {
     ]);
   });
 
-  it('refuses a file that is not an array, and stops when asked to', async () => {
+  it('rejects a file that is not an array, and stops when aborted', async () => {
     const { annotations } = agreementOracle('edge', 'nuclei');
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'edge_case47_nuclei_roi_1.npy'), 'x');

@@ -13,7 +13,7 @@ function confusion(): ConfusionMatrix {
   return ConfusionMatrix.fromRows(rows);
 }
 
-it('a class that the ground truth does not have is null, also when it was predicted', () => {
+it('a class that is not in the ground truth is null, even if it was predicted', () => {
   const metrics = heMetrics(confusion());
   const { all, til } = presentDice(metrics);
   expect(all.perClass['Tumor cells']).toBeCloseTo(6 / 7, 12);

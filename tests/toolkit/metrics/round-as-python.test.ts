@@ -27,7 +27,7 @@ describe('roundAsNumpy', () => {
 });
 
 describe('formatTwoDecimals', () => {
-  it.each(CASES)('writes %d as Python does', (value, _, text) => {
+  it.each(CASES)('formats %d like Python', (value, _, text) => {
     expect(formatTwoDecimals(value)).toBe(text);
   });
 

@@ -13,14 +13,14 @@ const matrix = ConfusionMatrix.fromRows([
 ]);
 
 describe('selecting labels', () => {
-  it('drops the first label as truth and as prediction', () => {
+  it('removes the first label from ground truth and prediction', () => {
     expect(withoutFirstLabel(matrix).toRows()).toEqual([
       [5, 6],
       [8, 9],
     ]);
   });
 
-  it('clears the row of a truth and keeps its column', () => {
+  it('clears the row of a ground-truth label and keeps its column', () => {
     expect(withoutTruth(matrix, 1).toRows()).toEqual([
       [1, 2, 3],
       [0, 0, 0],
@@ -28,14 +28,14 @@ describe('selecting labels', () => {
     ]);
   });
 
-  it('sums labels of one group', () => {
+  it('sums the labels of a group', () => {
     expect(groupLabels(matrix, [0, 1, 0], 2).toRows()).toEqual([
       [20, 10],
       [10, 5],
     ]);
   });
 
-  it('refuses a label without a group', () => {
+  it('rejects a label without a group', () => {
     expect(() => groupLabels(matrix, [0, 1], 2)).toThrow('Expected a group from 0 to 1 for label 2, got undefined');
     expect(() => groupLabels(matrix, [0, 1, 2], 2)).toThrow('Expected a group from 0 to 1 for label 2, got 2');
   });

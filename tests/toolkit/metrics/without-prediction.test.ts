@@ -24,7 +24,7 @@ const without = (prediction: Uint8Array) => {
 };
 
 describe('pixels without a prediction', () => {
-  it('raise the number of the paper and not the number with them as missed', () => {
+  it("raise the paper's score, but not the score that counts them as missed", () => {
     expect(without(confused)).toMatchObject({ paper: 0.9, pixels: 0, share: 0, all: { overall: 0.9 } });
     for (const nothing of [0, 17, 255]) {
       const abstained = without(confused.map((label, at) => (at % 10 === 0 ? nothing : label)));
@@ -34,7 +34,7 @@ describe('pixels without a prediction', () => {
     }
   });
 
-  it('never gain by leaving pixels out', () => {
+  it('never improve the score that counts them as missed', () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 50, maxLength: 50, max: 16 }), fc.array(fc.nat(49)), (labels, left) => {
         const prediction = truth.map((_, at) => labels[at % 50] ?? 0);
@@ -45,7 +45,7 @@ describe('pixels without a prediction', () => {
     );
   });
 
-  it('are a warning above 0.1 %', () => {
+  it('cause a warning above 0.1 %', () => {
     const say = (share: number) => {
       const pixels = Math.round(share * 1e6);
       return describeWithoutPrediction('The masks', { annotated: 1e6, pixels, share }, { shown: 0.95, missed: 0.9 });

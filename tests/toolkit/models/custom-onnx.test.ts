@@ -19,8 +19,8 @@ const BYTES = {
   labels: ['a', { name: 'b', value: 1 }, { name: 'c', value: 2, colour: [1, 2, 3] }],
 };
 
-describe('an ONNX model of the user', () => {
-  it('gives the same mask however its input and output are laid out', async () => {
+describe('a custom ONNX model', () => {
+  it('gives the same mask for every layout of its input and output', async () => {
     const folder = await temporaryFolder();
     const raw = { width: 50, height: 40, channels: 3 } as const;
     const image = join(folder, 'image.png');
@@ -51,7 +51,7 @@ describe('an ONNX model of the user', () => {
     expect(same.filter((label, at) => label !== bytes[at]).length).toBeLessThan(3);
   });
 
-  it('writes the labels that the sidecar gives its channels', async () => {
+  it('writes the labels that the model JSON assigns to its channels', async () => {
     const folder = await temporaryFolder();
     const labels = [{ name: 'tumour', value: 2 }, { name: 'stroma', value: 4 }, 'rest'];
     // The third has its place for a value.
@@ -89,7 +89,7 @@ describe('an ONNX model of the user', () => {
     await expect(prepared).rejects.toMatchObject({ code: 'SIDECAR_INVALID', message: expect.stringContaining(named) });
   });
 
-  it('refuses a file that is not an ONNX model, one without a sidecar, and masks for cells', async () => {
+  it('rejects a file that is not ONNX, a missing model JSON, and masks for cells', async () => {
     const folder = await temporaryFolder();
     const models = join(folder, 'models');
     await writeFile(join(folder, 'text.onnx'), 'no model at all');
@@ -117,13 +117,13 @@ describe('TileInput', () => {
 });
 
 describe('placeScores and placeBoxes', () => {
-  it('takes the softmax of logits and leaves labels without a channel at 0', () => {
+  it('computes the softmax of logits and leaves labels without a channel at 0', () => {
     const into = new Float32Array(8).fill(9);
     placeScores(Float32Array.of(0, Math.log(3), 0, 0), { layout: 'NHWC', isLogits: true }, [1, 3], 4, into);
     expect(Array.from(into)).toEqual([0, 0.25, 0, 0.75, 0, 0.5, 0, 0.5]);
   });
 
-  it('turns columns into rows of objects', () => {
+  it('transposes columns to rows of objects', () => {
     const into = new Float32Array(14);
     // Two boxes of two classes: x, y, width, height, class scores, each for both.
     placeBoxes(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 0.5, 0.25, 0.75, 1), 2, 2, into);

@@ -45,7 +45,7 @@ async function faultOf(work: () => Promise<unknown>): Promise<unknown> {
 }
 
 describe('a damaged file', () => {
-  it.each(['half.onnx', 'int8.onnx'])('in place of %s is described or refused', async (name) => {
+  it.each(['half.onnx', 'int8.onnx'])('in place of %s is described or rejected', async (name) => {
     const original = readFileSync(join(MODELS, name));
     const random = randomNumbers(7);
     const path = join(await temporaryFolder(), name);
@@ -72,7 +72,7 @@ describe('a damaged file', () => {
     }
   });
 
-  it('in place of a safetensors file is read or refused', async () => {
+  it('in place of a safetensors file is read or rejected', async () => {
     const header = {
       a: { dtype: 'F32', shape: [2, 1], data_offsets: [0, 8] },
       b: { dtype: 'I64', shape: [1], data_offsets: [8, 16] },

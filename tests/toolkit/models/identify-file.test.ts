@@ -54,7 +54,7 @@ it('identifies an ONNX file of any name', async () => {
   expect(await inspectModel(path)).toMatchObject({ format: 'onnx', safe: true });
 });
 
-it('takes a text that is a pickle as one', async () => {
+it('identifies a text that is a pickle', async () => {
   const path = join(await temporaryFolder(), 'list.pkl');
   await writeFile(path, '(lp0\nI1\na.');
   expect(await identifyFile(path)).toMatchObject({ form: 'unknown' });

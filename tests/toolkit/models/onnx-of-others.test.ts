@@ -61,13 +61,13 @@ function exportedBytes(notes: Readonly<Record<string, string>>): Buffer {
   return Buffer.concat([Buffer.from([8, 8]), field(7, graph), ...entries]);
 }
 
-describe('an ONNX segmentation model from elsewhere', () => {
+describe('an ONNX segmentation model from another source', () => {
   it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
     const { data } = await decodeLabels(join(MODELS, `${name}.png`));
     expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);
   });
 
-  it('with open lengths is refused in the run where its description is of another layout', async () => {
+  it('with dynamic sizes is rejected during the run if its description is for another layout', async () => {
     const onnx = await bare('open');
     const sidecar = { kind: 'segmentation', input: { size: [32, 32] }, labels: ['a', 'b', 'c'] };
     const write = (layout: string) =>
@@ -88,7 +88,7 @@ describe('an ONNX segmentation model from elsewhere', () => {
     });
   });
 
-  it('has a summary with the arithmetic of its element types', async () => {
+  it('has a model summary with the arithmetic of its element types', async () => {
     const folder = await temporaryFolder();
     for (const name of ['half', 'bytes']) {
       const { modelDir } = await prepareTissueModel(join(MODELS, `${name}.onnx`), join(folder, 'models'));
@@ -211,7 +211,7 @@ describe('reignite model describe', () => {
     expect(await describeOnnxModel(onnx)).toMatchObject({ by: 'file' });
   });
 
-  it('says what describes a model already', async () => {
+  it('says which file already describes a model', async () => {
     expect(await describeOnnxModel(join(MODELS, 'bioimage-0.5/weights.onnx'))).toMatchObject({
       by: 'file',
       source: expect.stringContaining('bioimageio.yaml'),
@@ -292,7 +292,7 @@ weights: {onnx: {source: open.onnx}}
     },
   );
 
-  it('of other weights is passed over', async () => {
+  it('for other weights is ignored', async () => {
     const prepared = prepare(await rdf((text) => text.replace('source: weights.onnx', 'source: other.onnx')));
     await expect(prepared).rejects.toMatchObject({ message: expect.stringContaining('has no JSON file') });
   });
@@ -311,7 +311,7 @@ weights: {onnx: {source: open.onnx}}
     ],
   };
 
-  it('of WSInfer serves a segmentation model, and other transforms are refused', async () => {
+  it('from WSInfer is accepted for a segmentation model, and rejected with unknown transforms', async () => {
     const onnx = await beside('config.json', JSON.stringify(wsinfer));
     expect((await prepare(onnx)).labels?.map(({ name }) => name)).toEqual(['background', 'other', 'tumor']);
     const odd = { ...wsinfer, transform: [{ name: 'RandomCrop' }] };
@@ -332,14 +332,14 @@ weights: {onnx: {source: open.onnx}}
     });
   });
 
-  it('of WSInfer without Resize has tiles of the size of its patches', async () => {
+  it('from WSInfer without Resize uses tiles of its patch size', async () => {
     const [, ...transform] = wsinfer.transform;
     const config = { ...wsinfer, patch_size_pixels: 32, spacing_um_px: 0.5, transform };
     const onnx = await beside('config.json', JSON.stringify(config));
     expect(await describeOnnxModel(onnx)).toMatchObject({ sidecar: { input: { size: [32, 32] } } });
   });
 
-  it('of bytes without preprocessing takes them as they are, and with it is refused', async () => {
+  it('of a model for bytes is accepted without preprocessing, and rejected with it', async () => {
     const described = async (preprocessing: string) => {
       const onnx = await bare('bytes');
       const text = await readFile(join(MODELS, 'bioimage-0.4/rdf.yaml'), 'utf8');

@@ -9,7 +9,7 @@ import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();
 
-it('knows every checkpoint of the sample, whatever it is called', async () => {
+it('recognises every checkpoint of the sample, whatever its name', async () => {
   const archive = fileURLToPath(new URL('../../../data/sample/models.zip', import.meta.url));
   await unpackArchive({ archive, target: folder(), root: 'models' });
   const checkpoints = Object.keys(await filesBelow(folder())).filter((file) => /\.(pt|model)$/.test(file));
@@ -20,6 +20,6 @@ it('knows every checkpoint of the sample, whatever it is called', async () => {
   }
 });
 
-it('knows no other', () => {
+it('recognises no other', () => {
   expect(isTrainedOnSynthetic([{ sourceSha256: '0'.repeat(64) }])).toBe(false);
 });

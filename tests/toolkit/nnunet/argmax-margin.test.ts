@@ -9,12 +9,12 @@ function decide(total: readonly number[], classes: number, folds = 1) {
 }
 
 describe('argmaxAndMargin', () => {
-  it('takes the first of equal maxima, with margin 0', () => {
+  it('chooses the first of equal maxima, with margin 0', () => {
     expect(decide([0.1, 0.45, 0.45], 3)).toEqual({ labels: [1], margins: [0], isNumber: true });
     expect(decide([0.5, 0.5], 2)).toEqual({ labels: [0], margins: [0], isNumber: true });
   });
 
-  it('measures the margin to the second best, wherever it stands', () => {
+  it('measures the margin to the second largest, whatever its position', () => {
     const first = decide([0.75, 0.25, 0, 0, 0.25, 0.75], 3);
     expect(first).toEqual({
       labels: [0, 2],
@@ -23,11 +23,11 @@ describe('argmaxAndMargin', () => {
     });
   });
 
-  it('spans the whole range', () => {
+  it('covers the whole range', () => {
     expect(decide([5, 0, 0, 5], 2, 5)).toEqual({ labels: [0, 1], margins: [65535, 65535], isNumber: true });
   });
 
-  it('decides on the mean in float32: sums that differ may be one mean', () => {
+  it('decides by the mean in float32: different sums may have the same mean', () => {
     const next = 1.5 + 2 ** -23;
     expect(Math.fround(next / 5)).toBe(Math.fround(1.5 / 5));
     expect(decide([1.5, next], 2, 5)).toEqual({ labels: [0], margins: [0], isNumber: true });

@@ -30,7 +30,7 @@ async function bare(version: 'v1' | 'v2', hasPlans = true): Promise<string> {
 }
 
 describe('weights of nnU-Net in a safetensors file', () => {
-  it.each(['v1', 'v2'] as const)('of %s become the network that the checkpoint becomes', async (version) => {
+  it.each(['v1', 'v2'] as const)('of %s become the same network as the checkpoint', async (version) => {
     const path = await bare(version);
     const out = join(await temporaryFolder(), 'own.onnx');
     expect(await convertCommand(path, { out, json: true })).toBe(0);
@@ -53,7 +53,7 @@ describe('weights of nnU-Net in a safetensors file', () => {
     await expect(prepareTissueModel(path, await temporaryFolder())).rejects.toMatchObject(failure);
   });
 
-  it('are named by inspect, and refused as a detector', async () => {
+  it('are named by inspect, and rejected as a detector', async () => {
     const path = await bare('v2', false);
     expect(await inspectModel(path)).toMatchObject({
       format: 'safetensors',

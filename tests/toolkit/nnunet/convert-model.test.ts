@@ -78,7 +78,7 @@ describe('a converted model', () => {
 describe('convertModel', () => {
   const plain = { folder: join(FIXTURES, 'plain'), folds: [0, 1] };
 
-  it('takes a single modality that is RGB, as its first convolution shows', async () => {
+  it('accepts a single modality if it is RGB, as its first convolution shows', async () => {
     const folder = await copyOf('plain');
     const plans = join(folder, 'fold_0', 'model_best.model.pkl');
     const pickle = await readFile(plans);
@@ -92,7 +92,7 @@ describe('convertModel', () => {
     expect(await sha256OfFile(join(single, 'fold_0.onnx'))).toBe(await sha256OfFile(join(usual, 'fold_0.onnx')));
   });
 
-  it('writes a card that says what was made from what', async () => {
+  it('writes a model JSON that says what was made from what', async () => {
     const card = await convertModel({ ...plain, out });
     expect(await readModelCard(out)).toEqual(card);
     expect(card).toMatchObject({
@@ -113,13 +113,13 @@ describe('convertModel', () => {
     expect(first?.unused).toHaveLength(11);
   });
 
-  it('says that it took the prefix of DataParallel off', async () => {
+  it('says that it removed the prefix of DataParallel', async () => {
     const card = await convertModel({ folder: join(FIXTURES, 'uneven'), folds: [0], out });
     expect(card.folds[0]).toMatchObject({ parallelPrefix: true });
     expect(card.folds[0]?.unused).toContain('seg_outputs.1.weight');
   });
 
-  it('reports the folds as they are done', async () => {
+  it('reports the folds as they are finished', async () => {
     const steps: ConvertProgress[] = [];
     await convertModel({ ...plain, out, onProgress: (progress) => steps.push(progress) });
     expect(steps.map(({ step, done, total }) => `${step} ${done}/${total}`)).toEqual([
@@ -130,7 +130,7 @@ describe('convertModel', () => {
     ]);
   });
 
-  it('gives the same bytes again, whatever a killed conversion left', async () => {
+  it('writes the same bytes every time, whatever a killed conversion left', async () => {
     await convertModel({ ...plain, out });
     const whole = await contents(out);
     await rm(join(out, 'model.json'));
@@ -140,7 +140,7 @@ describe('convertModel', () => {
     expect(await contents(out)).toEqual(whole);
   });
 
-  it('leaves a whole conversion alone and mends a damaged one', async () => {
+  it('keeps a complete conversion and repairs a damaged one', async () => {
     await convertModel({ ...plain, out });
     const whole = await contents(out);
     const steps: string[] = [];
@@ -151,7 +151,7 @@ describe('convertModel', () => {
     expect(await contents(out)).toEqual(whole);
   });
 
-  it('leaves no card and no temporary file when it is stopped half way', async () => {
+  it('leaves no model JSON and no temporary file if it is stopped half way', async () => {
     const stop = new AbortController();
     const stopped = convertModel({
       ...plain,
@@ -165,14 +165,14 @@ describe('convertModel', () => {
     expect(await readdir(out)).toEqual(['fold_0.onnx']);
   });
 
-  it('refuses a model of which a fold is missing, and names it', async () => {
+  it('rejects a model with a missing fold, and names it', async () => {
     const fault = { code: 'FOLD_MISSING', message: expect.stringContaining(join('fold_2', 'model_best.model')) };
     await expect(convertModel({ folder: plain.folder, out })).rejects.toMatchObject(fault);
     await expect(modelDigest(plain.folder)).rejects.toMatchObject(fault);
     expect(await readdir(out)).toEqual([]);
   });
 
-  it('refuses folds that are not of one architecture', async () => {
+  it('rejects folds of different architectures', async () => {
     const folder = await copyOf('plain');
     const other = join(FIXTURES, 'single', 'fold_0', 'model_best.model');
     await cp(other, join(folder, 'fold_1', 'model_best.model'));
@@ -184,7 +184,7 @@ describe('convertModel', () => {
     await expect(readModelCard(join(out, 'onnx'))).rejects.toMatchObject({ code: 'MODEL_UNREADABLE' });
   });
 
-  it('refuses plans that are not plans', async () => {
+  it('rejects invalid plans', async () => {
     const folder = await copyOf('plain');
     await cp(join(folder, 'fold_1', 'model_best.model.pkl'), join(folder, 'fold_0', 'model_best.model.pkl'));
     await writeFile(join(folder, 'fold_0', 'model_best.model.pkl'), Buffer.from('80027d7100', 'hex').subarray(0, 4));

@@ -23,23 +23,23 @@ describe('findModelFolder', () => {
     expect(await findModelFolder(folder)).toBe(join(folder, RECORD_MODEL_FOLDER));
   });
 
-  it('takes the only folder with a fold, whatever its name', async () => {
+  it('accepts the only folder with a fold, whatever its name', async () => {
     await addModel('another');
     await addModel('__MACOSX');
     await mkdir(join(folder, 'notes'));
     expect(await findModelFolder(folder)).toBe(join(folder, 'another'));
   });
 
-  it('takes an nnU-Net folder itself', async () => {
+  it('accepts an nnU-Net folder itself', async () => {
     await addModel('.');
     expect(await findModelFolder(folder)).toBe(folder);
   });
 
-  it('refuses none', async () => {
+  it('rejects a folder without a model', async () => {
     await expect(findModelFolder(join(folder, 'absent'))).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
 
-  it('refuses several and names them', async () => {
+  it('rejects several and names them', async () => {
     await addModel('one');
     await addModel('two');
     await expect(findModelFolder(folder)).rejects.toMatchObject({

@@ -34,7 +34,7 @@ describe('folds of a model under other names', () => {
     expect(FOLDS.map((fold) => model?.get(fold))).toEqual(FOLDS.map((fold) => dirname(weights(fold))));
   });
 
-  it('takes no folder of another kind for a fold', () => {
+  it('does not count a folder of another kind as a fold', () => {
     expect(foldsInPaths(['net/version_2/notes.txt', 'net/run_3/best.model']).size).toBe(0);
   });
 });

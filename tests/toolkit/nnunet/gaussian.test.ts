@@ -8,7 +8,7 @@ const text = readFileSync(new URL('../../fixtures/segment/gaussians.json', impor
 const OF_SCIPY = z.record(z.string(), z.string()).parse(JSON.parse(text));
 
 describe('gaussianWeights', () => {
-  it.each(Object.entries(OF_SCIPY))('has the bytes of scipy for %s px', (size, digest) => {
+  it.each(Object.entries(OF_SCIPY))("equals scipy's bytes for %s px", (size, digest) => {
     const [height = 0, width = 0] = size.split('x').map(Number);
     const weights = gaussianWeights(height, width);
     expect(sha256Of(new Uint8Array(weights.buffer))).toBe(digest);

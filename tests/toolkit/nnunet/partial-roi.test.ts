@@ -8,7 +8,7 @@ const IDENTITY = { model: 'a', image: 'b' };
 const START = { row: 0, fold: 0 };
 const NEXT = { row: 0, fold: 1 };
 
-it('keeps no more memory for pending files than it may', () => {
+it('keeps pending files in memory only up to the limit', () => {
   const files = new PendingFiles(10);
   for (const name of ['a', 'b', 'c']) files.set(name, Uint8Array.of(1, 2, 3, 4));
   files.set('large', new Uint8Array(11));
@@ -22,7 +22,7 @@ it('keeps no more memory for pending files than it may', () => {
 });
 
 describe('PartialRoi', () => {
-  it('resumes after the last commit and forgets what was written after it', async () => {
+  it('resumes after the last commit and discards what was written after it', async () => {
     const folder = await temporaryFolder();
     const first = PartialRoi.open(folder, IDENTITY);
     expect(first.next).toEqual(START);
@@ -69,7 +69,7 @@ describe('PartialRoi', () => {
     expect(readFileSync(again.pathOf('labels-0'))).toEqual(Buffer.of(7));
   });
 
-  it('commits before it is due where files in memory take more than they may', async () => {
+  it('commits early if files in memory exceed the limit', async () => {
     const folder = await temporaryFolder();
     const partial = PartialRoi.open(folder, IDENTITY, Number.POSITIVE_INFINITY, 20);
     partial.writeFloats('carry-0-0', Float32Array.of(1, 2, 3));
@@ -84,7 +84,7 @@ describe('PartialRoi', () => {
     expect(PartialRoi.open(folder, IDENTITY).next).toEqual({ row: 1, fold: 0 });
   });
 
-  it('drops a file of an earlier commit with the next one', async () => {
+  it('removes a file of an earlier commit with the next one', async () => {
     const folder = await temporaryFolder();
     const partial = PartialRoi.open(folder, IDENTITY, Number.POSITIVE_INFINITY);
     partial.writeFloats('carry-0-0', Float32Array.of(1));
@@ -103,7 +103,7 @@ describe('PartialRoi', () => {
     expect(readdirSync(folder)).toEqual(['state.json']);
   });
 
-  it('writes over files that no commit needs, shorter ones too', async () => {
+  it('overwrites files that no commit needs, also with shorter ones', async () => {
     const folder = await temporaryFolder();
     const partial = PartialRoi.open(folder, IDENTITY);
     partial.writeFloats('carry-0-0', Float32Array.of(1, 2, 3));
@@ -131,7 +131,7 @@ describe('PartialRoi', () => {
     },
   );
 
-  it('refuses a commit after another process has opened the folder', async () => {
+  it('rejects a commit after another process has opened the folder', async () => {
     const folder = await temporaryFolder();
     const earlier = PartialRoi.open(folder, IDENTITY);
     earlier.writeFloats('carry-0-0', Float32Array.of(1));

@@ -13,7 +13,7 @@ function seen(scheme: Normalisation, inside?: Uint8Array): number[] {
 }
 
 describe('pixelValues', () => {
-  it('has the numbers of the normalisations of nnU-Net v2', () => {
+  it('matches the normalisations of nnU-Net v2', () => {
     expect(seen({ scheme: 'None' })).toEqual(GREY);
     expect(seen({ scheme: 'RGBTo01' })).toEqual(GREY.map((value) => Math.fround(value / 255)));
     expect(seen({ scheme: 'RescaleTo01' })).toEqual([0, 1 / 3, 2 / 3, 1].map(Math.fround));
@@ -45,12 +45,12 @@ describe('pixelValues', () => {
     expect(tables.map((table) => table[10])).toEqual([0, 1, 2].map(() => expect.closeTo((10 - mean) / (std + 0.5), 6)));
   });
 
-  it('takes mean and deviation of the pixels of a mask alone', () => {
+  it('uses mean and deviation of only the pixels of a mask', () => {
     const [, second, , fourth] = seen({ scheme: 'ZScore', masked: true }, Uint8Array.of(0, 1, 0, 1));
     expect([second, fourth]).toEqual([-1, 1]);
   });
 
-  it('divides an image of one value by nothing near zero', () => {
+  it('does not divide by almost zero for an image of one value', () => {
     const flat = { width: 1, height: 1, channels: 3, pixels: Uint8Array.of(7, 7, 7) };
     for (const scheme of [{ scheme: 'ZScore', masked: false } as const, { scheme: 'RescaleTo01' } as const]) {
       expect(pixelValues(flat, [scheme]).tables[0]?.[7]).toBe(0);
@@ -70,7 +70,7 @@ describe('nonZeroBox', () => {
     expect(nonZeroBox(image(rows), 4, rows.length)).toEqual(box);
   });
 
-  it('crops, and fills only enclosed holes, corners not being openings', () => {
+  it('crops, and fills only enclosed holes; gaps at corners do not open a hole', () => {
     const rows = ['.###.', '##.##', '#...#', '##.##', '.####'];
     const pixels = image(rows);
     const inside = filledNonZero(pixels, 5, 5);

@@ -10,7 +10,7 @@ function dict(entries: readonly (readonly [PickleValue, PickleValue])[]): Pickle
 }
 
 describe('readPlansFile', () => {
-  it('reads plans as nnU-Net pickles them, numpy arrays among lists', async () => {
+  it('reads plans as nnU-Net pickles them, with numpy arrays in lists', async () => {
     expect(await readPlansFile(join(FIXTURES, 'uneven', 'fold_0', 'model_best.model.pkl'))).toEqual({
       trainer: 'nnUNetTrainerV2_BN',
       patch: [32, 24],
@@ -49,7 +49,7 @@ describe('plainValue', () => {
     expect(plainValue({ ...array, shape: [6] })).toEqual([2, 1, 2, 2, 1, 3]);
   });
 
-  it('ends in a value that contains itself', () => {
+  it('handles a value that contains itself', () => {
     const items: PickleValue[] = [];
     items.push({ kind: 'list', items });
     expect(plainValue({ kind: 'list', items })).toBeDefined();

@@ -37,7 +37,7 @@ function info(plans: object = {}, stage: object = {}, rest: object = {}): unknow
 }
 
 describe('parsePlans', () => {
-  it('reads what decides the network, one class more than the plans count', () => {
+  it('reads what determines the network, with one class more than the plans count', () => {
     expect(parsePlans(info(), 'a.pkl')).toEqual({
       trainer: 'nnUNetTrainerV2_BN',
       patch: [512, 512],
@@ -50,11 +50,11 @@ describe('parsePlans', () => {
     });
   });
 
-  it('takes the convolutions a stage from plans that have them', () => {
+  it('uses the number of convolutions per stage if the plans have it', () => {
     expect(parsePlans(info({ conv_per_stage: 3 }), 'a.pkl').convPerStage).toBe(3);
   });
 
-  it('fills in what plans of early versions lack: an axis of fewer poolings starts later', () => {
+  it('fills in what early plans lack: an axis with fewer poolings starts later', () => {
     const early = { num_pool_per_axis: [3, 1], pool_op_kernel_sizes: undefined, conv_kernel_sizes: undefined };
     const { pools, kernels } = parsePlans(info({ transpose_forward: null }, early), 'a.pkl');
     expect(pools).toEqual([
@@ -65,7 +65,7 @@ describe('parsePlans', () => {
     expect(kernels).toEqual(STAGE.conv_kernel_sizes);
   });
 
-  it('takes the stage named by the arguments, or the only one', () => {
+  it('uses the stage in the arguments, or the only one', () => {
     const two = { 0: STAGE, 1: { ...STAGE, patch_size: [256, 256] } };
     const second = INIT.with(5, 1);
     expect(parsePlans(info({ plans_per_stage: two }, {}, { init: second }), 'a.pkl').patch).toEqual([256, 256]);
@@ -107,7 +107,7 @@ describe('parsePlans', () => {
     expect(() => parsePlans(value, 'a.pkl')).toThrow(message);
   });
 
-  it('refuses a trainer whose activation would go unnoticed', () => {
+  it('rejects a trainer whose activation would go unnoticed', () => {
     const relu = info({}, {}, { name: 'nnUNetTrainerV2_ReLU' });
     expect(() => parsePlans(relu, 'a.pkl')).toThrow(expect.objectContaining({ code: 'CHECKPOINT_UNSUPPORTED' }));
   });

@@ -14,7 +14,7 @@ const scratch = useScratch();
 const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
 afterAll(() => segmenter.close());
 
-it('opens no network after the first image where all fit into memory, and counts what comes back', async () => {
+it('opens no network after the first image if all fit into memory, and counts the transferred bytes', async () => {
   const image = await writeRgb(scratch.path('image.png'), 70, 100, noise(70 * 100 * 3, 5));
   const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
   const segment = async (name: string, keptBytes: number) => {

@@ -32,7 +32,7 @@ async function tinyJob(
 }
 
 describe('createRoiSegmenter', () => {
-  it('segments with ONNX networks to the bits of the whole-image way', async () => {
+  it('segments with ONNX networks with the same bits as on the whole image', async () => {
     const job = await tinyJob('a', 100, 70, 32);
     const result = await segmenter.segment(job);
     const networks = new OrtFoldNetworks(job.modelDir, await readModelCard(job.modelDir), {
@@ -59,7 +59,7 @@ describe('createRoiSegmenter', () => {
     await placed.close();
   });
 
-  it('leaves the event loop free', async () => {
+  it('does not block the event loop', async () => {
     const job = await tinyJob('a', 400, 300, 64);
     await segmenter.probe(job);
     const before = performance.eventLoopUtilization();
@@ -70,7 +70,7 @@ describe('createRoiSegmenter', () => {
     expect(passes).toBeGreaterThan(300);
   });
 
-  it('stops within a tile when asked, and resumes from there', async () => {
+  it('stops within a tile when aborted, and resumes from there', async () => {
     const job = await tinyJob('a', 300, 200, 32);
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);
@@ -99,7 +99,7 @@ describe('createRoiSegmenter', () => {
     expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
   });
 
-  it('runs one job after the other and drops one that is cancelled while it waits', async () => {
+  it('runs one job at a time and drops one that is cancelled while it waits', async () => {
     const job = await tinyJob('a', 100, 70, 32);
     const other = { ...job, ...jobIn(scratch, 'b', job.image) };
     const dropped = { ...job, ...jobIn(scratch, 'c', job.image) };
@@ -114,7 +114,7 @@ describe('createRoiSegmenter', () => {
     expect(existsSync(dropped.mask)).toBe(false);
   });
 
-  it('brings errors across with code and remedy', async () => {
+  it('passes errors on with code and remedy', async () => {
     const job = await tinyJob('a', 40, 40, 32);
     await writeFile(scratch.path('none.png'), 'no image at all');
     const unreadable = segmenter.segment({ ...job, image: scratch.path('none.png') });
@@ -133,7 +133,7 @@ describe('createRoiSegmenter', () => {
     expect(existsSync(job.mask)).toBe(false);
   });
 
-  it('refuses networks that do not fit their card', async () => {
+  it('rejects networks that do not fit their model JSON', async () => {
     const job = await tinyJob('a', 40, 40, 32);
     const card = JSON.parse(await readFile(`${job.modelDir}/model.json`, 'utf8'));
     await writeFile(`${job.modelDir}/model.json`, JSON.stringify({ ...card, classes: 6, digest: '6'.repeat(64) }));
@@ -145,7 +145,7 @@ describe('createRoiSegmenter', () => {
     await expect(segmenter.segment(job)).rejects.toMatchObject({ code: 'MODEL_UNREADABLE' });
   });
 
-  it('says what it runs on, and why not on what it would prefer', async () => {
+  it('says which provider it uses, and why not a preferred one', async () => {
     const { modelDir } = await tinyJob('a', 40, 40, 32);
     const engine = await segmenter.probe({ modelDir, provider: 'auto' });
     if (engine.provider === 'cpu')
@@ -153,7 +153,7 @@ describe('createRoiSegmenter', () => {
     expect(engine.ortVersion).toMatch(/^1\./);
   });
 
-  it('fails the job when the thread dies, and does the next on a new one', async () => {
+  it('fails the job if the thread crashes, and runs the next on a new one', async () => {
     // A thread of its own making: ending one within ONNX Runtime's native code ends the whole process, now and then.
     const dying = "require('node:worker_threads').parentPort.once('message', () => process.exit(1))";
     const threads: Worker[] = [];
@@ -171,7 +171,7 @@ describe('createRoiSegmenter', () => {
     await own.close();
   });
 
-  it('stops the job under way when it is closed', async () => {
+  it('stops the job in progress when it is closed', async () => {
     const own = createRoiSegmenter({ provider: 'cpu', threads: 1 });
     const job = await tinyJob('a', 300, 200, 32);
     let isClosed: Promise<void> | undefined;
@@ -192,7 +192,7 @@ describe('a killed process', () => {
     for (const child of children) child.kill('SIGKILL');
   });
 
-  it('leaves what the next one resumes from, to the same bytes', async () => {
+  it('is resumed by the next one, with the same bytes', async () => {
     const job = await tinyJob('a', 300, 200, 32);
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);

@@ -49,7 +49,7 @@ describe('segmentRoi', () => {
     expect(existsSync(job.partialDir)).toBe(false);
   });
 
-  it('takes tiles that are not square', async () => {
+  it('accepts tiles that are not square', async () => {
     const networks = fakeNetworks({ height: 12, width: 20 }, 3, 2);
     const { path, rgb } = await image(47, 31);
     const job = jobIn(scratch, 'a', path);
@@ -59,7 +59,7 @@ describe('segmentRoi', () => {
     expect(await readGrey16(job.margin)).toEqual(expected.margins);
   });
 
-  it('ends in the same bytes wherever it is killed, however often', async () => {
+  it('gives the same bytes wherever and however often it is killed', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(37, 43);
     const whole = jobIn(scratch, 'whole', path);
@@ -88,7 +88,7 @@ describe('segmentRoi', () => {
     expect(networks.runs()).toBeGreaterThan(passes);
   });
 
-  it('does not repeat a step that was committed', async () => {
+  it('does not repeat a committed step', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(37, 43);
     const job = jobIn(scratch, 'a', path);
@@ -129,7 +129,7 @@ describe('segmentRoi', () => {
     expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
   });
 
-  it('lets the later of two processes finish and the earlier fail, the result the same', async () => {
+  it('lets the later of two processes finish and the earlier fail, with the same result', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(37, 43);
     const whole = jobIn(scratch, 'whole', path);
@@ -157,7 +157,7 @@ describe('segmentRoi', () => {
     expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
   });
 
-  it('leaves the partial result to a process that opened it while the earlier writes its mask', async () => {
+  it('keeps the partial result for a process that opened it while the earlier one writes its mask', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(37, 43);
     const whole = jobIn(scratch, 'whole', path);
@@ -176,7 +176,7 @@ describe('segmentRoi', () => {
     expect(existsSync(job.partialDir)).toBe(false);
   });
 
-  it('says that another process took over when that one has finished already', async () => {
+  it('reports that another process took over if that one has already finished', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(37, 43);
     const job = jobIn(scratch, 'a', path);
@@ -190,7 +190,7 @@ describe('segmentRoi', () => {
     expect(existsSync(job.mask)).toBe(true);
   });
 
-  it('leaves files of others in the partial folder alone', async () => {
+  it('keeps unknown files in the partial folder', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(20, 20);
     const job = { ...jobIn(scratch, 'a', path), partialDir: scratch.path('.') };
@@ -201,7 +201,7 @@ describe('segmentRoi', () => {
     expect(existsSync(job.mask)).toBe(true);
   });
 
-  it('predicts annotated pixels alone and to the same bits', async () => {
+  it('predicts only annotated pixels, with the same bits', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(90, 70);
     const truth = new Uint8Array(90 * 70);
@@ -223,7 +223,7 @@ describe('segmentRoi', () => {
     expect(await readGrey16(job.margin)).toEqual(fullMargins.map((margin, at) => (isAnnotated(at) ? margin : 0)));
   });
 
-  it('writes an ROI without an annotated pixel as not predicted, without running a network', async () => {
+  it('writes an ROI without annotated pixels as unpredicted, without running a network', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
     const { path } = await image(20, 30);
     await encodeLabels(scratch.path('truth.png'), { width: 20, height: 30, data: new Uint8Array(600) });
@@ -234,7 +234,7 @@ describe('segmentRoi', () => {
     expect((await decodeLabels(job.mask)).data.every((label) => label === 255)).toBe(true);
   });
 
-  it('refuses a truth mask of another size, naming both', async () => {
+  it('rejects a ground-truth mask of another size, naming both', async () => {
     const { path } = await image(20, 30);
     await encodeLabels(scratch.path('truth.png'), { width: 30, height: 20, data: new Uint8Array(600) });
     const job = { ...jobIn(scratch, 'a', path), scope: 'annotated' as const, truth: scratch.path('truth.png') };
@@ -244,7 +244,7 @@ describe('segmentRoi', () => {
     expect(existsSync(job.partialDir)).toBe(false);
   });
 
-  it('refuses networks that give NaN', async () => {
+  it('rejects networks that give NaN', async () => {
     const { path } = await image(20, 30);
     const broken: FoldNetworks = {
       ...fakeNetworks({ height: 16, width: 16 }, 2, 1),

@@ -5,12 +5,12 @@ import { ROWS_PER_FOLD, stepAfter, stepsBefore } from '../../../toolkit/nnunet/s
 const allSteps = (rows: number, folds: number) => [...stepsBefore({ row: rows, fold: 0 }, rows, folds)];
 
 describe('the order of steps', () => {
-  it('takes a group of rows with one fold, then with the next', () => {
+  it('processes a group of rows with one fold, then with the next', () => {
     expect(allSteps(5, 2).map(({ row, fold }) => `${row}${fold}`)).toEqual('00 10 20 30 01 11 21 31 40 41'.split(' '));
     expect(stepAfter({ row: 4, fold: 1 }, 5, 2)).toEqual({ row: 5, fold: 0 });
   });
 
-  it('does every step once, each after what it adds to', () => {
+  it('runs every step once, after the steps whose sums it adds to', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 5 }), (rows, folds) => {
         const steps = allSteps(rows, folds);

@@ -10,7 +10,7 @@ import { tilesInScope } from '../../../toolkit/nnunet/sliding-window/tile-scope.
 const patch = { height: 512, width: 512 };
 
 describe('tileGrid', () => {
-  it('puts a border only where the image is smaller than a tile, the smaller half above and left', () => {
+  it('adds a border only where the image is smaller than a tile, with the smaller half above and left', () => {
     const grid = tileGrid({ height: 601, width: 401 }, patch);
     expect(grid).toMatchObject({ padded: { height: 601, width: 512 }, offset: { y: 0, x: 55 } });
     expect(grid.rows).toEqual([0, 89]);
@@ -18,7 +18,7 @@ describe('tileGrid', () => {
     expect(tileGrid({ height: 64, width: 64 }, patch).offset).toEqual({ y: 224, x: 224 });
   });
 
-  it('weighs with ones where there is one tile and with a Gaussian where there are two', () => {
+  it('uses weights of one for a single tile and a Gaussian for two', () => {
     expect(tileGrid({ height: 512, width: 300 }, patch).weights.every((weight) => weight === 1)).toBe(true);
     expect(tileGrid({ height: 512, width: 513 }, patch).weights[0]).toBeLessThan(1e-6);
   });
@@ -45,7 +45,7 @@ describe('tileGrid', () => {
 });
 
 describe('fillTileInput', () => {
-  it('scales by a division in float32, plane by plane, black outside the image', () => {
+  it('scales by a division in float32, plane by plane, with black outside the image', () => {
     const grid = tileGrid({ height: 1, width: 2 }, { height: 2, width: 4 });
     const input = new Float32Array(3 * 8).fill(9);
     const pixels = Uint8Array.of(255, 1, 2, 3, 51, 5);
@@ -63,7 +63,7 @@ describe('fillTileInput', () => {
 describe('tilesInScope', () => {
   const grid = tileGrid({ height: 8, width: 30 }, { height: 16, width: 16 });
 
-  it('takes every tile without a truth mask', () => {
+  it('includes every tile without a ground-truth mask', () => {
     expect(grid.columns).toEqual([0, 7, 14]);
     expect(tilesInScope(grid)).toEqual([[0, 7, 14]]);
   });

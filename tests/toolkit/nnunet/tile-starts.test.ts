@@ -15,12 +15,12 @@ describe('tileStarts', () => {
     expect(tileStarts(length, 512)).toEqual(starts);
   });
 
-  it('rounds halves up where the discrepancy report measures what that would change', () => {
+  it('rounds halves up where the discrepancy report measures the effect of that', () => {
     expect(tileStarts(769, 512, 'half-up')).toEqual([0, 129, 257]);
     expect(tileStarts(771, 512, 'half-up')).toEqual(tileStarts(771, 512));
   });
 
-  it('covers every pixel and never steps further than half a patch', () => {
+  it('covers every pixel, with strides of at most half a patch', () => {
     const sizes = fc
       .integer({ min: 2, max: 600 })
       .chain((patch) => fc.tuple(fc.integer({ min: patch, max: 20_000 }), fc.constant(patch)));

@@ -41,7 +41,7 @@ describe('unetArchitecture', () => {
     ]);
   });
 
-  it('names the layers as the state dict does', () => {
+  it('names the layers like the state dict', () => {
     const names = blockNames(unetArchitecture(plans({ pools: [[2, 2]] })));
     expect(names).toEqual([
       'conv_blocks_context.0.blocks.0',
@@ -53,7 +53,7 @@ describe('unetArchitecture', () => {
     ]);
   });
 
-  it('still has one convolution in a stack of none', () => {
+  it('has one convolution in a stack even if the plans count none', () => {
     const names = blockNames(unetArchitecture(plans({ pools: [[2, 2]], convPerStage: 1 })));
     expect(names.filter((name) => name.includes('.0.0.') || name.includes('.1.0.'))).toEqual([
       'conv_blocks_context.1.0.blocks.0',

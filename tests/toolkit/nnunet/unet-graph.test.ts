@@ -34,7 +34,7 @@ function build(change: (tensors: Map<string, StateTensor>) => void = () => {}) {
 }
 
 describe('unetGraph', () => {
-  it('takes an image in NCHW and gives softmax in NHWC, with one head', () => {
+  it('takes an image in NCHW and returns softmax in NHWC, with one head', () => {
     const { graph } = build();
     expect(graph.inputs).toEqual([{ name: 'image', elementType: 'float32', shape: [1, 3, 16, 8] }]);
     expect(graph.outputs).toEqual([{ name: 'softmax', elementType: 'float32', shape: [1, 16, 8, 4] }]);
@@ -65,7 +65,7 @@ describe('unetGraph', () => {
     ]);
   });
 
-  it('needs no count of batches, which early checkpoints lack', () => {
+  it('does not need num_batches_tracked, which early checkpoints lack', () => {
     const { ledger } = build((tensors) => {
       for (const name of [...tensors.keys()]) if (name.endsWith('num_batches_tracked')) tensors.delete(name);
     });

@@ -65,7 +65,7 @@ describe.skipIf(missing !== undefined)(`segmentation on WebGPU (${missing ?? 'on
     }
   });
 
-  it('stops a few tiles after it is asked to, and resumes to the same mask', async () => {
+  it('stops within a few tiles when aborted, and resumes to the same mask', async () => {
     const [job, whole] = [await tinyJob('stopped'), await tinyJob('whole')];
     await onGpu.segment(whole);
     const stop = new AbortController();
@@ -89,7 +89,7 @@ describe.skipIf(missing !== undefined)(`segmentation on WebGPU (${missing ?? 'on
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
   });
 
-  it('resumes what a killed process left, to the same mask', async () => {
+  it('resumes after a killed process, to the same mask', async () => {
     const [job, whole] = [await tinyJob('killed'), await tinyJob('whole')];
     await onGpu.segment(whole);
     await mkdir(job.partialDir, { recursive: true });

@@ -31,14 +31,14 @@ afterAll(async () => {
 });
 
 describe('.npy', () => {
-  it.each(Object.entries(ARRAYS))('writes %s byte for byte as NumPy does, and reads it', async (name, array) => {
+  it.each(Object.entries(ARRAYS))('writes the same bytes for %s as NumPy, and reads them', async (name, array) => {
     const path = join(folder, `${name}.npy`);
     await writeNpy(path, array);
     expect(await readFile(path)).toEqual(await readFile(fixture(name)));
     expect(await readNpy(fixture(name))).toEqual(array);
   });
 
-  it('reads whatever it writes, from any place in memory', () => {
+  it('reads whatever it writes, at any offset in memory', () => {
     fc.assert(
       fc.property(fc.float32Array({ maxLength: 40 }), fc.nat(7), (data, offset) => {
         const bytes = encodeNpy({ dtype: 'float32', shape: [data.length], data });
@@ -56,7 +56,7 @@ describe('.npy', () => {
     expect(decodeNpy(wide, 'x')).toEqual(ARRAYS['line-float64']);
   });
 
-  it('brings a matrix in Fortran order into C order, and refuses more axes', async () => {
+  it('converts a matrix from Fortran to C order, and rejects more axes', async () => {
     const bytes = await readFile(fixture('fortran-float64'));
     // numpy.load gives [[0, 1, 2], [3, 4, 5]].
     expect(decodeNpy(bytes, 'x')).toEqual({ dtype: 'float64', shape: [2, 3], data: Float64Array.of(0, 1, 2, 3, 4, 5) });
@@ -79,7 +79,7 @@ describe('.npy', () => {
     });
   });
 
-  it('refuses a file at every length but its own', async () => {
+  it('rejects a file of any length but its own', async () => {
     const bytes = await readFile(fixture('counts-uint16'));
     for (let length = 0; length < bytes.length; length++) {
       expect(() => decodeNpy(bytes.subarray(0, length), 'x.npy')).toThrow(/^x\.npy /);
@@ -114,7 +114,7 @@ describe('.npy', () => {
     await expect(readNpy(join(folder, 'none.npy'))).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
 
-  it('refuses to write values that do not fill the shape', () => {
+  it('refuses to write values that do not match the shape', () => {
     expect(() => encodeNpy({ dtype: 'float64', shape: [2, 2], data: Float64Array.of(1) })).toThrow(
       'Expected 4 values for (2,2), got 1',
     );

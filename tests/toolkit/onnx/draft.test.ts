@@ -40,7 +40,7 @@ describe('the draft of a model JSON file', () => {
     );
   });
 
-  it('asks which of several outputs is read', () => {
+  it('asks which of several outputs to read', () => {
     const head = value('y', [1, 6, 8_400]);
     const { unknown } = draftSidecar(
       '/model.onnx',

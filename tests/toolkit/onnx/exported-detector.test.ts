@@ -43,14 +43,14 @@ describe('exportedDetector', () => {
     expect(sidecar?.labels[0]).toBe('a');
   });
 
-  it('leaves a file without notes, or with notes it cannot read, to its sidecar', () => {
+  it('leaves a file without notes, or with unreadable ones, to its model JSON', () => {
     expect(exportedDetector('x.onnx', model([1, 6, 8400], {}))).toBeUndefined();
     const odd = { ...NOTES, names: '__import__("os").system("true")' };
     expect(exportedDetector('x.onnx', model([1, 6, 8400], odd))).toBeUndefined();
     expect(exportedDetector('x.onnx', model([1, 6, 8400], { ...NOTES, names: '{1: "a"}' }))).toBeUndefined();
   });
 
-  it('names another task, and an output that does not fit', () => {
+  it('reports another task, and an output that does not fit', () => {
     const error = (shape: number[], notes: object) => () =>
       exportedDetector('x.onnx', model(shape, { ...NOTES, ...notes }));
     expect(error([1, 38, 8400], { task: 'segment' })).toThrow(/the task segment/);

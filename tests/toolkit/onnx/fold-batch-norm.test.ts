@@ -21,7 +21,7 @@ describe('folding batch normalisation into a convolution', () => {
     expect([...second, ...foldedBias(Float32Array.of(1), norm, 1)]).toEqual([18, 24, 2]);
   });
 
-  it('gives the same as convolving and normalising in turn, to the rounding of float32', () => {
+  it('equals convolution followed by normalisation, up to rounding in float32', () => {
     const value = fc.float({ min: -4, max: 4, noNaN: true });
     const positive = fc.float({ min: Math.fround(0.01), max: 4, noNaN: true });
     fc.assert(
@@ -39,7 +39,7 @@ describe('folding batch normalisation into a convolution', () => {
     );
   });
 
-  it('leaves the arrays it is given alone', () => {
+  it('does not change its input arrays', () => {
     const weight = Float32Array.of(1, 2);
     foldedWeight(weight, 1, { gamma: f32(3), variance: f32(1), epsilon: EPSILON });
     expect(Array.from(weight)).toEqual([1, 2]);

@@ -37,7 +37,7 @@ describe.each([
     await thread.close();
   });
 
-  it('in a process of their own too, where this one was started without it', () => {
+  it('in a separate process too, if this one was started without it', () => {
     const environment = { ...VARIABLES, [name]: other };
     expect(areCudaVariablesSet(environment)).toBe(false);
     expect(areCudaVariablesSet(VARIABLES)).toBe(true);

@@ -76,7 +76,7 @@ describe('prepackedModel', () => {
   it.each([
     ['graph', 'model.onnx'],
     ['weights', 'weights.bin'],
-  ])('does without a copy whose %s is damaged, and makes another', async (_, file) => {
+  ])('ignores a copy whose %s is damaged, and makes another', async (_, file) => {
     const path = await tinyModel();
     const plain = await softmaxOf(path, false);
     const copy = (await prepackedModel(path)) ?? '';
@@ -93,14 +93,14 @@ describe('prepackedModel', () => {
     expect(await prepackedModel(path)).not.toBe(copy);
   });
 
-  it('lays one out for several openings at once', async () => {
+  it('makes one copy for several openings at once', async () => {
     const path = await tinyModel();
     const copies = new Set(await Promise.all([1, 2, 3].map(() => prepackedModel(path))));
     expect(copies.size).toBe(1);
     expect(await readdir(join(dirname(path), 'laid-out'))).toHaveLength(1);
   });
 
-  it('rewrites a network of many channels, with and without a copy to the same bits', async () => {
+  it('rewrites a network of many channels, with and without a copy, with the same bits', async () => {
     const path = await manyChannels();
     const plain = await softmaxOf(path, false, [32, 32]);
     const first = await softmaxOf(path, true, [32, 32]);
@@ -114,7 +114,7 @@ describe('prepackedModel', () => {
     expect(await softmaxOf(path, true, [32, 32])).toEqual(first);
   });
 
-  it('opens the model itself where no copy can be written', async () => {
+  it('opens the model itself if no copy can be written', async () => {
     const path = await tinyModel();
     await writeFile(join(dirname(path), 'laid-out'), 'a file where the folder should be');
     expect(await prepackedModel(path)).toBeUndefined();

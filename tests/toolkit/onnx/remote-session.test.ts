@@ -24,7 +24,7 @@ async function onCpu(path: string): Promise<Tensor['data'] | undefined> {
   return softmax?.data;
 }
 
-describe('a session in a process of its own', () => {
+describe('a session in a separate process', () => {
   it('gives the bits of a session in this thread, in a new tensor or in a given one', async () => {
     const path = await tinyModel();
     const expected = await onCpu(path);
@@ -40,7 +40,7 @@ describe('a session in a process of its own', () => {
     await expect(session.run({ image })).rejects.toThrow('has ended');
   });
 
-  it('starts another process after one that was killed', async () => {
+  it('starts another process after a killed one', async () => {
     const path = await tinyModel();
     const expected = await onCpu(path);
     const session = await RemoteSession.open(path, { provider: 'cpu', threads: 1 });
@@ -56,7 +56,7 @@ describe('a session in a process of its own', () => {
     await expect(session.run({ image })).rejects.toThrow('has ended');
   });
 
-  it('says why a model does not open, and what a run lacks', async () => {
+  it('says why a model cannot be opened, and what a run lacks', async () => {
     const path = await tinyModel();
     await expect(RemoteSession.open(`${path}.gone`, { provider: 'cpu' })).rejects.toThrow('.gone');
     const session = await RemoteSession.open(path, { provider: 'cpu', threads: 1 });
@@ -66,7 +66,7 @@ describe('a session in a process of its own', () => {
 });
 
 describe.skipIf(missing !== undefined)(`WebGPU (${missing ?? 'on the driver at hand'})`, () => {
-  it('opens sessions for one thread after the other and at the same time, each named with its adapter', async () => {
+  it('opens sessions for threads one by one and at the same time, each named with its adapter', async () => {
     const path = await tinyModel();
     const expected = await onCpu(path);
     const opened = await Promise.all([1, 2].map(() => openSession(path, { provider: 'webgpu' })));
@@ -88,7 +88,7 @@ describe.skipIf(missing !== undefined)(`WebGPU (${missing ?? 'on the driver at h
     }
   });
 
-  it('is taken by auto on a GPU, but not if there is only a software rasteriser', async () => {
+  it('is chosen by auto on a GPU, but not if there is only a software rasteriser', async () => {
     const path = await tinyModel();
     const named = await openSession(path, { provider: 'webgpu' });
     const auto = await openSession(path, { provider: 'auto' });

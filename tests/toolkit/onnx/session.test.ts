@@ -7,7 +7,7 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyModel } from '../nnunet/support/tiny-model.ts';
 
 describe('openSession', () => {
-  it('runs a model on the CPU to the same bits whatever the threads', async () => {
+  it('runs a model on the CPU with the same bits for any number of threads', async () => {
     const path = join(await writeTinyModel(await temporaryFolder(), [16, 24]), 'fold_1.onnx');
     const input = Float32Array.from({ length: 3 * 16 * 24 }, (_, at) => (at % 255) / 255);
     const results = [];
@@ -24,7 +24,7 @@ describe('openSession', () => {
     expect(results[2]).toEqual(results[0]);
   });
 
-  it('refuses a GPU above 0 that is not there, also with the provider auto', async () => {
+  it('rejects a GPU above 0 that does not exist, also with the provider auto', async () => {
     const path = join(await writeTinyModel(await temporaryFolder(), [16, 24]), 'fold_1.onnx');
     await expect(openSession(path, { provider: 'auto', device: 63 })).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
@@ -32,7 +32,7 @@ describe('openSession', () => {
     });
   });
 
-  it('refuses a file that is missing or no model, naming it', async () => {
+  it('rejects a missing file or one that is not a model, naming it', async () => {
     const folder = await temporaryFolder();
     await expect(openSession(join(folder, 'gone.onnx'))).rejects.toMatchObject({ code: 'MODEL_UNREADABLE' });
     await writeFile(join(folder, 'bad.onnx'), 'no model at all');

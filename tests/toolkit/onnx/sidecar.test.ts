@@ -13,7 +13,7 @@ describe('the colour of a label', () => {
     expect(parse({ [spelling]: [1, 2, 3] })).toEqual({ name: 'tumour', colour: [1, 2, 3] });
   });
 
-  it('is refused when it is given in both spellings', () => {
+  it('is rejected in both spellings at once', () => {
     const both = () => parse({ colour: [1, 2, 3], color: [1, 2, 3] });
     expect(both).toThrow('give colour or color, not both');
   });

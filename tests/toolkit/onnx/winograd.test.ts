@@ -105,7 +105,7 @@ describe('withWinograd', () => {
     },
   );
 
-  it('rewrites within a graph, and leaves what only looks like it', async () => {
+  it('rewrites within a graph, and leaves what only looks similar', async () => {
     const graph = graphOf([8, 16, 16], 8, (g, x) => {
       const first = leakyRelu(g, 'first.lrelu', conv(g, 'first', x, weights(g, 'first', [8, 8, 3, 3], 1), THREE), 0.01);
       const halved = conv(g, 'halved', first, weights(g, 'halved', [8, 8, 3, 3], 3), { ...THREE, stride: [2, 2] });
@@ -132,7 +132,7 @@ describe('withWinograd', () => {
     expect(largestDifference(plain, other) / largest).toBeLessThan(2e-6);
   });
 
-  it('leaves what does not gain: few channels, small maps, sides that are not a multiple of four', () => {
+  it('leaves convolutions without a gain: few channels, small maps, sides that are not a multiple of four', () => {
     for (const size of [
       [255, 32, 32],
       [256, 28, 36],
@@ -144,7 +144,7 @@ describe('withWinograd', () => {
     expect(withWinograd(oneConvolution([256, 32, 32], 1)).nodes.length).toBeGreaterThan(1);
   });
 
-  it('leaves a convolution whose input has no shape that is known', () => {
+  it('leaves a convolution whose input has no known shape', () => {
     const graph = graphOf([8, 8, 8], 8, (g, x) => {
       const y = conv(g, 'y', relu(g, 'unknown', x), weights(g, 'y', [8, 8, 3, 3], 1), THREE);
       return add(g, 'sum', y, x);
@@ -171,7 +171,7 @@ describe('valueShapes', () => {
 });
 
 describe('readModel', () => {
-  it('reads what was written, to the same bytes', async () => {
+  it('reads what was written, with the same bytes', async () => {
     const folder = await temporaryFolder();
     const graph = withWinograd(oneConvolution([4, 8, 8], 3), ALL);
     await writeModel(join(folder, 'a.onnx'), graph);

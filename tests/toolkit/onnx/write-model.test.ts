@@ -66,14 +66,14 @@ describe('a written model, in ONNX Runtime', () => {
     expect(await run(graph, [1, 1, 1, 2], [1, 10])).toEqual([1, 2, 10, 20, 3, 4, 30, 40]);
   });
 
-  it('leaks below zero, joins and reorders', async () => {
+  it('applies leaky ReLU, concatenation and transposition', async () => {
     const graph = graphOf([1, 2, 1, 2], [1, 1, 2, 4], (g, x) =>
       transpose(g, 'y', concat(g, 'both', [x, leakyRelu(g, 'leaky', x, 0.5)], 1), [0, 2, 3, 1]),
     );
     expect(await run(graph, [1, 2, 1, 2], [1, -2, 3, -4])).toEqual([1, 3, 1, 3, -2, -4, -1, -2]);
   });
 
-  it('takes the softmax over one axis', async () => {
+  it('computes the softmax over one axis', async () => {
     const graph = graphOf([1, 2, 2], [1, 2, 2], (g, x) => softmax(g, 'y', x, 2));
     const result = await run(graph, [1, 2, 2], [0, Math.log(3), 5, 5]);
     expect(result.map((p) => Math.round(p * 1e6) / 1e6)).toEqual([0.25, 0.75, 0.5, 0.5]);
@@ -87,7 +87,7 @@ describe('writeModel', () => {
     );
   }
 
-  it('writes what encodeModel gives, with its size and digest', async () => {
+  it('writes the result of encodeModel, with its size and digest', async () => {
     const path = join(folder, 'small.onnx');
     const written = await writeModel(path, small());
     const bytes = await readFile(path);
@@ -95,7 +95,7 @@ describe('writeModel', () => {
     expect(written).toEqual({ bytes: bytes.length, sha256: await sha256OfFile(path) });
   });
 
-  it('says IR 8, opset 13, its producer, and holds the weights bit by bit', async () => {
+  it('has IR 8, opset 13, its producer, and the exact bits of the weights', async () => {
     const model = decodeMessage('ModelProto', await encodeModel(small()));
     expect(model).toMatchObject({ irVersion: 8, producerName: 'reignite', opsetImport: [{ domain: '', version: 13 }] });
     expect(model['graph']).toMatchObject({
@@ -107,7 +107,7 @@ describe('writeModel', () => {
     });
   });
 
-  it('leaves the old file and no other when the weights do not fit their shape', async () => {
+  it('keeps the old file and no other if the weights do not match their shape', async () => {
     const path = join(folder, 'kept', 'model.onnx');
     await writeModel(path, small());
     const before = await readFile(path);
@@ -116,7 +116,7 @@ describe('writeModel', () => {
     expect(await readdir(join(folder, 'kept'))).toEqual(['model.onnx']);
   });
 
-  it('stops when asked to', async () => {
+  it('stops when aborted', async () => {
     const path = join(folder, 'stopped', 'model.onnx');
     await expect(writeModel(path, small(), AbortSignal.abort(new Error('stop')))).rejects.toThrow('stop');
     expect(await readdir(join(folder, 'stopped'))).toEqual([]);
@@ -124,7 +124,7 @@ describe('writeModel', () => {
 });
 
 describe('GraphBuilder', () => {
-  it('refuses a name twice', () => {
+  it('rejects a duplicate name', () => {
     const graph = new GraphBuilder('test');
     const x = graph.input('x', 'float32', [1]);
     expect(() => leakyRelu(graph, 'x', x, 0.01)).toThrow('The graph test has two values named x');

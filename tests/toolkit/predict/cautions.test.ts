@@ -3,17 +3,17 @@ import { densityCautions, modelCautions, scaleCautions, stainCautions } from '..
 import { cellCertainty, tissueCertainty } from '../../../toolkit/predict/certainty.ts';
 
 describe('cautions', () => {
-  it('are said of a model of the sample', () => {
+  it('are given for a model of the sample', () => {
     expect(modelCautions({ synthetic: true }).join()).toContain('trained on synthetic images');
     expect(modelCautions({ synthetic: false })).toEqual([]);
   });
 
-  it('are said of pixels of unknown size', () => {
+  it('are given for unknown pixel sizes', () => {
     expect(scaleCautions(undefined).join()).toContain('unknown');
     expect(scaleCautions(0.5)).toEqual([]);
   });
 
-  it('are said of more cells than tissue can have, and not of a few cells in a small crop', () => {
+  it('are given for more cells than tissue can have, but not for a few cells in a small crop', () => {
     expect(densityCautions(7532, 512 * 512, undefined).join()).toMatch(/114929 cells per mm², if a pixel is 0.5 µm/);
     expect(densityCautions(7532, 512 * 512, 0.5).join()).not.toContain('if a pixel');
     expect(densityCautions(900, 512 * 512, 0.5)).toEqual([]);
@@ -21,7 +21,7 @@ describe('cautions', () => {
     expect(densityCautions(0, 1, 0.5)).toEqual([]);
   });
 
-  it('are said of a stain that the task is not made for', () => {
+  it('are given for a stain that the task is not made for', () => {
     const pink = {
       width: 40,
       height: 40,

@@ -10,7 +10,7 @@ const IMAGE = { width: 1200, height: 700 };
 const choices = (more: Partial<PredictionChoices> = {}) => ({ resample: false, simplify: 0, minArea: 0, ...more });
 
 describe('planDetection', () => {
-  it('runs a model with the classes of the task as the paper does', () => {
+  it('runs a model with the classes of the task like the paper', () => {
     const plan = planDetection(PAPERS, choices(), TASK);
     expect(plan).toMatchObject({ isPaper: true, isOfTask: true, notes: [] });
     const detection = plan.of(IMAGE);
@@ -23,13 +23,13 @@ describe('planDetection', () => {
     expect(planDetection(PAPERS, choices({ confidence: 0.3 }), TASK)).toMatchObject({ isPaper: false });
   });
 
-  it('keeps the tile of the paper where only the overlap is chosen', () => {
+  it("keeps the paper's tile if only the overlap is set", () => {
     const detection = planDetection(PAPERS, choices({ overlap: 64 }), TASK).of(IMAGE);
     expect(detection).toMatchObject({ size: { height: 512, width: 512 }, view: { kind: 'tiles', overlap: 64 } });
     expect(detection.suppression).toBe('together');
   });
 
-  it('runs any other as its package does, in tiles of its training', () => {
+  it('runs any other model like its package, in tiles of its training size', () => {
     const detection = planDetection(OTHERS, choices(), TASK).of(IMAGE);
     expect(detection).toEqual({
       size: { height: 1024, width: 1024 },
@@ -43,7 +43,7 @@ describe('planDetection', () => {
     expect(yolov5).toMatchObject({ size: { height: 640, width: 640 }, iou: 0.45 });
   });
 
-  it('scales an image to --imgsz, into a rectangle or, for a fixed input, a square', () => {
+  it('scales an image to --imgsz, as a rectangle or, for a fixed input, as a square', () => {
     const plan = planDetection(OTHERS, choices({ imgsz: 640 }), TASK);
     expect(plan.of(IMAGE)).toMatchObject({ size: { height: 384, width: 640 }, view: { kind: 'letterbox' } });
     const fixed = { ...OTHERS, family: 'onnx', fixed: { height: 640, width: 640 } } as const;
@@ -54,14 +54,14 @@ describe('planDetection', () => {
     expect(() => planDetection(fixed, choices({ imgsz: 320 }), TASK)).toThrow(/its ONNX file takes 640 px/);
   });
 
-  it('refuses choices that contradict each other', () => {
+  it('rejects contradictory options', () => {
     const plan = (more: Partial<PredictionChoices>) => () => planDetection(OTHERS, choices(more), TASK);
     expect(plan({ imgsz: 640, overlap: 5 })).toThrow(/--fit tiles/);
     expect(plan({ imgsz: 640, resample: true, mpp: 1 })).toThrow(/both scale the image/);
     expect(plan({ overlap: 600 })).toThrow(/more than half of a tile/);
   });
 
-  it('scales images into an input of an ONNX file that is not square, as a whole', () => {
+  it('scales a whole image into an input of an ONNX file that is not square', () => {
     const fixed = { height: 416, width: 640 };
     const exported: DescribedDetector = { family: 'onnx', classes: ['nucleus'], stride: 32, fixed };
     const plan = planDetection(exported, choices(), TASK);

@@ -20,7 +20,7 @@ const sizes = fc.record({ width: side, height: side });
 const place = fc.float({ min: -20, max: 1100, noNaN: true });
 
 describe('cellsOfImage', () => {
-  it('writes no point outside the image, whatever the network saw', () => {
+  it('writes no point outside the image, whatever the network detects', () => {
     fc.assert(
       fc.property(sizes, sizes, fc.array(fc.tuple(place, place)), (seen, image, centres) => {
         const points = centres.flatMap(([x, y]) => [x, y, 0]);
@@ -37,7 +37,7 @@ describe('cellsOfImage', () => {
     );
   });
 
-  it('gives points, boxes and candidates in px of the image, and the size that the network saw', () => {
+  it("returns points, boxes and candidates in px of the image, and the network's input size", () => {
     const { cells, candidates } = cellsOfImage(fileOf(50, 40, [[10, 20]]), [10, 20, 0], { width: 100, height: 80 });
     expect(cells).toEqual([{ x: 20, y: 40, class: 0, score: 0.9, box: [16, 36, 24, 44] }]);
     expect(candidates).toMatchObject({ seenAt: { width: 50, height: 40 }, width: 100, height: 80 });
@@ -46,7 +46,7 @@ describe('cellsOfImage', () => {
     ]);
   });
 
-  it('keeps a point on the first pixel and leaves out one on the border behind the last', () => {
+  it('keeps a point on the first pixel and leaves out one on the border after the last', () => {
     const centres = [
       [0, 0],
       [0.99, 0.5],
@@ -75,7 +75,7 @@ describe('cellFeatures', () => {
     ]);
   });
 
-  it('gives sizes in µm where the size of a pixel is known', () => {
+  it('gives sizes in µm if the pixel size is known', () => {
     const [feature] = cellFeatures([cell], classes, 0.5);
     expect(feature?.measurements).toMatchObject({ 'Box width µm': 4, 'Box height µm': 5.25 });
   });

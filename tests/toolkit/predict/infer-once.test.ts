@@ -39,7 +39,7 @@ describe('inferOnce', () => {
     expect(times()).toBe(2);
   });
 
-  it('keeps batches of other sizes of the fast engine apart, and names none for sums on the host', async () => {
+  it('stores batch sizes of the fast engine separately, but none for sums on the host', async () => {
     const { infer } = await setUp();
     const fast: RanEngine = { ...CPU, engine: 'fast', precision: 'float16' };
     expect(Object.keys((await infer(fast)).entry.parts)).not.toContain('batchSize');
@@ -48,7 +48,7 @@ describe('inferOnce', () => {
     await expect(infer({ ...fast, batchSize: 3 }, { ...fast, batchSize: 4 })).rejects.toThrow('inference.batchSize 4');
   });
 
-  it('keeps nothing of a network that ran on something else than the key says', async () => {
+  it('stores nothing if a network ran on another engine than the key says', async () => {
     const { infer } = await setUp();
     const onGpu = { ...CPU, adapter: 'NVIDIA H200', driver: '580.95.05' };
     await expect(infer(onGpu, { ...onGpu, driver: '581.0' })).rejects.toThrow('on NVIDIA H200, driver 581.0;');

@@ -19,7 +19,7 @@ function countsOf(classes: number, found: Readonly<Record<number, number>>) {
   return Array.from({ length: classes }, (_, value) => ({ value, name: `thing ${value}`, count: found[value] ?? 0 }));
 }
 
-it('lists of eighty classes those that were found', () => {
+it('lists only the classes that were found out of eighty', () => {
   const lines = describePrediction({ ...IMAGE, counts: countsOf(80, { 3: 7, 41: 1 }) });
   expect(lines.slice(1, 4).map((line) => line.trim().replaceAll(/ +/g, ' '))).toEqual([
     'thing 3 7',
@@ -29,11 +29,11 @@ it('lists of eighty classes those that were found', () => {
   expect(describePrediction({ ...IMAGE, counts: countsOf(80, {}) })[1]).toBe('  80 classes: none found');
 });
 
-it('lists all of a few classes, those that were not found too', () => {
+it('lists all of a few classes, also those that were not found', () => {
   expect(describePrediction({ ...IMAGE, counts: countsOf(3, { 1: 2 }) })).toHaveLength(5);
 });
 
-it('leaves the notes out when it is to be quiet', () => {
+it('leaves out the notes with --quiet', () => {
   expect(describePrediction(IMAGE).at(-1)).toBe('  A note.');
   expect(describePrediction(IMAGE, true)).toHaveLength(1);
 });
@@ -42,7 +42,7 @@ it.each([[['class0']], [['0']], [['item', 'class1', 'nucleus']]])('keeps the nam
   expect(cellClasses(names).map(({ name }) => name)).toEqual(names);
 });
 
-it('groups the digits of the regions without an outline, as of their pixels', () => {
+it('groups the digits of regions without an outline like those of pixels', () => {
   const leftOut = { regions: 1533, pixels: 2953 };
   const lines = describePrediction({ ...IMAGE, width: 1000, height: 1000, regions: 1200, leftOut }, true);
   expect(lines[1]).toContain('1,200 outlines; 1,533 smaller regions (2,953 px');

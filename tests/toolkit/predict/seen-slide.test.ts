@@ -31,7 +31,7 @@ async function madeSlide() {
 }
 
 describe('withSeenSlide', () => {
-  it('takes the digest of the slide from what is remembered', async () => {
+  it('uses the stored digest of the slide', async () => {
     const { request } = await madeSlide();
     const { digests } = request.services;
     const remembered = Sha256.parse('0123456789abcdef'.repeat(4));
@@ -42,7 +42,7 @@ describe('withSeenSlide', () => {
     expect(saved).toHaveBeenCalledOnce();
   });
 
-  it('finds overview and tissue once; strips and later predictions read no pixel for them', async () => {
+  it('finds overview and tissue once; strips and later predictions read no pixels for them', async () => {
     const { folder, request } = await madeSlide();
     const pictures = { mask: join(folder, 'mask.png'), picture: join(folder, 'picture.png') };
     const looked = async (asked: SlideRequest) =>
@@ -59,7 +59,7 @@ describe('withSeenSlide', () => {
     }
   });
 
-  it('refuses --max-value for a slide of 16 bits, where it would have no effect', async () => {
+  it('rejects --max-value for a 16-bit slide, where it would have no effect', async () => {
     const { folder, request } = await madeSlide();
     const path = join(folder, 'words.tif');
     await writeSlide(path, [
@@ -73,7 +73,7 @@ describe('withSeenSlide', () => {
     await expect(withSeenSlide({ ...request, choices }, async ({ mpp }) => mpp)).resolves.toBe(0.5);
   });
 
-  it('finds them again where the cache is damaged', async () => {
+  it('finds them again if the cache is damaged', async () => {
     const { request } = await madeSlide();
     const tissue = () => withSeenSlide(request, async (seen) => seen.tissue);
     const first = await tissue();

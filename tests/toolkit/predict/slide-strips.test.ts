@@ -13,7 +13,7 @@ const names = { adapter: 'NVIDIA H200', driver: '580.95.05' };
 const engine = { provider: 'cuda', ...names, ortVersion: '1.30.0', instructionSet: 'x64 avx2' };
 
 describe('joinStrips', () => {
-  it('keeps the GPU and the driver that the strips ran on, as the description of the slide does', async () => {
+  it('keeps the GPU and the driver of the strips in the description of the slide', async () => {
     const home = homeFolders(await temporaryFolder());
     const services = { home, cache: new StepCache(home.cache) };
     const parts = { step: 'test' };

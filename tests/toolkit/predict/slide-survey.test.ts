@@ -12,7 +12,7 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const ENDED = 2 ** 22 + 5;
 
-it('keeps the overview of a slide, and leaves no folder of its own or of a killed process', async () => {
+it('stores the overview of a slide, and leaves no temporary folder, even of a killed process', async () => {
   const folder = await temporaryFolder();
   const home = homeFolders(join(folder, 'home'));
   const path = join(folder, 's.tif');

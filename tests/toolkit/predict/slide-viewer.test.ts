@@ -103,7 +103,7 @@ async function changedSummary(of: string, change: object | undefined): Promise<v
 }
 
 describe('writeViewer', () => {
-  it('writes the tiles it announced, and none a second time', async () => {
+  it('writes the number of tiles it announced, and none twice', async () => {
     const [plan] = await planViewer(await slides(), { out: join(folder(), 'viewer'), isFull: false });
     // 3 x 2 tiles, then 2 x 1, then 1, of four layers.
     expect(plan?.tiles).toBe(4 * 9);
@@ -114,7 +114,7 @@ describe('writeViewer', () => {
     expect((await write('viewer')).made).toBe(0);
   });
 
-  it('colours each pixel of a label layer as one label, at every level', async () => {
+  it('colours each pixel of a label layer by one label, at every level', async () => {
     for (const [level, file] of [
       ['2', '0_0'],
       ['2', '1_1'],
@@ -136,7 +136,7 @@ describe('writeViewer', () => {
     expect(existsSync(join(folder(), 'viewer', 'tiles', NAME, 'confidence', '2', '2_0.png'))).toBe(false);
   });
 
-  it('draws a cell where it is, over the border of a tile too', async () => {
+  it('draws a cell at its position, also across the border of a tile', async () => {
     const opacity = async (file: string, x: number, y: number) => {
       const { data, width } = await pixels('cells', '2', `${file}.png`);
       return data[4 * (y * width + x) + 3];
@@ -147,7 +147,7 @@ describe('writeViewer', () => {
     expect(await opacity('0_0', 511, 507)).toBe(255);
   });
 
-  it('makes a smaller level of the slide out of the larger one', async () => {
+  it('computes a smaller level of the slide from the larger one', async () => {
     const fine = await pixels('slide', '2', '0_0.jpg');
     const coarse = await pixels('slide', '1', '0_0.jpg');
     const mean = (values: Uint8Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -156,7 +156,7 @@ describe('writeViewer', () => {
     expect(await pixels('slide', '0', '0_0.jpg')).toMatchObject({ width: 326, height: 175 });
   });
 
-  it('gives the same files after stops', async () => {
+  it('writes the same files after interruptions', async () => {
     for (const stopAt of [3, 9, 20]) {
       const stop = new AbortController();
       let tiles = 0;
@@ -175,14 +175,14 @@ describe('writeViewer', () => {
     expect(await of('stopped')).toEqual(await of('viewer'));
   });
 
-  it('makes all tiles again when the prediction has changed', async () => {
+  it('rewrites all tiles after the prediction has changed', async () => {
     const mask = join(folder(), 'tissue', slideTissueFiles(NAME).mask);
     await utimes(mask, new Date(1e12), new Date(1e12));
     expect((await write('stopped')).made).toBeGreaterThan(0);
     expect((await write('stopped')).made).toBe(0);
   });
 
-  it('refuses folders without slides, and slides that are not there', async () => {
+  it('rejects folders without slides, and missing slides', async () => {
     await expect(viewedSlides([join(folder(), 'nothing')])).rejects.toMatchObject({ code: 'FILE_MISSING' });
     await expect(viewedSlides([join(folder(), 'tissue')], join(folder(), 'elsewhere'))).rejects.toMatchObject({
       code: 'FILE_MISSING',
@@ -237,7 +237,7 @@ describe('writeViewer', () => {
     });
   });
 
-  it('refuses a slide of another size than the predicted one', async () => {
+  it('rejects a slide of another size than the predicted one', async () => {
     await cp(join(folder(), 'tissue'), join(folder(), 'sized'), { recursive: true });
     await changedSummary('sized', { width: 17 });
     const out = join(folder(), 'sized', 'viewer');
@@ -250,7 +250,7 @@ describe('writeViewer', () => {
     });
   });
 
-  it('leaves files alone that it did not write', async () => {
+  it('keeps files that it did not write', async () => {
     const own = join(folder(), 'own');
     const kept = [join(own, NAME), join(own, 'tiles', NAME)];
     for (const place of kept) {
@@ -269,7 +269,7 @@ describe('writeViewer', () => {
     expect(await readFile(join(own, NAME, 'notes.txt'), 'utf8')).toBe('mine');
   });
 
-  it('continues after a stop before the sources of the tiles were written', async () => {
+  it('continues after being stopped before the sources of the tiles were written', async () => {
     const place = join(folder(), 'begun', 'tiles', NAME);
     await makeFolder(place);
     await writeFile(join(place, '.sources.json.1.0123456789ab.tmp'), '');

@@ -4,7 +4,7 @@ import { KINDS } from '../../../toolkit/dataset/layout.ts';
 import { archiveKind } from '../../../toolkit/preflight/archive-kind.ts';
 
 describe('archiveKind', () => {
-  it('takes the folder that all paths begin with, also inside a folder around it', () => {
+  it('uses the folder that all paths start with, also inside a folder around it', () => {
     expect(archiveKind(['images/he/a.png', '__MACOSX/images/he/._a.png'])).toBe('images');
     expect(archiveKind(['ignite-v2/annotations/he/a.png', 'ignite-v2/annotations/pdl1/pdl1/a.json'])).toBe(
       'annotations',
@@ -15,7 +15,7 @@ describe('archiveKind', () => {
     expect(underRoot('he/a.png', 'annotations')).toBe('annotations/he/a.png');
   });
 
-  it('keeps folders that the files do not share, so that no file takes the place of another', () => {
+  it('keeps folders that the files do not share, so that no file replaces another', () => {
     expect(wrapperOf(['a/images/x.png', 'b/images/x.png'], ['images'])).toBe('');
     expect(underRoot('b/images/x.png', 'images')).toBe('images/b/images/x.png');
   });
@@ -34,7 +34,7 @@ describe('archiveKind', () => {
     expect(wrapperOf(['pdl1/images/a.png', 'he/masks/a.png'], KINDS)).toBe('');
   });
 
-  it('decides by the files where no path names a folder of the record', () => {
+  it('decides by the files if no path names a folder of the record', () => {
     expect(archiveKind(['he/net/fold_0/model_best.model', 'he/net/progress.png'])).toBe('models');
     expect(archiveKind(['pdl1/nuclei/a.npy', 'he/a.png'])).toBe('inference');
     expect(archiveKind(['he/a.png', 'pdl1/pdl1/a.png'])).toBe('images');
@@ -42,7 +42,7 @@ describe('archiveKind', () => {
     expect(archiveKind(['figures.txt'])).toBeUndefined();
   });
 
-  it('leaves an archive of several folders as it is', () => {
+  it('does not change an archive of several folders', () => {
     expect(archiveKind(['images/he/a.png', 'models/he/net/fold_0/model_best.model'])).toBeUndefined();
   });
 });

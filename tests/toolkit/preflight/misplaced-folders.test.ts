@@ -10,7 +10,7 @@ async function dataWith(...folders: string[]): Promise<string> {
   return data;
 }
 
-it('finds nothing in a data folder as it should be, or without a record', async () => {
+it('finds nothing in a correct data folder, or without a record', async () => {
   expect(await misplacedFolders(await dataWith('images/he', 'models/he', 'archives'))).toEqual([]);
   expect(await misplacedFolders(await dataWith('archives'))).toEqual([]);
   expect(await misplacedFolders(join(await dataWith(), 'nowhere'))).toEqual([]);
@@ -29,7 +29,7 @@ it('finds a record inside another folder', async () => {
   ]);
 });
 
-it('finds archives that were unpacked into folders of their names', async () => {
+it('finds archives that were unpacked into folders with their names', async () => {
   const data = await dataWith('images/images/he', 'models/he');
   expect(await misplacedFolders(data)).toMatchObject([
     { subject: 'images/', remedy: `Move what is in ${join(data, 'images/images')} to ${join(data, 'images')}.` },

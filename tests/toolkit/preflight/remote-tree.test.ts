@@ -37,7 +37,7 @@ async function served(key: string, files: Iterable<readonly [string, Uint8Array]
   return { tree: await treeOf([file]), file, treeOf, requests: () => requests };
 }
 
-it('looks at few of many files that cost a request each, the first and the last among them', async () => {
+it('checks few of many files that cost a request each, including the first and the last', async () => {
   const { tree, paths, requests } = await farApart();
   const before = requests();
   const heads = await tree.heads(paths, 64);
@@ -50,7 +50,7 @@ it('looks at few of many files that cost a request each, the first and the last 
   await tree.close();
 });
 
-it('looks at all of a few files', async () => {
+it('checks all of a few files', async () => {
   const { tree, paths } = await farApart();
   expect((await tree.heads(paths.slice(0, 8), 64)).size).toBe(8);
   await tree.close();
@@ -72,7 +72,7 @@ function readersFile(boxes: number): Buffer {
 const READERS = 'annotations/pdl1/nuclei/nuclei_annotations.json';
 
 it.each([false, true])(
-  'reads the list of images of a file of the readers that is too large (packed: %s)',
+  'reads the list of images from a reader file that is too large (packed: %s)',
   async (compress) => {
     const others = new Map([['annotations/pdl1/pdl1/other.json', noise(200_000, 1)]]);
     const { tree } = await served('annotations.zip', new Map([[READERS, readersFile(1_200_000)], ...others]), {
@@ -90,7 +90,7 @@ it.each([false, true])(
   },
 );
 
-it('names archives that it cannot use by their keys, and checks the others', async () => {
+it('names unusable archives by their keys, and checks the others', async () => {
   const png = noise(40_000, 1);
   const sound = await served('images.zip', [['images/he/a.png', png]]);
   const twice = await served('twice.zip', [
@@ -105,7 +105,7 @@ it('names archives that it cannot use by their keys, and checks the others', asy
   await tree.close();
 });
 
-it('names an archive of archives', async () => {
+it('reports an archive of archives', async () => {
   const { tree } = await served('all.zip', new Map([['ignite/annotations.zip', noise(400, 1)]]));
   expect(tree.faults).toMatchObject([
     { subject: 'all.zip', detail: 'has archives in it, which are not unpacked: ignite/annotations.zip' },
@@ -113,7 +113,7 @@ it('names an archive of archives', async () => {
   await tree.close();
 });
 
-it('leaves room for beginnings of files when it fetches files whole, each of them once', async () => {
+it('keeps room for the starts of files when it downloads whole files, each of them once', async () => {
   const files = [0, 1, 2, 3].map((k) => [`annotations/${k}.json`, noise(180_000, k)] as const);
   const { tree } = await served('annotations.zip', files);
   const [first = '', second = '', third = '', fourth = ''] = files.map(([path]) => path);
@@ -125,7 +125,7 @@ it('leaves room for beginnings of files when it fetches files whole, each of the
   await tree.close();
 });
 
-it('looks at fewer files where these are close together and many bytes would come with them', async () => {
+it('checks fewer files if they are close together and many bytes would be downloaded with them', async () => {
   const files = Array.from({ length: 40 }, (_, k) => [`images/${10 + k}.png`, noise(15_000, k)] as const);
   const { tree } = await served('images.zip', files);
   const paths = files.map(([path]) => path);

@@ -47,11 +47,11 @@ describe('accessors', () => {
     expect(asEntries(plans).map(([key]) => key)).toEqual(['stages', 'name', 'flag', 'none', 'array', 'pair']);
   });
 
-  it('know an entry that is missing or None', () => {
+  it('recognise an entry that is missing or None', () => {
     expect([dictHas(plans, 'name'), dictHas(plans, 'none'), dictHas(plans, 'other')]).toEqual([true, false, false]);
   });
 
-  it('name the file, the place, what is there and what should be', () => {
+  it('name the file, the position, and what was found and expected', () => {
     const patch = dictGet(dictGet(dictGet(plans, 'stages'), 0), 'patch');
     const message = 'plans.pkl has a list at stages[0].patch where text is expected.';
     expectRefusal(() => asString(patch), 'PLANS_INVALID', message);

@@ -9,7 +9,7 @@ import { expectRejection, fixture } from './helpers.ts';
 
 const expected = async (name: string): Promise<unknown> => JSON.parse(await readFile(fixture(name), 'utf8'));
 
-describe('pickles that Python wrote', () => {
+describe('pickles written by Python', () => {
   it.each([0, 1, 2, 3, 4, 5])("reads Python's own types in protocol %i", async (protocol) => {
     const value = await readPickleFile(fixture(`python.p${protocol}.pkl`));
     expect(await asJson(value)).toEqual(await expected('python.json'));
@@ -23,14 +23,14 @@ describe('pickles that Python wrote', () => {
     },
   );
 
-  it('shares what the pickle shares', async () => {
+  it('shares objects that the pickle shares', async () => {
     const root = locate(await readPickleFile(fixture('python.p4.pkl')), 'python.p4.pkl', 'CHECKPOINT_CORRUPT');
     const { value } = dictGet(root, 'shared');
     if (!isPickleObject(value) || value.kind !== 'list') throw new Error('no list');
     expect(value.items[0]).toBe(value.items[1]);
   });
 
-  it('keeps classes it does not know as names with their arguments', async () => {
+  it('keeps unknown classes as names with their arguments', async () => {
     const root = locate(await readPickleFile(fixture('paths.p4.pkl')), 'paths.p4.pkl', 'CHECKPOINT_CORRUPT');
     const path = asObject(dictGet(root, 'posix'));
     expect([path.module, path.name, path.args.map((part) => part.value)]).toEqual([
@@ -49,7 +49,7 @@ describe('pickles that Python wrote', () => {
   });
 });
 
-describe.each(['zip', 'stream'] as const)('checkpoints that PyTorch wrote, %s', (format) => {
+describe.each(['zip', 'stream'] as const)('checkpoints written by PyTorch, %s', (format) => {
   it('reads every element type, views, shared storages, scalars and empty tensors', async () => {
     const checkpoint = await openCheckpoint(fixture(`checkpoint.${format}.pt`));
     expect(checkpoint.format).toBe(format);
@@ -58,7 +58,7 @@ describe.each(['zip', 'stream'] as const)('checkpoints that PyTorch wrote, %s', 
     await checkpoint.close();
   });
 
-  it('keeps the metadata of a state dict apart from its entries', async () => {
+  it('separates the metadata of a state dict from its entries', async () => {
     const checkpoint = await openCheckpoint(fixture(`checkpoint.${format}.pt`));
     const root = locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_CORRUPT');
     const stateDict = asDict(dictGet(root, 'state_dict'));
@@ -80,7 +80,7 @@ describe.each(['zip', 'stream'] as const)('checkpoints that PyTorch wrote, %s', 
     await checkpoint.close();
   });
 
-  it('refuses to read an expanded tensor, which a few bytes could make endless', async () => {
+  it('rejects reading an expanded tensor, which a few bytes could make endless', async () => {
     const checkpoint = await openCheckpoint(fixture(`expanded.${format}.pt`));
     const tensor = asTensor(dictGet(locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_CORRUPT'), 'w'));
     const promise = checkpoint.readFloat32(tensor);
@@ -88,14 +88,14 @@ describe.each(['zip', 'stream'] as const)('checkpoints that PyTorch wrote, %s', 
     await checkpoint.close();
   });
 
-  it('refuses an element type that it does not read, by name', async () => {
+  it('rejects an unsupported element type, by name', async () => {
     const promise = openCheckpoint(fixture(`complex.${format}.pt`));
     await expectRejection(promise, 'CHECKPOINT_UNSUPPORTED', 'torch.ComplexFloatStorage');
   });
 });
 
 describe('readPickleFile', () => {
-  it('refuses a checkpoint with tensors and a file that does not exist', async () => {
+  it('rejects a checkpoint with tensors and a missing file', async () => {
     await expectRejection(readPickleFile(fixture('tiny.zip.pt')), 'CHECKPOINT_UNSUPPORTED', 'plain pickle');
     await expectRejection(readPickleFile(fixture('none.pkl')), 'FILE_MISSING', 'none.pkl');
     await expectRejection(readPickleFile(fixture('.')), 'FILE_MISSING', 'is not a file');

@@ -129,7 +129,7 @@ async function openAndReadAll(content: Uint8Array): Promise<void> {
 }
 
 describe('2,000 damaged files', () => {
-  it('end in a value or in a typed refusal, soon and in little memory', async () => {
+  it('give a value or a typed error, quickly and with little memory', async () => {
     const fixtures = (names: readonly string[]) => names.map((name) => readFileSync(fixture(name)));
     const pickles = fixtures(['python.p0.pkl', 'python.p4.pkl', 'numpy.p0.pkl', 'numpy.p2.pkl', 'numpy.p5.pkl']);
     const [zip = Buffer.alloc(0), stream = Buffer.alloc(0)] = fixtures(['tiny.zip.pt', 'tiny.stream.pt']);

@@ -28,11 +28,11 @@ describe('lengths beyond the file', () => {
   it.each([
     ['BINSTRING', 'T'],
     ['LONG4', '\x8b'],
-  ])('refuses a negative length of %s', (_, opcode) =>
+  ])('rejects a negative length of %s', (_, opcode) =>
     expectRefusal(() => read([opcode, little(-1, 4), 'abc.']), 'CHECKPOINT_CORRUPT', 'is negative'),
   );
 
-  it('refuses integers of more than 1,024 bytes, in either notation', () => {
+  it('rejects integers of more than 1,024 bytes, in either notation', () => {
     const long = ['\x8b', little(1025, 4), 'x'.repeat(1025), '.'];
     expectRefusal(() => read(long), 'CHECKPOINT_UNSUPPORTED', 'an integer is too large');
     expectRefusal(() => read([`L${'9'.repeat(3000)}\n.`]), 'CHECKPOINT_UNSUPPORTED', 'too many digits');
@@ -41,7 +41,7 @@ describe('lengths beyond the file', () => {
 });
 
 describe('bombs', () => {
-  it('shares what doubles at every step, instead of copying it', () => {
+  it('shares structures that double at every step, instead of copying them', () => {
     // A tuple of itself twice, 500 times over: 2^500 leaves if it were unfolded.
     const value = read([')', '2\x86'.repeat(500), '.']);
     if (!isPickleObject(value) || value.kind !== 'tuple') throw new Error('no tuple');
@@ -58,14 +58,14 @@ describe('bombs', () => {
     expectRefusal(() => read([pickle]), 'CHECKPOINT_UNSUPPORTED', /nest deeper|objects|too high/),
   );
 
-  it('refuses nesting that a shallow list hides', () => {
+  it('rejects nesting that a shallow list hides', () => {
     // Every list of the outer one contains the list before it: found one by one, each is only two deep.
     const steps = Array.from({ length: 2000 }, (_, k) => [']', 'j', little(k, 4), 'a', 'r', little(k + 1, 4), 'a']);
     const parts = [']]', 'r', little(0, 4), 'a', ...steps.flat(), '.'];
     expectRefusal(() => read(parts), 'CHECKPOINT_UNSUPPORTED', 'nest deeper');
   });
 
-  it('refuses two chains that are too deep only together', () => {
+  it('rejects two chains that are too deep only together', () => {
     const chain = (innermost: string) => `${']'.repeat(600)}${innermost}${'a'.repeat(600)}`;
     const first = `${chain('N')}q\x00`;
     expectRefusal(() => read([first, chain('h\x00'), '\x86.']), 'CHECKPOINT_UNSUPPORTED', 'nest deeper');
@@ -100,7 +100,7 @@ describe('bombs', () => {
     expectRefusal(() => read([list, calls]), 'CHECKPOINT_UNSUPPORTED', 'objects');
   });
 
-  it('refuses integers beyond 2^53 as keys, many of which make a slow Map', () => {
+  it('rejects integers beyond 2^53 as keys, many of which make a slow Map', () => {
     expectRefusal(() => read(['}\x8a\x09', little(0, 8), '\x01Ns.']), 'CHECKPOINT_UNSUPPORTED', 'key beyond');
   });
 });

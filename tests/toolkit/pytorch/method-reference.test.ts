@@ -23,7 +23,7 @@ async function verdictOf(pickle: string): Promise<string | undefined> {
 }
 
 describe('getattr in a pickle', () => {
-  it('is harmless where it names the method that the segmentation head of YOLOv5 keeps', async () => {
+  it('is harmless if it names the method that the segmentation head of YOLOv5 stores', async () => {
     expect(await verdictOf(FORWARD)).toBe('inert');
     expect(await verdictOf(`${FORWARD}h\x05\x86`)).toBe('inert');
   });

@@ -33,7 +33,7 @@ describe('names and calls', () => {
     ['BINPERSID', ['K\x05Q.'], { kind: 'persistent', id: 5 }],
   ])('%s stays data', (_, parts, expected) => expect(read(parts)).toEqual(expected));
 
-  it('leaves a call of the result of a call as it is', () => {
+  it("does not evaluate a call of a call's result", () => {
     const value = read(['cshapes\nPoint\nK\x01\x85R)R.']);
     expect(value).toMatchObject({ kind: 'reduced', callable: inert, args: [] });
   });
@@ -44,7 +44,7 @@ describe('names and calls', () => {
     expect(read([text('collections'), text('sub.OrderedDict'), '\x93)R.'])).toMatchObject({ kind: 'reduced' });
   });
 
-  it('makes no memory for bytearray(n)', () => {
+  it('allocates no memory for bytearray(n)', () => {
     const value = read(['c__builtin__\nbytearray\nJ', little(2 ** 31 - 1, 4), '\x85R.']);
     expect(value).toMatchObject({ kind: 'reduced', args: [2 ** 31 - 1] });
   });
@@ -57,7 +57,7 @@ describe('names and calls', () => {
     ['a state for a number', 'K\x01Nb.', 'a state is given to the number'],
   ])('refuses %s', (_, pickle, message) => expectRefusal(() => read([pickle]), 'CHECKPOINT_CORRUPT', message));
 
-  it('does not support a state for a list, or a second one', () => {
+  it('does not support a list as state, or a second state', () => {
     expectRefusal(() => read([']Nb.']), 'CHECKPOINT_UNSUPPORTED', 'a state is given to a list');
     expectRefusal(() => read(['cshapes\nPoint\n)RNbNb.']), 'CHECKPOINT_UNSUPPORTED', 'twice');
   });
@@ -103,12 +103,12 @@ describe('imports', () => {
     expect(context.globals).toMatchObject([{ module, name, verdict: 'dangerous' }]);
   });
 
-  it('refuses every way to write a name', () => {
+  it('rejects every way to write a name', () => {
     expectRefusal(() => read(['cos\nsystem\n', text('true'), '\x85R.']), 'CHECKPOINT_UNSAFE', 'os.system at byte 0');
     expectRefusal(() => read(['(', text('true'), 'ios\nsystem\n.']), 'CHECKPOINT_UNSAFE', 'os.system');
   });
 
-  it('lists each name once, in order, with its verdict and its place', () => {
+  it('lists each name once, in order, with its verdict and position', () => {
     const { context } = readWithContext(['(ccollections\nOrderedDict\nca\nB\nca\nB\nctorch\nFloatStorage\nt.']);
     expect(context.globals).toEqual([
       { module: 'collections', name: 'OrderedDict', verdict: 'known', position: 1 },
@@ -117,7 +117,7 @@ describe('imports', () => {
     ]);
   });
 
-  it('makes nothing of a dangerous call when inspecting', () => {
+  it('does not execute a dangerous call when inspecting', () => {
     const value = read(['cos\nsystem\n', text('true'), '\x85R.'], { inspect: true });
     expect(value).toMatchObject({ kind: 'reduced', callable: { module: 'os', name: 'system' }, args: ['true'] });
   });
@@ -149,7 +149,7 @@ describe('tensors', () => {
     });
   });
 
-  it('takes the element type of its own where the storage is untyped', () => {
+  it('uses its own element type if the storage is untyped', () => {
     const untyped = ['(', text('storage'), 'ctorch.storage\nUntypedStorage\n', text('0'), text('cpu'), 'K\x06tQ'];
     const parts = (...rest: string[]) =>
       readTensor(['ctorch._utils\n_rebuild_tensor_v3\n(', ...untyped, 'K\x01K\x02\x85K\x01\x85\x89N', ...rest, 'tR.']);
@@ -158,7 +158,7 @@ describe('tensors', () => {
     expectRefusal(() => readTensor(tensor(0, ')', ')', untyped)), 'CHECKPOINT_UNSUPPORTED', 'no element type');
   });
 
-  it('follows the view that an old stream gives of a storage', () => {
+  it('follows the view of a storage in an old stream', () => {
     const viewed = [...STORAGE.slice(0, -1), 'K\x06', text('v'), 'K\x02K\x03\x87tQ'];
     const value = readTensor(tensor(0, 'K\x03\x85', 'K\x01\x85', viewed));
     expect(value).toMatchObject({ storage: { byteOffset: 8, byteLength: 12, storedBytes: 24 } });
@@ -190,7 +190,7 @@ describe('tensors', () => {
     expectRefusal(() => readTensor(parts), 'CHECKPOINT_UNSUPPORTED', message),
   );
 
-  it('does not support a tensor that is to be negated', () => {
+  it('does not support a tensor with the negative bit', () => {
     const parts = tensor(0, ')', ')').slice(0, -1);
     const flagged = [...parts.slice(0, -1), 'K\x00))\x89N}', text('neg'), '\x88stR.'];
     expectRefusal(() => readTensor(flagged), 'CHECKPOINT_UNSUPPORTED', 'lazily');
@@ -227,7 +227,7 @@ describe('numpy', () => {
     expect(read(['cnumpy.core.multiarray\nscalar\n', ...F8, one, '\x86R.'])).toBe(1);
   });
 
-  it('reads an array that Python 2 wrote, with text in the place of bytes', () => {
+  it('reads an array that Python 2 wrote, with text instead of bytes', () => {
     const value = read(array('K\x01\x85', F8, 'U\x08\x00\x00\x00\x00\x00\x00\xf0\xbf'));
     expect(value).toMatchObject({ data: new Float64Array([-1]) });
   });
@@ -244,7 +244,7 @@ describe('numpy', () => {
     ],
   ])('refuses %s', (_, parts, message) => expectRefusal(() => read(parts), 'CHECKPOINT_CORRUPT', message));
 
-  it('does not support an array of another type, but keeps a scalar of it as it is', () => {
+  it('does not support an array of another type, but keeps a scalar of it unchanged', () => {
     const c16 = ['cnumpy\ndtype\n', text('c16'), '\x85R'];
     expectRefusal(() => read(array('K\x00\x85', c16, 'C\x00')), 'CHECKPOINT_UNSUPPORTED', 'numpy type c16');
     const scalar: PickleValue = read(['cnumpy.core.multiarray\nscalar\n', ...c16, 'C\x00\x86R.']);

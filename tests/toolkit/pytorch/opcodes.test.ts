@@ -64,7 +64,7 @@ describe('texts and bytes', () => {
     ['bytearray of Python 2', ['c__builtin__\nbytearray\n', text('aÿ'), text('latin-1'), '\x86R.']],
   ])('%s', (_, parts) => expect(read(parts)).toEqual(new Uint8Array([0x61, 0xff])));
 
-  it('refuses a text that is not UTF-8, one without quotes, and bytes of other characters', () => {
+  it('rejects a text that is not UTF-8, one without quotes, and bytes of other characters', () => {
     expectRefusal(() => read(['\x8c\x01\xff.']), 'CHECKPOINT_CORRUPT', 'UTF-8');
     expectRefusal(() => read(['Sab\n.']), 'CHECKPOINT_CORRUPT', 'quotes');
     const wide = ['c_codecs\nencode\n', text('世'), text('latin1'), '\x86R.'];
@@ -92,7 +92,7 @@ describe('containers', () => {
     ['set of a list', 'c__builtin__\nset\n](K\x01e\x85R.', { kind: 'set', items: new Set([1]) }],
   ])('%s', (_, pickle, expected) => expect(read([pickle])).toEqual(expected));
 
-  it('keeps a key that is named like a property of every object', () => {
+  it('keeps a key with the name of a property of every object', () => {
     const value = read(['}', text('__proto__'), 'K\x01s.']);
     expect(value).toEqual(dict(['__proto__', 1]));
     expect(Object.getPrototypeOf({})).toBe(Object.prototype);
@@ -120,7 +120,7 @@ describe('stack, memo and frames', () => {
     ['MEMOIZE', ['K\x07\x94K\x08\x9400h\x01.'], 8],
   ])('%s', (_, parts, expected) => expect(read(parts)).toEqual(expected));
 
-  it('leaves the reader behind the end', () => {
+  it('stops the reader after the end', () => {
     expect(readWithContext(['K\x01.K\x02.']).reader.position).toBe(3);
   });
 

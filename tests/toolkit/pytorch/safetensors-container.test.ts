@@ -60,14 +60,14 @@ describe('a safetensors file', () => {
     });
   });
 
-  it('is refused for types that are not read', async () => {
+  it('is rejected for unsupported types', async () => {
     await expect(open({ a: { ...first, dtype: 'F8_E4M3', shape: [4] } }, EIGHT)).rejects.toMatchObject({
       code: 'CHECKPOINT_UNSUPPORTED',
       message: expect.stringContaining('F8_E4M3'),
     });
   });
 
-  it('is damaged where its header is longer than the file', async () => {
+  it('is damaged if its header is longer than the file', async () => {
     const path = join(await temporaryFolder(), 'weights.safetensors');
     await writeFile(path, Buffer.concat([Buffer.from([255, 255, 255, 255, 255, 255, 0, 0]), Buffer.from('{}')]));
     await expect(openCheckpoint(path)).rejects.toMatchObject({ code: 'CHECKPOINT_CORRUPT' });

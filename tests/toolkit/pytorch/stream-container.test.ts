@@ -40,10 +40,10 @@ async function valuesOf(...parts: readonly (string | Uint8Array)[]): Promise<num
   }
 }
 
-describe('the older stream of a checkpoint', () => {
+describe('the older checkpoint format', () => {
   it('is read', async () => expect(await valuesOf(MAGIC, PROTOCOL, SYSTEM, OBJECT, KEYS, CONTENT)).toEqual([1, 2, 3]));
 
-  it('gives the view of a storage that its id describes', async () => {
+  it('returns the view of a storage that its ID describes', async () => {
     const viewed = storage('7', bytes(text('8'), 'K\x01K\x02\x87'));
     const object = bytes('}', text('w'), tensor(viewed, '\x02'), 's.');
     expect(await valuesOf(MAGIC, PROTOCOL, SYSTEM, object, KEYS, CONTENT)).toEqual([2, 3]);
@@ -69,7 +69,7 @@ describe('the older stream of a checkpoint', () => {
     await expectRejection(opened(MAGIC, PROTOCOL, big, OBJECT), 'CHECKPOINT_UNSUPPORTED', 'big-endian');
   });
 
-  it('refuses what is not a checkpoint at all', async () => {
+  it('rejects anything but a checkpoint', async () => {
     await expectRejection(opened('GIF89a'), 'CHECKPOINT_CORRUPT', 'model.pt');
     await expectRejection(opened(''), 'CHECKPOINT_CORRUPT', 'model.pt');
     await expectRejection(opened('N.N.'), 'CHECKPOINT_CORRUPT', '2 bytes follow the pickle');

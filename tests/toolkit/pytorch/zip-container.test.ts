@@ -84,7 +84,7 @@ describe('the zip of a checkpoint', () => {
     expectRejection(opened(entries), 'CHECKPOINT_UNSUPPORTED', message),
   );
 
-  it('is refused for a dangerous import unless it is only inspected', async () => {
+  it('is rejected for a dangerous import unless it is only inspected', async () => {
     const path = join(folder, 'evil.pt');
     await writeFile(path, storedZip([{ name: 'm/data.pkl', content: bytes('cos\nsystem\n', text('true'), '\x85R.') }]));
     await expectRejection(openCheckpoint(path), 'CHECKPOINT_UNSAFE', /evil\.pt imports os\.system/);
@@ -107,12 +107,12 @@ describe('a directory that points nowhere', () => {
     return path;
   };
 
-  it.each([2n ** 31n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n])('is refused for the zip64 offset %s', async (offset) => {
+  it.each([2n ** 31n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n])('is rejected for the zip64 offset %s', async (offset) => {
     const path = await write(bytes('PK\x06\x07', little(0, 4), little(offset, 8), little(1, 4)));
     await expectRejection(openCheckpoint(path), 'CHECKPOINT_CORRUPT', 'beyond the end of the file');
   });
 
-  it('is refused for a directory offset beyond the file', async () => {
+  it('is rejected for a directory offset beyond the file', async () => {
     const whole = storedZip([DATA, STORAGE]);
     const path = join(folder, 'astray.pt');
     await writeFile(path, bytes(whole.subarray(0, -6), little(-1, 4), whole.subarray(-2)));
@@ -124,7 +124,7 @@ describe.each<[string, () => Promise<Uint8Array>]>([
   ['a zip', async () => storedZip([DATA, STORAGE])],
   ['a stream', () => readFile(fixture('tiny.stream.pt'))],
 ])('%s', (_, content) => {
-  it('is refused when it is cut off at any length', async () => {
+  it('is rejected if truncated at any length', async () => {
     const whole = await content();
     const path = join(folder, 'cut.pt');
     await writeFile(path, whole);
@@ -135,7 +135,7 @@ describe.each<[string, () => Promise<Uint8Array>]>([
     }
   });
 
-  it('is refused with something behind it', async () => {
+  it('is rejected with data after its end', async () => {
     const path = join(folder, 'longer.pt');
     await writeFile(path, bytes(await content(), 'x'));
     await expectRejection(openCheckpoint(path), 'CHECKPOINT_CORRUPT', path);

@@ -48,8 +48,8 @@ function everything(data: ReportData): string {
   return [question, answer, sentence, String(badge(data)), ...citations(data, '1'), ...methodsText(data)].join('\n');
 }
 
-describe('what a report claims', () => {
-  it('of synthetic data, under whatever number: no paper, no citation, no methods', () => {
+describe('the claims of a report', () => {
+  it('on synthetic data with any record number: no paper, no citation, no methods', () => {
     const data = run({ kind: 'synthetic' }, '15674785');
     const { answer } = headlineOf(data);
     expect(answer).toBe('The pipeline works: the synthetic sample is reproduced; this says nothing about the paper.');
@@ -59,21 +59,21 @@ describe('what a report claims', () => {
     expect(String(badge(data))).not.toContain('#1d6b3a');
   });
 
-  it('of another record: what was compared, never the paper', () => {
+  it('on another record: what was compared, never the paper', () => {
     const data = run({ kind: 'other', title: 'Mine' }, '42');
     expect(everything(data)).not.toMatch(/IGNITE|the paper|arXiv|zenodo\.42|BY-NC/);
     expect(methodsText(data)[0]).toContain('record 42 ("Mine")');
     expect(headlineOf(data).question).toContain('record 42');
   });
 
-  it('of the paper: whether it reproduces, and only as far as it was compared', () => {
+  it('on the paper: whether it was reproduced, limited to what was compared', () => {
     const data = run({ kind: 'paper' }, '15674785');
     expect(headlineOf(data).answer).toBe('Yes, as far as it was compared: reproduced.');
     expect(headlineOf(data).sentence).toContain('Nuclei detection and PD-L1 detection were not part of this run.');
     expect(citations(data, '1').join()).toContain('https://doi.org/10.5281/zenodo.15674785');
   });
 
-  it('names a custom model', () => {
+  it('name a custom model', () => {
     const configuration = RunConfig.parse({ name: 'x', record: '15674785', he: { model: '/m.onnx' } });
     const models = { he: { kind: 'onnx', folds: [], input: { shape: [1, 3, 256, 256] } } };
     const data = run({ kind: 'paper' }, '15674785', { configuration, models });
@@ -86,7 +86,7 @@ describe('what a report claims', () => {
 });
 
 describe('the methods text', () => {
-  it('says what nnU-Net v2 does otherwise', () => {
+  it('describes the differences of nnU-Net v2', () => {
     const configuration = RunConfig.parse({ name: 'x', record: '15674785', he: { model: '/m', mirroring: true } });
     const he = {
       kind: 'nnunet-v2-2d',

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { bytesAnRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/layer-writer.ts';
+import { bytesPerRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/layer-writer.ts';
 
-describe('the bytes of layers', () => {
-  it('stay below 25 MB for the 887 ROIs of the paper, whatever is in them', async () => {
-    const limit = bytesAnRoi(887);
+describe('the size of layers', () => {
+  it('stays below 25 MB for the 887 ROIs of the paper, whatever their content', async () => {
+    const limit = bytesPerRoi(887);
     const { image, mask, margin, differ, readers, points } = SHARES;
     expect(image + 3 * mask + margin + differ).toBeLessThanOrEqual(1);
     expect(image + readers + 3 * points).toBeLessThanOrEqual(1);
@@ -13,14 +13,14 @@ describe('the bytes of layers', () => {
     expect(layer?.length).toBeLessThanOrEqual(limit * image);
   });
 
-  it('fall in few steps, so that an ROI more rarely draws all layers again', () => {
-    const limits = Array.from({ length: 1_000 }, (_, k) => bytesAnRoi(k + 1));
+  it('falls in few steps, so that an added ROI rarely causes redrawing all layers', () => {
+    const limits = Array.from({ length: 1_000 }, (_, k) => bytesPerRoi(k + 1));
     for (const [k, limit] of limits.entries()) expect((k + 1) * limit).toBeLessThanOrEqual(25_000_000);
     expect(limits[0]).toBe(600_000);
     expect(new Set(limits).size).toBeLessThanOrEqual(11);
   });
 
-  it('are spent on the finest layer that fits, never finer than the ROI', async () => {
+  it('is spent on the finest layer that fits, never finer than the ROI', async () => {
     const encode = async (edge: number) => new Uint8Array(edge);
     expect((await finestWithin(10_000, 700, encode))?.length).toBe(700);
     expect((await finestWithin(600, 700, encode))?.length).toBe(512);

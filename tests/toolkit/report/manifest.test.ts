@@ -15,7 +15,7 @@ async function resultsFolder(): Promise<string> {
 }
 
 describe('the manifest', () => {
-  it('lists every file, as sha256sum reads it', async () => {
+  it('lists every file in the format of sha256sum', async () => {
     const results = await resultsFolder();
     expect(await writeManifest(results)).toBe(2);
     const checked = execFileSync('sha256sum', ['-c', RESULTS.manifest.path], { cwd: results, encoding: 'utf8' });
@@ -23,7 +23,7 @@ describe('the manifest', () => {
     expect(await verifyManifest(results)).toEqual({ files: 2, findings: [] });
   });
 
-  it('finds what is missing, changed and extra', async () => {
+  it('reports missing, changed and extra files', async () => {
     const results = await resultsFolder();
     await writeManifest(results);
     await writeFile(join(results, 'metrics', 'he.json'), '[]');
@@ -36,7 +36,7 @@ describe('the manifest', () => {
     ]);
   });
 
-  it('is missed by name', async () => {
+  it('is reported by name if it is missing', async () => {
     await expect(verifyManifest(await resultsFolder())).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
 });

@@ -265,7 +265,7 @@ describe('text with markup, in every string of every input of the report', () =>
     },
   );
 
-  it('comes whole out of the data of the viewer, which no U+2028 breaks', async () => {
+  it('is read back unchanged from the data of the viewer, which U+2028 does not break', async () => {
     const html = (await reportWith(MARKUP, 'paper')).get('report/index.html') ?? '';
     const [, json = ''] = /<script type="application\/json" id="viewer-data">([^<]*)<\/script>/.exec(html) ?? [];
     expect(json).not.toMatch(/[<>&\u2028\u2029]/);

@@ -9,7 +9,7 @@ import { readEnvironments, recordEnvironment } from '../../../toolkit/results/en
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('the facts of a run', () => {
-  it('keep its configuration as a profile, and no absolute path', async () => {
+  it('contain its configuration as a profile, and no absolute path', async () => {
     const results = await temporaryFolder();
     const config = RunConfig.parse({ name: 'x', record: '0042', he: { model: '/home/someuser/models/mine' } });
     await writeConfiguration(results, config);
@@ -19,7 +19,7 @@ describe('the facts of a run', () => {
     expect(commandOf('x', kept)).toBe('npx reignite run --profile configuration.yaml');
   });
 
-  it('name the command that does a run of a shipped profile again, with what was set', () => {
+  it('contain the command that repeats a run of a shipped profile, with its --set options', () => {
     const plain = { name: 'paper', record: '15674785', zenodo: { connections: 1 }, temporal: { maxConcurrentRois: 9 } };
     expect(commandOf('paper', RunConfig.parse(plain))).toBe('npx reignite run --profile paper');
     const set = RunConfig.parse({ ...plain, tasks: ['he'], he: { scope: 'annotated' }, discrepancies: { full: true } });
@@ -36,12 +36,12 @@ describe('the facts of a run', () => {
     ]);
   });
 
-  it('keep a folder that was served in place of the record: without it the command would compare something else', () => {
+  it('contain a folder that replaced the record: without it the command would compare something else', () => {
     const served = { name: 'paper', record: '15674785', zenodo: { serveFrom: 'data/sample' } };
     expect(commandOf('paper', RunConfig.parse(served))).toContain('--set zenodo.serveFrom=data/sample');
   });
 
-  it('say once what machines of a kind it ran on, without user and host', async () => {
+  it('list machines of the same kind once, without user and host', async () => {
     const results = await temporaryFolder();
     const engine = { ortVersion: '1.2.3', provider: 'cpu' };
     for (let time = 0; time < 2; time++) await recordEnvironment(results, environment('inference', '0.1.0', engine));

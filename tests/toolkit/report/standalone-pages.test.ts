@@ -60,7 +60,7 @@ function chunk(type: string, data: Buffer): Buffer {
 }
 
 describe('writePredictionPage', () => {
-  it('shows numbers, notes and failures, and is for research only', async () => {
+  it('shows numbers, notes and failures, and says that it is for research only', async () => {
     const page = await readFile(await predicted(), 'utf8');
     expect(page).toContain('1 image predicted, 1 failed.');
     expect(page).toContain('Do not trust &lt;script&gt;alert(1)&lt;/script&gt;.');
@@ -71,7 +71,7 @@ describe('writePredictionPage', () => {
     expect(page).not.toMatch(/<(b|is|he|cells)>/);
   });
 
-  it('draws masks and overlays of more pixels than the library takes by default', async () => {
+  it('draws masks and overlays with more pixels than the library accepts by default', async () => {
     const out = await temporaryFolder();
     const image = join(out, 'image.png');
     await sharp({ create: { ...SIZE, channels: 3, background: '#c080a0' } })
@@ -90,7 +90,7 @@ describe('writePredictionPage', () => {
     expect(await sharp(join(assets, 'slide', 'overlay.webp')).metadata()).toMatchObject({ width: 800, height: 800 });
   });
 
-  it.skipIf(BROWSER === undefined)('opens in a browser without complaint, viewer included', async () => {
+  it.skipIf(BROWSER === undefined)('opens in a browser without messages, viewer included', async () => {
     const page = await BrowserPage.open(await temporaryFolder(), { width: 390, height: 844 });
     try {
       const index = await predicted();
@@ -144,7 +144,7 @@ describe('a table that is wider than the page', () => {
 });
 
 describe('writeBoxesPage', () => {
-  it('has the precision of every class', async () => {
+  it('shows the precision of every class', async () => {
     const out = await temporaryFolder();
     const classes = [{ name: 'cell <a>', ap50: 0.5, ap5095: null, objects: 3, predicted: 4 }];
     const evaluated = {
@@ -161,7 +161,7 @@ describe('writeBoxesPage', () => {
 });
 
 describe('forestPlot', () => {
-  it('says each score with its interval, and where it equals the published one', () => {
+  it('shows each score with its interval, and whether it equals the published one', () => {
     const interval = { low: 0.8, high: 0.95, dropped: 0 };
     const plot = String(
       forestPlot('Dice', 'yours', [
@@ -178,7 +178,7 @@ describe('forestPlot', () => {
     expect(plot).toContain('x1="3.00%" x2="73.50%"');
   });
 
-  it('is left out where there is no score', () => {
+  it('is left out without scores', () => {
     expect(String(forestPlot('Dice', 'yours', [{ label: 'Liver', value: null }]))).toBe('');
   });
 });
@@ -196,7 +196,7 @@ describe('spotChecks', () => {
   };
   const names = { published: 'published', ours: 'reproduced' };
 
-  it('cuts the places that differ most out of the layers, and never leaves the image', () => {
+  it('cut the places that differ most out of the layers, within the image', () => {
     const spots = [
       { x: 500, y: 250, count: 9 },
       { x: 10, y: 495, count: 20 },
@@ -209,7 +209,7 @@ describe('spotChecks', () => {
     expect(shown).toContain('left:-210.42%;top:-80.21%');
   });
 
-  it('is left out where nothing differs', () => {
+  it('are left out if nothing differs', () => {
     expect(String(spotChecks([{ ...layers, spots: [] }], names))).toBe('');
   });
 });

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -87,7 +87,7 @@ describe('writeReport', () => {
     expect(images.every((tag) => / alt="/.test(tag))).toBe(true);
   });
 
-  it('draws the layers of an ROI, and where a single pixel differs', async () => {
+  it('draws the layers of an ROI, and a difference of a single pixel', async () => {
     const results = await writeResults();
     const data = await writeRecord(results);
     await writeReport(results, { version: '1.2.3', data });
@@ -108,6 +108,22 @@ describe('writeReport', () => {
     expect(names).toEqual(expect.arrayContaining(['report/index.html', `report/${layers.files.differ}`]));
     await writeReport(results, { version: '1.2.3' });
     expect((await read()).rois, 'without the record').toHaveLength(1);
+  });
+
+  it('names a published mask of another size, which has no layer', async () => {
+    const results = await writeResults();
+    const data = await writeRecord(results);
+    const published = join(data, 'inference/he/x_with_context.png');
+    await sharp(published)
+      .extract({ left: 0, top: 0, width: 30, height: 20 })
+      .toColourspace('b-w')
+      .png()
+      .toFile(`${published}.small`);
+    await rename(`${published}.small`, published);
+    await writeReport(results, { version: '1.2.3', data });
+    const { rois } = JSON.parse(await readFile(join(results, 'report', 'assets', 'layers.json'), 'utf8'));
+    expect(Object.keys(rois[0].files)).not.toContain('published');
+    expect(rois[0].notes).toContain('The layer "published" is missing: its mask has 30 x 20 px instead of 60 x 40 px.');
   });
 
   it('writes a crate that names the run, the software and the results, and no user or host', async () => {
@@ -150,7 +166,7 @@ describe('writeReport', () => {
     expect(await readFile(join(results, 'manifest.sha256'), 'utf8')).toContain('  codecheck.yml\n');
   });
 
-  it('draws a figure again only when its numbers have changed', async () => {
+  it('redraws a figure only if its numbers have changed', async () => {
     const results = await writeResults();
     await mkdir(join(results, 'metrics'));
     const measure = (hits: number) => {

@@ -31,7 +31,7 @@ describe('the table of a results folder', () => {
     },
   );
 
-  it('names writers that exist', () => {
+  it('names existing source files', () => {
     const writers = Object.values(RESULTS).map(({ writer }) => writer);
     expect(writers.filter((writer) => !existsSync(packageFile(writer)))).toEqual([]);
   });

@@ -37,7 +37,7 @@ async function readAll(path: string): Promise<void> {
 }
 
 describe('a damaged slide', () => {
-  it('is read or refused with a code and a remedy, whatever bytes are wrong or missing', async () => {
+  it('is read or rejected with a code and a remedy, whatever bytes are wrong or missing', async () => {
     const path = join(folder(), 'damaged.tif');
     await fc.assert(
       fc.asyncProperty(
@@ -58,7 +58,7 @@ describe('a damaged slide', () => {
     );
   });
 
-  it('is read or refused also where the directories are wrong', async () => {
+  it('is read or rejected also if the directories are wrong', async () => {
     const path = join(folder(), 'directories.tif');
     await fc.assert(
       fc.asyncProperty(fc.nat(7), fc.nat(5000), fc.nat(255), async (index, back, value) => {

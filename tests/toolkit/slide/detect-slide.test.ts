@@ -117,7 +117,7 @@ describe('detectSlide', () => {
     );
   });
 
-  it('finds a cell at every place along a seam', async () => {
+  it('finds a cell at every position along a seam', async () => {
     const folder = await temporaryFolder();
     const dots: Dot[] = [];
     for (let at = 0; at < 20; at++) dots.push([70 + 3 * at, 20 + 15 * at]);
@@ -144,7 +144,7 @@ describe('detectSlide', () => {
     expect(result.outside).toBe(1);
   });
 
-  it('resumes behind the tiles that are done, with the same bytes', async () => {
+  it('resumes after the finished tiles, with the same bytes', async () => {
     const folder = await temporaryFolder();
     const dots = Array.from({ length: 60 }, (_, at): Dot => [15 + ((at * 37) % 460), 15 + 5 * at]);
     const slide = await slideOf(folder, dots, 500, 330);
@@ -167,7 +167,7 @@ describe('detectSlide', () => {
     }
   });
 
-  it('writes an empty list where there is nothing', async () => {
+  it('writes an empty list if there are no cells', async () => {
     const folder = await temporaryFolder();
     const job = jobOf(folder, await slideOf(folder, [], 100, 90));
     const result = await detect(job, dotDetector());
@@ -175,7 +175,7 @@ describe('detectSlide', () => {
     expect(result.cells).toHaveLength(0);
   });
 
-  it('chooses the cells of another confidence without the network, with the bits of a run at it', async () => {
+  it('selects the cells for another confidence without the network, with the bits of a run at it', async () => {
     const folder = await temporaryFolder();
     const dots = Array.from({ length: 60 }, (_, at): Dot => [15 + ((at * 37) % 460), 15 + 5 * at]);
     const slide = await slideOf(folder, dots, 500, 330);
@@ -196,7 +196,7 @@ describe('detectSlide', () => {
     expect(cells.length).toBeLessThan(seen.cells.length);
   });
 
-  it('stops choosing cells at the next tile once it is asked to', async () => {
+  it('stops selecting cells at the next tile when aborted', async () => {
     const folder = await temporaryFolder();
     const job = jobOf(folder, await slideOf(folder, [[30, 30]], 500, 330));
     const { width, height, tiles } = await detect(job, dotDetector());
@@ -211,7 +211,7 @@ describe('detectSlide', () => {
     await expect(selectSlideCells(judge, { signal })).rejects.toThrow('stopped');
   });
 
-  it('gives the same cells in strips as at once', async () => {
+  it('finds the same cells in strips as at once', async () => {
     const folder = await temporaryFolder();
     const dots = Array.from({ length: 60 }, (_, at): Dot => [15 + ((at * 37) % 460), 15 + 5 * at]);
     const job = jobOf(folder, await slideOf(folder, dots, 500, 330));

@@ -63,7 +63,7 @@ describe('the notes of an image', () => {
     return notes.join('\n');
   }
 
-  it('name the scale that its file states when none was given', async () => {
+  it('name the pixel size in its file if the user gave none', async () => {
     expect(await notesOf('strips.tif')).toContain(
       'says 0.25 µm/px, which was not used; use it with --mpp 0.25 --resample.',
     );

@@ -29,7 +29,7 @@ async function readAll(path: string): Promise<Uint8Array> {
 }
 
 describe('LabelPyramid', () => {
-  it('reads all values, also where the system returns few bytes at once', async () => {
+  it('reads all values, even if the system returns few bytes at a time', async () => {
     const { path, data } = await pyramid('whole.tif');
     expect(Buffer.compare(await readAll(path), data)).toBe(0);
     const probe = await open(path);

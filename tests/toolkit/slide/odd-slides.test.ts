@@ -83,7 +83,7 @@ describe('a tile compressed with', () => {
     );
   });
 
-  it('Zstandard does not take more memory than its pixels', async () => {
+  it('Zstandard does not use more memory than its pixels', async () => {
     const zeros = Buffer.from(ZEROS, 'base64');
     expect(decodeZstandard(zeros, 2 ** 20)).toHaveLength(2 ** 20);
     expect(() => decodeZstandard(zeros, 5_000)).toThrow('longer than 5000 bytes');
@@ -115,7 +115,7 @@ describe('a tile compressed with', () => {
     expect(await pixelsOf('webp.tif', oneTile(webp, { 259: [50_001] }))).toEqual(Uint8Array.from(ramp));
   });
 
-  it('JPEG or WebP that states another size than its tile is refused before it is decoded', async () => {
+  it('JPEG or WebP that states another size than its tile is rejected before it is decoded', async () => {
     const large = sharp({ create: { width: 2_000, height: 2_000, channels: 3, background: '#800000' } });
     for (const [name, compression, colours, bytes] of [
       ['large-jpeg.tif', 7, 6, await large.clone().jpeg().toBuffer()],
@@ -141,7 +141,7 @@ describe('a tile compressed with', () => {
     expect(ofEncoder).toEqual([90, 120, 150].map((value) => expect.closeTo(value, -0.9)));
   });
 
-  it('JPEG 2000 of subsampled colours is refused when the slide is opened', async () => {
+  it('JPEG 2000 with subsampled colours is rejected when the slide is opened', async () => {
     const page = oneTile(Buffer.from(SUBSAMPLED, 'base64'), { 259: [33_003] });
     await expect(opened('subsampled.svs', page)).rejects.toMatchObject({
       code: 'IMAGE_UNREADABLE',
@@ -150,7 +150,7 @@ describe('a tile compressed with', () => {
     });
   });
 
-  it('JPEG 2000 of another size is refused', async () => {
+  it('JPEG 2000 of another size is rejected', async () => {
     const codestream = Buffer.from(PLAIN, 'base64');
     expect(codestreamHeader(codestream)).toEqual({
       width: 32,
@@ -164,7 +164,7 @@ describe('a tile compressed with', () => {
     await expect(pixelsOf('huge.svs', oneTile(codestream, { 259: [33_005] }))).rejects.toThrow('60000 x 32 px');
   });
 
-  it('JPEG 2000 in the boxes of a JP2 file is found there, not in what other boxes hold', async () => {
+  it('JPEG 2000 in a JP2 file is found in its own box only', async () => {
     const small = Buffer.from(PLAIN, 'base64');
     const huge = Buffer.from(small);
     huge.writeUInt32BE(60_000, 8);
@@ -191,11 +191,11 @@ describe('a tile compressed with', () => {
 });
 
 describe('a slide', () => {
-  it('is read without the predictor where its compression has none', async () => {
+  it('is read without the predictor if its compression has none', async () => {
     expect(await pixelsOf('predictor.tif', oneTile(ramp, { 317: [2] }))).toEqual(Uint8Array.from(ramp));
   });
 
-  it('of tiles of 20 px is read', async () => {
+  it('with tiles of 20 px is read', async () => {
     const tile = Buffer.from(Array.from({ length: 3 * 20 * 20 }, (_, at) => at % 256));
     const read = await pixelsOf('twenty.tif', { width: 20, height: 20, tile: 20, tiles: [tile] });
     expect(read).toEqual(Uint8Array.from(tile));
@@ -211,7 +211,7 @@ describe('a slide', () => {
     expect(Reflect.get(Object(refusal), 'remedy')).toMatch(/QuPath/);
   });
 
-  it('takes the scale of its own picture, not that of the label or of the glass', async () => {
+  it('uses the pixel size of its own image, not that of the label or overview', async () => {
     const pixels = (side: number, size: string) =>
       `<Image><Pixels SizeX="${side}" SizeY="${side}" ${size}></Pixels></Image>`;
     const series = `<?xml version="1.0"?><OME>${pixels(16, 'PhysicalSizeX="10"')}${pixels(TILE, 'PhysicalSizeX="0.25"')}</OME>`;
@@ -225,13 +225,13 @@ describe('a slide', () => {
     await unknown.close();
   });
 
-  it('takes the resolution of one axis for both where the other is missing', async () => {
+  it('uses the resolution of one axis for both if the other is missing', async () => {
     const slide = await opened('one-axis.tif', oneTile(ramp, { 282: { fraction: [40_000, 1] }, 296: [3] }));
     expect(slide.scale.resolution?.mpp).toBe(0.25);
     await slide.close();
   });
 
-  it('is read where its directories form a loop', async () => {
+  it('is read if its directories form a loop', async () => {
     const path = join(folder(), 'loop.tif');
     await writeSlide(path, [oneTile(ramp, { 330: [0] })]);
     const bytes = await readFile(path);
@@ -248,7 +248,7 @@ describe('a slide', () => {
     await slide.close();
   });
 
-  it('says that it holds further pictures of its size', async () => {
+  it('reports further images of its size', async () => {
     const notes = async (...pages: readonly MadePage[]) => {
       const slide = await opened('planes.tif', ...pages);
       await slide.close();

@@ -49,7 +49,7 @@ beforeEach(() => Object.assign(library, { size: [100n, 80n], levels: 1, error: n
 const open = () => OpenSlideSource.open('/slides/scan.mrxs', '/lib/libopenslide.so');
 
 describe('OpenSlideSource.open', () => {
-  it('keeps a slide open that can be read', async () => {
+  it('keeps a readable slide open', async () => {
     const slide = await open();
     expect(slide?.levels).toEqual([{ width: 100, height: 80, downsample: 1 }]);
     expect(library.closed).toBe(0);

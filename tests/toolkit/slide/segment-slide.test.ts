@@ -104,7 +104,7 @@ describe('segmentSlide', () => {
     },
   );
 
-  it('gives them for models that crop black borders and normalise by the whole picture', async () => {
+  it('supports models that crop black borders and normalise by the whole image', async () => {
     const method: ModelMethod = {
       ...RGB_SOFTMAX,
       window: 'v2',
@@ -122,7 +122,7 @@ describe('segmentSlide', () => {
     expect(await ofSlide(job, width)).toEqual(await ofImage(image, networks));
   });
 
-  it('gives them for models of grey that take luma, and refuses models of two or four channels', async () => {
+  it('supports grey models that take luma, and rejects models of two or four channels', async () => {
     const scheme = { scheme: 'Standardised', epsilon: 1e-6, together: true } as const;
     const luma = fakeNetworks({ height: 16, width: 16 }, 3, 1, {
       ...RGB_SOFTMAX,
@@ -145,7 +145,7 @@ describe('segmentSlide', () => {
     }
   });
 
-  it('computes only tiles that touch tissue, and there gives what the whole slide would get', async () => {
+  it('computes only tiles that touch tissue, with the same result there as on the whole slide', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 2);
     const image = await made(120, 90);
     const whole = await ofImage(image, networks);
@@ -180,7 +180,7 @@ describe('segmentSlide', () => {
     );
   });
 
-  it('reads nothing and runs nothing where a row has no tissue', async () => {
+  it('reads and runs nothing for a row without tissue', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 4, 1);
     const image = await made(64, 64);
     const tissue = { block: 8, width: 8, height: 8, data: new Uint8Array(64) };
@@ -228,7 +228,7 @@ describe('segmentSlide', () => {
     }
   });
 
-  it('says before the first tile how many there are and how long they will take', async () => {
+  it('reports before the first tile how many there are and how long they will take', async () => {
     const networks = fakeNetworks({ height: 16, width: 16 }, 3, 2);
     const image = await made(40, 40);
     const said: SlideProgress[] = [];

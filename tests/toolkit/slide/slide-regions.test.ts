@@ -61,7 +61,7 @@ describe('readSlideRegions', () => {
 describe('the tumour proportion', () => {
   const NAMES = ['pd-l1 negative tumor cell', 'pd-l1 positive tumor cell', 'non-tumor cell'];
 
-  it('is of positive among all tumour cells, and null without any', () => {
+  it('is the share of positive among all tumour cells, and null without any', () => {
     const classes = tumourClasses('pdl1', NAMES);
     expect(classes).toEqual({ positive: 1, negative: 0 });
     expect(tumourShare([30, 10, 999], { positive: 1, negative: 0 })).toEqual({
@@ -74,7 +74,7 @@ describe('the tumour proportion', () => {
     expect(tumourClasses('pdl1', ['cell'])).toBeUndefined();
   });
 
-  it('is counted in each region by itself', async () => {
+  it('is counted separately in each region', async () => {
     const path = await written([
       feature({ type: 'Polygon', coordinates: [square(0, 0, 100)] }, { name: 'a' }),
       feature({ type: 'Polygon', coordinates: [square(50, 0, 100)] }, { name: 'b' }),

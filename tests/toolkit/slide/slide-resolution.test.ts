@@ -27,12 +27,12 @@ const spacing = (name: string) =>
 
 // The texts are so long that a pattern of quadratic time takes longer than a test may.
 describe('the stated resolution of a slide', () => {
-  it('is found after many elements of OME that do not end', () => {
+  it('is found after many unclosed OME elements', () => {
     expect(mppOf(`${'<Pixels '.repeat(500_000)}${pixels('PhysicalSizeX="0.5"')}`)).toBe(0.5);
     expect(mppOf('<Pixels '.repeat(500_000))).toBeUndefined();
   });
 
-  it('is found where the attribute of Philips is named many times', () => {
+  it('is found if the Philips attribute occurs many times', () => {
     expect(mppOf(spacing('DICOM_PIXEL_SPACING'))).toBe(0.25);
     expect(mppOf(spacing('DICOM_PIXEL_SPACING'.repeat(160_000)))).toBe(0.25);
     expect(mppOf('DICOM_PIXEL_SPACING'.repeat(160_000))).toBeUndefined();
@@ -42,13 +42,13 @@ describe('the stated resolution of a slide', () => {
     expect(mppOf(`${'\0'.repeat(1_000_000)}${pixels('PhysicalSizeX="0.5"')}\0\0`)).toBe(0.5);
   });
 
-  it('is unknown where its unit is a character beyond Unicode', () => {
+  it('is unknown if its unit is a character beyond Unicode', () => {
     expect(mppOf(pixels('PhysicalSizeX="0.5" PhysicalSizeXUnit="&#x110000;m"'))).toBeUndefined();
     expect(mppOf(pixels('PhysicalSizeX="0.5" PhysicalSizeXUnit="&#9999999;m"'))).toBeUndefined();
     expect(mppOf(pixels('PhysicalSizeX="0.5" PhysicalSizeXUnit="&#xB5;m"'))).toBe(0.5);
   });
 
-  it('is searched in the first 16 MiB of a description', () => {
+  it('is searched only in the first 16 MiB of a description', () => {
     const text = 'x'.repeat(2 ** 24);
     expect(described(`${text}y`).text(TAG.description)).toHaveLength(text.length);
     expect(described('ends\0\0').text(TAG.description)).toBe('ends');

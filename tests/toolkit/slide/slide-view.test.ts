@@ -51,7 +51,7 @@ describe('SlideView', () => {
     });
   });
 
-  it('has the pixels of the whole picture made smaller by the image library, whatever part is read', async () => {
+  it("has the same pixels as the image library's reduction of the whole image, for any part", async () => {
     const whole = await sharp(rgb, { raw })
       .resize({ width: WIDTH / 4, height: HEIGHT / 4, fit: 'fill', kernel: 'lanczos3' })
       .raw()
@@ -82,7 +82,7 @@ describe('SlideView', () => {
     });
   });
 
-  it('keeps the brightness of a plain picture at any factor, up to the border', async () => {
+  it('keeps the brightness of a plain image at any factor, up to the border', async () => {
     const plain = join(folder(), 'plain.tif');
     await sharp({ create: { width: 300, height: 200, channels: 3, background: { r: 200, g: 120, b: 40 } } })
       .tiff({ compression: 'none', tile: true })

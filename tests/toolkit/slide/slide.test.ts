@@ -61,7 +61,7 @@ async function whole(slide: Slide, level = 0): Promise<Uint8Array> {
 }
 
 describe('Slide', () => {
-  it('reads any region of any compression as the whole picture has it, white outside', async () => {
+  it('reads any region with any compression as in the whole image, with white outside', async () => {
     const rgb = picture();
     const source = { raw: { width: WIDTH, height: HEIGHT, channels: 3 as const } };
     const slides = await Promise.all(
@@ -105,7 +105,7 @@ describe('Slide', () => {
     await slide.close();
   });
 
-  it('takes JPEG tiles tagged RGB for RGB, although they do not say so themselves', async () => {
+  it('decodes JPEG tiles tagged RGB as RGB, although they do not say so themselves', async () => {
     const rgb = picture();
     const tiles = await Promise.all(
       tilesOf(rgb, WIDTH, HEIGHT).map(async (tile) => {
@@ -126,7 +126,7 @@ describe('Slide', () => {
     await asRgb.close();
   });
 
-  it('gives white for tiles that the file leaves out', async () => {
+  it('returns white for absent tiles', async () => {
     const tiles: (Buffer | undefined)[] = tilesOf(picture(), WIDTH, HEIGHT);
     tiles[1] = undefined;
     const slide = await opened('sparse.tif', [plain({ tiles })]);
@@ -136,7 +136,7 @@ describe('Slide', () => {
     await slide.close();
   });
 
-  it('puts planes together that are stored apart', async () => {
+  it('combines planes that are stored separately', async () => {
     const rgb = picture();
     const planes = [0, 1, 2].flatMap((channel) =>
       tilesOf(
@@ -153,7 +153,7 @@ describe('Slide', () => {
     await slide.close();
   });
 
-  it('expands palettes and grey, also grey whose 0 is white', async () => {
+  it('expands palettes and grey, also grey with white as 0', async () => {
     const grey = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, at) => at % 251);
     const tiles = tilesOf(grey, WIDTH, HEIGHT, 1);
     const map = Array.from({ length: 768 }, (_, at) => ((at * 7) % 256) << 8);
@@ -166,7 +166,7 @@ describe('Slide', () => {
     await inverted.close();
   });
 
-  it('sorts levels by size wherever they stand, and leaves thumbnails and labels out', async () => {
+  it('sorts levels by size in any order, and leaves out thumbnails and labels', async () => {
     const small = picture(50, 35);
     const level: MadePage = { width: 50, height: 35, tile: TILE, tiles: tilesOf(small, 50, 35) };
     const label: MadePage = { width: 40, height: 60, tile: TILE, tiles: tilesOf(picture(40, 60), 40, 60) };
@@ -183,7 +183,7 @@ describe('Slide', () => {
     await nested.close();
   });
 
-  it('names the tile that is damaged', async () => {
+  it('names the damaged tile', async () => {
     const tiles = tilesOf(picture(), WIDTH, HEIGHT).map((tile) => deflateSync(tile));
     tiles[2] = Buffer.from('damaged');
     const slide = await opened('damaged.tif', [plain({ tiles, tags: { 259: [8] } })]);
@@ -210,7 +210,7 @@ describe('Slide', () => {
     expect(Reflect.get(Object(refusal), 'remedy')).toMatch(/QuPath|bright-field/);
   });
 
-  it('refuses channels that are pages of their own', async () => {
+  it('rejects channels in separate pages', async () => {
     const channel = plain({ samples: 1, tiles: tilesOf(new Uint8Array(WIDTH * HEIGHT), WIDTH, HEIGHT, 1) });
     await expect(opened('channels.tif', [channel, channel, channel])).rejects.toThrow(/3 channels, one per page/);
   });
@@ -237,7 +237,7 @@ describe('Slide', () => {
   });
 });
 
-describe('the stated scale of a slide', () => {
+describe('the stated pixel size of a slide', () => {
   const ome = (size: string) =>
     `<?xml version="1.0"?><OME><Image><Pixels SizeX="100" SizeY="70" ${size}></Pixels></Image></OME>`;
   const cm = { 282: { fraction: [40_000, 1] }, 283: { fraction: [40_000, 1] }, 296: [3] } as const;

@@ -54,7 +54,7 @@ describe('findTissue', () => {
     expect(data.reduce((sum, each) => sum + each, 0)).toBe(360);
   });
 
-  it('leaves out pen, dust and grey edges', () => {
+  it('ignores pen, dust and grey edges', () => {
     const { data, pen } = findTissue(
       blocks([
         [0, 20, 60, 3, BLUE_INK],
@@ -68,7 +68,7 @@ describe('findTissue', () => {
     expect(pen).toBe(240);
   });
 
-  it('takes blue for tissue where blue is a stain, and brown always', () => {
+  it('counts blue as tissue where blue is a stain, and brown always', () => {
     const slide = blocks([
       [5, 5, 12, 10, BLUE_NUCLEI],
       [30, 5, 12, 10, DAB],
@@ -91,7 +91,7 @@ describe('findTissue', () => {
     expect(share(data, 20, 15, 10, 10)).toBe(0);
   });
 
-  it('is not misled by the pure white of what was not scanned', () => {
+  it('is not misled by the pure white of unscanned areas', () => {
     const WHITE: Colour = [262, 262, 262];
     const tinted: Colour = [238, 232, 240];
     const slide = blocks(
@@ -107,14 +107,14 @@ describe('findTissue', () => {
     expect(data.reduce((sum, each) => sum + each, 0)).toBe(100);
   });
 
-  it('uses white as the glass where the glass is white', () => {
+  it('uses white as glass if the glass is white', () => {
     const slide = blocks([[5, 5, 12, 10, PALE]], [262, 262, 262]);
     const { data } = findTissue({ ...slide, colours: slide.colours.map((value) => Math.min(255, value)) }, false);
     expect(share(data, 5, 5, 12, 10)).toBe(1);
     expect(data.reduce((sum, each) => sum + each, 0)).toBe(120);
   });
 
-  it('takes all of a picture without glass', () => {
+  it('counts everything as tissue in an image without glass', () => {
     const { data } = findTissue(blocks([[0, 0, WIDTH, HEIGHT, EOSIN]]), false);
     expect(share(data, 0, 0, WIDTH, HEIGHT)).toBe(1);
   });

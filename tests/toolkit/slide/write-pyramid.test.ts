@@ -43,7 +43,7 @@ describe('writePyramid', () => {
     expect(Math.max(before.width, before.height)).toBeLessThanOrEqual(1024);
   });
 
-  it('is read back as a slide with its levels, its scale and its colours, also by the image library', async () => {
+  it('is read as a slide with its levels, pixel size and colours, also by the image library', async () => {
     const path = join(folder(), 'coloured.tif');
     const [width, height] = [3000, 1100];
     const data = noise(width * height, 3).map((value) => value % 3);
@@ -71,7 +71,7 @@ describe('writePyramid', () => {
     await slide.close();
   });
 
-  it('refuses rows that are not as many as the picture has', async () => {
+  it('rejects rows that do not match the height of the image', async () => {
     const path = join(folder(), 'short.tif');
     const options = { width: 10, height: 20, description: '' };
     await expect(writePyramid(path, rowsOf(new Uint8Array(190), 10, 5), options)).rejects.toThrow(

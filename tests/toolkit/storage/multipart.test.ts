@@ -27,7 +27,7 @@ function partsSent({ requests }: FakeS3): number[] {
 }
 
 describe('a file of many parts', () => {
-  it('is stored whole, with each part sent once', async () => {
+  it('is stored completely, with each part sent once', async () => {
     const { server, path, machine } = await setUp();
     await new Blobs(machine()).offer(path);
     expect(server.objects.get(KEY)?.toString()).toBe(CONTENT);
@@ -35,7 +35,7 @@ describe('a file of many parts', () => {
     expect(server.uploads.keys).toEqual([]);
   });
 
-  it('is resumed by another machine, which does not send the parts that are there', async () => {
+  it('is resumed by another machine, which does not resend existing parts', async () => {
     const { server, path, machine } = await setUp();
     const stop = new AbortController();
     server.fault = ({ query }) => {
@@ -52,7 +52,7 @@ describe('a file of many parts', () => {
     expect(partsSent(server).slice(before)).toEqual(Array.from({ length: PARTS - 3 }, (_, index) => index + 4));
   });
 
-  it('replaces a part that has other contents', async () => {
+  it('replaces a part with other contents', async () => {
     const { server, path, machine } = await setUp();
     server.fault = ({ query }) => (query.get('partNumber') === '3' ? 500 : undefined);
     await expect(new Blobs(machine()).offer(path)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
@@ -74,7 +74,7 @@ describe('a file of many parts', () => {
     },
   );
 
-  it.each([403, 405, 501] as const)('is stored whole where listing uploads is answered with %d', async (status) => {
+  it.each([403, 405, 501] as const)('is stored completely if listing uploads is answered with %d', async (status) => {
     const { server, path, machine } = await setUp();
     const isList = ({ method, query }: FakeRequest) =>
       method === 'GET' && (query.has('uploads') || query.has('uploadId'));
@@ -95,7 +95,7 @@ describe('a file of many parts', () => {
   it.each([
     ['the same part, which has another name then', FIRST_PART, PARTS],
     ['a part of another length, which is replaced', FIRST_PART.subarray(1), 2 * PARTS],
-  ])('is stored whole where another machine sends %s', async (_, content, sent) => {
+  ])('is stored completely if another machine sends %s', async (_, content, sent) => {
     const { server, path, machine } = await setUp();
     server.uploads.hasMd5 = false;
     let count = 0;
@@ -110,7 +110,7 @@ describe('a file of many parts', () => {
     expect(server.uploads.keys).toEqual([]);
   });
 
-  it('is not stored for now where others replace its parts again and again', async () => {
+  it('is not stored for now if others keep replacing its parts', async () => {
     const { server, path, machine } = await setUp();
     server.uploads.hasMd5 = false;
     server.fault = (request) => {
@@ -136,7 +136,7 @@ describe('a file of many parts', () => {
     expect(server.objects.size).toBe(0);
   });
 
-  it('has parts of the usual size, or larger ones where they would be more than 10,000', () => {
+  it('has parts of the usual size, or larger ones if there would be more than 10,000', () => {
     const usual = 16 * 2 ** 20;
     expect(partSize(10_000 * usual, usual)).toBe(usual);
     expect(partSize(10_000 * usual + 1, usual)).toBe(17 * 2 ** 20);

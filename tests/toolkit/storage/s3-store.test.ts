@@ -58,7 +58,7 @@ describe('openS3Store', () => {
     expect(faults).toBeLessThan(0);
   });
 
-  it('finds its own object when the answer to its write was lost', async () => {
+  it('finds its own object if the answer to its write was lost', async () => {
     const server = await startFakeS3();
     const store = openS3Store(ADDRESS, server.options);
     let faults = 1;
@@ -67,7 +67,7 @@ describe('openS3Store', () => {
     expect(await store.readText('a')).toBe('first');
   });
 
-  it('says that the storage does not answer, and that it may later', async () => {
+  it('reports that the storage does not answer, and that a retry may succeed', async () => {
     const server = await startFakeS3();
     server.fault = () => 503;
     const reading = openS3Store(ADDRESS, server.options).readText('a');
@@ -79,7 +79,7 @@ describe('openS3Store', () => {
     expect(server.requests).toHaveLength(4);
   });
 
-  it('stops at once when it is aborted', async () => {
+  it('stops immediately when aborted', async () => {
     const server = await startFakeS3();
     server.fault = () => 503;
     const stop = new AbortController();
@@ -96,7 +96,7 @@ describe('checkStorage', () => {
     expect(server.objects.size).toBe(0);
   });
 
-  it('refuses a server that replaces what is to be written once', async () => {
+  it('rejects a server that replaces what must be written only once', async () => {
     const server = await startFakeS3();
     const { objects } = server;
     // As if it did not know the condition: what is there is forgotten before each write.
@@ -118,7 +118,7 @@ describe('Blobs', () => {
     return { folder, path };
   }
 
-  it('sends a content once, and brings it back checked', async () => {
+  it('sends a content once, and verifies it after download', async () => {
     const server = await startFakeS3();
     const { folder, path } = await aFile('image');
     const [one, other] = [openS3Store(ADDRESS, server.options), openS3Store(ADDRESS, server.options)];
@@ -130,7 +130,7 @@ describe('Blobs', () => {
     expect(other.moved).toMatchObject({ sent: 0, received: 5 });
   });
 
-  it('refuses other bytes than the digest says, and leaves no file', async () => {
+  it('rejects bytes with another digest, and leaves no file', async () => {
     const server = await startFakeS3();
     const { folder, path } = await aFile('image');
     const blobs = new Blobs(openS3Store(ADDRESS, server.options));
@@ -144,7 +144,7 @@ describe('Blobs', () => {
     await expect(again.offer(path)).rejects.toMatchObject({ code: 'STORAGE_DAMAGED' });
   });
 
-  it('says what is not in the storage', async () => {
+  it('reports what is not in the storage', async () => {
     const server = await startFakeS3();
     const blobs = new Blobs(openS3Store(ADDRESS, server.options));
     const target = join(await temporaryFolder(), 'copy');

@@ -30,7 +30,7 @@ function annotationsOf(points: readonly (readonly { x: number; y: number; class:
 }
 
 describe('sweepCells', () => {
-  it('gives at every threshold the scores of an evaluation with the points above it', async () => {
+  it('returns for every threshold the scores of an evaluation of the points above it', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.tuple(cells, cells), { minLength: 2, maxLength: 2 }),
@@ -59,7 +59,7 @@ describe('sweepCells', () => {
     );
   });
 
-  it('says how far the tumour proportion score is from that of a reader, and nothing where there is none', async () => {
+  it('says how far the tumour proportion score is from that of a reader, and nothing without one', async () => {
     const tumour = (positive: number, negative: number) => [
       ...Array.from({ length: positive }, (_, k) => ({ x: 20 * k, y: 0, class: 1 })),
       ...Array.from({ length: negative }, (_, k) => ({ x: 20 * k, y: 100, class: 0 })),
@@ -84,7 +84,7 @@ describe('sweepCells', () => {
 });
 
 describe('thresholdsBy', () => {
-  it('goes from the lowest kept score to 0.95, with the given thresholds in their places', () => {
+  it('goes from the lowest stored score to 0.95, including the given thresholds', () => {
     expect(thresholdsBy(0.3, 0.05, 0.5, 0.35)).toEqual([0.05, 0.35, 0.5, 0.65, 0.95]);
     expect(thresholdsBy(0.05, 0.05, 0.5)).toHaveLength(19);
     expect(thresholdsBy(0.01, 0.05, 0.5)).toHaveLength(91);

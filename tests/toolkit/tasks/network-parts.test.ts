@@ -12,8 +12,8 @@ function partsOf(more: { engine: EngineName; precision?: 'float16' | 'float32'; 
   return { parts, read };
 }
 
-describe('the size of the batch in keys and partial results', () => {
-  it('is named where the fast engine adds on the GPU', () => {
+describe('the batch size in keys and partial results', () => {
+  it('is named if the fast engine adds on the GPU', () => {
     const { parts, read } = partsOf({ engine: 'fast', precision: 'float16', batchSize: 4 });
     expect(parts).toMatchObject({ engine: 'fast', batchSize: 4 });
     expect(read.batchSize).toBe(4);

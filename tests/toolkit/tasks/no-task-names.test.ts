@@ -13,7 +13,7 @@ const COMPARISON = new RegExp(
   `(?:[!=]==? ?${names})|(?:${names} ?[!=]==?)|(?:case ${names})|(?:includes\\(${names}\\))`,
 );
 
-it('no file outside toolkit/tasks and config asks which task it is', () => {
+it('no file outside toolkit/tasks and config depends on the name of a task', () => {
   const listed = execFileSync('git', ['ls-files', '*.ts', '*.js', '*.mjs'], { cwd: ROOT, encoding: 'utf8' });
   const sources = listed.split('\n').filter((file) => file !== '' && !/^(tests|bench)\//.test(file));
   expect(sources.length).toBeGreaterThan(300);

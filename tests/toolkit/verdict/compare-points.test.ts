@@ -16,7 +16,7 @@ const image = (points: readonly ScoredPoint[], dropped: readonly ScoredPoint[] =
 });
 
 describe('pairPoints', () => {
-  it('takes the nearest first, each point once, and no other class', () => {
+  it('pairs the nearest first, each point once, and only the same class', () => {
     const ours = [at(0, 0), at(1, 0), at(5, 5, 1)];
     const published = [at(0.9, 0), at(-0.5, 0), at(5, 5, 0)];
     expect(pairPoints(ours, published, 2).map((pair) => [pair.ours, pair.published])).toEqual([
@@ -25,7 +25,7 @@ describe('pairPoints', () => {
     ]);
   });
 
-  it('equals the obvious way on random points', () => {
+  it('equals the obvious algorithm on random points', () => {
     const point = fc.record({
       x: fc.integer({ min: 0, max: 40 }).map((value) => value / 4),
       y: fc.integer({ min: 0, max: 40 }).map((value) => value / 4),
@@ -98,7 +98,7 @@ describe('scoredImage', () => {
     ],
   } satisfies CandidatesFile;
 
-  it('gives every point its score, and what was dropped its centre', () => {
+  it('gives every point its score, and dropped ones their centre', () => {
     expect(scoredImage('a', [at(2.25, 2)], file)).toEqual({
       points: [{ x: 2.25, y: 2, class: 0, score: 0.9 }],
       dropped: [
@@ -109,7 +109,7 @@ describe('scoredImage', () => {
     });
   });
 
-  it('refuses points that are not those of the candidates', () => {
+  it('rejects points that are not those of the candidates', () => {
     expect(() => scoredImage('a', [at(2, 2), at(3, 3)], file)).toThrow('are not those of its candidates');
   });
 });

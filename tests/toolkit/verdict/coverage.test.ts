@@ -10,7 +10,7 @@ import { agreementOracle } from '../metrics/agreement-oracle.ts';
 const left = (roi: string) => ({ roi, verdict: 'not comparable', reason: 'There is no mask.' }) as const;
 const config = VerdictConfig.parse({});
 
-it('names ROIs that a verdict is not about, unless it is about none', () => {
+it('names ROIs that a verdict does not cover, unless it covers none', () => {
   const done = { roi: 'a', verdict: 'reproduced' } as const;
   expect(partialCoverage([done])).toEqual([]);
   expect(partialCoverage([left('b')])).toEqual([]);
@@ -41,21 +41,21 @@ const cells = (comparison: PointsComparison) =>
     ],
   });
 
-it('is a warning of the verdict on points', () => {
+it('causes a warning in the verdict on points', () => {
   expect(cells({ ...NONE, ours: 1, published: 1, matched: 1 })).toMatchObject({
     verdict: 'reproduced',
     warnings: ['WARNING: The verdict covers only 1 of 2 ROIs. Not compared: b: There are no points.'],
   });
 });
 
-it('reproduces nothing where no image that can be compared has a point', () => {
+it('reproduces nothing if no comparable image has a point', () => {
   expect(cells(NONE)).toMatchObject({
     verdict: 'not comparable',
     inference: { reason: 'No image that can be compared has a point.' },
   });
 });
 
-it('is a warning of the verdict on masks', () => {
+it('causes a warning in the verdict on masks', () => {
   const between = Array.from({ length: 17 }, () => new Array<number>(17).fill(0));
   const comparison = { pixels: 1, differing: 0, largestConfidence: 0, lowConfidence: 0, between };
   const counts = ConfusionMatrix.fromRows(between);

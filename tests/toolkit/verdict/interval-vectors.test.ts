@@ -59,12 +59,12 @@ const cases = [
 ];
 
 describe.each(cases)('intervals of $task', ({ task, vectors, names, measure, matrices, side }) => {
-  it('come from the resamples that Python draws', () => {
+  it('come from the same resamples as in Python', () => {
     const patients = vectors.a.length;
     expect([...drawResamples(patients, 3, seed)]).toEqual(vectors.draws.flat());
   });
 
-  it("are NumPy's in evaluate", () => {
+  it("equal NumPy's in evaluate", () => {
     const rois = vectors.a.map((published, k) => ({ roi: `p${k}`, published, ours: vectors.b[k] ?? [] }));
     const { intervals } = evaluationIntervals({ rois, names, measure, isCompared: true }, new Map(), config);
     expect(Object.keys(intervals)).toHaveLength(vectors.intervals.length);
@@ -76,7 +76,7 @@ describe.each(cases)('intervals of $task', ({ task, vectors, names, measure, mat
     }
   });
 
-  it("are NumPy's in compare", () => {
+  it("equal NumPy's in compare", () => {
     const sideOf = (counts: readonly (readonly number[])[]): SideTask => ({
       predictions: new Map(),
       images: new Map(),

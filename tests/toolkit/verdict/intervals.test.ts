@@ -15,11 +15,11 @@ describe('quantile', () => {
 });
 
 describe('percentileInterval', () => {
-  it('leaves out and counts the resamples in which a class was empty', () => {
+  it('excludes and counts the resamples in which a class was empty', () => {
     expect(percentileInterval([3, null, 3, null, null])).toEqual({ low: 3, high: 3, dropped: 3 });
   });
 
-  it('is none where nothing is left', () => {
+  it('is null if nothing is left', () => {
     expect(percentileInterval([null, null])).toBeUndefined();
   });
 });
@@ -32,7 +32,7 @@ describe('resampledIntervals', () => {
     ours: Float64Array.of(ours),
   });
 
-  it('sums the drawn patients, then measures, and pairs the two sides', () => {
+  it('sums the drawn patients, then computes the score, and pairs the two sides', () => {
     const patients = [patient('a', 1, 2), patient('b', 10, 20)];
     const draws = Uint16Array.of(0, 0, 1, 1); // two resamples: a twice, b twice
     const [intervals] = resampledIntervals(patients, draws, (counts) => [counts[0] ?? null]);
@@ -48,7 +48,7 @@ describe('resampledIntervals', () => {
     });
   });
 
-  it('has a difference of exactly 0 where both sides have the same counts', () => {
+  it('has a difference of exactly 0 if both sides have the same counts', () => {
     const patients = [patient('a', 3, 3), patient('b', 7, 7), patient('c', 1, 1)];
     const [intervals] = resampledIntervals(patients, drawResamples(3, 200, 1), (counts) => [counts[0] ?? null]);
     expect(intervals?.differenceInterval).toEqual({ low: 0, high: 0, dropped: 0 });
@@ -66,7 +66,7 @@ describe('countsByPatient', () => {
     facts: { patient_id: patient },
   });
 
-  it('keeps the ROIs of a patient together, sorts by id, and takes an unknown image for a patient of its own', () => {
+  it('keeps the ROIs of a patient together, sorts by ID, and counts an unknown image as a separate patient', () => {
     const overview = overviewByStem([row('x1', '2'), row('x2', '1'), row('x3', '2')]);
     const counts = (roi: string, n: number) => ({ roi, published: [n], ours: [n + 1] });
     const rois = [counts('x1_with_context', 1), counts('x2', 10), counts('x3', 100), counts('y', 1_000)];

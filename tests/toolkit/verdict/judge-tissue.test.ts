@@ -27,14 +27,14 @@ function roi(name: string, changed: number, margin: number): ComparedRoi {
 const verdictOf = (...rois: ComparedRoi[]) => judgeTissue('he', rois, undefined, TOLERANCES).inference.verdict;
 
 describe('judgeTissue', () => {
-  it('reproduces up to 1e-4 of the pixels, if each was a near tie', () => {
+  it('reproduces up to 1e-4 of differing pixels, if each was a near tie', () => {
     expect(verdictOf(roi('a', 0, 0.9))).toBe('reproduced');
     expect(verdictOf(roi('a', 4, 1e-4))).toBe('reproduced');
     expect(verdictOf(roi('a', 5, 1e-4))).toBe('within tolerance');
     expect(verdictOf(roi('a', 1, 0.0002))).toBe('within tolerance');
   });
 
-  it('tolerates up to 0.5 % of the pixels with small margins, and no more', () => {
+  it('tolerates up to 0.5 % of differing pixels with low confidence, and no more', () => {
     // The second ROI keeps the pooled Dice within its own tolerance.
     expect(verdictOf(roi('a', 200, 0.02), roi('b', 0, 0))).toBe('within tolerance');
     expect(verdictOf(roi('a', 201, 0.02), roi('b', 0, 0))).toBe('differs');
@@ -42,7 +42,7 @@ describe('judgeTissue', () => {
     expect(verdictOf(roi('a', 1, 0.021))).toBe('differs');
   });
 
-  it('names what explains the differences, and lets half precision move a Dice past the tolerance', () => {
+  it('explains the differences, and lets half precision move a Dice past the tolerance', () => {
     const inferenceOf = (...rois: ComparedRoi[]) => judgeTissue('he', rois, undefined, TOLERANCES).inference;
     expect(inferenceOf(roi('a', 0, 0.9)).explanation).toBe('identical');
     expect(inferenceOf(roi('a', 5, 1e-4)).explanation).toBe('ties');
@@ -86,7 +86,7 @@ describe('judgeTissue', () => {
     expect(judge(roi('a', 4, 0)).inference.halfPrecision?.differingFraction.within).toBe(false);
   });
 
-  it('lets one ROI outside make the task differ, and names it first', () => {
+  it('lets one ROI outside the tolerance make the task differ, and names it first', () => {
     const file = judgeTissue(
       'he',
       [roi('same', 0, 0), roi('slightly', 3, 0), roi('far', 800, 0.5)],
@@ -101,7 +101,7 @@ describe('judgeTissue', () => {
     ]);
   });
 
-  it('judges no class below 10,000 truth pixels', () => {
+  it('ignores classes with fewer than 10,000 ground-truth pixels', () => {
     const { dice } = judgeTissue('he', [roi('a', 0, 0)], undefined, TOLERANCES);
     const judged = dice.all.filter((metric) => metric.judged).map(({ name }) => name);
     expect(judged).toEqual(['Overall', 'Tumor cells', 'Stroma']);
@@ -142,7 +142,7 @@ describe('judgeTissue', () => {
 });
 
 describe('compareMasks', () => {
-  it('leaves out what one side did not predict', () => {
+  it('ignores pixels that one side did not predict', () => {
     const published = Uint8Array.of(1, 2, 255, 3);
     const ours = Uint8Array.of(1, 3, 2, 255);
     const margins = Uint16Array.of(9, 6, 9, 9);

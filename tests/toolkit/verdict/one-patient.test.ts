@@ -18,8 +18,8 @@ const PATIENTS = [
   patient('3', [0, 0, 0, 0, 9, 1, 1, 0]),
 ];
 
-describe('numbers that rest on one patient', () => {
-  it('have no interval, while those of the other group have', () => {
+describe('scores from one patient', () => {
+  it('have no interval, while those of the other group have one', () => {
     const draws = drawResamples(PATIENTS.length, SETTINGS.resamples, SETTINGS.seed);
     const [macro, ofClass, alone, aloneClass] = resampledIntervals(PATIENTS, draws, measure);
     expect(macro?.oursInterval?.low).toBeLessThan(macro?.oursInterval?.high ?? 0);
@@ -36,7 +36,7 @@ describe('numbers that rest on one patient', () => {
     ]);
   });
 
-  it('have none where there is one patient in all', () => {
+  it('have no interval if there is only one patient in total', () => {
     const one = PATIENTS.slice(0, 1);
     const intervals = resampledIntervals(one, drawResamples(1, 100, 1), measure);
     expect(intervals.every((each) => Object.keys(each).length === 0)).toBe(true);

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Pcg32 } from '../../../toolkit/verdict/resamples.ts';
 
 describe('Pcg32', () => {
-  it("gives the numbers of the reference implementation's demo", () => {
+  it("returns the numbers of the reference implementation's demo", () => {
     const random = new Pcg32(42, 54);
     const first = Array.from({ length: 6 }, () => random.next());
     expect(first).toEqual([0xa15c02b7, 0x7b47f409, 0xba1d3330, 0x83d2f293, 0xbfa4784b, 0xcbed606e]);

@@ -16,8 +16,8 @@ const SAME: PointsComparison = {
 };
 const explained = (changed: Partial<PointsComparison>) => explanationOf({ ...SAME, ...changed }, TOLERANCES);
 
-describe('what explains that points differ', () => {
-  it('is nothing, the threshold, a shift, few points, or not known', () => {
+describe('the explanation of differing points', () => {
+  it('is nothing, the threshold, a shift, few points, or unknown', () => {
     expect(explained({})).toBe('identical');
     expect(explained({ matched: 99, missing: 1 })).toBe('near the threshold');
     expect(explained({ farthest: 1.5, unexplained: 2 })).toBe('moved');
@@ -27,7 +27,7 @@ describe('what explains that points differ', () => {
     expect(explained({ matched: 90, missing: 10, extra: 10, unexplained: 20 })).toBe('unexplained');
   });
 
-  it('names the settings of the run where these are others than those of the published points', () => {
+  it('names the settings of the run if they differ from those of the published points', () => {
     const judged = (hasOtherSettings: boolean) =>
       judgeCells({
         task: 'nuclei',

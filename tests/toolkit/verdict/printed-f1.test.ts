@@ -65,12 +65,20 @@ describe('the published points, scored here, against F1 values in print', () => 
     expect(compareWithPrinted(metrics(SMALL), printed({ 'reader R9|AI': 0.5 })).verdict).toBe('differs');
   });
 
-  it('finds values that come from counts which wrapped at 65,536, and says so', () => {
+  it('finds values that come from counts that wrapped at 65,536, and says so', () => {
     const values = { 'reader R1|AI': printedAs(macro(WRAPPED)), 'reader R2|AI': printedAs(macro(SMALL)) };
     expect(printedAs(macro(WRAPPED))).not.toBe(printedAs(macro(LARGE)));
     expect(compareWithPrinted(metrics(LARGE), printed(values))).toEqual({
       verdict: 'reproduced',
       reason: expect.stringMatching(/counts that wrap at 65,536.*without wrapping reader R1\|AI would differ/),
+      counts: 'wrapped',
+      overflowing: [{ name: 'nuclei: reader R1|AI', wrapped: macro(WRAPPED), unwrapped: macro(LARGE) }],
+    });
+    const whole = { ...values, 'reader R1|AI': printedAs(macro(LARGE)) };
+    expect(compareWithPrinted(metrics(LARGE), printed(whole))).toMatchObject({
+      verdict: 'reproduced',
+      reason: expect.stringMatching(/are reproduced\. Counts that wrap at 65,536 would give other values\.$/),
+      counts: 'unwrapped',
     });
   });
 

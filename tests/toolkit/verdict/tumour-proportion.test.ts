@@ -9,7 +9,7 @@ const cells = (negative: number, positive: number, other = 0) =>
 const CLASSES = { positive: 1, negative: 0 };
 
 describe('tumour proportion score', () => {
-  it('is the share of positive cells among tumour cells, other cells aside', () => {
+  it('is the share of positive cells among tumour cells, ignoring other cells', () => {
     expect(scoreOf(cells(3, 1, 10), CLASSES)).toBe(25);
     expect(scoreOf(cells(0, 0, 10), CLASSES)).toBeNull();
   });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { mostSevere } from '../../../toolkit/verdict/verdict-file.ts';
 
 describe('mostSevere', () => {
-  it('takes the worst, and `not comparable` only where there is nothing else', () => {
+  it('returns the worst, and `not comparable` only if there is nothing else', () => {
     expect(mostSevere([])).toBe('not comparable');
     expect(mostSevere(['not comparable', 'not comparable'])).toBe('not comparable');
     expect(mostSevere(['not comparable', 'reproduced'])).toBe('reproduced');

@@ -29,7 +29,7 @@ async function jobIn(image = fixture('image.png')): Promise<DetectionJob> {
 }
 
 describe('createCellDetector', () => {
-  it('detects in a thread of its own and says what it ran on', async () => {
+  it('detects in a separate thread and says which engine it used', async () => {
     const tiles: number[] = [];
     const onProgress = ({ phase, tile, of }: { phase: string; tile: number; of: number }) => {
       if (phase === 'detect') tiles.push(tile);
@@ -46,7 +46,7 @@ describe('createCellDetector', () => {
     });
   });
 
-  it('stops between tiles, resumes where it was, and throws the reason of the signal', async () => {
+  it('stops between tiles, resumes from there, and throws the reason of the signal', async () => {
     const job = await jobIn();
     const stop = new AbortController();
     const onProgress = ({ tile }: { tile: number }) => {
@@ -66,7 +66,7 @@ describe('createCellDetector', () => {
     await expect(before).rejects.toThrow('never');
   });
 
-  it('hands errors over with code and remedy, and keeps working afterwards', async () => {
+  it('passes errors on with code and remedy, and keeps working afterwards', async () => {
     const job = await jobIn();
     await expect(detector.detect({ ...job, image: '/nowhere.png' })).rejects.toMatchObject({ code: 'FILE_MISSING' });
     await expect(detector.probe({ modelDir: '/nowhere' })).rejects.toMatchObject({
@@ -79,7 +79,7 @@ describe('createCellDetector', () => {
     expect((await detector.detect(job)).tiles).toBe(6);
   });
 
-  it('answers no more once it is closed', async () => {
+  it('answers no requests once it is closed', async () => {
     const other = createCellDetector();
     await other.close();
     await expect(other.probe({ modelDir: folder })).rejects.toMatchObject({ code: 'CANCELLED' });

@@ -38,7 +38,7 @@ describe('convertDetector', () => {
     expect(worst.score).toBeLessThan(1e-5);
   });
 
-  it('describes the detector in its card', async () => {
+  it('describes the detector in its model JSON', async () => {
     const out = await temporaryFolder();
     const card = await convertDetector({ checkpoint: fixture('v7.pt'), out, size: SIZE });
     expect(card).toMatchObject({ weights: 'model', size: SIZE, nc: 2, classes: ['round', 'long'], stride: [8, 16] });
@@ -49,7 +49,7 @@ describe('convertDetector', () => {
     expect(size).toBe(card.bytes);
   });
 
-  it('uses or names every tensor', async () => {
+  it('uses or lists every tensor', async () => {
     const { unused } = await convertDetector({
       checkpoint: fixture('v5.pt'),
       out: await temporaryFolder(),
@@ -64,7 +64,7 @@ describe('convertDetector', () => {
     expect(card).toMatchObject({ weights: 'ema', classes: ['cell'] });
   });
 
-  it('gives equal bytes for an equal checkpoint, and leaves a whole conversion as it is', async () => {
+  it('writes the same bytes for the same checkpoint, and keeps a complete conversion', async () => {
     const [one, other] = [await temporaryFolder(), await temporaryFolder()];
     const card = await convertDetector({ checkpoint: fixture('v3.pt'), out: one, size: SIZE });
     expect(await convertDetector({ checkpoint: fixture('v3.pt'), out: other, size: SIZE })).toEqual(card);
@@ -73,7 +73,7 @@ describe('convertDetector', () => {
     expect((await stat(join(one, card.file))).mtimeMs).toBe(before.mtimeMs);
   });
 
-  it('makes a damaged conversion again, and another one for another size', async () => {
+  it('repeats a damaged conversion, and makes another one for another size', async () => {
     const out = await temporaryFolder();
     const card = await convertDetector({ checkpoint: fixture('v7.pt'), out, size: SIZE });
     await writeFile(join(out, card.file), 'damaged');
@@ -84,7 +84,7 @@ describe('convertDetector', () => {
     expect(larger.rows).toBe(4 * card.rows);
   });
 
-  it('clears away what a killed conversion left, and nothing else', async () => {
+  it('removes only what a killed conversion left', async () => {
     const out = await temporaryFolder();
     const ended = spawnSync(process.execPath, ['--version']).pid;
     const names = [`.detector.onnx.${ended}.0123abcd.tmp`, `.detector.onnx.${process.pid}.0123abcd.tmp`, '.other.tmp'];
@@ -93,7 +93,7 @@ describe('convertDetector', () => {
     expect((await readdir(out)).sort()).toEqual([...names.slice(1), 'detector.json', card.file].sort());
   });
 
-  it('refuses a size that the strides do not divide', async () => {
+  it('rejects a size that is not a multiple of the strides', async () => {
     const out = await temporaryFolder();
     await expect(convertDetector({ checkpoint: fixture('v7.pt'), out, size: 72 })).rejects.toMatchObject({
       code: 'USAGE',
@@ -102,7 +102,7 @@ describe('convertDetector', () => {
     await expect(readDetectorCard(out)).rejects.toMatchObject({ code: 'MODEL_UNREADABLE' });
   });
 
-  it('names the class and the place of a module that it does not know, and the way out', async () => {
+  it('names class and position of an unknown module, and what to do', async () => {
     const folder = await temporaryFolder();
     const checkpoint = join(folder, 'unknown.pt');
     const bytes = (await readFile(fixture('v5.pt'))).toString('latin1');
@@ -117,7 +117,7 @@ describe('convertDetector', () => {
     });
   });
 
-  it('stops when asked, without a card', async () => {
+  it('stops when aborted, without a model JSON', async () => {
     const out = await temporaryFolder();
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(convertDetector({ checkpoint: fixture('v7.pt'), out, size: SIZE, signal })).rejects.toThrow('enough');

@@ -85,7 +85,7 @@ describe('detectImage', () => {
     }
   });
 
-  it('says that it padded the image', async () => {
+  it('reports that it padded the image', async () => {
     const { notes } = await detectImage(await jobIn(), detector, IDENTITY);
     expect(notes).toEqual(['padded with black on the right and below to 192 x 128 px']);
     const whole = await detectImage(await jobIn({ image: fixture('tile.png') }), detector, IDENTITY);
@@ -130,16 +130,19 @@ describe('detectImage', () => {
     expect((await readCandidatesFile(files.candidates)).candidates.length).toBeGreaterThan(0);
   });
 
-  it.each([0.05, 0.2, 0.4, 0.7])('keeps boxes from which confidence %d gives what the network gives', async (level) => {
-    for (const iou of [0.3, 0.6]) {
-      const direct = await detectAndJudge({ floor: level, confidence: level, iou });
-      const kept = await detectAndJudge({ confidence: level, iou });
-      expect(kept.points).toEqual(direct.points);
-      if (level <= 0.25) expect(kept.file).toEqual(direct.file);
-    }
-  });
+  it.each([0.05, 0.2, 0.4, 0.7])(
+    'stores boxes from which confidence %d gives what the network gives',
+    async (level) => {
+      for (const iou of [0.3, 0.6]) {
+        const direct = await detectAndJudge({ floor: level, confidence: level, iou });
+        const kept = await detectAndJudge({ confidence: level, iou });
+        expect(kept.points).toEqual(direct.points);
+        if (level <= 0.25) expect(kept.file).toEqual(direct.file);
+      }
+    },
+  );
 
-  it('refuses a confidence that the boxes do not reach down to', async () => {
+  it('rejects a confidence below that of the stored boxes', async () => {
     await expect(detectAndJudge({ confidence: 0.04 })).rejects.toThrow('Expected boxes down to 0.04');
   });
 
@@ -155,13 +158,13 @@ describe('detectImage', () => {
     await expect(access(job.partialDir)).rejects.toThrow('ENOENT');
   });
 
-  it('takes nothing over from another identity', async () => {
+  it('does not reuse results of another identity', async () => {
     const job = await jobIn();
     await expect(detectImage(job, detector, IDENTITY, { signal: stopAfter(4) })).rejects.toThrow('killed');
     expect((await detectImage(job, detector, { model: 'two' })).resumed).toBe(0);
   });
 
-  it('takes nothing over from a damaged file', async () => {
+  it('does not reuse results from a damaged file', async () => {
     const job = await jobIn();
     await expect(detectImage(job, detector, IDENTITY, { signal: stopAfter(4) })).rejects.toThrow('killed');
     const bytes = await readFile(join(job.partialDir, 'tile-2.bin'));
@@ -171,7 +174,7 @@ describe('detectImage', () => {
     expect((await detectImage(job, detector, IDENTITY)).resumed).toBe(2);
   });
 
-  it('deletes nothing of others in the folder of partial results', async () => {
+  it('keeps unknown files in the folder of partial results', async () => {
     const job = await jobIn();
     await mkdir(job.partialDir);
     await writeFile(join(job.partialDir, 'notes.txt'), 'mine');
@@ -179,7 +182,7 @@ describe('detectImage', () => {
     expect(await readdir(job.partialDir)).toEqual(['notes.txt']);
   });
 
-  it('refuses boxes that are not finite', async () => {
+  it('rejects boxes that are not finite', async () => {
     const broken: DetectorModel = {
       ...{ digest: detector.digest, size: SIZE, rows: 1, classes: ['a'] },
       run: async (_, head) => head.set([Number.POSITIVE_INFINITY, 0, 1, 1, 1, 1]),

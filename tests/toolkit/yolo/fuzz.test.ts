@@ -66,7 +66,7 @@ function mutateTree(root: PickleValue, all: readonly PickleValue[]): void {
 }
 
 describe('mutated checkpoints', () => {
-  it('are built or refused, when their trees are changed', async () => {
+  it('are built or rejected if their trees are changed', async () => {
     const counts = { built: 0, refused: 0 };
     for (let round = 0; round < 120; round++) {
       const checkpoint = await openCheckpoint(fixture(oneOf(FIXTURES)));
@@ -82,7 +82,7 @@ describe('mutated checkpoints', () => {
     expect(counts.refused).toBeGreaterThan(30);
   });
 
-  it('are built or refused, when their bytes are changed', async () => {
+  it('are built or rejected if their bytes are changed', async () => {
     const path = join(await temporaryFolder(), 'mutant.pt');
     const original = readFileSync(fixture('v3.pt'));
     const pickleEnd = original.indexOf('pathlib') + 1_000;

@@ -27,7 +27,7 @@ async function refusal(change: (checkpoint: Checkpoint) => void): Promise<unknow
 
 const SEQUENTIAL = 'torch.nn.modules.container.Sequential';
 
-describe('a tree of modules that no training makes', () => {
+describe('a tree of modules that no training produces', () => {
   it.each<[place: string, name: string, value: PickleValue, says: string]>([
     ['model.1.conv', 'stride', list(-1, -1), 'model.1.conv.stride'],
     ['model.1.conv', 'stride', -1, 'model.1.conv.stride'],
@@ -77,7 +77,7 @@ describe('a tree of modules that no training makes', () => {
     expect(error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', message: expect.stringContaining(says) });
   });
 
-  it('is refused when a module contains itself', async () => {
+  it('is rejected if a module contains itself', async () => {
     const error = await refusal((checkpoint) => {
       registerAt(checkpoint, 'model.2.m', '_modules').set('0', moduleAt(checkpoint, 'model'));
     });
@@ -87,14 +87,14 @@ describe('a tree of modules that no training makes', () => {
     });
   });
 
-  it('is refused when sharing makes a few modules millions', async () => {
+  it('is rejected if sharing turns a few modules into millions', async () => {
     let module = moduleOf('torch.nn.modules.linear.Identity', {});
     for (let depth = 0; depth < 40; depth++) module = moduleOf(SEQUENTIAL, { '0': module, '1': module });
     const error = await refusal((checkpoint) => registerAt(checkpoint, 'model.2', '_modules').set('m', module));
     expect(error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', message: expect.stringContaining('20000 modules') });
   });
 
-  it('is refused when maps grow beyond all sense', async () => {
+  it('is rejected if maps become absurdly large', async () => {
     const error = await refusal((checkpoint) => {
       const upsample = moduleAt(checkpoint, 'model.8');
       const modules = Object.fromEntries(Array.from({ length: 40 }, (_, index) => [String(index), upsample]));
@@ -103,7 +103,7 @@ describe('a tree of modules that no training makes', () => {
     expect(error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', message: expect.stringContaining('would give') });
   });
 
-  it('is refused when it holds a parameter that nothing uses', async () => {
+  it('is rejected if it contains a parameter that nothing uses', async () => {
     const error = await refusal((checkpoint) => {
       const weight = registerAt(checkpoint, 'model.1.conv', '_parameters').get('weight') ?? null;
       registerAt(checkpoint, 'model.1', '_parameters').set('gate', weight);
@@ -111,7 +111,7 @@ describe('a tree of modules that no training makes', () => {
     expect(error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', message: expect.stringContaining('model.1.gate') });
   });
 
-  it.each(['models.yolo.ClassificationModel', 'builtins.dict'])('is refused as a network of %s', async (className) => {
+  it.each(['models.yolo.ClassificationModel', 'builtins.dict'])('is rejected as a network of %s', async (className) => {
     const error = await refusal((checkpoint) => {
       const at = className.lastIndexOf('.');
       const callable = { kind: 'global', module: className.slice(0, at), name: className.slice(at + 1) } as const;
@@ -139,7 +139,7 @@ describe('a tree of modules that no training makes', () => {
     expect(error).toBeUndefined();
   });
 
-  it('is refused when a weight is not a finite number', async () => {
+  it('is rejected if a weight is not a finite number', async () => {
     const checkpoint = await opened(fixture('v7.pt'));
     const reader: Reader = {
       readFloat32: async (tensor) => (await checkpoint.readFloat32(tensor)).fill(Number.NaN, 0, 1),

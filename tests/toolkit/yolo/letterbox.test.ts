@@ -23,7 +23,7 @@ const Fitted = z.array(
 const path = join(import.meta.dirname, '../../fixtures/ultralytics/letterbox.json');
 const fitted = Fitted.parse(JSON.parse(await readFile(path, 'utf8')));
 
-it.each(fitted)('fits an image into $imgsz px byte by byte as Ultralytics and OpenCV do', async (expected) => {
+it.each(fitted)('fits an image into $imgsz px with the same bytes as Ultralytics and OpenCV', async (expected) => {
   const image = await decodeRgb(fixture('image.png'));
   const box = letterboxOf(image, expected.imgsz, expected.rect ? 32 : undefined);
   const { width, height, left, top } = expected;
@@ -32,11 +32,11 @@ it.each(fitted)('fits an image into $imgsz px byte by byte as Ultralytics and Op
   expect(crc32(letterboxed(image, box).data)).toBe(expected.crc32);
 });
 
-it('takes an image thinner than a pixel of the input', () => {
+it('accepts an image thinner than a pixel of the input', () => {
   expect(letterboxOf({ width: 3000, height: 1 }, 64, 32)).toMatchObject({ scaledHeight: 1, height: 32, width: 64 });
 });
 
-it('takes means of squares for exactly half the size', () => {
+it('averages 2 x 2 squares for exactly half the size', () => {
   const data = Uint8Array.of(...[0, 0, 0], ...[1, 2, 3], ...[1, 2, 3], ...[1, 2, 5]);
   expect(resizeBilinear({ width: 2, height: 2, data }, { width: 1, height: 1 }).data).toEqual(Uint8Array.of(1, 2, 3));
 });

@@ -56,7 +56,7 @@ describe('mergeTiles', () => {
     expect(counts.filter((count) => count > 1)).toEqual([]);
   });
 
-  it('keeps a box that only the tile sees which owns its place, and no other', () => {
+  it('keeps a box of a single tile only if that tile owns its position', () => {
     const tiles = overlappingTiles({ width: 160, height: 100 }, SIDE, OVERLAP);
     expect(tiles.map(({ owns: [from, , to] }) => [from, to])).toEqual([
       [Number.NEGATIVE_INFINITY, 80],
@@ -66,7 +66,7 @@ describe('mergeTiles', () => {
     expect(mergeTiles([alone(0, 70), alone(0, 90)], tiles, 0.7)).toEqual(['kept', 'seam']);
   });
 
-  it('prefers the whole of an object to its part, whatever the scores', () => {
+  it('prefers a complete object to a part of it, whatever the scores', () => {
     const tiles = overlappingTiles({ width: 160, height: 100 }, SIDE, OVERLAP);
     const whole: KeptBox = { tile: 1, label: 0, score: 0.4, box: [62, 20, 112, 40] };
     const part: KeptBox = { tile: 0, label: 0, score: 0.9, box: [62, 20, 100, 40] };
@@ -101,7 +101,7 @@ describe('selectInViews', () => {
     expect(none.outcomes.filter((outcome) => outcome >= 0)).toHaveLength(0);
   });
 
-  it('cuts boxes at the borders of the image and numbers rows over all tiles', () => {
+  it('clips boxes at the borders of the image and numbers rows over all tiles', () => {
     const tiles = overlappingTiles({ width: 160, height: 90 }, SIDE, OVERLAP);
     const box = (x: number, y: number) => [x, y, 20, 20, 1, 0.9];
     const of = (...rows: number[][]) => readCandidates(Float32Array.from(rows.flat()), 1, 0.1);

@@ -49,7 +49,7 @@ function naiveFates({ corners, scores, count }: Candidates, iou: number): readon
 }
 
 describe('readCandidates', () => {
-  it('multiplies objectness and class, takes the best class, and drops what is not above the floor', () => {
+  it('multiplies objectness and class, takes the best class, and drops scores up to the minimum', () => {
     const head = Float32Array.of(
       ...[10, 20, 4, 8, 0.5, 0.5, 0.75], // 0.375 for class 1
       ...[10, 20, 4, 8, 0.25, 1, 1], // objectness at the floor
@@ -63,7 +63,7 @@ describe('readCandidates', () => {
     expect([...candidates.corners]).toEqual([8, 16, 12, 24, 28.5, 28.5, 31.5, 31.5]);
   });
 
-  it('compares with the threshold as float32, as PyTorch does', () => {
+  it('compares with the threshold as float32, like PyTorch', () => {
     const above = Math.fround(0.6); // 0.60000002...: above 0.6, not above float32(0.6)
     expect(readCandidates(Float32Array.of(0, 0, 1, 1, above, 1), 1, 0.6).count).toBe(0);
   });
@@ -90,7 +90,7 @@ describe('nms', () => {
     },
   );
 
-  it('lets the better of two boxes suppress the other, whatever their classes, above the threshold only', () => {
+  it('lets the better of two boxes suppress the other, whatever their classes, only above the threshold', () => {
     const pair = candidatesOf([
       [0, 0, 10, 10, 0.6],
       [0, 0, 10, 5, 0.9],
@@ -100,7 +100,7 @@ describe('nms', () => {
     expect(of(0.499)).toEqual([1, NMS_OUTCOMES.kept]);
   });
 
-  it('takes equal scores by index, and says which box suppressed', () => {
+  it('sorts equal scores by index, and says which box suppressed', () => {
     const same = [0, 0, 10, 10, 0.75] as const;
     const { order, outcomes } = nms(candidatesOf([[50, 50, 60, 60, 0.625], same, same, same]), {
       confidence: 0.5,
@@ -119,7 +119,7 @@ describe('nms', () => {
     expect([...nms(row, { confidence: 0.5, iou: 0.5 }).outcomes]).toEqual([NMS_OUTCOMES.kept, 0, NMS_OUTCOMES.kept]);
   });
 
-  it('leaves out what is below the confidence and beyond the limits', () => {
+  it('leaves out boxes below the confidence and beyond the limits', () => {
     const apart = candidatesOf([0.9, 0.8, 0.7, 0.6, 0.5].map((score, k) => [20 * k, 0, 20 * k + 10, 10, score]));
     const { outcomes } = nms(apart, { confidence: 0.5, iou: 0.5, maxCandidates: 3, maxKept: 2 });
     expect([...outcomes]).toEqual([
@@ -131,7 +131,7 @@ describe('nms', () => {
     ]);
   });
 
-  it('gives what comparing every pair gives', () => {
+  it('gives the same result as comparing every pair', () => {
     const number = (max: number) => fc.integer({ min: 0, max: 8 * max }).map((eighths) => eighths / 8);
     const box = fc
       .tuple(number(100), number(100), number(40), number(40), number(1))
@@ -145,7 +145,7 @@ describe('nms', () => {
     );
   });
 
-  it('keeps 30,000 boxes that hardly meet, without comparing every pair', () => {
+  it('keeps 30,000 boxes that hardly overlap, without comparing every pair', () => {
     const boxes = Array.from({ length: 30_000 }, (_, k) => {
       const [x, y] = [(k % 200) * 2.5, Math.floor(k / 200) * 3.4];
       return [x, y, x + 3, y + 4, 0.5 + ((k * 7919) % 30_000) / 60_001] as const;

@@ -47,7 +47,7 @@ describe('isWithin', () => {
 });
 
 describe('imageTiles', () => {
-  it('goes row by row and covers what is left over', () => {
+  it('goes row by row and covers the remainder', () => {
     expect(imageTiles({ width: 1024, height: 512 }, 512).map(({ left, top }) => [left, top])).toEqual([
       [0, 0],
       [512, 0],

@@ -39,7 +39,7 @@ const level = fc.integer({ min: 2, max: 31 }).map((k) => k / 32);
 const limits = fc.record({ maxCandidates: fc.integer({ min: 1, max: 30 }), maxKept: fc.integer({ min: 1, max: 12 }) });
 
 describe('selectDetections', () => {
-  it('decides from boxes of a low floor what it decides from those above the confidence, limits and ties included', async () => {
+  it('selects from boxes with low scores the same as from those above the confidence, limits and ties included', async () => {
     await fc.assert(
       fc.asyncProperty(
         tiles,
@@ -58,7 +58,7 @@ describe('selectDetections', () => {
     );
   });
 
-  it('names the candidate that suppressed another by its place in the list of all tiles', async () => {
+  it('identifies the suppressing candidate by its index in the list of all tiles', async () => {
     const strong = { x: 0, y: 0, side: 10, score: 0.9, label: 0 };
     const { file } = await selectDetections(seenFrom(0.05, [[strong], [strong, { ...strong, score: 0.8 }]]), {
       confidence: 0.5,

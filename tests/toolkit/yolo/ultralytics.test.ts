@@ -49,7 +49,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     expect(worst.score).toBeLessThan(1e-4);
   });
 
-  it('takes the one-to-one head, best boxes first, and the other one when asked', async () => {
+  it('uses the one-to-one head, best boxes first, and the other one on request', async () => {
     const one = await expectedOf('v10');
     const { card, dims, data } = await outputOf('v10');
     expect(card).toMatchObject({ format: 'end2end', rows: 80 });
@@ -66,7 +66,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     expect(worst).toBeLessThan(1e-2);
   });
 
-  it('takes an input that is not a square', async () => {
+  it('accepts an input that is not a square', async () => {
     const out = await temporaryFolder();
     const size = { height: 32, width: 64 };
     const card = await convertDetector({ checkpoint: fixture('v8.pt'), out, size });
@@ -75,7 +75,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     expect(card.digest).not.toBe(await detectorDigest(fixture('v8.pt'), 64));
   });
 
-  it('names classes, strides and what it left out', async () => {
+  it('lists classes, strides and what it left out', async () => {
     const { card } = await outputOf('seg');
     expect(card).toMatchObject({
       classes: ['round cell', 'long cell'],
@@ -88,7 +88,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     expect(left.every((name) => /^stride$|^model\.6\.(proto|cv4|stride|anchors|strides)/.test(name))).toBe(true);
   });
 
-  it('gives a tile its boxes as rows, whatever the layout of the output', async () => {
+  it('returns the boxes of a tile as rows, whatever the layout of the output', async () => {
     const out = await temporaryFolder();
     await convertDetector({ checkpoint: fixture('v10.pt'), out, size: SIZE });
     const detector = await OrtDetector.load(out, { provider: 'cpu', threads: 1 });
@@ -119,7 +119,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     });
   });
 
-  it('says that weights without a network are none', async () => {
+  it('reports that weights without a network cannot be converted', async () => {
     const checkpoint = await opened(fixture('v8.pt'));
     const root = dict({ model: dict({}) });
     await expect(readDetectorNetwork({ ...checkpoint, root })).rejects.toMatchObject({

@@ -59,7 +59,7 @@ function dropWhen(response: ServerResponse, part: string, length: number): void 
 }
 
 describe('downloadFile', () => {
-  it('fetches a file, and leaves nothing but it', async () => {
+  it('downloads a file, and leaves nothing else', async () => {
     const { folder, path, download, requests } = await prepared(wellBehaved);
     const lengths: number[] = [];
     const done = await download({ onProgress: (bytes) => lengths.push(bytes) });
@@ -72,14 +72,14 @@ describe('downloadFile', () => {
     expect(lengths.at(-1)).toBe(SIZE);
   });
 
-  it('fetches an empty file', async () => {
+  it('downloads an empty file', async () => {
     const empty = { size: 0, md5: createHash('md5').digest('hex') };
     const { path, download } = await prepared((_, response) => response.writeHead(200).end(), empty);
     expect(await download()).toMatchObject({ size: 0 });
     expect(await readFile(path)).toHaveLength(0);
   });
 
-  it('resumes where a cut connection left it, and asks for the same version', async () => {
+  it('resumes after a lost connection, and requests the same version', async () => {
     const { folder, path, download, requests } = await prepared((request, response, n, part) =>
       n === 1 ? cutAfter(response, part, 100_000, { etag: '"md5:x"' }) : wellBehaved(request, response, n),
     );
@@ -113,7 +113,7 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined, 'bytes=1000-', 'bytes=1000-']);
   });
 
-  it('keeps the bytes when a page comes in place of the rest', async () => {
+  it('keeps the bytes if a web page comes instead of the rest', async () => {
     const { path, download, ranges } = await prepared((request, response, n, part) => {
       if (n === 1) cutAfter(response, part, 100_000);
       else if (n === 2) response.writeHead(200).end('<!DOCTYPE html><h1>Please log in</h1>');
@@ -126,7 +126,7 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined, 'bytes=100000-', 'bytes=100000-']);
   });
 
-  it('starts again when the rest is of another version', async () => {
+  it('starts again if the rest is of another version', async () => {
     const { download } = await prepared((request, response, n, part) => {
       if (n === 1) return cutAfter(response, part, 1000, { etag: '"one"' });
       if (n > 2) return wellBehaved(request, response, n);
@@ -148,7 +148,7 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined, ...Array(3).fill('bytes=1000-'), undefined]);
   });
 
-  it('asks for the rest when a length was wrong', async () => {
+  it('requests the rest if a length was wrong', async () => {
     const { download, ranges } = await prepared((request, response, n) =>
       n === 1
         ? response.writeHead(200, { 'content-length': 1000 }).end(BYTES.subarray(0, 1000))
@@ -158,7 +158,7 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined, 'bytes=1000-']);
   });
 
-  it('asks again for the rest when a 206 brings less', async () => {
+  it('requests the rest again if a 206 is too short', async () => {
     const { download, ranges } = await prepared((request, response, n, part) => {
       if (n === 1) return cutAfter(response, part, 1000);
       if (n > 2) return wellBehaved(request, response, n);
@@ -169,14 +169,14 @@ describe('downloadFile', () => {
     expect(ranges()).toEqual([undefined, 'bytes=1000-', 'bytes=2000-']);
   });
 
-  it('needs no server when all bytes are there', async () => {
+  it('needs no server if all bytes are present', async () => {
     const { path, download, requests } = await prepared(wellBehaved);
     await writeFile(`${path}.part`, BYTES);
     expect(await download()).toMatchObject({ sha256: SHA256, resumedFrom: SIZE });
     expect(requests).toHaveLength(0);
   });
 
-  it('downloads again from the start when a resumed file is wrong', async () => {
+  it('downloads again from the start if a resumed file is wrong', async () => {
     const { folder, path, download, ranges } = await prepared(wellBehaved);
     await writeFile(`${path}.part`, Buffer.alloc(500));
     expect(await download()).toMatchObject({ sha256: SHA256, resumedFrom: 0 });
@@ -219,14 +219,14 @@ describe('downloadFile', () => {
     expect(bytes.subarray(0, SIZE + 1).equals(await readFile(`${path}.corrupt`))).toBe(true);
   });
 
-  it('takes a file that is there and right as it is', async () => {
+  it('keeps an existing correct file', async () => {
     const { path, download, requests } = await prepared(wellBehaved);
     await writeFile(path, BYTES);
     expect(await download()).toEqual({ path, size: SIZE, md5: MD5, sha256: SHA256, resumedFrom: SIZE });
     expect(requests).toHaveLength(0);
   });
 
-  it('removes what was left by a process that was killed when the file had just got its name', async () => {
+  it('removes what a process left that was killed just after the file got its name', async () => {
     const { folder, path, requests, download } = await prepared(wellBehaved);
     await writeFile(path, BYTES);
     await writeFile(`${path}.part.json`, '{}');
@@ -237,7 +237,7 @@ describe('downloadFile', () => {
     expect(requests).toEqual([]);
   });
 
-  it('moves a file that is there and wrong aside, every time to a name of its own', async () => {
+  it('moves an existing wrong file aside, each time to another name', async () => {
     const { folder, path, download } = await prepared(wellBehaved);
     for (const wrong of [Buffer.from('mine'), Buffer.alloc(SIZE)]) {
       await writeFile(path, wrong);
@@ -267,7 +267,7 @@ describe('downloadFile', () => {
     expect((await readFile(`${path}.part`)).length).toBe(1000);
   });
 
-  it('stops when asked to, and keeps the bytes', async () => {
+  it('stops when aborted, and keeps the bytes', async () => {
     const { path, download } = await prepared((_, response) => {
       response.writeHead(200, { 'content-length': SIZE });
       response.write(BYTES.subarray(0, 1000));
@@ -279,14 +279,14 @@ describe('downloadFile', () => {
     expect((await readFile(`${path}.part`)).length).toBe(1000);
   });
 
-  it('undoes an encoding that it did not ask for', async () => {
+  it('decodes an encoding that it did not request', async () => {
     const { download } = await prepared((_, response) =>
       response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(BYTES)),
     );
     expect(await download()).toMatchObject({ sha256: SHA256 });
   });
 
-  it('keeps a file that is compressed itself and is labelled as if the server had done it', async () => {
+  it('keeps a compressed file that is labelled as if the server had compressed it', async () => {
     const zipped = gzipSync(BYTES);
     const file = { size: zipped.length, md5: createHash('md5').update(zipped).digest('hex') };
     const { path, download } = await prepared(
@@ -298,7 +298,7 @@ describe('downloadFile', () => {
     expect(zipped.equals(await readFile(path))).toBe(true);
   });
 
-  it('does not take an encoded rest for the rest of the file', async () => {
+  it('does not append an encoded rest to the file', async () => {
     const { download } = await prepared((request, response, n, part) => {
       if (n === 1) return cutAfter(response, part, 1000);
       if (request.headers.range === undefined) return wellBehaved(request, response, n);
@@ -312,7 +312,7 @@ describe('downloadFile', () => {
   it.each([
     ['that says so', { 'content-type': 'text/html; charset=utf-8' }],
     ['that says nothing', {}],
-  ])('does not take a web page %s for the file', async (_, headers: Record<string, string>) => {
+  ])('does not accept a web page %s as the file', async (_, headers: Record<string, string>) => {
     const { folder, path, download } = await prepared((request, response, n) =>
       n === 1
         ? response.writeHead(200, headers).end('<!DOCTYPE html><h1>Please log in</h1>')
@@ -336,7 +336,7 @@ describe('downloadFile', () => {
     expect(large.equals(await readFile(path))).toBe(true);
   });
 
-  it('lets two attempts at one file not write at the same time', async () => {
+  it('prevents two attempts at one file from writing at the same time', async () => {
     const responses: ServerResponse[] = [];
     const { folder, path, download } = await prepared((_, response) => {
       responses.push(response);
@@ -366,7 +366,7 @@ describe('downloadFile', () => {
     await expect(download()).rejects.toMatchObject({ code });
   });
 
-  it('hands on how long the server asks to wait, and keeps the bytes', async () => {
+  it('passes on the wait that the server requests, and keeps the bytes', async () => {
     const { path, download } = await prepared((_, response) =>
       response.writeHead(429, { 'retry-after': '2' }).end('slow down'),
     );
@@ -375,13 +375,13 @@ describe('downloadFile', () => {
     expect((await readFile(`${path}.part`)).length).toBe(10);
   });
 
-  it('refuses at once what the disk cannot hold', async () => {
+  it('rejects immediately what does not fit on the disk', async () => {
     const { download, requests } = await prepared(wellBehaved, { size: 2 ** 52, md5: MD5 });
     await expect(download()).rejects.toMatchObject({ code: 'NO_SPACE' });
     expect(requests).toHaveLength(0);
   });
 
-  it('arrives at the same file however often it is cut', async () => {
+  it('completes the same file however often it is interrupted', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 0, max: SIZE - 1 }), { maxLength: 4 }), async (cuts) => {
         const { download } = await prepared((request, response, n, part) => {

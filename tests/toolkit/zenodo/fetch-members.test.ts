@@ -62,7 +62,7 @@ async function prepared(spoil: Spoil = (_, rest) => rest) {
 }
 
 describe('fetchMembers', () => {
-  it('brings the members that are wanted, each as it was packed, and little else', async () => {
+  it('downloads the wanted members, each as it was packed, and little else', async () => {
     const { target, fetch, sent, wanted } = await prepared();
     expect((await fetch())?.map(({ path }) => path)).toEqual(wanted);
     for (const path of wanted) {
@@ -73,7 +73,7 @@ describe('fetchMembers', () => {
     expect(await readdir(join(target, 'archives'))).toEqual([]);
   });
 
-  it('fetches nothing but the directory when they are there', async () => {
+  it('downloads only the directory if they are present', async () => {
     const { fetch, sent } = await prepared();
     await fetch();
     const before = sent();
@@ -81,7 +81,7 @@ describe('fetchMembers', () => {
     expect(sent() - before).toBeLessThan(200_000);
   });
 
-  it('continues in the middle of a member that was cut off', async () => {
+  it('continues in the middle of a partly downloaded member', async () => {
     const { fetch, sent } = await prepared((_, rest, n) => (n === 2 ? 'cut' : rest));
     await expect(fetch()).rejects.toMatchObject({ code: 'NETWORK', retryable: true });
     expect(await fetch()).toHaveLength(2);
@@ -96,7 +96,7 @@ describe('fetchMembers', () => {
     expect(existsSync(join(target, wanted[0] ?? ''))).toBe(false);
   });
 
-  it('leaves it to a download of the whole where the server knows no ranges, or most is wanted', async () => {
+  it('leaves it to a full download if the server does not support ranges, or most is wanted', async () => {
     const { target, fetch } = await prepared(() => 200);
     expect(await fetch()).toBeUndefined();
     expect(await readdir(join(target, 'archives'))).toEqual([]);
@@ -104,7 +104,7 @@ describe('fetchMembers', () => {
     expect(await fetchAll(() => true)).toBeUndefined();
   });
 
-  it('knows that nothing is wanted of an archive', async () => {
+  it('recognises that nothing in an archive is wanted', async () => {
     const { target, fetch } = await prepared();
     expect(await fetch(() => false)).toEqual([]);
     await expect(stat(join(target, 'images'))).rejects.toThrow();

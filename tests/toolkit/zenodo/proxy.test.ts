@@ -30,7 +30,7 @@ afterAll(() => {
   vi.unstubAllEnvs();
 });
 
-it('goes through the proxy of the environment, except to this machine itself', async () => {
+it('uses the proxy of the environment, except for this machine itself', async () => {
   const file = { key: 'a.txt', size: 1, checksum: `md5:${'0'.repeat(32)}` };
   const record = await faultServer((_, response) => response.end(JSON.stringify({ id: 7, files: [file] })));
   const proxy = await proxyTo(record.url);

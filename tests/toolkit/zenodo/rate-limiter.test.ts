@@ -16,7 +16,7 @@ describe('rate limiter', () => {
     for (const [index, at] of sent.slice(3).entries()) expect(at - (sent[index] ?? 0)).toBeGreaterThanOrEqual(300);
   });
 
-  it('lets no more than two be open at once, and the third go when one has left', async () => {
+  it('allows only two open requests, and sends the third when one has ended', async () => {
     const rateLimiter = new HostRateLimiter({ folder: await temporaryFolder() });
     const leave = await rateLimiter.enter(HOST);
     await rateLimiter.enter(HOST);
@@ -32,7 +32,7 @@ describe('rate limiter', () => {
     await rateLimiter.enter('another.example');
   });
 
-  it('sends nothing to a host that asked to be left alone, and says for how long', async () => {
+  it('sends nothing to a host that asked to wait, and says for how long', async () => {
     const folder = await temporaryFolder();
     new HostRateLimiter({ folder }).holdOff(HOST, 60_000);
     const error = new HostRateLimiter({ folder }).enter(HOST);
@@ -40,7 +40,7 @@ describe('rate limiter', () => {
     await error.catch(({ retryAfterMs }) => expect(retryAfterMs).toBeGreaterThan(50_000));
   });
 
-  it('stops waiting when asked to', async () => {
+  it('stops waiting when aborted', async () => {
     const rateLimiter = new HostRateLimiter({ folder: await temporaryFolder(), connections: 1 });
     await rateLimiter.enter(HOST);
     await expect(rateLimiter.enter(HOST, AbortSignal.timeout(50))).rejects.toThrow();

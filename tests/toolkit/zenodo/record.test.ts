@@ -15,7 +15,7 @@ async function recordFrom(json: unknown) {
 }
 
 describe('fetchRecord', () => {
-  it("reads today's shape and takes the links as they are", async () => {
+  it('reads the current format and uses its links unchanged', async () => {
     const { record, requests } = await recordFrom({
       id: 7,
       doi: '10.5281/zenodo.7',
@@ -39,7 +39,7 @@ describe('fetchRecord', () => {
     expect(requests[0]?.headers['user-agent']).toMatch(/^reignite\/\d+\.\d+\.\d+ \(TypeScript; \+https:\/\/\S+\)$/);
   });
 
-  it('reads the shape of InvenioRDM, where `self` is metadata and `content` the bytes', async () => {
+  it('reads the format of InvenioRDM, where `self` is metadata and `content` the bytes', async () => {
     const links = { self: 'https://h.test/files/a', content: 'https://h.test/files/a/content' };
     const { record } = await recordFrom({
       id: '7',
@@ -55,7 +55,7 @@ describe('fetchRecord', () => {
     });
   });
 
-  it('reads the legacy shape, whose checksums have no prefix', async () => {
+  it('reads the legacy format, whose checksums have no prefix', async () => {
     const { record } = await recordFrom({ id: 7, files: [{ filename: 'a', filesize: 3, checksum: MD5 }] });
     expect(record.files).toMatchObject([{ key: 'a', size: 3, md5: MD5 }]);
   });
@@ -77,7 +77,7 @@ describe('fetchRecord', () => {
     expect((await fetchRecord({ api: `${url}/api`, record: 7 })).id).toBe('8');
   });
 
-  it('asks for the files where the record only counts them', async () => {
+  it('requests the files if the record only counts them', async () => {
     const { url } = await faultServer((request, response) => {
       const entries = [{ key: 'a', size: 1, checksum: `md5:${MD5}`, links: { content: '/x', self: '/y' } }];
       response.end(JSON.stringify(request.url?.endsWith('/files') ? { entries } : { id: 7, files: { enabled: true } }));
@@ -210,17 +210,17 @@ describe('fetchRecord', () => {
     await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ code, retryable });
   });
 
-  it('hands on how long the server asks to wait', async () => {
+  it('passes on the wait that the server requests', async () => {
     const { url } = await faultServer((_, response) => response.writeHead(429, { 'retry-after': '17' }).end());
     await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ retryAfterMs: 17_000 });
   });
 
-  it('says that a web page is not a record', async () => {
+  it('reports a web page instead of a record', async () => {
     const { url } = await faultServer((_, response) => response.end('<!doctype html>'));
     await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ code: 'RECORD_INVALID' });
   });
 
-  it('takes silence and a refused connection for the network', async () => {
+  it('reports silence and a refused connection as network errors', async () => {
     const { url } = await faultServer(() => {});
     await expect(fetchRecord({ api: url, record: 7, stallMs: 200 })).rejects.toMatchObject({ code: 'NETWORK' });
     await expect(fetchRecord({ api: 'http://127.0.0.1:9', record: 7 })).rejects.toMatchObject({ code: 'NETWORK' });
@@ -232,7 +232,7 @@ describe('fetchRecord', () => {
     await expect(fetchRecord({ api: url, record: 7, signal })).rejects.toMatchObject({ name: 'TimeoutError' });
   });
 
-  it('leaves the token behind when it is sent to another host', async () => {
+  it('removes the token when it is redirected to another host', async () => {
     const other = await faultServer((_, response) => response.end(JSON.stringify({ id: 7, files: [file] })));
     const { url, requests } = await faultServer((request, response, n) => {
       const location = n === 1 ? '/api/records/seven' : `${other.url.replace('127.0.0.1', 'localhost')}${request.url}`;
@@ -243,7 +243,7 @@ describe('fetchRecord', () => {
     expect(other.requests[0]?.headers.authorization).toBeUndefined();
   });
 
-  it('does not follow redirects for ever', async () => {
+  it('does not follow redirects forever', async () => {
     const { url, requests } = await faultServer((_, response) => response.writeHead(302, { location: '/' }).end());
     await expect(fetchRecord({ api: url, record: 7 })).rejects.toMatchObject({ code: 'NETWORK' });
     expect(requests.length).toBeLessThan(10);

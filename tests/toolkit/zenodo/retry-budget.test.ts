@@ -15,7 +15,7 @@ async function prepared() {
 }
 
 describe('retry budget', () => {
-  it('waits longer from failure to failure, and ends within the time that the configuration says', async () => {
+  it('waits longer after each failure, and ends within the configured time', async () => {
     const { fails } = await prepared();
     const waits: number[] = [];
     let now = 1_000_000;
@@ -34,7 +34,7 @@ describe('retry budget', () => {
     expect(now - 1_000_000).toBeLessThan(LIMITS.retryTimeoutMs * 1.1);
   });
 
-  it('is new after a byte, for another run, and after a time without attempts', async () => {
+  it('starts again after a byte, for another run, and after a time without attempts', async () => {
     const { fails } = await prepared();
     for (let k = 0; k < 5; k++) await fails(network, 1_000 * k);
     expect(await fails(network, 100_000, 1)).toMatchObject({ retryable: true });
@@ -44,7 +44,7 @@ describe('retry budget', () => {
     });
   });
 
-  it('waits for as long as the server asks', async () => {
+  it('waits as long as the server requests', async () => {
     const { fails } = await prepared();
     const asked = new ReigniteError('RATE_LIMITED', 'Wait.', { retryAfterMs: 45_000 });
     const error = await fails(asked, 0);
@@ -52,14 +52,14 @@ describe('retry budget', () => {
     expect(error instanceof ReigniteError && error.retryAfterMs).toBeGreaterThanOrEqual(45_000);
   });
 
-  it('waits for space for a time of its own, and says how to resume', async () => {
+  it('waits separately for disk space, and says how to resume', async () => {
     const { fails } = await prepared();
     const full = new ReigniteError('NO_SPACE', 'Full.');
     expect(await fails(full, 0)).toMatchObject({ retryable: true, remedy: expect.stringContaining('Free disk space') });
     expect(await fails(full, LIMITS.diskFullTimeoutMs + 1)).toMatchObject({ code: 'NO_SPACE', retryable: false });
   });
 
-  it('does not count an outage of the network as time without space', async () => {
+  it('does not count a network outage as time without disk space', async () => {
     const { fails } = await prepared();
     const full = new ReigniteError('NO_SPACE', 'Full.');
     await fails(network, 0);
@@ -67,7 +67,7 @@ describe('retry budget', () => {
     expect(await fails(full, 2 * LIMITS.diskFullTimeoutMs + 2)).toMatchObject({ code: 'NO_SPACE', retryable: false });
   });
 
-  it('leaves alone what is neither network nor space', async () => {
+  it('ignores errors that are neither network nor disk space', async () => {
     const { fails } = await prepared();
     const error = new ReigniteError('CHECKSUM_MISMATCH', 'Wrong.');
     expect(await fails(error, 0)).toBe(error);

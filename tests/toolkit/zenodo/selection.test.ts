@@ -13,14 +13,14 @@ describe('a selection', () => {
     expect(new Selection([glob]).takes(path)).toBe(isTaken);
   });
 
-  it('knows which folders cannot hold anything of it', () => {
+  it('knows which folders cannot contain a match', () => {
     const selection = new Selection(['images/he/patient1_*']);
     expect(selection.mayTakeBelow('images')).toBe(true);
     expect(selection.mayTakeBelow('models')).toBe(false);
     expect(new Selection(['*.json']).mayTakeBelow('models')).toBe(true);
   });
 
-  it('refuses nothing as a glob', () => {
+  it('rejects nothing as a glob', () => {
     expect(() => new Selection([''])).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
 });

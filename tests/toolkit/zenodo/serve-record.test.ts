@@ -19,7 +19,7 @@ async function served(files: Readonly<Record<string, string>>) {
 }
 
 describe('serveRecord', () => {
-  it('serves a record that the client reads, fetches and unpacks', async () => {
+  it('serves a record that the client can read, download and unpack', async () => {
     const source = await temporaryFolder();
     await mkdir(join(source, 'images/he'), { recursive: true });
     await mkdir(join(source, 'models/he'), { recursive: true });
@@ -44,7 +44,7 @@ describe('serveRecord', () => {
     expect(await readFile(join(target, 'data_overview.csv'), 'utf8')).toBe('a,b\n');
   });
 
-  it('answers ranges, conditions and HEAD as Zenodo does', async () => {
+  it('answers ranges, conditions and HEAD like Zenodo', async () => {
     const { content } = await served({ 'a b.txt': '0123456789' });
     const get = (headers: Record<string, string>, method = 'GET') => fetch(content('a b.txt'), { headers, method });
     const whole = await get({});
@@ -94,7 +94,7 @@ describe('serveRecord', () => {
     expect(after.files[0]?.md5).not.toBe(before.files[0]?.md5);
   });
 
-  it('says that there is no such folder', async () => {
+  it('reports that the folder does not exist', async () => {
     await expect(serveRecord({ folder: '/nowhere', record: 42 })).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
 });

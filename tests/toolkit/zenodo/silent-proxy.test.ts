@@ -26,7 +26,7 @@ afterAll(() => {
 });
 
 describe('httpGet through a proxy that accepts and is silent', () => {
-  it('gives up within the time it is given', async () => {
+  it('gives up within the given time', async () => {
     await expect(httpGet({ url: URL_BEHIND_PROXY, stallMs: 300 })).rejects.toMatchObject({
       code: 'NETWORK',
       message: `No complete answer from ${URL_BEHIND_PROXY}: no progress for 0.3 s.`,

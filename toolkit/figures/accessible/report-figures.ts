@@ -8,9 +8,9 @@ import type { ComparedMetric } from '../../verdict/verdict-file.ts';
 import { type ScoreRow, scoreDots } from './score-dots.ts';
 import { type ShadeMatrix, shadeMatrix } from './shade-matrix.ts';
 
-/** A figure for every eye: no information in colour alone, a contrast of 4.5:1, labels next to what they name. */
+/** An accessible figure: no information only in colour, a contrast of at least 4.5:1, labels next to what they describe. */
 export interface AccessibleFigure {
-  /** Of its file, which is next to that in the paper's style. */
+  /** File stem, to which `_accessible` is added. */
   readonly stem: string;
   readonly title: string;
   readonly spec: TopLevelSpec;
@@ -19,9 +19,9 @@ export interface AccessibleFigure {
 type Compared = readonly ComparedMetric[];
 
 /**
- * What `f1_*` and `cm_*` of H&E show, and the published Dice.
+ * Returns accessible versions of the figures `f1_*` and `cm_*` of H&E, with the published Dice.
  *
- * @param dice - Scores with the published ones; none where nothing is compared.
+ * @param dice - Scores with the published ones; empty if nothing is compared.
  */
 export function accessibleTissueFigures(metrics: HeMetrics, dice: { readonly all: Compared; readonly til: Compared }) {
   const confusion = confusionOf(metrics);
@@ -49,14 +49,14 @@ function figuresOf(
   ];
 }
 
-/** Where nothing is compared, there are no scores to draw. */
+/** Returns the figure of scores; none if nothing is compared. */
 function dots(stem: string, title: string, unit: string, rows: readonly ScoreRow[]): AccessibleFigure[] {
   return rows.length === 0
     ? []
     : [{ stem, title: `${title}, with the published scores`, spec: scoreDots(title, unit, rows) }];
 }
 
-/** By truth and by prediction, in percent; without unused labels. */
+/** Normalises the matrix by ground truth and by prediction, in percent, without unused labels. */
 function confusionMatrices(confusion: ConfusionMatrix, labels: readonly TissueLabel[]) {
   const dropped = withoutFirstLabel(confusion);
   const names = labels.slice(1).map(({ name }) => name);
@@ -82,7 +82,7 @@ function percentOf(share: number): string {
   return share < 0.005 ? '<1' : (100 * share).toFixed(0);
 }
 
-/** What `f1_scores_*` shows, and the F1 of the AI with the published one. */
+/** Returns accessible versions of the figures `f1_scores_*`, and the F1 of the AI next to the published one. */
 export function accessibleCellFigures({ groups }: DetectionMetrics, f1: Compared): AccessibleFigure[] {
   return Object.entries(groups).flatMap(([name, group]) => {
     const macro = f1.filter((metric) => metric.name.startsWith(`${name}: `) && metric.name.endsWith(', macro'));
@@ -121,7 +121,7 @@ function rowsOf(metrics: Compared): ScoreRow[] {
   );
 }
 
-/** Overall first, then the best. */
+/** Sorts rows: overall first, then by score, best first. */
 function sorted(rows: readonly ScoreRow[]): ScoreRow[] {
   const [first, ...others] = rows;
   return first === undefined ? [] : [first, ...others.sort((a, b) => b.ours - a.ours)];

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { FIGURE_STYLE } from '../vega-style.ts';
 
-/** Our score and the published one. */
+/** Our score with its interval, and the published score. */
 export interface ScoreRow {
   readonly name: string;
   readonly published: number | null;
@@ -11,9 +11,9 @@ export interface ScoreRow {
 }
 
 const ROW_HEIGHT = 40;
-/** Narrow, so that its texts are read on a phone too; names and numbers are above the dots. */
+/** Width in px; narrow, so that texts are readable on a phone too. Names and numbers are above the dots. */
 const WIDTH = 360;
-/** Of the texts, from the middle of their row, in px. */
+/** Vertical offset of texts from the centre of their row, in px. */
 const TEXT_OFFSET = -11;
 const DOT_OFFSET = 8;
 const OURS = '#0b3d6e';
@@ -21,10 +21,10 @@ const PUBLISHED = '#b03a00';
 const TEXT = { type: 'text', yOffset: TEXT_OFFSET, color: 'black', clip: false, aria: false } as const;
 
 /**
- * Scores from 0 to 1, one line each: a dot is ours with its 95 % interval, a ring the published score, both numbers in
- * words next to them. Colour never carries information alone.
+ * Returns a figure of scores from 0 to 1, one per line: a dot with a 95 % interval for ours, a ring for the published
+ * score, and both as text. No information is only in colour.
  *
- * @param unit - What the scores are: "Dice", "F1".
+ * @param unit - Name of the scores: "Dice", "F1".
  */
 export function scoreDots(title: string, unit: string, rows: readonly ScoreRow[]): TopLevelSpec {
   const values = rows.map(({ name, published, ours, low, high }) => ({

@@ -3,7 +3,7 @@ import type { Rgb } from '../../dataset/he-labels.ts';
 import { contrastOf } from '../f1-matrix-colours.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from '../vega-style.ts';
 
-/** Five places of a scale of one hue that grows darker for every eye, from 0 to 1. */
+/** Five stops of a single-hue scale from 0 (light) to 1 (dark). */
 const STOPS: readonly Rgb[] = [
   [255, 255, 255],
   [203, 217, 234],
@@ -14,18 +14,18 @@ const STOPS: readonly Rgb[] = [
 const BLACK: Rgb = [0, 0, 0];
 const WHITE: Rgb = [255, 255, 255];
 
-/** The colour of a value from 0 (light) to 1 (dark), so that an empty cell is the lightest. */
+/** Returns the colour of a value from 0 (lightest, as for an empty entry) to 1 (darkest). */
 export function shadeOf(value: number): Rgb {
-  const place = Math.min(1, Math.max(0, value)) * (STOPS.length - 1);
-  const below = Math.min(STOPS.length - 2, Math.floor(place));
+  const position = Math.min(1, Math.max(0, value)) * (STOPS.length - 1);
+  const below = Math.min(STOPS.length - 2, Math.floor(position));
   const channel = (index: 0 | 1 | 2) => {
     const [from = 0, to = 0] = [STOPS[below]?.[index], STOPS[below + 1]?.[index]];
-    return Math.round(from + (to - from) * (place - below));
+    return Math.round(from + (to - from) * (position - below));
   };
   return [channel(0), channel(1), channel(2)];
 }
 
-/** Black or white, whichever is read better on a colour: 4.5:1 at least, whatever the colour. */
+/** Returns black or white, whichever has more contrast on a colour; this is at least 4.5:1 for any colour. */
 export function inkOn(fill: Rgb): Rgb {
   return contrastOf(BLACK, fill) >= contrastOf(WHITE, fill) ? BLACK : WHITE;
 }
@@ -34,25 +34,25 @@ function cssOf(colour: Rgb): string {
   return `rgb(${colour.join(', ')})`;
 }
 
-/** A matrix to be shown, row by row; null where there is nothing. */
+/** A matrix to draw. */
 export interface ShadeMatrix {
   readonly title: string;
   readonly rows: readonly string[];
   readonly columns: readonly string[];
   readonly rowTitle: string;
   readonly columnTitle: string;
-  /** From 0 to 1. */
+  /** Values from 0 to 1, row by row; null for no entry. */
   readonly values: readonly (readonly (number | null)[])[];
-  /** As printed in the cells; empty where nothing is printed. */
+  /** Texts in the entries; empty where nothing is printed. */
   readonly texts: readonly (readonly string[])[];
 }
 
-/** Side of a cell in px: for two characters, and for more. */
+/** Side of an entry in px, for up to two characters and for more. */
 const SMALL_CELL = 36;
 const LARGE_CELL = 46;
 const NOTHING = '#ffffff';
 
-/** Cells that grow darker with their value, each with its number. */
+/** Returns the figure of a matrix whose entries are darker the larger their value, each with its number. */
 export function shadeMatrix(subject: string, matrix: ShadeMatrix): TopLevelSpec {
   const isShort = matrix.texts.every((row) => row.every((text) => text.length <= 2));
   const cell = isShort ? SMALL_CELL : LARGE_CELL;
@@ -108,7 +108,7 @@ function cellsOf({ rows, columns, values, texts }: ShadeMatrix) {
   );
 }
 
-/** What a person needs who does not see it: the largest cells of every row. */
+/** Describes the matrix for screen readers: the largest entry of every row. */
 function describe({ title, rows, columns, values, texts }: ShadeMatrix): string {
   const said = rows.flatMap((row, i) => {
     const cells = columns.map((column, j) => ({ column, value: values[i]?.[j] ?? -1, text: texts[i]?.[j] ?? '' }));

@@ -5,46 +5,49 @@ import { type SequentialScale, sequentialColour } from '../f1-matrix-colours.ts'
 import { type Coverage, readTwoDecimals } from './read-two-decimals.ts';
 
 const PrintedF1 = z.object({
-  /** Index of the reader taken as ground truth: the column. */
+  /** Column: index of the reader that is the ground truth. */
   truth: z.int(),
-  /** Index of the reader taken as prediction: the row. */
+  /** Row: index of the reader that is the prediction. */
   prediction: z.int(),
-  /** Two decimals. */
+  /** With two decimals. */
   f1: z.number(),
-  /** How clearly the digits were recognised; see `ReadNumber`. */
+  /** How clearly the digits were recognised, see `ReadNumber`. */
   confidence: z.number(),
 });
 /** An F1 printed in a figure. */
 export type PrintedF1 = Readonly<z.infer<typeof PrintedF1>>;
 
-/** What a figure says, or why it was not read. */
+/** The values read from a figure, or why it was rejected. */
 export const ReadF1Figure = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('read'), cells: z.array(PrintedF1).readonly() }),
   z.object({ kind: z.literal('refused'), reason: z.string() }),
 ]);
 export type ReadF1Figure = Readonly<z.infer<typeof ReadF1Figure>>;
 
-/** The diagonal of the authors' figures is light grey, but not white. */
+/** Range of grey values on the diagonal of the authors' figures, which is light grey, but not white. */
 const GREY = { darkest: 225, lightest: 250 } as const;
-/** Difference per channel up to which two colours are the same, and up to which they are alike in a reduced palette. */
+/**
+ * Largest difference per channel between two colours that are the same, and that are similar because of a reduced
+ * palette.
+ */
 const SAME = 2;
 const ALIKE = 24;
-/** Share of a cell's side that is left out at its edges, where the white lines are. */
+/** Share of a cell's side that is ignored at each edge, where the white lines are. */
 const EDGE = 0.06;
-/** Smallest confidence in the digits where the colour of the cell is the same, and where it is only alike. */
+/** Smallest confidence in the digits if the colour of the cell is the same, and if it is only similar. */
 const MIN_CONFIDENCE = { same: 0.02, alike: 0.05 } as const;
 const MIN_CELL_PX = 16;
 
 /**
- * Reads the F1 values of `f1_scores_<group>.png` as the authors' inference_utils.py drew it: the lower triangle of a
+ * Reads the F1 values of `f1_scores_<group>.png`, drawn by the authors' inference_utils.py: the lower triangle of a
  * matrix, each value with two decimals on a cell whose colour encodes the same value.
  *
- * Digits and colour must agree in every cell, the colour roughly where the palette of the file was reduced; otherwise the
- * whole figure is refused, since a misread score would become a wrong verdict.
+ * Digits and colour must agree in every cell, roughly if the palette of the file was reduced. Otherwise the whole
+ * figure is rejected, since a misread score would lead to a wrong verdict.
  *
  * @param image - The figure.
- * @param readers - Number of readers, the AI included: 2 to 20.
- * @param scale - Colours of the group: Blues, or Reds for SCDC.
+ * @param readers - Number of readers, including the AI: 2 to 20.
+ * @param scale - Colour scale of the group: Blues, or Reds for SCDC.
  */
 export function readF1Figure(image: RgbImage, readers: number, scale: SequentialScale): ReadF1Figure {
   const diagonal = findDiagonal(image, readers);
@@ -66,7 +69,7 @@ function refused(reason: string): ReadF1Figure {
   return { kind: 'refused', reason };
 }
 
-/** Pixels of a cell, upper bounds excluded. */
+/** Pixels of a cell; `right` and `bottom` are exclusive. */
 interface Box {
   readonly left: number;
   readonly right: number;
@@ -83,7 +86,10 @@ function distance(one: Rgb, other: Rgb): number {
   return Math.max(Math.abs(one[0] - other[0]), Math.abs(one[1] - other[1]), Math.abs(one[2] - other[2]));
 }
 
-/** Finds the grey squares, which must run from the upper left to the lower right, side by side and of one size. */
+/**
+ * Finds the grey squares of the diagonal, which must be adjacent, of equal size, and run from the upper left to the
+ * lower right.
+ */
 function findDiagonal(image: RgbImage, readers: number): readonly Box[] | undefined {
   const boxes: Box[] = [];
   let searchFrom = 0;
@@ -102,12 +108,12 @@ function findDiagonal(image: RgbImage, readers: number): readonly Box[] | undefi
   return isInLine && Math.max(...sides) - Math.min(...sides) <= 4 ? boxes : undefined;
 }
 
-/** White lines of about a pixel separate the cells. */
+/** Whether two edges are adjacent: white lines of about a pixel separate the cells. */
 function near(one: number, other: number): boolean {
   return Math.abs(one - other) <= 4;
 }
 
-/** Finds the first grey square whose upper edge is at `from` or below. */
+/** Finds the first grey square whose upper edge is at row `from` or below. */
 function nextSquare(image: RgbImage, from: number): Box | undefined {
   const isGrey = (x: number, y: number) => {
     const channels = pixel(image, x, y);
@@ -119,7 +125,7 @@ function nextSquare(image: RgbImage, from: number): Box | undefined {
       if (!isGrey(left, top)) continue;
       let [right, bottom] = [left, top];
       while (right < image.width && isGrey(right, top)) right++;
-      // Ticks of the axes may reach into the edges of a cell, at the middle of its sides.
+      // Measure at a quarter, since ticks of the axes may extend into a cell at the middle of its sides.
       const quarter = Math.floor((3 * left + right) / 4);
       while (bottom < image.height && isGrey(quarter, bottom)) bottom++;
       if (right - left >= MIN_CELL_PX && bottom - top >= MIN_CELL_PX) return { left, right, top, bottom };
@@ -164,7 +170,10 @@ function commonColour(image: RgbImage, { left, right, top, bottom }: Box): Rgb {
   return [colour >> 16, (colour >> 8) & 255, colour & 255];
 }
 
-/** Text is drawn in one colour, the one farthest from the fill; colours in between are its smoothed edge. */
+/**
+ * Computes how much of each pixel is text. Text has one colour, the one farthest from the fill; colours in between are
+ * its antialiased edge.
+ */
 function coverageOf(image: RgbImage, { left, right, top, bottom }: Box, fill: Rgb): Coverage {
   const [width, height] = [right - left, bottom - top];
   const values = new Float32Array(width * height);
@@ -179,7 +188,10 @@ function coverageOf(image: RgbImage, { left, right, top, bottom }: Box, fill: Rg
   return { width, height, values: values.map((away) => away / farthest) };
 }
 
-/** How far a cell's colour is from those of values that round to `f1`: it may be of the value before rounding. */
+/**
+ * Returns the smallest distance of a cell's colour from those of values that round to `f1`, since it may encode the
+ * value before rounding.
+ */
 function distanceFromScale(f1: number, fill: Rgb, scale: SequentialScale): number {
   let least = Number.POSITIVE_INFINITY;
   for (let thousandths = -5; thousandths <= 5; thousandths++) {

@@ -1,7 +1,7 @@
 import { createCanvas } from 'canvas';
 import { FIGURE_FONT, registerFonts } from '../fonts.ts';
 
-/** How much of each pixel a text covers. */
+/** How much of each pixel is covered by text. */
 export interface Coverage {
   readonly width: number;
   readonly height: number;
@@ -9,28 +9,28 @@ export interface Coverage {
   readonly values: Float32Array;
 }
 
-/** A number read from a picture. */
+/** A number read from an image. */
 export interface ReadNumber {
-  /** 0 to 1, in hundredths. */
+  /** 0 to 1, a multiple of 0.01. */
   readonly value: number;
-  /** Correlation with a drawing of this number, less that with the next best number: 0 to 2. */
+  /** Correlation with a drawing of this number minus that with the second-best number: 0 to 2. */
   readonly confidence: number;
 }
 
-/** Coverage below this belongs to no glyph. */
+/** Coverage below this is not part of a glyph. */
 const FAINT = 0.25;
-/** Texts are compared on a grid of this size, stretched to their own boxes. */
+/** Texts are stretched to a grid of this size for comparison. */
 const GRID = { width: 64, height: 24 } as const;
 const TEMPLATE_PX = 64;
-/** A text that correlates less with every number is not a number in this font. */
+/** Smallest correlation with the best number; below it, the text is not a number in this font. */
 const MIN_CORRELATION = 0.7;
 
 /**
- * Reads a number from 0.00 to 1.00 that matplotlib wrote in DejaVu Sans, by comparing the picture with a drawing of
- * each of the 101 numbers.
+ * Reads a number from 0.00 to 1.00 that matplotlib drew in DejaVu Sans, by comparing the image with a drawing of each
+ * of the 101 numbers.
  *
- * @param text - The picture of the number alone.
- * @returns Undefined where the picture shows something else.
+ * @param text - Image of the number alone.
+ * @returns Undefined if the image shows something else.
  */
 export function readTwoDecimals(text: Coverage): ReadNumber | undefined {
   const picture = onGrid(text);
@@ -42,7 +42,7 @@ export function readTwoDecimals(text: Coverage): ReadNumber | undefined {
   return { value: best.value, confidence: best.correlation - second.correlation };
 }
 
-/** Rows and columns of a text, upper bounds excluded. */
+/** Rows and columns of a text; `right` and `bottom` are exclusive. */
 interface Box {
   readonly left: number;
   readonly right: number;
@@ -62,7 +62,7 @@ function boxOf({ width, height, values }: Coverage): Box | undefined {
   return left < right ? { left, right, top, bottom } : undefined;
 }
 
-/** Stretches a text to the grid, each cell interpolated between the four nearest pixels, and centres it on mean 0. */
+/** Stretches a text to the grid by bilinear interpolation, and subtracts the mean. */
 function onGrid(text: Coverage): Float64Array | undefined {
   const box = boxOf(text);
   if (box === undefined) return undefined;
@@ -88,7 +88,7 @@ function sample({ width, height, values }: Coverage, x: number, y: number): numb
   return upper * (row + 1 - y) + lower * (y - row);
 }
 
-/** Pearson's correlation of two grids of mean 0. */
+/** Computes Pearson's correlation of two grids of mean 0. */
 function correlationOf(one: Float64Array, other: Float64Array): number {
   let [product, squareOne, squareOther] = [0, 0, 0];
   one.forEach((a, index) => {
@@ -102,7 +102,7 @@ function correlationOf(one: Float64Array, other: Float64Array): number {
 
 let drawings: readonly Float64Array[] | undefined;
 
-/** The numbers 0.00 to 1.00 on the grid, drawn once. */
+/** Returns drawings of the numbers 0.00 to 1.00 on the grid, drawn once. */
 function drawnNumbers(): readonly Float64Array[] {
   drawings ??= Array.from({ length: 101 }, (_, hundredths) => drawNumber((hundredths / 100).toFixed(2)));
   return drawings;

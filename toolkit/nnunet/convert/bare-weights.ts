@@ -6,11 +6,11 @@ import { findStateDict, networkOf } from '../../pytorch/tensors/state-dict.ts';
 import { type FoldFiles, foldOfFolder } from './model-folds.ts';
 
 /**
- * Files of an nnU-Net network whose weights are in a file of any name, also a safetensors file: its plans are those of a
- * folder of nnU-Net, next to it or one folder above (v2), or `<file>.pkl` (v1).
+ * Finds the plans of nnU-Net weights in a file with any name, including safetensors files: `plans.json` and
+ * `dataset.json` next to it or one folder above (v2), or `<file>.pkl` (v1).
  *
- * @returns Undefined where the file holds no weights by name, or those of another network.
- * @throws ReigniteError FOLD_MISSING where the plans are not there; or what opening the checkpoint throws.
+ * @returns Undefined if the file contains no named weights, or those of another network.
+ * @throws ReigniteError FOLD_MISSING if the plans are missing; or what opening the checkpoint throws.
  */
 export async function bareWeights(path: string): Promise<FoldFiles | undefined> {
   const network = await networkIn(path);

@@ -25,11 +25,14 @@ export interface ConvertModelOptions {
   readonly folder: string;
   /** Folds in the order in which they are averaged. @default 0 to 4 */
   readonly folds?: readonly FoldName[];
-  /** The files themselves, in place of `folder`, `folds` and `name`: weights under another name. */
+  /** Files to convert, in place of `folder`, `folds` and `name`, for weights with other file names. */
   readonly files?: readonly [FoldFiles, ...FoldFiles[]];
   /** Which weights of a fold. @default `model_best` */
   readonly name?: CheckpointName;
-  /** Whether tiles are also predicted mirrored, along the axes of the training (nnU-Net v2). @default false */
+  /**
+   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training (nnU-Net v2).
+   * @default false
+   */
   readonly mirroring?: boolean;
   /** Folder for `fold_<k>.onnx` and `model.json`; created if missing. */
   readonly out: string;
@@ -50,8 +53,8 @@ export interface ConvertProgress {
  * Equal sources give equal bytes. The description is written last, so an interrupted conversion can be repeated. An
  * existing, matching conversion is verified and kept.
  *
- * The plans come from the first fold and serve all, as in nnU-Net's loader; a fold of another architecture has
- * parameters that do not fit them.
+ * The plans of the first fold apply to all folds, as in nnU-Net's loader. The parameters of a fold with another
+ * architecture do not fit them, which is an error.
  *
  * @throws ReigniteError FOLD_MISSING, PLANS_INVALID, PARAMETER_MISSING, PARAMETER_UNKNOWN, CHECKPOINT_CORRUPT,
  *   CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, NO_SPACE or NOT_WRITABLE; `model.json` is then absent.
@@ -94,19 +97,19 @@ async function convertFold(
   const checkpoint = await openCheckpoint(path);
   try {
     const { tensors, parallelPrefix } = await recipe.weights(checkpoint, path);
-    const ledger = new StateDictTracker(tensors, path);
-    const graph = recipe.graph(ledger);
-    ledger.close();
+    const tracker = new StateDictTracker(tensors, path);
+    const graph = recipe.graph(tracker);
+    tracker.close();
     const file = `fold_${fold}.onnx`;
     const { bytes, sha256 } = await writeModel(join(out, file), graph, signal);
-    const { parameters, unused } = ledger;
+    const { parameters, unused } = tracker;
     return { fold, file, bytes, sha256, parameters, parallelPrefix, unused: [...unused] };
   } finally {
     await checkpoint.close();
   }
 }
 
-/** The description of a conversion of these very sources whose files are all whole. */
+/** Returns the description of an existing, undamaged conversion of the same sources. */
 async function presentConversion(out: string, digest: string, signal?: AbortSignal): Promise<ModelCard | undefined> {
   try {
     const card = await readModelCard(out);

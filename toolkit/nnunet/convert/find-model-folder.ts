@@ -7,8 +7,8 @@ import { holdsFolds } from './model-folds.ts';
 export const RECORD_MODEL_FOLDER = 'nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__nnUNet_RGB_scaleTo_0_1_bs8_ps512';
 
 /**
- * Finds the nnU-Net folder, the one that holds `fold_0` or another fold: the folder given, else the record's own name in it, else
- * the only folder in it that qualifies.
+ * Finds the nnU-Net model folder, which contains `fold_0` or another fold: the given folder itself, else the one in it
+ * with the record's name, else the only one in it with folds.
  *
  * @param folder - `DATA/models/he`, or an nnU-Net folder itself.
  * @throws ReigniteError FILE_MISSING when there is none, or more than one and none has the record's name.
@@ -31,7 +31,7 @@ export async function findModelFolder(folder: string): Promise<string> {
   return join(folder, chosen);
 }
 
-/** Folders with folds, relative to the folder given; those in it first, else those one level below. */
+/** Returns the folders with folds, relative to the given folder: those directly in it or, if there are none, one level below. */
 async function modelFolders(folder: string): Promise<readonly string[]> {
   const names = await subfolders(folder);
   const found = await withFolds(folder, names);
@@ -47,7 +47,7 @@ async function withFolds(folder: string, names: readonly string[]): Promise<read
   return names.filter((_, index) => held[index]);
 }
 
-/** What archives leave behind on some systems (`__MACOSX`, hidden folders) is not looked into. */
+/** Lists a folder, without what archive tools leave behind on some systems (`__MACOSX`, hidden folders). */
 async function subfolders(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => !name.startsWith('.') && name !== '__MACOSX').sort();

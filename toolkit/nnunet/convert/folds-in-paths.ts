@@ -1,14 +1,14 @@
 import { posix } from 'node:path';
 import { countedFromZero, type FoldName, foldOfFolder, foldOfOddFolder, weightsAmong } from './model-folds.ts';
 
-/** Folders of folds by their fold, of one model. */
+/** The folder of each fold of a model. */
 export type FoldFolders = ReadonlyMap<FoldName, string>;
 
 /**
  * Finds the nnU-Net v1 models among paths, as `findModelFolder` and `findFolds` find them on disk.
  *
- * @param paths - Of files, with `/`.
- * @returns The folds of every model, by the folder of the model.
+ * @param paths - File paths, separated by `/`.
+ * @returns The folds of each model, by model folder.
  */
 export function foldsInPaths(paths: readonly string[]): ReadonlyMap<string, FoldFolders> {
   const files = new Map<string, string[]>();

@@ -2,11 +2,11 @@ import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
 
 /**
- * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
- * so that nothing computed with the old one is mistaken for the new one's.
+ * Schema number of the conversion. Raised whenever the same checkpoint would give a model with other outputs, so that
+ * results of the old model are not reused.
  */
 export const CONVERTER_SCHEMA = 1;
-/** The same of nnU-Net v2. */
+/** The same for nnU-Net v2. */
 export const V2_CONVERTER_SCHEMA = 1;
 
 /** What a converted model was made from. */
@@ -15,14 +15,14 @@ export interface ModelSources {
   readonly digest: string;
   /** SHA-256 of the first fold's plans. */
   readonly plansSha256: string;
-  /** SHA-256 of the data set's description, of nnU-Net v2. */
+  /** SHA-256 of `dataset.json`; only for nnU-Net v2. */
   readonly datasetSha256?: string;
   /** SHA-256 of each fold's checkpoint, in the order of the folds. */
   readonly checkpointSha256: readonly string[];
 }
 
 /**
- * Identifies a model by its source files without converting it, so that a cache can decide.
+ * Computes the digest of a model from its source files, without converting it, for use in cache keys.
  *
  * @param folder - Holds `fold_0` and so on.
  * @param folds - In the order in which they are averaged. Default: the paper's five.
@@ -42,8 +42,11 @@ export async function modelDigest(
 }
 
 /**
- * @param choice - `mirroring`: whether tiles are predicted mirrored too, which makes another model of an nnU-Net v2.
- * @param onFile - Called after each checkpoint, with how many are done.
+ * Hashes the source files of a model.
+ *
+ * @param choice - `mirroring`: whether mirrored copies of each tile are predicted too. It changes the digest of an
+ *   nnU-Net v2.
+ * @param onFile - Called after each checkpoint with the number done so far.
  */
 export async function hashSources(
   folds: readonly [FoldFiles, ...FoldFiles[]],

@@ -3,21 +3,21 @@ import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { isFile, statIfThere } from '../../files/if-there.ts';
 
-/** A fold of nnU-Net: its number, or the one that was trained on all cases. */
+/** A fold of nnU-Net: its number, or `all` for the network trained on all cases. */
 export type FoldName = number | 'all';
 
 /** The folds of the paper's ensemble, in the order in which their softmax is summed. */
 export const PAPER_FOLDS: readonly FoldName[] = [0, 1, 2, 3, 4];
 
-/** Names under which nnU-Net v1 keeps weights: the best of the validation, the last of the training. */
+/** File names of nnU-Net v1 weights: the best in validation, the last of the training. */
 const V1_CHECKPOINTS = ['model_best', 'model_final_checkpoint'] as const;
-/** The same of nnU-Net v2, which predicts with the last of the training. */
+/** The same for nnU-Net v2, which predicts with the last of the training. */
 const V2_CHECKPOINTS = ['checkpoint_final', 'checkpoint_best'] as const;
 export type CheckpointName = (typeof V1_CHECKPOINTS)[number] | (typeof V2_CHECKPOINTS)[number];
 
 const V2_PLANS = 'plans.json';
 
-/** Whether weights of this name are those of nnU-Net v2. */
+/** Returns whether nnU-Net v2 writes weights with this name. */
 export function isV2(name: CheckpointName): boolean {
   return V2_CHECKPOINTS.some((each) => each === name);
 }
@@ -27,9 +27,9 @@ export interface FoldFiles {
   readonly fold: FoldName;
   /** Weights. */
   readonly checkpoint: string;
-  /** Plans; of nnU-Net v1 with the trainer, of v2 one file for all folds. */
+  /** Plans. In nnU-Net v1 one file per fold, which also names the trainer; in v2 one file for all folds. */
   readonly plans: string;
-  /** Labels and channels, of nnU-Net v2. */
+  /** Labels and channels; only nnU-Net v2 has this file. */
   readonly dataset?: string;
 }
 
@@ -38,24 +38,24 @@ export interface ChosenFolds {
   /** In the order in which they are averaged. */
   readonly folds: readonly FoldName[];
   readonly name: CheckpointName;
-  /** Folds between them that the folder does not hold; of nnU-Net v2, which takes those that are there. */
+  /** Numbers below the highest fold that are missing. Only for nnU-Net v2, which uses the folds that exist. */
   readonly absent: readonly FoldName[];
 }
 
-/** The fold that a folder of this name holds; undefined for any other folder. nnU-Net v1 writes `all`, v2 `fold_all`. */
+/** Returns the fold that a folder name means; undefined for other folders. nnU-Net v1 writes `all`, v2 `fold_all`. */
 export function foldOfFolder(name: string): FoldName | undefined {
   if (name === 'all' || name === 'fold_all') return 'all';
   const digits = /^fold_(\d+)$/.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Weights of one fold, by their place. */
+/** The fold and the kind of weights in a file, according to its path. */
 export interface FoldCheckpoint {
   readonly fold: FoldName;
   readonly name: CheckpointName;
 }
 
-/** Which weights of which fold a file of this path holds, by its name and that of its folder; undefined for any other. */
+/** Returns the fold and the kind of weights in a file, from its name and that of its folder; undefined for other files. */
 export function checkpointOfFold(path: string): FoldCheckpoint | undefined {
   const fold = foldOfFolder(basename(dirname(path)));
   const name = [...V1_CHECKPOINTS, ...V2_CHECKPOINTS].find((each) => basename(path) === fileOf(each));
@@ -66,16 +66,16 @@ function fileOf(name: CheckpointName): string {
   return isV2(name) ? `${name}.pth` : `${name}.model`;
 }
 
-/** Whether a folder holds the folder of any fold. */
+/** Returns whether a folder contains the folder of any fold. */
 export async function holdsFolds(folder: string): Promise<boolean> {
   return (await foldFolders(folder)).size > 0;
 }
 
 /**
- * Finds the files of the folds asked for, each with its weights and its plans.
+ * Finds the weights and the plans of the requested folds.
  *
  * @param folder - Holds `fold_0`, `fold_1` and so on.
- * @returns At least one fold, in the order asked.
+ * @returns At least one fold, in the requested order.
  * @throws ReigniteError FOLD_MISSING naming what does not exist.
  */
 export async function findFolds(
@@ -93,14 +93,15 @@ export async function findFolds(
 }
 
 /**
- * Which folds of a model are used: those asked for, else all that the folder holds, which must then be complete and, of
- * nnU-Net v1, without a gap. As in nnU-Net, the fold `all` is taken only if it is asked for or is the only one.
+ * Chooses the folds of a model: the requested ones, else all folds in the folder. All chosen folds must be complete.
+ * Without a request, no number may be missing in nnU-Net v1. As in nnU-Net, `all` is used only if it is requested or is
+ * the only fold.
  *
- * The weights are the first of their version's names under which every fold has some: `model_best` before
- * `model_final_checkpoint`, `checkpoint_final` before `checkpoint_best`.
+ * Uses the first name under which every fold has weights: `model_best` before `model_final_checkpoint`,
+ * `checkpoint_final` before `checkpoint_best`.
  *
  * @param folder - Holds `fold_0` and so on.
- * @throws ReigniteError FOLD_MISSING naming what does not exist, and what is.
+ * @throws ReigniteError FOLD_MISSING naming what is missing and what exists.
  */
 export async function chooseFolds(folder: string, asked?: readonly FoldName[]): Promise<ChosenFolds> {
   const found = sorted([...(await foldFolders(folder)).keys()]);
@@ -118,7 +119,7 @@ export async function chooseFolds(folder: string, asked?: readonly FoldName[]): 
   throw await missingFile(folder, folds, names, asked === undefined);
 }
 
-/** What a person reads of folds: `folds 0, 1, 3 and 4`. */
+/** Formats folds for a message: `folds 0, 1, 3 and 4`. */
 export function describeFolds(folds: readonly FoldName[]): string {
   const names = folds.map(String);
   if (names.length < 2) return `fold ${names.join()}`;
@@ -129,7 +130,7 @@ function distinct(folds: readonly FoldName[]): readonly FoldName[] {
   return sorted([...new Set(folds)]);
 }
 
-/** The names that weights have in a folder: those of nnU-Net v2 where it holds plans.json or weights of such a name. */
+/** Returns the file names to look for in a folder: those of nnU-Net v2 if it contains plans.json or a file with such a name. */
 async function checkpointNames(folder: string, found: readonly FoldName[]): Promise<readonly CheckpointName[]> {
   if (await isFile(join(folder, V2_PLANS))) return V2_CHECKPOINTS;
   const folders = await foldFolders(folder);
@@ -169,7 +170,7 @@ async function isComplete(folder: string, folds: readonly FoldName[], name: Chec
   }
 }
 
-/** Names the first missing file, of the weights that most of the folds have. */
+/** Returns an error that names the first missing file, for the kind of weights that most of the folds have. */
 async function missingFile(
   folder: string,
   folds: readonly FoldName[],
@@ -178,8 +179,8 @@ async function missingFile(
 ): Promise<ReigniteError> {
   const complete = await Promise.all(
     names.map(async (name) => {
-      const is = await Promise.all(folds.map((fold) => isComplete(folder, [fold], name)));
-      return { name, folds: folds.filter((_, index) => is[index]) };
+      const areComplete = await Promise.all(folds.map((fold) => isComplete(folder, [fold], name)));
+      return { name, folds: folds.filter((_, index) => areComplete[index]) };
     }),
   );
   const [best, last] = complete;
@@ -202,7 +203,7 @@ function toUseOnly(folds: readonly FoldName[], first: string): string {
   return `${first}, or use only these: \`--folds ${folds.join(',')}\` (in a run: he.folds).`;
 }
 
-/** Folders of folds by their fold: by their usual names, else by a number at the end and the weights in them. */
+/** Finds the folder of each fold by its usual name, else by a number at the end of the name and weights in the folder. */
 async function foldFolders(folder: string): Promise<Map<FoldName, string>> {
   const names = await readdir(folder).catch(() => []);
   const folders = new Map<FoldName, string>();
@@ -218,24 +219,24 @@ async function foldFolders(folder: string): Promise<Map<FoldName, string>> {
   return countedFromZero(folders);
 }
 
-/** Folds with other names may be counted from 1. */
+/** Renumbers folds from 0, because folders with unusual names may count from 1. */
 export function countedFromZero(folders: Map<FoldName, string>): Map<FoldName, string> {
   if (folders.has(0) || !folders.has(1)) return folders;
   return new Map([...folders].map(([fold, path]) => [fold === 'all' ? fold : fold - 1, path]));
 }
 
-/** The fold that a folder with an unusual name holds, such as `Fold-3` or `f3`, provided that there are weights in it. */
+/** Returns the fold of a folder with an unusual name, such as `Fold-3` or `f3`. The caller checks that it contains weights. */
 export function foldOfOddFolder(name: string): FoldName | undefined {
   const digits = /^\D*(\d{1,2})$/.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
 
-/** Names of the files with weights of nnU-Net v1 in a folder: `.model`, with plans in a `.pkl` file next to it. */
+/** Lists the nnU-Net v1 weights in a folder: `.model` files with plans in a `.pkl` file next to them. */
 async function v1Weights(folder: string): Promise<readonly string[]> {
   return weightsAmong(await readdir(folder).catch(() => []));
 }
 
-/** Those of the files of a folder that are weights of nnU-Net v1. */
+/** Selects the nnU-Net v1 weights among the file names of a folder. */
 export function weightsAmong(names: readonly string[]): readonly string[] {
   return names.filter((name) => name.endsWith('.model') && names.includes(`${name}.pkl`));
 }
@@ -263,12 +264,12 @@ async function foldFiles(folder: string, fold: FoldName, name: CheckpointName): 
   return { fold, checkpoint, plans: `${checkpoint}.pkl` };
 }
 
-/** The only weights of a fold, where none have a usual name. */
+/** Returns the file name of a fold's only weights, unless the name is a usual one. */
 async function oddWeights(folder: string): Promise<string | undefined> {
   return oddWeightsAmong(await v1Weights(folder));
 }
 
-/** The only one of several weights, provided that none has a usual name. */
+/** Returns the only file name in a list of weights, unless it is a usual one. */
 export function oddWeightsAmong(found: readonly string[]): string | undefined {
   const isUsual = V1_CHECKPOINTS.some((name) => found.includes(fileOf(name)));
   return isUsual || found.length > 1 ? undefined : found[0];

@@ -14,22 +14,22 @@ import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
 /** Weights of one fold. */
 export interface FoldWeights {
   readonly tensors: StateDict;
-  /** Whether the prefix of DataParallel was taken off any name. */
+  /** Whether the DataParallel prefix was stripped from any name. */
   readonly parallelPrefix: boolean;
 }
 
-/** How the folds of one model become ONNX: what its version of nnU-Net decides. */
+/** How to convert the folds of a model to ONNX, which depends on the version of nnU-Net. */
 export interface ModelRecipe {
-  /** What the description says of the model, before its sources and folds. */
+  /** Description of the model, without its sources and folds. */
   readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
   weights(checkpoint: Checkpoint, path: string): Promise<FoldWeights>;
-  graph(ledger: StateDictTracker): OnnxGraph;
+  graph(tracker: StateDictTracker): OnnxGraph;
 }
 
 /**
- * Reads how a model of nnU-Net v1 is built.
+ * Reads how to convert an nnU-Net v1 model.
  *
- * @param first - Files of its first fold, whose plans serve all.
+ * @param first - Files of its first fold, whose plans apply to all.
  * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
  */
 export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
@@ -53,16 +53,16 @@ export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
       ...(plans.modalities !== RGB_SOFTMAX.normalisation.length && { method: softmaxOf(plans.modalities) }),
     },
     weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
-    graph: (ledger) => unetGraph(architecture, ledger),
+    graph: (tracker) => unetGraph(architecture, tracker),
   };
 }
 
-/** Bytes divided by 255 in every channel, softmax out. */
+/** Returns a method that divides bytes by 255 in every channel and expects softmax outputs. */
 function softmaxOf(channels: number): ModelMethod {
   return { ...RGB_SOFTMAX, normalisation: Array.from({ length: channels }, () => ({ scheme: 'RGBTo01' })) };
 }
 
-/** A single modality may be RGB, three channels in one file: only the first convolution shows it. */
+/** Plans with one modality may mean RGB (three channels in one file). Only the first convolution shows which. */
 async function withTrainedChannels(plans: NnunetPlans, path: string): Promise<NnunetPlans> {
   if (plans.modalities !== 1) return plans;
   const checkpoint = await openCheckpoint(path);

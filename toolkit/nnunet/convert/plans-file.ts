@@ -3,13 +3,13 @@ import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
 import { isPickleObject, type PickleValue } from '../../pytorch/pickle/value.ts';
 import { type NnunetPlans, parsePlans } from './plans.ts';
 
-/** Deeper than any field of a plans file that is read here. */
+/** Maximum nesting. No field that is read here is as deep. */
 const DEPTH_LIMIT = 6;
 
 /**
- * The part of a pickled value that JSON has words for, so that a schema can check it: dicts with text or number
- * keys become objects without a prototype, lists, tuples and numpy arrays become arrays. What is none of these,
- * or lies deeper than six levels, becomes undefined: the schema refuses it where it matters.
+ * Converts a pickled value to plain JSON values, so that a schema can check it. Dicts with string or number keys become
+ * objects without a prototype; lists, tuples and numpy arrays become arrays. Anything else, and anything nested deeper
+ * than six levels, becomes undefined, which the schema rejects where it needs a value.
  */
 export function plainValue(value: PickleValue | undefined, depth = 0): unknown {
   if (typeof value === 'bigint') return Number(value);
@@ -39,7 +39,7 @@ function plainDict(entries: ReadonlyMap<PickleValue, PickleValue>, depth: number
   return plain;
 }
 
-/** Arranges the elements of an array along its axes; a scalar array is its element. */
+/** Arranges the elements of an array along its axes. A 0-dimensional array becomes its element. */
 function nested(elements: readonly unknown[], shape: readonly number[]): unknown {
   const [length, ...inner] = shape;
   if (length === undefined) return elements[0];
@@ -48,7 +48,7 @@ function nested(elements: readonly unknown[], shape: readonly number[]): unknown
   return Array.from({ length }, (_, k) => nested(elements.slice(k * step, (k + 1) * step), inner));
 }
 
-/** The fields that decide the network; the rest of a plans file describes the training set and is left unread. */
+/** The fields that define the network. The rest of a plans file describes the training set and is not read. */
 const PLANS_FIELDS = [
   'base_num_features',
   'num_modalities',
@@ -60,8 +60,8 @@ const PLANS_FIELDS = [
 ] as const;
 
 /**
- * Reads the plans that nnU-Net v1 keeps next to a checkpoint. (The `plans.pkl` above the folds is not read by its
- * loader either.)
+ * Reads the plans that nnU-Net v1 keeps next to a checkpoint. (nnU-Net's loader ignores the `plans.pkl` above the
+ * folds, too.)
  *
  * @param path - A `model_best.model.pkl`.
  * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED (another activation), or what reading the pickle throws.

@@ -42,18 +42,18 @@ export interface NnunetPlans {
   readonly trainer: string;
   /** Height and width of a tile in px. */
   readonly patch: Pair;
-  /** Downsampling factors, one a pooling, full resolution first. */
+  /** Downsampling factors, one per pooling, full resolution first. */
   readonly pools: readonly Pair[];
-  /** Convolution kernels, one a resolution, full resolution first; one more than `pools`. */
+  /** Convolution kernels, one per resolution, full resolution first; one more than `pools`. */
   readonly kernels: readonly Pair[];
   readonly baseFeatures: number;
   readonly modalities: number;
-  /** Channels of the softmax: the plans' classes and one for "none of them". */
+  /** Channels of the softmax: the classes of the plans plus one for "none of them". */
   readonly classes: number;
   readonly convPerStage: number;
 }
 
-/** Trainers of nnU-Net v1 whose activation differs without leaving a trace in the parameters. */
+/** Names of nnU-Net v1 trainers with another activation, which the parameters do not show. */
 const OTHER_ACTIVATION = /relu|gelu|mish|nonlin/i;
 /** Position of `stage` among the arguments of nnUNetTrainerV2. */
 const STAGE_ARGUMENT = 5;
@@ -102,7 +102,7 @@ function usedStage(argument: unknown, stages: readonly string[], file: string): 
   throw invalid(file, 'init', `stage ${String(argument)} is not one of plans_per_stage (${stages.join(', ')})`);
 }
 
-/** Plans of early nnU-Net versions count the poolings an axis; an axis with fewer starts later. */
+/** Plans of early nnU-Net versions count the poolings per axis. An axis with fewer poolings starts at a deeper stage. */
 function poolsFromCounts(counts: Pair | undefined, file: string, field: string): readonly Pair[] {
   const deepest = Math.max(...(counts ?? [0]));
   if (counts === undefined || deepest === 0) {
@@ -113,7 +113,7 @@ function poolsFromCounts(counts: Pair | undefined, file: string, field: string):
   return Array.from({ length: deepest }, (_, k): Pair => [factor(rows, k), factor(columns, k)]);
 }
 
-/** The skip connections only fit where every pooling divides the tile. */
+/** Skip connections fit only if the total downsampling factor divides the tile size. */
 function rejectUnevenPatch(patch: Pair, pools: readonly Pair[], file: string, field: string): void {
   for (const axis of [0, 1] as const) {
     const factor = pools.reduce((product, pool) => product * pool[axis], 1);

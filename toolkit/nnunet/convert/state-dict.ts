@@ -5,7 +5,7 @@ import { asEntries, asString, asTensor, dictGet, dictHas, type Located, locate }
 import type { PickleValue } from '../../pytorch/pickle/value.ts';
 import { findStateDict } from '../../pytorch/tensors/state-dict.ts';
 
-/** One tensor of a checkpoint: described now, read when asked. */
+/** One tensor of a checkpoint. Its elements are read on demand. */
 export interface StateTensor {
   readonly shape: readonly number[];
   /** Reads the elements in C order, widened to float32. */
@@ -15,18 +15,18 @@ export interface StateTensor {
 /** Parameters and buffers of a network by name, in the order of the checkpoint. */
 export type StateDict = ReadonlyMap<string, StateTensor>;
 
-/** The prefix that training on several GPUs (DataParallel) leaves on every name. */
+/** Prefix that `DataParallel` (training on several GPUs) adds to every name. */
 const PARALLEL_PREFIX = 'module.';
 
 export interface CheckpointStateDict {
   readonly tensors: StateDict;
-  /** Whether the prefix of DataParallel was taken off any name, as nnU-Net's loader does. */
+  /** Whether the DataParallel prefix was stripped from any name, as nnU-Net's loader does. */
   readonly parallelPrefix: boolean;
 }
 
 /**
- * The `state_dict` of an nnU-Net v1 checkpoint. Tensors are read when asked, while the checkpoint is open.
- * Epoch, optimizer, learning curves and the like, which are stored with it, describe the training and are not read.
+ * Returns the `state_dict` of an nnU-Net v1 checkpoint. Tensors are read on demand, while the checkpoint is open.
+ * Training state such as epoch, optimizer and learning curves is not read.
  *
  * @param path - Of the checkpoint, for messages.
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no state dict of tensors; PARAMETER_UNKNOWN when a name
@@ -34,7 +34,7 @@ export interface CheckpointStateDict {
  */
 export function checkpointStateDict(checkpoint: Checkpoint, path: string): CheckpointStateDict {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
-  // A file that has only weights comes from elsewhere, such as a safetensors file.
+  // Files that nnU-Net did not write, such as safetensors files, may contain nothing but weights.
   const key = findStateDict(root.value ?? null)?.key ?? 'state_dict';
   const entries = asEntries(key === '' ? root : dictGet(root, key));
   const tensors = new Map<string, StateTensor>();
@@ -50,14 +50,14 @@ export function checkpointStateDict(checkpoint: Checkpoint, path: string): Check
   return { tensors, parallelPrefix };
 }
 
-/** Name of the parameters of nnU-Net v1's encoder, also behind the prefix of DataParallel. */
+/** Matches parameter names of nnU-Net v1's encoder, with or without the DataParallel prefix. */
 const V1_ENCODER = /^(?:module\.)?conv_blocks_context\./;
 
 /**
- * Says what an nnU-Net checkpoint is, by the keys that nnU-Net itself writes.
+ * Describes an nnU-Net checkpoint, which is recognised by the keys that nnU-Net writes.
  *
- * @param root - What the file holds.
- * @returns Undefined where it is none.
+ * @param root - The unpickled content of the file.
+ * @returns Undefined if it is not an nnU-Net checkpoint.
  */
 export function checkpointFamily(root: PickleValue, file: string): string | undefined {
   try {
@@ -80,8 +80,8 @@ function v2Family(dict: Located): string {
 }
 
 /**
- * Adds weights of a checkpoint to a graph. One that is not finite would turn every pixel it reaches into the first class,
- * without a word: reading it is an error.
+ * Adds weights of a checkpoint to a graph. Reading them fails if one is not finite, because it would silently turn
+ * every pixel it affects into the first class.
  *
  * @param source - The checkpoint, for messages.
  * @throws ReigniteError CHECKPOINT_CORRUPT, when the model is written.
@@ -106,8 +106,8 @@ function finite(name: string, source: string, values: Float32Array): Float32Arra
 }
 
 /**
- * Keeps account of a state dict, so that nothing in it is passed over in silence: every tensor is used,
- * or set aside on purpose, or an error.
+ * Tracks which tensors of a state dict are used, so that none is silently ignored: each is used, set aside on purpose,
+ * or an error.
  */
 export class StateDictTracker {
   readonly #tensors: StateDict;
@@ -135,7 +135,7 @@ export class StateDictTracker {
   /**
    * Uses a tensor.
    *
-   * @throws ReigniteError PARAMETER_MISSING when there is none of that name and shape.
+   * @throws ReigniteError PARAMETER_MISSING if no tensor has this name and shape.
    */
   use(name: string, shape: readonly number[]): StateTensor {
     const tensor = this.#find(name, shape);
@@ -145,16 +145,16 @@ export class StateDictTracker {
   }
 
   /**
-   * Sets a tensor aside that the original network has and inference does not need.
+   * Sets aside a tensor of the original network that inference does not need.
    *
-   * @throws ReigniteError PARAMETER_MISSING when there is none of that name and shape.
+   * @throws ReigniteError PARAMETER_MISSING if no tensor has this name and shape.
    */
   setAside(name: string, shape: readonly number[]): void {
     this.#find(name, shape);
     this.#unused.add(name);
   }
 
-  /** Sets a tensor aside if it is there. */
+  /** Sets aside a tensor if the checkpoint contains it. */
   setAsideIfPresent(name: string, shape: readonly number[]): void {
     if (this.#tensors.has(name)) this.setAside(name, shape);
   }

@@ -48,10 +48,10 @@ const MAX_FEATURES = 480;
 const NO_STRIDE: Pair = [1, 1];
 
 /**
- * Lays out the network as `Generic_UNet` does with strided convolutions down and transposed ones up.
+ * Builds the layers of `Generic_UNet` with strided convolutions for downsampling and transposed ones for upsampling.
  *
- * Two rules of the original that one would not guess: the decoder takes its kernels from the end of the
- * list, so that its deepest stage has the *bottleneck's* kernel; and a stack of zero convolutions still has one.
+ * Two surprising rules of the original: the decoder takes its kernels from the end of the list, so that its deepest
+ * stage has the *bottleneck's* kernel; and a stack of zero convolutions still has one.
  *
  * @see `Generic_UNet.__init__`, nnU-Net v1 (nnunet 1.7.1, network_architecture/generic_UNet.py)
  */
@@ -130,7 +130,7 @@ function stackedBlocks({ name, inputs, outputs, kernel, stride }: Stack, count: 
   }));
 }
 
-/** An element counted from the front, or with a negative index from the back, as in Python. */
+/** Returns an element. As in Python, a negative index counts from the end. */
 function at<T>(list: readonly T[], index: number): T {
   const value = list.at(index);
   if (value === undefined) throw new RangeError(`No element ${index} in a list of ${list.length}`);

@@ -17,25 +17,25 @@ const BATCH_NORM_EPSILON = 1e-5;
 const CHANNEL_AXIS = 1;
 
 /**
- * Builds the inference graph of one fold: batch normalisation folded into the convolutions, only the head of
- * full resolution, softmax over the last axis. (Over axis 1 softmax costs 7 to 10 % of a tile on a CPU,
- * after the transposition under 1 %; and the sum of tiles wants the classes innermost anyway.)
+ * Builds the inference graph of one fold. Batch normalisation is folded into the convolutions, only the full-resolution
+ * head is kept, and softmax is over the last axis. (On a CPU, softmax over axis 1 takes 7 to 10 % of the time of a
+ * tile, but less than 1 % after the transposition. Blending needs the classes innermost anyway.)
  *
- * The caller closes the ledger; what inference does not need is set aside in it here.
+ * Tensors that inference does not need are set aside. The caller closes the tracker.
  *
- * @throws ReigniteError PARAMETER_MISSING for a tensor that is absent or of another shape; on reading the weights,
- *   CHECKPOINT_CORRUPT for one that is not finite.
+ * @throws ReigniteError PARAMETER_MISSING for a tensor that is missing or has another shape; CHECKPOINT_CORRUPT, when
+ *   the weights are read, for values that are not finite.
  */
-export function unetGraph(architecture: UnetArchitecture, ledger: StateDictTracker): OnnxGraph {
-  return new UnetGraph(ledger).build(architecture);
+export function unetGraph(architecture: UnetArchitecture, tracker: StateDictTracker): OnnxGraph {
+  return new UnetGraph(tracker).build(architecture);
 }
 
 class UnetGraph {
   readonly #graph = new GraphBuilder('nnunet-v1-2d');
-  readonly #ledger: StateDictTracker;
+  readonly #tracker: StateDictTracker;
 
-  constructor(ledger: StateDictTracker) {
-    this.#ledger = ledger;
+  constructor(tracker: StateDictTracker) {
+    this.#tracker = tracker;
   }
 
   build({ inputChannels, classes, patch, encoder, decoder }: UnetArchitecture): OnnxGraph {
@@ -53,7 +53,7 @@ class UnetGraph {
       const upsampled = this.#upsampling(x, stage.upsampling);
       x = concat(this.#graph, `${stage.upsampling.name}.concat`, [upsampled, skip], CHANNEL_AXIS);
       x = this.#blocks(x, stage.blocks);
-      if (u < decoder.length - 1) this.#ledger.setAside(...headParameter(stage.head));
+      if (u < decoder.length - 1) this.#tracker.setAside(...headParameter(stage.head));
       else x = this.#head(x, stage.head);
     }
     const channelsLast = transpose(this.#graph, 'channels_last', x, [0, 2, 3, 1]);
@@ -66,15 +66,15 @@ class UnetGraph {
     return blocks.reduce((value, block) => this.#block(value, block), x);
   }
 
-  /** The batch normalisation is named `instnorm` in the original, whatever it is. */
+  /** nnU-Net names every normalisation layer `instnorm`, including batch normalisation. */
   #block(x: Value, { name, inputs, outputs, kernel, stride }: ConvBlock): Value {
-    const weight = this.#ledger.use(`${name}.conv.weight`, [outputs, inputs, ...kernel]);
-    const bias = this.#ledger.use(`${name}.conv.bias`, [outputs]);
-    const gamma = this.#ledger.use(`${name}.instnorm.weight`, [outputs]);
-    const beta = this.#ledger.use(`${name}.instnorm.bias`, [outputs]);
-    const mean = this.#ledger.use(`${name}.instnorm.running_mean`, [outputs]);
-    const variance = this.#ledger.use(`${name}.instnorm.running_var`, [outputs]);
-    this.#ledger.setAsideIfPresent(`${name}.instnorm.num_batches_tracked`, []);
+    const weight = this.#tracker.use(`${name}.conv.weight`, [outputs, inputs, ...kernel]);
+    const bias = this.#tracker.use(`${name}.conv.bias`, [outputs]);
+    const gamma = this.#tracker.use(`${name}.instnorm.weight`, [outputs]);
+    const beta = this.#tracker.use(`${name}.instnorm.bias`, [outputs]);
+    const mean = this.#tracker.use(`${name}.instnorm.running_mean`, [outputs]);
+    const variance = this.#tracker.use(`${name}.instnorm.running_var`, [outputs]);
+    this.#tracker.setAsideIfPresent(`${name}.instnorm.num_batches_tracked`, []);
     const weights = {
       weight: this.#tensor(`${name}.weight`, weight.shape, async () =>
         foldedWeight(await weight.read(), outputs, {
@@ -109,12 +109,12 @@ class UnetGraph {
   }
 
   #plainWeight(name: string, shape: readonly number[]): Value {
-    const tensor: StateTensor = this.#ledger.use(name, shape);
+    const tensor: StateTensor = this.#tracker.use(name, shape);
     return this.#tensor(name, shape, tensor.read);
   }
 
   #tensor(name: string, shape: readonly number[], read: () => Promise<Float32Array>): Value {
-    return finiteTensor(this.#graph, name, shape, this.#ledger.source, read);
+    return finiteTensor(this.#graph, name, shape, this.#tracker.source, read);
   }
 }
 
@@ -122,7 +122,7 @@ function headParameter({ name, inputs, classes }: SegmentationHead): [name: stri
   return [`${name}.weight`, [classes, inputs, 1, 1]];
 }
 
-/** `Generic_UNet` pads an axis of kernel 3 by 1 and any other not at all. */
+/** Like `Generic_UNet`, pads an axis with a kernel of 3 by 1 and any other axis by 0. */
 function paddingOf(kernel: number): number {
   return kernel === 3 ? 1 : 0;
 }

@@ -4,12 +4,12 @@ import type { Decision } from '../model-method.ts';
 import { scalar } from './constants.ts';
 import { castTo } from './fold-nodes.ts';
 
-/** Largest margin, see `argmaxAndMargin`. */
+/** Largest confidence, see `argmaxAndMargin`. */
 const WHITE = 65535;
-/** Label of a pixel to which a network gave no number; no class has it. */
+/** Label of a pixel for which the networks gave NaN; no class has this value. */
 export const NOT_A_NUMBER = 255;
 
-/** What leaves the graph for every pixel. */
+/** Outputs of the graph per pixel. */
 export interface DecidedPixels {
   /** uint8 */
   readonly labels: Value;
@@ -18,9 +18,9 @@ export interface DecidedPixels {
 }
 
 /**
- * Adds what makes labels and margins of blended outputs, as `rowDecider` does, in operations on whole planes.
+ * Adds nodes that turn blended outputs into labels and confidences like `rowDecider`, in operations on whole planes.
  *
- * @param blended - [outputs + 1, rows, columns] float32: sums over tiles, and last the sum of their weights.
+ * @param blended - [outputs + 1, rows, columns] float32: sums over tiles, with the count map as the last plane.
  */
 export function decisionNodes(graph: GraphBuilder, blended: Value, outputs: number, decision: Decision): DecidedPixels {
   return new DecisionNodes(graph).decide(blended, outputs, decision);
@@ -40,13 +40,13 @@ class DecisionNodes {
     const zero = this.#difference('zeroOrNaN', this.#sum('every', planes));
     // NaN is not equal to itself; every provider has this operator.
     const isNumber = this.#node('isNumber', 'Equal', [zero, zero]);
-    const said = this.#node('said', 'Where', [isNumber, label, this.#number('none', NOT_A_NUMBER)]);
+    const decided = this.#node('said', 'Where', [isNumber, label, this.#number('none', NOT_A_NUMBER)]);
     const scaled = multiply(this.#graph, 'decide.scaled', margin, this.#number('white', WHITE));
     const whole = this.#node('whole', 'Round', [scaled]);
-    const clear = this.#node('clear', 'Where', [isNumber, whole, this.#number('zero', 0)]);
+    const confidence = this.#node('clear', 'Where', [isNumber, whole, this.#number('zero', 0)]);
     return {
-      labels: castTo(this.#graph, 'labels', said, ELEMENT_TYPES.uint8),
-      margins: castTo(this.#graph, 'margins', clear, ELEMENT_TYPES.uint16),
+      labels: castTo(this.#graph, 'labels', decided, ELEMENT_TYPES.uint8),
+      margins: castTo(this.#graph, 'margins', confidence, ELEMENT_TYPES.uint16),
     };
   }
 
@@ -74,7 +74,7 @@ class DecisionNodes {
     }
   }
 
-  /** The first of the largest planes, its value and that of the second. */
+  /** Finds the index of the largest plane (the first of equals), its value and the second largest value. */
   #tournament(planes: readonly Value[]) {
     const [first, ...others] = planes;
     if (first === undefined) throw new RangeError('Expected at least one class');
@@ -113,7 +113,7 @@ class DecisionNodes {
     return this.#node(name, 'Exp', [this.#node(`${name}.from`, 'Sub', [x, best])]);
   }
 
-  /** 0, but NaN where `x` is none or infinite. */
+  /** Returns 0, or NaN where `x` is NaN or infinite. */
   #difference(name: string, x: Value): Value {
     return this.#node(name, 'Sub', [x, x]);
   }

@@ -8,7 +8,7 @@ import { type BlockPlan, planBlock, type RowBlock } from './row-block.ts';
 import { carryFile, passesBefore } from './rows-done.ts';
 import type { BlockResult, CarriedRows, RowsNetwork } from './rows-network.ts';
 
-/** As CUDA, its libraries and the allocators of ONNX Runtime and Node.js say it. */
+/** Matches out-of-memory messages of CUDA, its libraries and the allocators of ONNX Runtime and Node.js. */
 const OUT_OF_MEMORY =
   /out of memory|alloc(ate|ation)?[ _]?(failed|memory)|failed to allocate|bad_?alloc|available memory/i;
 
@@ -17,16 +17,16 @@ function isOutOfMemory(error: unknown): boolean {
 }
 
 /**
- * Predicts an image in blocks of tile rows, each in one run of one graph, from which only labels and margins come back, and
- * what the next block still adds to. A block is as high as memory and time allow; that changes no bit, because a pixel's
- * terms are added in the order of the tile rows. Each block is committed.
+ * Predicts an image in blocks of tile rows. Each block is one run of one graph, which returns only labels, confidences
+ * and the rows to which the next block adds. The height of a block depends on memory and time but does not change a
+ * bit, because the terms of a pixel are added in the order of the tile rows. Each block is committed.
  */
 export class DeviceRows implements ImagePass {
   readonly #roi: TiledRoi;
   readonly #network: RowsNetwork;
   readonly #partial: PartialRoi;
   readonly #beforeTile: BeforeTile;
-  /** Tile rows that the device has room for, as far as this image has shown. */
+  /** Tile rows for which the device has memory, according to this image so far. */
   #mostRows = Number.POSITIVE_INFINITY;
 
   constructor(roi: TiledRoi, network: RowsNetwork, partial: PartialRoi, beforeTile: BeforeTile) {
@@ -46,7 +46,7 @@ export class DeviceRows implements ImagePass {
       };
       const carried = this.#carriedTo(row);
       const result = await this.#runBlock(block, carried);
-      // The device had no room for it: the same rows again, fewer at once.
+      // The device had too little memory: the same rows are tried again, fewer at once.
       if (result === undefined) continue;
       this.#write(block, result);
       if (result.carry !== undefined) this.#partial.writeFloats(carryFile(block.end - 1), result.carry);
@@ -67,7 +67,7 @@ export class DeviceRows implements ImagePass {
     }
   }
 
-  /** A block in which no pixel is annotated: nothing is predicted, and the sums of the block before are handed on. */
+  /** Handles a block without annotated pixels: predicts nothing and passes on the sums of the previous block. */
   #withoutTiles({ finished, unfinished }: BlockPlan, { rows, sums }: CarriedRows): BlockResult {
     const { width } = this.#roi.grid.padded;
     const [labels, margins] = [new Uint8Array(finished * width), new Uint16Array(finished * width)];
@@ -83,7 +83,7 @@ export class DeviceRows implements ImagePass {
     return { labels, margins, carry };
   }
 
-  /** What the block before left: planes x rows x padded width. */
+  /** Reads the rows carried over from the previous block: planes x rows x padded width. */
   #carriedTo(row: number): CarriedRows {
     const { grid } = this.#roi;
     const planes = this.#network.classes + 1;
@@ -98,11 +98,11 @@ export class DeviceRows implements ImagePass {
     const { grid } = this.#roi;
     const top = startOfRow(grid, first);
     for (let row = first; row < end; row++) {
-      writeDecidedRows(this.#roi, row, this.#partial, (y, ours, clear) => {
+      writeDecidedRows(this.#roi, row, this.#partial, (y, rowLabels, rowMargins) => {
         const from = (y - top) * grid.padded.width + grid.offset.x;
-        ours.set(labels.subarray(from, from + ours.length));
-        clear.set(margins.subarray(from, from + clear.length));
-        return !ours.includes(NOT_A_NUMBER);
+        rowLabels.set(labels.subarray(from, from + rowLabels.length));
+        rowMargins.set(margins.subarray(from, from + rowMargins.length));
+        return !rowLabels.includes(NOT_A_NUMBER);
       });
     }
   }

@@ -9,21 +9,21 @@ import {
 import type { Precision } from '../../onnx/session/engine-choice.ts';
 import { toHalves } from '../../pytorch/tensors/half-float.ts';
 
-/** A graph and the one inside it whose nodes may use its values. */
+/** A graph and a subgraph in it, whose nodes may use the values of the graph. */
 export interface NestedBuilders {
-  /** Takes the weights. */
+  /** Receives the weights. */
   readonly outer: GraphBuilder;
-  /** Takes the nodes. */
+  /** Receives the nodes. */
   readonly body: GraphBuilder;
 }
 
-/** These sum over many pixels or take exponents: they stay in float32. */
+/** Operators that sum over many pixels or compute exponentials. They stay in float32. */
 const FULL_PRECISION = new Set(['InstanceNormalization', 'BatchNormalization', 'Softmax', 'Sigmoid']);
 
-/** ONNX number of a type that nodes are cast to. */
+/** ONNX numbers of the element types that nodes are cast to. */
 const CAST_TO = { float32: 1, float16: 10 } as const;
 
-/** Casts a value. */
+/** Adds a node that casts a value. */
 export function castTo(graph: GraphBuilder, name: string, x: Value, to: number): Value {
   return graph.node(name, 'Cast', [x], { to: int(to) });
 }
@@ -31,10 +31,9 @@ export function castTo(graph: GraphBuilder, name: string, x: Value, to: number):
 /**
  * Adds the nodes of a fold's network to a graph that runs several tiles at once, under names that begin with `prefix`.
  *
- * @param fold - As converted: one input, one output, batch 1. U-Nets hold nothing that depends on the size of the batch.
+ * @param fold - Converted network: one input, one output, batch size 1. Nothing in a U-Net depends on the batch size.
  * @param image - [tiles, channels, height, width] float32.
- * @param prefix - Of all names of this copy.
- * @param weights - Prefix of the names of its weights, which copies share.
+ * @param names - Prefix of all names of this copy, and prefix of the names of its weights, which copies share.
  * @returns [tiles, height, width, outputs] float32.
  */
 export function addFold(

@@ -14,17 +14,17 @@ import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/gaussian.ts';
 import { rowsGraph } from './rows-graph.ts';
 
-/** Folder next to the model for graphs derived from it. */
+/** Subfolder of the model for graphs derived from it. */
 const FOLDER = 'fast';
-/** Raised when graphs are built in another way. */
+/** Raised when graphs are built differently. */
 const SCHEMA = 1;
 const NAME = /^rows-[0-9a-f]{16}\.onnx$/;
-/** Graphs of a model that are kept, each of hundreds of megabytes; more than one, for what else is running. */
+/** Graphs that are kept per model, each of hundreds of megabytes; several, because other processes may use another one. */
 const KEPT_GRAPHS = 3;
 
 /**
- * The file with the graph of a model for a size of batch and a precision: written when it is first needed, and again
- * where it is not what was written. Of the others, the newest two are kept.
+ * Returns the file with the graph of a model for a batch size and a precision. It is written when it is first needed,
+ * and again if it is damaged. Of the other graphs, the newest two are kept.
  *
  * @param folder - Folder of the converted model.
  * @throws ReigniteError MODEL_UNREADABLE, ENGINE_UNSUPPORTED, NO_SPACE, NOT_WRITABLE.

@@ -8,9 +8,9 @@ import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
 import { carryFile, passesBefore } from './rows-done.ts';
 
 /**
- * Predicts an image tile row by tile row with all folds, whose outputs are added into one sum: a fifth of the memory, of the
- * divisions and of the files that a sum for each fold takes. A pixel's terms are those of the exact engine in another
- * order. One row of tiles is committed at a time.
+ * Predicts an image tile row by tile row and adds the outputs of all folds to one sum. With five folds, that needs a
+ * fifth of the memory, divisions and files of one sum per fold. The terms of a pixel are those of the exact engine in
+ * another order. Each tile row is committed.
  */
 export class HostRows implements ImagePass {
   readonly #roi: TiledRoi;

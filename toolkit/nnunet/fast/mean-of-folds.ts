@@ -12,13 +12,13 @@ export interface EnsembleNodes {
   readonly folds: readonly OnnxGraph[];
   /** px */
   readonly patch: readonly [number, number];
-  /** Ways to mirror a tile, the first without; see `mirrorings`. */
+  /** Axes of each way to mirror a tile, the first without any; see `mirrorings`. */
   readonly mirrorings: readonly (readonly number[])[];
   readonly precision: Precision;
 }
 
 /**
- * Adds the networks of all folds, with every way to mirror a tile, and the mean of their outputs.
+ * Adds the networks of all folds, for each way to mirror a tile, and the mean of their outputs.
  *
  * @param image - [tiles, channels, height, width] float32.
  * @returns [tiles, height, width, outputs] float32.

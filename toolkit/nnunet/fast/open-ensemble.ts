@@ -16,12 +16,12 @@ export interface ImageEnsemble extends ImageNetworks {
   readonly engine: Engine;
   readonly counts?: NetworkCounts | undefined;
   readonly passOver: PassOver;
-  /** The networks one by one, where they are open. */
+  /** The networks of the folds; missing if one graph runs them all. */
   readonly networks?: ThreadedNetworks;
   close(): Promise<void>;
 }
 
-/** What of a job decides how an ensemble is opened. */
+/** Selects the options of a job that determine how an ensemble is opened. */
 export function ensembleOptions(job: EnsembleOptions): EnsembleOptions {
   const { provider, threads, keptBytes, device, engine, precision, batchSize, sums } = job;
   return {
@@ -37,9 +37,9 @@ export function ensembleOptions(job: EnsembleOptions): EnsembleOptions {
 }
 
 /**
- * Opens the networks of a model as the engine wants them.
+ * Opens the networks of a model for the engine that the job names.
  *
- * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE; ENGINE_UNSUPPORTED where the fast engine cannot run them.
+ * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE; ENGINE_UNSUPPORTED if the fast engine cannot run them.
  */
 export async function openEnsemble(job: ModelJob): Promise<ImageEnsemble> {
   if (job.engine !== 'fast') return onHost(await ThreadedNetworks.open(job), exactPass);
@@ -49,7 +49,7 @@ export async function openEnsemble(job: ModelJob): Promise<ImageEnsemble> {
     const message = `The fast engine runs nnU-Net models; ${job.modelDir} holds an ONNX model from elsewhere.`;
     throw new ReigniteError('ENGINE_UNSUPPORTED', message);
   }
-  // Which provider `auto` takes is known when the first network is open.
+  // `auto` chooses a provider when the first network is opened.
   const networks = await ThreadedNetworks.open(job);
   const isOnDevice = (job.sums ?? (networks.engine.provider === 'cuda' ? 'device' : 'host')) === 'device';
   if (!isOnDevice && job.precision === 'float16') {

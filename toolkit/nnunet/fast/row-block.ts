@@ -6,11 +6,11 @@ import { COVERING } from './rows-graph.ts';
 export interface RowBlock {
   /** Index of the first tile row. */
   readonly first: number;
-  /** Index behind the last. */
+  /** Index after the last. */
   readonly end: number;
 }
 
-/** Where the graph finds what it adds up at each place along an axis. */
+/** Sources that the graph adds up for each position along an axis. */
 export interface Sources {
   /** count x length */
   readonly places: Int32Array;
@@ -24,25 +24,25 @@ export interface BlockTile {
   readonly left: number;
 }
 
-/** A block of tile rows as the graph takes it. */
+/** The inputs of the graph for a block of tile rows. */
 export interface BlockPlan {
   /** The tiles that the networks see, row by row. */
   readonly tiles: readonly BlockTile[];
-  /** Rows x columns of the grid: which of `tiles` is there; 0 where none is, whose pixels are not used. */
+  /** Rows x columns of the grid: index in `tiles`; 0 for tiles that are not predicted, whose pixels are not used. */
   readonly order: Int32Array;
   readonly across: Sources;
   readonly down: Sources;
-  /** Rows that are decided, px. */
+  /** Rows that are finished, px. */
   readonly finished: number;
   /** Rows that are carried over to the next block, px. */
   readonly unfinished: number;
 }
 
 /**
- * Plans a block.
+ * Plans the inputs of the graph for a block.
  *
- * @param carried - Rows that the block before left, px; 0 for the first.
- * @throws RangeError where more tiles cover a pixel than the graph adds.
+ * @param carried - Rows carried over from the previous block, px; 0 for the first.
+ * @throws RangeError if more tiles cover a pixel than the graph adds up.
  */
 export function planBlock(
   { grid, tiles: inScope }: Pick<TiledRoi, 'grid' | 'tiles'>,
@@ -76,10 +76,12 @@ export function planBlock(
 }
 
 /**
- * @param starts - Where tiles begin along the axis, px.
+ * Finds the sources of each position along an axis.
+ *
+ * @param starts - Where tiles start along the axis, px.
  * @param tile - Length of a tile, px.
- * @param carried - Places at the beginning that the first source has; without it there is no such source.
- * @param offset - Places that come before those of the tiles; 0 means that there is no first source of another kind.
+ * @param carried - Number of positions at the start to which carried-over rows add, as their first source.
+ * @param offset - Number of places before those of the tiles; 0 if the axis has no carried-over rows.
  */
 function sources(starts: readonly number[], tile: number, length: number, carried: number, offset: number): Sources {
   const first = offset === 0 ? 0 : 1;
@@ -106,9 +108,9 @@ function sources(starts: readonly number[], tile: number, length: number, carrie
 }
 
 /**
- * The bytes of a block's tiles and where they are in the image.
+ * Returns the bytes of a block's tiles, and which of their pixels are inside the image.
  *
- * @param batch - Tiles that the networks see at once; the last batch is filled up with black tiles.
+ * @param batch - Tiles per pass through the networks. The last batch is filled up with black tiles.
  */
 export function fillTiles(
   { grid, pixels, values }: Pick<TiledRoi, 'grid' | 'pixels' | 'values'>,
@@ -139,7 +141,7 @@ export function fillTiles(
   return { bytes, inside, batches, isWhole };
 }
 
-/** Memory of a block on the device, roughly, bytes: scores of its tiles three times, and its rows three times. */
+/** Estimates the device memory of a block in bytes: the outputs of its tiles three times, and its rows three times. */
 export function blockBytes({ patch, padded, columns }: TileGrid, outputs: number, rows: number): number {
   const tiles = rows * columns.length * patch.height * patch.width;
   const band = (rows + 1) * patch.height * padded.width;

@@ -15,35 +15,35 @@ import { castTo } from './fold-nodes.ts';
 import { type EnsembleNodes, meanOfFolds } from './mean-of-folds.ts';
 
 /**
- * Tiles of one axis that may cover a pixel. Of four or more tiles, three steps are longer than a tile; with steps of a third
- * or less there are three tiles at most, see `tileStarts`.
+ * Maximum number of tiles along one axis that cover a pixel. With four or more tiles, three steps are longer than a
+ * tile; shorter steps occur only with at most three tiles, see `tileStarts`.
  */
 export const COVERING = 3;
-/** Values that a byte can have. */
+/** Number of values of a byte. */
 const BYTES = 256;
 
 export interface RowsGraphOptions extends EnsembleNodes {
-  /** Channels of the image that the networks take; one is the first of three. */
+  /** Channels of the image that the networks take. A single one is the first of three. */
   readonly channels: number;
-  /** Outputs a pixel. */
+  /** Outputs per pixel. */
   readonly outputs: number;
   readonly decision: Decision;
-  /** Tiles that the networks see at once. */
+  /** Tiles per pass through the networks. */
   readonly batch: number;
-  /** patch.height x patch.width float32: how much the pixels of a tile count. */
+  /** Importance map: patch.height x patch.width float32. */
   readonly weights: Float32Array;
 }
 
 /**
- * Builds the graph that makes labels and margins of rows of tiles: everything between the bytes of the tiles and the
- * labels stays on the device. Sums of a pixel are added in the order of the tiles, columns within a row first.
+ * Builds the graph that turns tile rows into labels and confidences. Everything between the bytes of the tiles and the
+ * labels stays on the device. The sums of a pixel are added in the order of the tiles, columns within a row first.
  *
- * Inputs: `tiles` uint8 [batches, batch, height, width, bytes of a pixel]; `inside` uint8, the same without channels, or [batches, 1, 1, 1];
- * `tables` float32 [channels, 256], what a network sees for a byte; `order` int32, the tile at each place of the rows;
- * `grid` and `joined` int64, shapes [rows, columns, outputs + 1, height, width] and [outputs + 1, rows * height, columns *
- * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and `isDown` [4, height]: where the sum
- * of a pixel comes from, the rows carried over first; `carried` float32 [outputs + 1, rows, padded width]; `finished`
- * int64 [1], the rows that are decided.
+ * Inputs: `tiles` uint8 [batches, batch, height, width, bytes per pixel]; `inside` uint8, the same without the last axis,
+ * or [batches, 1, 1, 1]; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
+ * each position of the grid; `grid` and `joined` int64, the shapes [rows, columns, outputs + 1, height, width] and
+ * [outputs + 1, rows * height, columns * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and
+ * `isDown` [4, height], the sources of the sum of a pixel, carried-over rows first; `carried` float32 [outputs + 1, rows,
+ * padded width]; `finished` int64 [1], the number of finished rows.
  * Outputs: `labels` uint8 and `margins` uint16 [finished, padded width]; `carry` float32.
  */
 export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
@@ -85,12 +85,12 @@ export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
   return graph.build();
 }
 
-/** Bytes of a pixel: grey is stored in three. */
+/** Returns the bytes per pixel; grey is stored in three. */
 function bytesOf({ channels }: RowsGraphOptions): number {
   return channels === 1 ? 3 : channels;
 }
 
-/** One batch: bytes to weighted scores [batch, outputs + 1, height, width], the last plane being the weights. */
+/** Builds the graph of a batch: bytes to weighted outputs [batch, outputs + 1, height, width], with the importance map last. */
 function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
   const { batch, outputs, patch } = options;
   const [height, width] = patch;
@@ -108,7 +108,7 @@ function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
   return body.build();
 }
 
-/** [batch, channels, height, width] float32 of bytes: the table of each channel, 0 outside. */
+/** Normalises bytes with the table of each channel, 0 outside. Returns [batch, channels, height, width] float32. */
 function normalised(
   outer: GraphBuilder,
   body: GraphBuilder,
@@ -135,7 +135,7 @@ function normalised(
   return multiply(body, 'tileImage', planes, last);
 }
 
-/** The sum over `count` sources of each place along an axis, where there are as many. */
+/** Adds up to `count` sources for each position along an axis. */
 function gathered(
   graph: GraphBuilder,
   name: string,

@@ -15,23 +15,23 @@ import { COVERING } from './rows-graph.ts';
 export interface RowsNetworkOptions {
   readonly provider: Provider;
   readonly precision: Precision;
-  /** Tiles that the networks see at once; 0 chooses by the memory of the device. */
+  /** Tiles per pass through the networks; 0 chooses by the memory of the device. */
   readonly batch: number;
   readonly session: SessionOptions;
-  /** How long one run should take at most, s: nothing stops it in between. Default 3. */
+  /** How long one run should take at most, s, because it cannot be stopped. Default 3. */
   readonly runSeconds?: number;
 }
 
-/** What a block of tile rows gives. */
+/** Result of a block of tile rows. */
 export interface BlockResult {
   /** finished rows x padded width */
   readonly labels: Uint8Array;
   readonly margins: Uint16Array;
-  /** planes x unfinished rows x padded width; missing behind the last tile row. */
+  /** planes x unfinished rows x padded width; missing after the last tile row. */
   readonly carry?: Float32Array;
 }
 
-/** What the block before left. */
+/** Rows carried over from the previous block. */
 export interface CarriedRows {
   readonly rows: number;
   /** planes x rows x padded width, at least one row. */
@@ -39,16 +39,16 @@ export interface CarriedRows {
 }
 
 const RUN_SECONDS = 3;
-/** Memory that is assumed for a device that does not say it, bytes. */
+/** Memory that is assumed for a device that does not report it, bytes. */
 const UNKNOWN_MEMORY = 8 * 2 ** 30;
 /** Shares of the device's memory for the activations of a batch, and for the sums of a block. */
 const [SHARE_OF_BATCH, SHARE_OF_BLOCK] = [0.15, 0.25];
 const MOST_TILES = 6;
-/** CUDA's kernels count the elements of a value in 31 bits: blocks of several rows stay below half of that. */
+/** CUDA kernels count the elements of a tensor in 31 bits. Blocks of several tile rows stay below half of that. */
 const MOST_ELEMENTS = 2 ** 30;
 const MOST_ELEMENTS_OF_ROW = 2 ** 31 - 1;
 
-/** The networks of all folds in one graph that makes labels and margins of rows of tiles, see {@link rowsGraph}. */
+/** The networks of all folds in one graph that turns tile rows into labels and confidences, see {@link rowsGraph}. */
 export class RowsNetwork {
   readonly patch: Size;
   readonly classes: number;
@@ -77,7 +77,7 @@ export class RowsNetwork {
   }
 
   /**
-   * Builds the graph in the folder of the model where it is not there yet, or not as it was written, and opens it.
+   * Opens the graph in the folder of the model. Builds it first if it is missing or damaged.
    *
    * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE, ENGINE_UNSUPPORTED, NO_SPACE, NOT_WRITABLE.
    */
@@ -95,10 +95,11 @@ export class RowsNetwork {
   }
 
   /**
-   * Tile rows for one run: as many as fit into memory and, by the time of the run before, into a few seconds.
+   * Returns the number of tile rows for one run: as many as fit into memory and, judging by the previous run, a few
+   * seconds.
    *
-   * @param most - Rows that the device had room for so far.
-   * @throws ReigniteError ENGINE_UNSUPPORTED where not even one row can be computed in one run.
+   * @param most - Rows for which the device has had memory so far.
+   * @throws ReigniteError ENGINE_UNSUPPORTED if not even one row can be computed in one run.
    */
   rowsAtOnce(grid: TileGrid, most = Number.POSITIVE_INFINITY): number {
     const elements = (rows: number) => largestValue(grid, this.classes + 1, rows);
@@ -113,7 +114,7 @@ export class RowsNetwork {
     return rows;
   }
 
-  /** @param plan - Of at least one tile. */
+  /** @param plan - With at least one tile. */
   async run(roi: TiledRoi, plan: BlockPlan, rows: number, carried: CarriedRows): Promise<BlockResult> {
     const feeds = this.#feeds(roi, plan, rows, carried);
     const start = performance.now();
@@ -166,7 +167,7 @@ export class RowsNetwork {
     return { labels, margins, carry };
   }
 
-  /** Nothing: one session serves all images. */
+  /** Does nothing, because one session serves all images. */
   async releaseLargeNetworks(): Promise<void> {}
 
   async close(): Promise<void> {
@@ -174,7 +175,7 @@ export class RowsNetwork {
   }
 }
 
-/** Elements of the largest value of a block: the scores of its tiles, or its rows below those carried over. */
+/** Returns the elements of the largest tensor of a block: the outputs of its tiles, or its rows with those carried over. */
 function largestValue({ patch, padded, columns }: TileGrid, planes: number, rows: number): number {
   const scores = rows * columns.length * patch.width;
   const sources = (rows + 1) * padded.width;
@@ -189,7 +190,7 @@ function rowRefused({ image }: TileGrid, elements: number): ReigniteError {
   );
 }
 
-/** Tiles whose activations fit into a share of the memory, roughly; one on the processor, where more gain nothing. */
+/** Estimates how many tiles' activations fit into a share of the memory. One on the CPU, where more gain nothing. */
 function tilesAtOnce({ patch, classes, architecture }: ModelCard, provider: Provider, memory: number): number {
   if (provider === 'cpu') return 1;
   const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;

@@ -63,7 +63,7 @@ export class CustomSegmenter implements EngineNetworks {
     try {
       const { [this.#card.output]: output } = await session.run({ [this.#card.input]: image }, [this.#card.output]);
       const data = floatsOf(output, this.#card.output);
-      // Where the file leaves lengths open, only now is it known whether the description fits.
+      // If the file leaves dimensions open, the output can be checked against the model JSON only now.
       if (!this.#fits(output?.dims ?? [])) {
         throw new RangeError(`Expected ${this.#card.count} scores per pixel, got an output of shape [${output?.dims}]`);
       }
@@ -111,7 +111,7 @@ export class CustomSegmenter implements EngineNetworks {
   }
 }
 
-/** Scaling by each image's statistics, in place of bytes from 0 to 1. */
+/** Returns the normalisation by image statistics that a model JSON asks for; undefined for plain scaling to 0..1. */
 function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
   if (normalise === undefined) return undefined;
   const { epsilon } = normalise;
@@ -121,7 +121,7 @@ function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
   return { scheme: 'Percentiles', low, high, epsilon, together };
 }
 
-/** RGB as it is, from which the network's own input is made; scaled channels, of grey their luma. */
+/** Returns the input of the sliding window: RGB without a scheme, else scaled channels; for grey, the scaled luma. */
 function inputMethod(scheme: Normalisation | undefined, isGrey: boolean): ModelMethod {
   if (scheme === undefined) return RGB_SOFTMAX;
   if (isGrey) return { ...RGB_SOFTMAX, normalisation: [scheme], takesLuma: true };

@@ -2,7 +2,7 @@ import { serveRequests } from '../../threads/serve-requests.ts';
 import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
 import { type EngineNetworks, type NetworkCounts, openNetworks } from './open-networks.ts';
 
-/** What the thread of networks is asked. `job` names the model every time: a thread that died is followed by an empty one. */
+/** A request to the inference thread. Each names the model, because the thread that replaces a crashed one has none open. */
 export type NetworksRequest = { readonly job: ModelJob } & (
   | { readonly kind: 'open' }
   /** The arrays are in shared memory. */

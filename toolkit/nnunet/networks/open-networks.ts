@@ -7,13 +7,13 @@ import type { Size } from '../sliding-window/tile-grid.ts';
 import { CustomSegmenter } from './custom-network.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';
 
-/** What an ensemble has done since it was made. */
+/** Counters of an ensemble since it was created. */
 export interface NetworkCounts {
   /** Sessions of ONNX Runtime that were opened. */
   readonly opened: number;
-  /** Bytes that came back from the networks: on a GPU, from the device. */
+  /** Bytes of network outputs; on a GPU, copied back from the device. */
   readonly outputBytes: number;
-  /** Tiles that the networks see at once; missing where it is one. */
+  /** Tiles per pass through the networks; missing if it is one. */
   readonly batch?: number;
 }
 
@@ -21,31 +21,31 @@ export interface NetworkCounts {
 export interface FoldNetworks {
   /** Size of a tile, px. */
   readonly patch: Size;
-  /** Outputs a pixel. */
+  /** Outputs per pixel. */
   readonly classes: number;
-  /** What they take, and what is made of their outputs. */
+  /** How inputs are normalised and how outputs become labels. */
   readonly method: ModelMethod;
   readonly folds: number;
-  /** Missing where it is not counted. */
+  /** Missing if nothing is counted. */
   readonly counts?: NetworkCounts | undefined;
   /**
-   * Predicts one tile with one fold's network. Both arrays are the network's until the promise settles.
+   * Predicts one tile with the network of one fold. The caller must not touch the arrays until the promise settles.
    *
    * @param input - channels x patch.height x patch.width float32, normalised.
    * @param output - Receives patch.height x patch.width x classes float32: softmax or logits.
    */
   run(fold: number, input: Float32Array, output: Float32Array): Promise<void>;
-  /** Gives back the memory of networks that are too large to keep. */
+  /** Frees the memory of networks that are too large to stay open. */
   releaseLargeNetworks(): Promise<void>;
 }
 
-/** What is known of an ensemble before any of its networks is open. */
+/** What is known about an ensemble before any of its networks is open. */
 export interface EnsembleOutline extends Pick<FoldNetworks, 'patch' | 'classes' | 'method' | 'folds'> {
   /** SHA-256 over everything that determines the outputs. */
   readonly digest: string;
 }
 
-/** Networks that say what they run on. */
+/** Networks that report what they run on. */
 export interface EngineNetworks extends FoldNetworks, EnsembleOutline {
   /** @throws ReigniteError PROVIDER_UNAVAILABLE, MODEL_UNREADABLE. */
   engine(): Promise<Engine>;
@@ -54,8 +54,8 @@ export interface EngineNetworks extends FoldNetworks, EnsembleOutline {
 }
 
 /**
- * The networks in a folder of the state directory, of a converted nnU-Net or a custom ONNX model; each is opened
- * when it is first needed.
+ * Returns the networks of a converted nnU-Net or a custom ONNX model in a folder of the state directory. Each one is
+ * opened when it is first used.
  *
  * @throws ReigniteError MODEL_UNREADABLE.
  */
@@ -66,7 +66,7 @@ export async function openNetworks(folder: string, options: SessionOptions): Pro
 }
 
 /**
- * What a folder of the state directory holds.
+ * Describes the ensemble in a folder of the state directory, without opening a network.
  *
  * @throws ReigniteError MODEL_UNREADABLE.
  */

@@ -16,8 +16,8 @@ import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
 export type Axes = readonly number[];
 
 /**
- * Every way to mirror an image along some of the axes, in the order in which nnU-Net v2 adds them up: the image as it
- * is, then one axis after the other, then both.
+ * Returns all combinations of axes to mirror, in the order in which nnU-Net v2 sums the predictions: none, each axis
+ * alone, both.
  */
 export function mirrorings(axes: Axes): readonly Axes[] {
   return [[], ...axes.map((axis) => [axis]), ...(axes.length > 1 ? [axes] : [])];
@@ -26,8 +26,8 @@ export function mirrorings(axes: Axes): readonly Axes[] {
 /**
  * Mirrors planes, such as a tile's channels.
  *
- * @param from - planes x height x width.
- * @param to - Receives as many; another array than `from`.
+ * @param from - Planes x height x width.
+ * @param to - Receives the mirrored planes in the same shape. Must not be `from`.
  */
 function mirrorPlanes(
   from: Float32Array,
@@ -51,7 +51,7 @@ function mirrorPlanes(
  * Adds the output of a mirrored tile, mirrored back, in float32.
  *
  * @param sum - height x width x classes float32.
- * @param output - The same of the mirrored tile.
+ * @param output - Output of the mirrored tile, in the same shape.
  */
 function addMirroredBack(
   sum: Float32Array,
@@ -71,14 +71,14 @@ function addMirroredBack(
   }
 }
 
-/** On the processor, networks that together need at most this much memory stay open at the same time. */
+/** On the CPU, all networks of an ensemble stay open if together they need at most this memory, bytes. */
 const KEPT_BYTES = 640 * 2 ** 20;
-/** The same on a GPU whose memory is not known. */
+/** The same limit for a GPU whose memory size is unknown. */
 const KEPT_ON_UNKNOWN_GPU = 4 * 2 ** 30;
-/** Share of a GPU's memory that networks may take; the rest is for their workspaces and for other programs. */
+/** Share of a GPU's memory that networks may use. The rest is for workspaces and other programs. */
 const SHARE_OF_GPU = 0.7;
 
-/** Memory in bytes that the networks of an ensemble may take together and stay open on what the first one runs on. */
+/** Returns how much memory, in bytes, the networks may use together and all stay open on the device of the first one. */
 function keptBytesOn(engine: Engine, device?: number): number {
   if (engine.provider === 'cpu' || !isRealGpu(engine)) return KEPT_BYTES;
   const memory = engine.provider === 'cuda' ? nvidiaMemory(usedGpu(device)) : undefined;
@@ -88,9 +88,9 @@ function keptBytesOn(engine: Engine, device?: number): number {
 /**
  * A converted nnU-Net ensemble under ONNX Runtime.
  *
- * Networks that fit into memory together all stay open, also between images. Otherwise one is open at a time: on the
- * CPU the paper's five need 3.6 GB together, one needs 0.6 GB, and opening the next takes less than 0.1 s once it has
- * been optimised. On a GPU opening takes seconds, and the memory of the device decides.
+ * If all networks fit into memory together, they stay open, also between images. Otherwise only one is open at a time.
+ * On the CPU, the paper's five networks need 3.6 GB together and one needs 0.6 GB; opening the next one takes less than
+ * 0.1 s once it has been optimised. On a GPU, opening takes seconds, and the limit depends on the memory of the device.
  */
 export class OrtFoldNetworks implements FoldNetworks {
   /** SHA-256 over everything that determines the outputs. */
@@ -109,7 +109,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   #opened = 0;
   #outputBytes = 0;
   readonly #sessions = new Map<number, InferenceSession>();
-  /** ONNX Runtime takes no shared memory: one tile's input and result are copied here, 1/200 of the time of a pass. */
+  /** ONNX Runtime does not accept shared memory, so each tile is copied in and out here: 1/200 of the time of a pass. */
   readonly #image: Float32Array;
   readonly #result: Float32Array;
   #engine: Engine | undefined;
@@ -142,7 +142,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   }
 
   /**
-   * Says what the networks run on, which is known once one of them is open.
+   * Returns what the networks run on. Opens the first network if none is open yet, because only then is it known.
    *
    * @throws ReigniteError PROVIDER_UNAVAILABLE, MODEL_UNREADABLE.
    */
@@ -169,11 +169,11 @@ export class OrtFoldNetworks implements FoldNetworks {
     for (let at = 0; at < output.length; at++) output[at] = (output[at] ?? 0) / count;
   }
 
-  /** From `#image` to `#result`. */
+  /** Runs a network on `#image` and writes its output to `#result`. */
   async #runSession(session: InferenceSession, fold: number): Promise<void> {
     const { height, width } = this.patch;
     const image = new Tensor('float32', this.#image, [1, channelsOf(this.#card), height, width]);
-    // A reused tensor for the result: a new one per tile would be 18 MB of garbage each.
+    // Reuses the output buffer: a new one would be 18 MB of garbage per tile.
     const result = new Tensor('float32', this.#result, [1, height, width, this.classes]);
     try {
       await session.run({ [this.#card.input]: image }, { [this.#card.output]: result });
@@ -203,7 +203,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     await this.releaseLargeNetworks();
     const session = await this.#open(file).catch(async (error: unknown) => {
       if (this.#sessions.size === 0) throw error;
-      // The device has less room than was thought: from here on one network at a time.
+      // The device has less memory than estimated. From now on, only one network is open at a time.
       this.#isTight = true;
       await this.release();
       return this.#open(file);
@@ -230,7 +230,7 @@ export class OrtFoldNetworks implements FoldNetworks {
 }
 
 /**
- * Whether an ensemble's networks are opened one at a time, each rewritten and laid out for the processor.
+ * Returns whether an ensemble is so large that its networks are opened one at a time, from optimised copies on the CPU.
  *
  * @param folder - Folder of the converted model.
  * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
@@ -243,7 +243,7 @@ function totalBytes(folder: string, card: ModelCard): number {
   return card.folds.reduce((sum, { file }) => sum + bytesOf(join(folder, file), card), 0);
 }
 
-/** Memory of an open network, roughly: its weights twice, and its arena in tensors of full resolution. */
+/** Estimates the memory of an open network in bytes: its weights twice, and its arena as a number of full-resolution planes. */
 function bytesOf(file: string, { patch, classes, architecture }: ModelCard): number {
   if (!existsSync(file)) throw new ReigniteError('MODEL_UNREADABLE', `Model not found: ${file}.`);
   const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;

@@ -9,9 +9,8 @@ import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
 import { describeNetworks, type EnsembleOutline } from './open-networks.ts';
 
 /**
- * A converted ensemble in its own thread: while it predicts one tile, and has the next one ready, its caller can
- * work on the one before.
- * The arrays that `run` is given must be in shared memory.
+ * A converted ensemble in its own thread. While it predicts one tile, with the next one queued, the caller can process
+ * the previous one. The arrays passed to `run` must be in shared memory.
  */
 export class ThreadedNetworks implements FoldNetworks {
   readonly digest: string;

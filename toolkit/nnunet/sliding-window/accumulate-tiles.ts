@@ -35,12 +35,12 @@ export function accumulateTile(
 }
 
 /**
- * Turns one row of a fold's accumulator into the sum of outputs over the folds so far, all in float32: divides by the summed
- * weights and adds what the folds before gave. Two terms add to the same bits in either order.
+ * Divides one row of a fold's accumulator by the count map and adds the sum over the previous folds, all in float32.
+ * The order of the two terms does not change the bits.
  *
  * @param row - width x classes float32, overwritten.
- * @param sums - width float32, above 0.
- * @param before - width x classes float32; zeros for the first fold.
+ * @param sums - Count map of the row: width float32, above 0.
+ * @param before - Sum over the previous folds: width x classes float32, zeros for the first fold.
  */
 export function addNormalisedRow(row: Float32Array, sums: Float32Array, classes: number, before: Float32Array): void {
   let at = 0;
@@ -54,10 +54,10 @@ export function addNormalisedRow(row: Float32Array, sums: Float32Array, classes:
 }
 
 /**
- * The weights of all tiles summed over each pixel, in float32 and in the order in which the tiles are predicted (tile
- * rows outer, columns inner): the divisor of the blended softmax, the same for every fold and class.
+ * The count map: the importance maps of all tiles summed per pixel, in float32 and in the order in which the tiles are
+ * predicted (tile rows outer, columns inner). It divides the blended softmax and is the same for all folds and classes.
  *
- * Rows are kept until as many others were asked for as a tile has rows, so that the folds share the work.
+ * Caches the latest rows, as many as a tile has, so that the folds share the work.
  */
 export class WeightSums {
   readonly #grid: TileGrid;
@@ -71,8 +71,10 @@ export class WeightSums {
   }
 
   /**
+   * Returns a row of the count map.
+   *
    * @param y - Row of the padded image in px.
-   * @returns padded.width float32, above 0; to be read at once.
+   * @returns padded.width float32, above 0; valid until the next call.
    */
   ofRow(y: number): Float32Array {
     const slot = y % this.#rows.length;

@@ -3,11 +3,11 @@ import { turnIntoLuma } from '../../image/luma.ts';
 import type { ModelMethod } from '../model-method.ts';
 
 /**
- * Makes pixels grey for networks of one channel: by their luma where the model says so, else they must be grey already.
+ * Makes pixels grey for networks with one channel: by their luma if the model says so, else they must be grey already.
  *
- * @param rgb - pixels x 3 uint8; changed where luma is taken.
- * @param of - File that they are from, and what it is called in a message: images or slides.
- * @throws ReigniteError IMAGE_UNREADABLE for a colour where none is expected.
+ * @param rgb - pixels x 3 uint8; overwritten if their luma is used.
+ * @param of - Their file, and what it is called in a message: images or slides.
+ * @throws ReigniteError IMAGE_UNREADABLE if a pixel is in colour but must be grey.
  */
 export function asGrey(
   rgb: Uint8Array,

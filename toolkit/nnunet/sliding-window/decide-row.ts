@@ -1,13 +1,13 @@
 import type { Decision } from '../model-method.ts';
 
 /**
- * The class of every pixel of a row and how clear the decision was.
+ * Decides the class of each pixel of a row, and with what confidence.
  *
- * @param total - width x classes float32: the folds' softmax summed; divided here by `folds`, in float32.
+ * @param total - width x classes float32: softmax summed over the folds. Divided here by `folds`, in float32.
  * @param labels - Receives width class indices; the first of equal maxima, as `numpy.argmax`.
- * @param margins - Receives width values: the mean softmax of the best class less that of the second best, as
- *   `round(65535 * margin)`.
- * @returns Whether every pixel has a number in every class: false when the network gave NaN.
+ * @param margins - Receives width confidences: the mean softmax of the best class minus that of the second best, as
+ *   `round(65535 * confidence)`.
+ * @returns False if the networks gave NaN for any class of a pixel.
  */
 export function argmaxAndMargin(
   total: Float32Array,
@@ -43,13 +43,13 @@ export function argmaxAndMargin(
 const WHITE = 65535;
 
 /**
- * The class of every pixel of a row whose networks give logits, and how clear the decision was.
+ * Decides the class of each pixel of a row from logits, and with what confidence.
  *
- * @param total - width x classes float32: the folds' logits summed; divided here by `folds`, in float32.
+ * @param total - width x classes float32: logits summed over the folds. Divided here by `folds`, in float32.
  * @param labels - Receives width class indices; the first of equal maxima.
- * @param margins - Receives width values: the softmax of the mean logits, of the best class less that of the second
- *   best, as `round(65535 * margin)`.
- * @returns Whether every pixel has a finite number in every class.
+ * @param margins - Receives width confidences: in the softmax of the mean logits, the best class minus the second best,
+ *   as `round(65535 * confidence)`.
+ * @returns Whether all logits are finite.
  */
 function largestLogit(
   total: Float32Array,
@@ -83,12 +83,12 @@ function largestLogit(
 }
 
 /**
- * The value of every pixel of a row whose networks give one logit per region: regions write their values one after the
- * other where their sigmoid is above 0.5. The margin is that of the least clear region: the distance of its sigmoid
- * from 0.5, twice.
+ * Decides the label of each pixel of a row from one logit per region. Regions whose sigmoid is above 0.5 write their
+ * labels one after the other. The confidence is that of the least clear region: twice the distance of its sigmoid from
+ * 0.5.
  *
- * @param values - The value that each region writes, in the order of the network's channels.
- * @returns Whether every pixel has a finite number in every region.
+ * @param values - The label that each region writes, in the order of the network's channels.
+ * @returns Whether all logits are finite.
  */
 function lastRegion(
   total: Float32Array,
@@ -116,12 +116,12 @@ function lastRegion(
 }
 
 /**
- * The value of every pixel of a row whose networks give one probability per channel: the largest, the first of equals, writes
- * its value where it is above the threshold, else the pixel is 0. The margin is the distance from the threshold as a share
- * of the largest possible, or the distance to the second channel where that is less.
+ * Decides the label of each pixel of a row from one probability per channel. The largest (the first of equals) sets the
+ * label if it is above the threshold; otherwise the label is 0. The confidence is the distance from the threshold as a
+ * share of the largest possible one or, if smaller, the gap to the second channel.
  *
- * @param values - The value that each channel writes.
- * @returns Whether every pixel has a number in every channel.
+ * @param values - The label of each channel.
+ * @returns False if the networks gave NaN for any channel of a pixel.
  */
 function largestAbove(
   total: Float32Array,
@@ -154,7 +154,7 @@ function largestAbove(
   return isNumber;
 }
 
-/** The value of every pixel of a row and how clear it was, see the functions of each kind of decision. */
+/** Decides label and confidence of each pixel of a row; see the function for each kind of decision. */
 export type DecideRow = (
   total: Float32Array,
   folds: number,
@@ -162,7 +162,7 @@ export type DecideRow = (
   margins: Uint16Array,
 ) => /** Whether every output is a number. */ boolean;
 
-/** @param outputs - Outputs of the networks a pixel. */
+/** Returns the function for a kind of decision. @param outputs - Outputs of the networks per pixel. */
 export function rowDecider(decision: Decision, outputs: number): DecideRow {
   switch (decision.kind) {
     case 'softmax':

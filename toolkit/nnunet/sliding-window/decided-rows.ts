@@ -5,21 +5,21 @@ import { finishedRows } from './tile-grid.ts';
 import { isAnnotated, NOT_PREDICTED } from './tile-scope.ts';
 import type { TiledRoi } from './tiled-roi.ts';
 
-/** The margin of a pixel that no network was asked about. */
+/** Confidence of a pixel outside the predicted part. */
 const FULL_MARGIN = 65535;
 
-/** Labels and confidences of a row of the predicted part of an image. @returns Whether the networks gave numbers. */
+/** Decides labels and confidences of a row of the predicted part. @returns False if the networks gave NaN. */
 export type DecidePixels = (
-  /** px in the padded image. */
+  /** Row in the padded image, px. */
   y: number,
   labels: Uint8Array,
   margins: Uint16Array,
 ) => boolean;
 
 /**
- * Writes labels and confidences of the rows that a tile row finishes: of the image, with what lies around the predicted part.
+ * Writes labels and confidences of the image rows that a tile row finishes, including pixels around the predicted part.
  *
- * @throws ReigniteError INFERENCE_FAILED where the networks gave NaN.
+ * @throws ReigniteError INFERENCE_FAILED if the networks gave NaN.
  */
 export function writeDecidedRows(
   { grid, truth, whole, part }: TiledRoi,
@@ -34,7 +34,7 @@ export function writeDecidedRows(
   const first = row === 0 ? 0 : part.top + top - grid.offset.y;
   const end = isLast ? whole.height : part.top + bottom - grid.offset.y;
   const labels = new Uint8Array(Math.max(0, end - first) * whole.width);
-  // Around the part everything is 0 by rule, not by a network.
+  // Outside the predicted part, the label is 0 by definition.
   const margins = new Uint16Array(labels.length).fill(FULL_MARGIN);
   for (let y = top; y < bottom; y++) {
     const imageRow = part.top + y - grid.offset.y;
@@ -56,12 +56,15 @@ function blankUnannotated(truth: Uint8Array, labels: Uint8Array, margins: Uint16
   });
 }
 
-/** The labels of the rows that a tile row finishes, uint8; those of all tile rows in turn are the image's. */
+/**
+ * Returns the name of the file with the labels (uint8) of the rows that a tile row finishes. Joined in order, these files
+ * are the mask.
+ */
 export function labelsFile(row: number): string {
   return `labels-${row}`;
 }
 
-/** Their confidences, uint16. */
+/** Returns the name of the file with the confidences of the same rows, uint16. */
 export function marginsFile(row: number): string {
   return `margins-${row}`;
 }

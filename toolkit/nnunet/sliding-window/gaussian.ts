@@ -3,15 +3,15 @@ import { nearestHalf } from '../../pytorch/tensors/half-float.ts';
 const V2_PEAK = 10;
 
 /**
- * How much each pixel of a tile counts where tiles overlap: a Gaussian around the tile's centre.
+ * Returns the importance map of a tile: a Gaussian around its centre.
  *
- * The reference smooths a single 1 at `(height // 2, width // 2)` with sigma = length / 8 an axis, scales the
- * maximum to 1 and narrows to float32. The filter ends at 4 sigma = length / 2, so it reaches every pixel, and the
- * smallest weight is about exp(-16): the reference's replacement of zeros never fires and is left out.
+ * The reference smooths a single 1 at `(height // 2, width // 2)` with sigma = length / 8 per axis, scales the maximum
+ * to 1 and narrows to float32. The filter ends at 4 sigma = length / 2, so it reaches every pixel, and the smallest
+ * weight is about exp(-16). The reference's replacement of zeros is therefore never needed and is left out.
  *
  * @param height - Tile height in px.
  * @param width - Tile width in px.
- * @returns height x width float32 weights, row by row, in (0, 1]; for 512 x 512 the bytes are scipy's.
+ * @returns height x width float32 weights, row by row, in (0, 1]; for 512 x 512 bit-identical to SciPy's.
  * @see `_get_gaussian`, nnU-Net v1
  */
 export function gaussianWeights(height: number, width: number): Float32Array {
@@ -28,8 +28,8 @@ export function gaussianWeights(height: number, width: number): Float32Array {
 }
 
 /**
- * The weights of nnU-Net v2: maximum 10, and each in half precision, as its own are on any device. PyTorch rounds float64
- * to float32 on the way there: one weight in some thousands is another one than by rounding once.
+ * Returns the importance map of nnU-Net v2: maximum 10, in half precision on any device. Like PyTorch, rounds float64
+ * to float32 first, so that one weight in some thousands differs from direct rounding.
  *
  * @returns height x width float32 weights, row by row, in (0, 10].
  * @see `compute_gaussian`, nnU-Net v2
@@ -47,7 +47,7 @@ export function halfGaussianWeights(height: number, width: number): Float32Array
   return weights;
 }
 
-/** One axis of the filter's kernel in float64, summing to 1. */
+/** Returns the kernel of the filter along one axis in float64, with sum 1. */
 function bell(length: number): readonly number[] {
   const centre = Math.floor(length / 2);
   const sigma = length / 8;

@@ -1,4 +1,4 @@
-/** A rectangle of pixels, px; ends excluded. */
+/** A rectangle of pixels, px; `bottom` and `right` are excluded. */
 export interface PixelBox {
   readonly top: number;
   readonly bottom: number;
@@ -7,8 +7,8 @@ export interface PixelBox {
 }
 
 /**
- * The smallest rectangle that holds every pixel with a value other than 0 in any channel; the whole image where every
- * pixel is black, as nnU-Net v2 has it.
+ * Returns the smallest rectangle that contains all pixels that are not black; like nnU-Net v2, the whole image if all
+ * are black.
  *
  * @param pixels - height x width x channels uint8.
  * @see `crop_to_nonzero`, nnU-Net v2
@@ -38,7 +38,7 @@ export function nonZeroBox(pixels: Uint8Array, width: number, height: number, ch
   return { top, bottom, left, right };
 }
 
-/** The part of an image in a box, a copy. @param channels - Bytes per pixel. */
+/** Copies the part of an image in a box. @param channels - Bytes per pixel. */
 export function cropped(pixels: Uint8Array, width: number, channels: number, box: PixelBox): Uint8Array {
   const across = (box.right - box.left) * channels;
   const crop = new Uint8Array((box.bottom - box.top) * across);
@@ -50,11 +50,11 @@ export function cropped(pixels: Uint8Array, width: number, channels: number, box
 }
 
 /**
- * 1 for pixels that are not black, and for black ones that others enclose; 0 for black ones that touch the border, also
- * through other black ones (by their edges, not their corners).
+ * Returns 1 for pixels that are not black and for black ones that they enclose; 0 for black ones that are connected to
+ * the border (by edges, not corners).
  *
  * @param pixels - height x width x channels uint8.
- * @returns height x width.
+ * @returns height x width uint8.
  * @see `binary_fill_holes`, SciPy
  */
 export function filledNonZero(pixels: Uint8Array, width: number, height: number, channels = 3): Uint8Array {

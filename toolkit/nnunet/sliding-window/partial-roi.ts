@@ -28,41 +28,41 @@ const State = z.object({
 type State = z.infer<typeof State>;
 
 const STATE_FILE = 'state.json';
-/** How long files may wait for a commit. */
+/** Limits for files that wait for a commit: time in ms and memory in bytes. */
 interface Waiting {
   readonly commitMs: number;
   readonly mostPending: number;
 }
 
-/** What may be deleted in the folder: only files that reignite wrote. */
+/** Names of files that reignite wrote. Only these may be deleted in the folder. */
 const OURS = /^(state\.json|[a-z]+-\d+(-\d+)?\.[0-9a-f]{8}|\.state\.json\..*\.tmp)$/;
 
-/** Files that wait for a commit may take this much memory, and as much may be kept for those to come, bytes. */
+/** Maximum memory of files that wait for a commit, bytes. The same amount may be kept for reuse. */
 const MOST_PENDING = 256 * 2 ** 20;
 
-/** All that the numbers of a partial result depend on; another identity starts over. */
+/** Everything that a partial result depends on. With another identity, the ROI starts over. */
 export type PartialIdentity = Readonly<Record<string, string>>;
 
 /**
- * What a killed job leaves on disk so that the next one resumes with the same bits.
+ * The partial result of an ROI on disk, from which the next job resumes after a kill, with bit-identical results.
  *
- * Every file is written once and counts from the moment when `state.json`, replaced atomically, names it with length
- * and CRC-32. Whatever was written after the last commit is written again by the next attempt. Nothing is synced:
- * after a power cut the checksums detect it, and the ROI starts over.
+ * Each file is written once and becomes valid when `state.json`, which is replaced atomically, lists it with length and
+ * CRC-32. Files written after the last commit are written again by the next attempt. Nothing is synced to disk: after a
+ * power cut, the checksums detect the damage and the ROI starts over.
  *
- * A process thought dead may still be at work. Files bear the name of their writer, and a commit fails when another
- * opened the folder since: the older of two writers can spoil nothing and ends.
+ * A process that was presumed dead may still be running. File names contain an ID of their writer, and a commit fails
+ * if another process has opened the folder since. So the older of two writers cannot do damage, and stops.
  *
- * File operations are synchronous: this belongs in a worker thread, and a commit is over in an instant.
+ * File operations are synchronous, so this belongs in a worker thread.
  */
 export class PartialRoi {
   readonly #folder: string;
   readonly #owner = randomBytes(4).toString('hex');
   readonly #identity: PartialIdentity;
   readonly #files: Map<string, FileRecord>;
-  /** Files that no commit needs any more: writing over their blocks takes a tenth of the time of new ones. */
+  /** Files that no commit needs any more. Overwriting their blocks takes a tenth of the time of new ones. */
   readonly #spares: string[] = [];
-  /** What no commit has written yet. */
+  /** Files that no commit has written yet. */
   readonly #pending: PendingFiles;
   /** Files of earlier commits that the next one no longer needs. */
   readonly #superseded: string[] = [];
@@ -86,12 +86,12 @@ export class PartialRoi {
   }
 
   /**
-   * Opens the folder where the last commit left it; starts over, in an empty folder, when there is none, when it is
-   * of another identity, or when a file is not what the commit says.
+   * Opens the folder in the state of the last commit. Starts over in an empty folder if there was no commit, if it has
+   * another identity, or if a file does not match it.
    *
-   * @param commitMs - Commits that follow the one before sooner are left out: a step of a few milliseconds is done again
-   *   sooner than its files are written. Until then its files are in memory.
-   * @param mostPending - Bytes of these files above which a commit is not left out. Default: 256 MiB.
+   * @param commitMs - Commits within this time of the previous one are postponed, ms, because a step of a few
+   *   milliseconds is repeated faster than its files are written. Until then, its files are in memory.
+   * @param mostPending - Bytes of these files above which a commit is not postponed. Default: 256 MiB.
    */
   static open(folder: string, identity: PartialIdentity, commitMs = 0, mostPending = MOST_PENDING): PartialRoi {
     const state = readState(folder);
@@ -110,14 +110,14 @@ export class PartialRoi {
     return this.#next;
   }
 
-  /** Where the file of this name lies. */
+  /** Returns the path of a file of the partial result. */
   pathOf(name: string): string {
     const record = this.#files.get(name);
     if (record === undefined) throw new RangeError(`Expected a file of the partial result, got ${name}`);
     return join(this.#folder, record.file);
   }
 
-  /** Writes a large file, over one that is not needed any more if there is such. */
+  /** Writes a large file, over one that is no longer needed if there is one. */
   writeFloats(name: string, data: Float32Array): void {
     if (this.#commitMs > 0) this.#pending.set(name, bytesOf(data));
     else this.#writeLarge(name, bytesOf(data));
@@ -131,7 +131,7 @@ export class PartialRoi {
     this.#write(name, bytes);
   }
 
-  /** Writes a large file piece by piece, over one that is not needed any more if there is such; it counts once ended. */
+  /** Opens a large file to write in pieces, over one that is no longer needed if there is one. It is added once it ends. */
   openPieces(name: string): PieceFile {
     const path = join(this.#folder, this.#fileOf(name));
     const spare = this.#spares.pop();
@@ -156,7 +156,7 @@ export class PartialRoi {
   /**
    * Reads part of a file of float32.
    *
-   * @param from - Index of the first.
+   * @param from - Index of the first element.
    */
   readFloats(name: string, from: number, into: Float32Array): void {
     const pending = this.#pending.get(name);
@@ -169,7 +169,7 @@ export class PartialRoi {
   }
 
   /**
-   * Makes everything written so far count, and names the next step and the files that it no longer needs.
+   * Commits everything written so far, with the next step and the files that it no longer needs. May be postponed.
    *
    * @throws ReigniteError INFERENCE_FAILED when another process opened the folder meanwhile.
    */
@@ -181,7 +181,7 @@ export class PartialRoi {
   }
 
   /**
-   * Makes everything count that a commit left for later.
+   * Commits everything that was postponed.
    *
    * @throws ReigniteError INFERENCE_FAILED when another process opened the folder meanwhile.
    */
@@ -225,7 +225,7 @@ export class PartialRoi {
     try {
       rmdirSync(this.#folder);
     } catch {
-      // It holds files of others, or is gone already.
+      // It contains other files, or no longer exists.
     }
   }
 
@@ -248,7 +248,7 @@ export class PartialRoi {
     });
   }
 
-  /** Missing files mean that another process works on the ROI: report that instead. */
+  /** Missing files can mean that another process took over the ROI: reports that instead. */
   #asOwner(operation: () => void): void {
     try {
       operation();
@@ -265,12 +265,12 @@ export class PartialRoi {
   }
 }
 
-/** How far earlier attempts at the ROI came whose partial result is in the folder. */
+/** Returns how far earlier attempts came, according to the partial result of an ROI in the folder. */
 export function stepReached(folder: string): RoiStep {
   return readState(folder)?.next ?? { row: 0, fold: 0 };
 }
 
-/** Names of the files in the folder that the last commit counts on, its own first; none where there was no commit. */
+/** Names the files of the last commit in the folder, `state.json` first; empty if there was no commit. */
 export function committedFiles(folder: string): readonly string[] {
   const state = readState(folder);
   const files = Object.values(state?.files ?? {}).map(({ file }) => file);
@@ -281,7 +281,7 @@ function readState(folder: string): State | undefined {
   try {
     return State.parse(JSON.parse(readFileSync(join(folder, STATE_FILE), 'utf8')));
   } catch {
-    // Missing, cut off or of an older layout: all the same, there is nothing to resume from.
+    // Missing, truncated or of another schema: there is nothing to resume from.
     return undefined;
   }
 }

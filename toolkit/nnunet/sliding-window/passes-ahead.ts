@@ -5,25 +5,25 @@ import { startOfRow } from './tile-grid.ts';
 import { fillTileInput } from './tile-input.ts';
 import type { TiledRoi } from './tiled-roi.ts';
 
-/** Memory of one pass of a network. */
+/** Memory for one pass through a network. */
 export interface PassBuffers {
   readonly input: Float32Array;
   readonly output: Float32Array;
 }
 
-/** One tile with one fold, in the order in which they are predicted. */
+/** One tile to predict with one fold. */
 interface Pass {
   readonly step: RoiStep;
   /** First column of the tile in the padded image, px. */
   readonly left: number;
 }
 
-/** Passes that are started before they are needed: one that the network runs, one that waits for it. */
+/** Passes that are started ahead: one that the network runs and one that is queued. */
 const AHEAD = 2;
 
 /**
- * Runs the networks over the tiles of an image, always ahead of what is done with their outputs: they have a thread of
- * their own, and what is summed, divided, checked and written meanwhile would leave the cores idle otherwise. Outputs come
+ * Runs the networks over the tiles of an image, ahead of the processing of their outputs. The networks have their own
+ * thread, so that the cores are not idle while outputs are summed, divided, checked and written. Outputs are returned
  * in the order of the steps.
  */
 export class PassesAhead {
@@ -33,7 +33,7 @@ export class PassesAhead {
   readonly #spare: PassBuffers[];
   readonly #ahead: Promise<PassBuffers>[] = [];
 
-  /** @param steps - Every tile of each is predicted. */
+  /** @param steps - All tiles of each step are predicted. */
   constructor(roi: TiledRoi, networks: FoldNetworks, steps: Iterable<RoiStep>) {
     const { patch } = roi.grid;
     this.#roi = roi;
@@ -46,7 +46,7 @@ export class PassesAhead {
     }));
   }
 
-  /** The next pass; its buffers are to be given back. */
+  /** Waits for the next pass. The caller must return its buffers with `giveBack`. */
   async next(): Promise<PassBuffers> {
     this.#begin();
     const buffers = await this.#ahead.shift();
@@ -58,18 +58,18 @@ export class PassesAhead {
     this.#spare.push(buffers);
   }
 
-  /** Waits for what is under way: the networks are the next job's when this one has ended, however it ended. */
+  /** Waits for passes that were started, so that the networks are free for the next job even if this one failed. */
   async settle(): Promise<void> {
     await Promise.allSettled(this.#ahead);
   }
 
-  /** Begins passes as long as there are buffers for them. */
+  /** Starts passes as long as buffers are free. */
   #begin(): void {
     for (let buffers = this.#spare.pop(); buffers !== undefined; buffers = this.#spare.pop()) {
       const next = this.#passes.next();
       if (next.done === true) return;
       const pass = this.#predict(next.value, buffers);
-      // It is awaited when its turn has come: until then its failure is not seen.
+      // A failure is reported when the pass is awaited in its turn.
       markHandled(pass);
       this.#ahead.push(pass);
     }
@@ -89,7 +89,7 @@ function* passesOf({ tiles }: TiledRoi, steps: Iterable<RoiStep>): Generator<Pas
   }
 }
 
-/** Memory that a thread of networks can fill. */
+/** Allocates memory that the thread of the networks can fill. */
 function sharedFloats(length: number): Float32Array {
   return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 }

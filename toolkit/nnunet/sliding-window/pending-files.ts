@@ -1,4 +1,4 @@
-/** Files of a partial result that are not written yet, as copies. Memory of those that are dropped is used again. */
+/** Copies of files of a partial result that are not written yet. The memory of deleted ones is reused. */
 export class PendingFiles {
   readonly #files = new Map<string, Uint8Array>();
   readonly #free: Uint8Array[] = [];
@@ -6,12 +6,12 @@ export class PendingFiles {
   #bytes = 0;
   #freeBytes = 0;
 
-  /** @param mostFree - Memory that is kept for use again at most, bytes. */
+  /** @param mostFree - Maximum memory that is kept for reuse, bytes. */
   constructor(mostFree: number) {
     this.#mostFree = mostFree;
   }
 
-  /** Of all files, and of memory that is kept for use again. */
+  /** Memory of all files, and memory that is kept for reuse, bytes. */
   get bytes(): { readonly pending: number; readonly free: number } {
     return { pending: this.#bytes, free: this.#freeBytes };
   }
@@ -37,7 +37,7 @@ export class PendingFiles {
     return this.#files.delete(name);
   }
 
-  /** Gives each file and forgets it; the bytes are to be used at once. */
+  /** Yields and forgets each file. Its bytes are valid until the next one is requested. */
   *takeAll(): Generator<readonly [string, Uint8Array]> {
     for (const entry of [...this.#files]) {
       yield entry;
@@ -45,7 +45,7 @@ export class PendingFiles {
     }
   }
 
-  /** New memory of this size costs several times as much as a copy, since the system clears it. */
+  /** Reuses memory, because new memory takes several times as long as a copy: the system clears it. */
   #memory(length: number): Uint8Array {
     const at = this.#free.findIndex((bytes) => bytes.length === length);
     const found = this.#free.splice(at, at < 0 ? 0 : 1)[0];
@@ -54,7 +54,7 @@ export class PendingFiles {
     return found;
   }
 
-  /** Drops what was kept longest until there is room. */
+  /** Keeps memory for reuse. Beyond the limit, the oldest is dropped. */
   #keep(bytes: Uint8Array): void {
     if (bytes.length > this.#mostFree) return;
     this.#free.push(bytes);

@@ -1,12 +1,12 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { crc32 } from 'node:zlib';
 
-/** The bytes of a typed array, shared, as they are in memory. */
+/** Returns the bytes of a typed array as they are in memory, without a copy. */
 export function bytesOf(data: Float32Array | Uint16Array | Uint8Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
-/** Writes a file over what it held: blocks that are there are used again. */
+/** Overwrites a file, which reuses its blocks on disk. */
 export function writeOver(path: string, bytes: Uint8Array): void {
   withFile(path, constants.O_WRONLY | constants.O_CREAT, (descriptor) => {
     let written = 0;
@@ -18,9 +18,9 @@ export function writeOver(path: string, bytes: Uint8Array): void {
 }
 
 /**
- * Fills `into` with the bytes of a file from `position` on.
+ * Fills `into` with the bytes of a file, starting at `position`.
  *
- * @throws Error when the file ends before.
+ * @throws Error if the file ends earlier.
  */
 export function readAt(path: string, position: number, into: Uint8Array): void {
   withFile(path, constants.O_RDONLY, (descriptor) => readFully(descriptor, position, into));
@@ -28,7 +28,7 @@ export function readAt(path: string, position: number, into: Uint8Array): void {
 
 const CHUNK_BYTES = 1 << 22;
 
-/** CRC-32 of a file; undefined when it does not exist or not of this length. */
+/** Computes the CRC-32 of a file; undefined if it does not exist or has another length. */
 export function crcOfFile(path: string, length: number): number | undefined {
   try {
     return withFile(path, constants.O_RDONLY, (descriptor) => {

@@ -7,13 +7,13 @@ import type { Scope } from './tile-scope.ts';
 
 /** How an ensemble is run. */
 export interface EnsembleOptions extends SessionOptions {
-  /** `exact` adds in the order of nnU-Net, `fast` in the order that costs least. Default `exact`. */
+  /** `exact` adds in the same order as nnU-Net, `fast` in the fastest order. Default `exact`. */
   readonly engine?: EngineName;
-  /** What `fast` multiplies in. Default: float16 on CUDA, else float32. */
+  /** Precision in which `fast` multiplies. Default: float16 on CUDA, else float32. */
   readonly precision?: Precision | 'auto';
-  /** Tiles that `fast` gives the networks at once on CUDA; 0, the default, chooses by the memory of the GPU. */
+  /** Tiles per pass of `fast` on CUDA; 0, the default, chooses by the memory of the GPU. */
   readonly batchSize?: number;
-  /** Where `fast` adds up tiles: in one graph with the networks, or here. Default: in the graph on CUDA. For tests. */
+  /** Where `fast` adds up tiles: `device`, in one graph with the networks, or `host`. Default: `device` on CUDA. For tests. */
   readonly sums?: 'device' | 'host';
 }
 
@@ -23,29 +23,29 @@ export interface ModelJob extends EnsembleOptions {
   readonly modelDir: string;
 }
 
-/** One ROI to segment. All paths are those of this machine. */
+/** One ROI to segment. All paths are local. */
 export interface RoiJob extends ModelJob {
   /** The image. */
   readonly image: string;
-  /** Digest of the image file, where it is known already; else it is computed. */
+  /** SHA-256 of the image file if it is already known; otherwise it is computed. */
   readonly imageSha256?: string;
   /** Label mask of the same size; needed for scope `annotated`. */
   readonly truth?: string;
-  /** Folder for what a killed job leaves for the next; of this ROI alone, removed at the end. */
+  /** Folder for the partial result of this ROI, from which the next job resumes after a kill; removed at the end. */
   readonly partialDir: string;
-  /** Where the label mask goes: 8-bit grey PNG. */
+  /** Path of the label mask: 8-bit grey PNG. */
   readonly mask: string;
   /** Path of the confidence map: 16-bit grey PNG, 65535 x (best - second best mean softmax). */
   readonly margin: string;
   readonly scope: Scope;
-  /** How the tiles are placed; `half-up` serves the discrepancy report only. Default: half-even, as nnU-Net does. */
+  /** How tile positions are rounded; `half-up` is only for the discrepancy report. Default: half-even, like nnU-Net. */
   readonly rounding?: TileRounding;
 }
 
-/** How far a job is. */
+/** Progress of a job. */
 export interface RoiProgress {
   readonly phase: 'predict' | 'encode';
-  /** Passes of the network done, earlier attempts included: tiles times folds. */
+  /** Passes of the networks that are done (tiles times folds), including earlier attempts. */
   readonly tile: number;
   /** Passes in all. */
   readonly of: number;
@@ -64,7 +64,7 @@ export interface RoiStep {
 /** What the networks run on. */
 export interface Engine extends AdapterNames, SumsChoice {
   readonly provider: Provider;
-  /** Why a provider that `auto` prefers was not taken, one sentence each. */
+  /** Why a provider that `auto` prefers was not used, one sentence each. */
   readonly fallbacks: readonly string[];
   readonly ortVersion: string;
   /** Kind of processor, see `instructionSet`. */
@@ -81,11 +81,11 @@ export interface SegmentResult extends Engine {
   readonly tiles: number;
   /** Tiles of the whole grid. */
   readonly tilesTotal: number;
-  /** Where an earlier attempt had stopped, if one had. */
+  /** Where an earlier attempt stopped, if there was one. */
   readonly resumedFrom?: RoiStep;
-  /** What the image file held and the networks did not see (alpha, palette, ...). */
+  /** Content of the image file that the networks did not see (alpha, palette, ...). */
   readonly notes: readonly string[];
-  /** What the networks did since they were made, for this ROI and those before it. */
+  /** Counters of the networks since they were opened, including earlier ROIs. */
   readonly counts?: NetworkCounts;
   /** Largest resident memory of the process since its start, bytes. */
   readonly peakRssBytes: number;

@@ -10,7 +10,7 @@ import { describeNetworks } from '../networks/open-networks.ts';
 import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import { segmentWith } from './segment-roi.ts';
 
-/** What a segmenter asks its thread. */
+/** A request of a segmenter to its thread. */
 export type SegmenterRequest =
   | { readonly kind: 'segment'; readonly job: RoiJob }
   | { readonly kind: 'slide'; readonly job: SlideJob }
@@ -23,12 +23,12 @@ export type SegmenterAnswer =
 /** Raised whenever the order of sums or the files of a partial ROI change. */
 const PARTIAL_SCHEMA = '3';
 
-/** What a kill costs at most on a GPU, ms. */
+/** Time between commits on a GPU, ms: the most work that a kill can cost. */
 const COMMIT_MS_ON_GPU = 3_000;
 
 let loaded: { readonly key: string; readonly ensemble: ImageEnsemble } | undefined;
 
-/** Keeps the networks of the last job: a run segments hundreds of ROIs with one model. */
+/** Opens the networks of a job or reuses those of the last one, because a run segments hundreds of ROIs with one model. */
 async function ensembleOf(job: ModelJob): Promise<ImageEnsemble> {
   const { digest } = await describeNetworks(job.modelDir);
   const options = ensembleOptions(job);

@@ -9,7 +9,7 @@ import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-thread.t
 
 export type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 
-/** `signal` stops within one tile; what is on disk stays for the next attempt. */
+/** `signal` stops the job within one tile; the partial result stays on disk for the next attempt. */
 export type SegmentOptions = AskOptions<RoiProgress>;
 
 /** Segments ROIs off the event loop, one after the other. */
@@ -17,12 +17,12 @@ export interface RoiSegmenter {
   /**
    * Segments one ROI.
    *
-   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   * @throws ReigniteError with the code of the failure, INFERENCE_FAILED if the thread crashed; the signal's reason.
    */
   segment(job: RoiJob, options?: SegmentOptions): Promise<SegmentResult>;
-  /** Loads a model and says what it runs on; nothing is computed. */
+  /** Loads a model and returns what it runs on, without predicting anything. */
   probe(job: ModelJob, options?: Pick<SegmentOptions, 'signal'>): Promise<Engine>;
-  /** Ends the thread; a job in progress is stopped as by a signal. */
+  /** Ends the thread. A job in progress is stopped as if by its signal. */
   close(): Promise<void>;
 }
 
@@ -31,18 +31,18 @@ export interface SlideSegmenter {
   /**
    * Segments a slide or a strip of one.
    *
-   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   * @throws ReigniteError with the code of the failure, INFERENCE_FAILED if the thread crashed; the signal's reason.
    */
   segmentSlide(job: SlideJob, options?: AskOptions<SlideProgress>): Promise<SlideResult>;
 }
 
 /**
- * Creates a segmenter with a thread of its own, which starts with the first job and, should it die, again with the
- * next. One segmenter per process is enough: it uses every core it is given.
+ * Creates a segmenter with its own thread, which starts with the first job and, after a crash, again with the next one.
+ * One segmenter per process is enough, because it uses all cores that it may use.
  *
- * @param defaults - For jobs that do not name provider or threads themselves.
- * @param start - How the thread is started; for tests.
- * @param fixed - For all jobs, whatever they name.
+ * @param defaults - Options for jobs that do not set them.
+ * @param start - Starts the thread; replaced in tests.
+ * @param fixed - Options that override those of every job.
  */
 export function createRoiSegmenter(
   defaults: EnsembleOptions = {},

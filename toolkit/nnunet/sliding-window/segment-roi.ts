@@ -8,16 +8,16 @@ import { stepsBefore } from './step-order.ts';
 import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 
 export interface SegmentRoiOptions {
-  /** Asked before every tile: a tile in progress is finished, what is on disk stays. */
+  /** Checked before each tile. A tile in progress is finished, and the partial result stays on disk. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: RoiProgress) => void;
-  /** Least time between commits, ms. Default: every step is committed. */
+  /** Minimum time between commits, ms. Default: every step is committed. */
   readonly commitMs?: number;
 }
 
-/** Predicts all of an image that is not done yet. */
+/** Predicts the remaining tiles of an image. */
 export interface ImagePass {
-  /** Does every step that is not done and commits each. */
+  /** Computes and commits all remaining steps. */
   run(): Promise<void>;
 }
 
@@ -30,22 +30,21 @@ export type BeforeTile = (step: RoiStep, done: number) => void;
 
 export type PassOver = (roi: TiledRoi, partial: PartialRoi, beforeTile: BeforeTile) => ImagePass;
 
-/** What is known of the networks, whatever predicts the tiles. */
+/** Properties of the networks that do not depend on how tiles are predicted. */
 export type ImageNetworks = Pick<FoldNetworks, 'patch' | 'method' | 'folds' | 'releaseLargeNetworks'>;
 
 type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin' | 'scope' | 'rounding'>;
 type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
 
 /**
- * Segments one ROI as nnU-Net does: sliding window, Gaussian blending per fold, mean of the folds, decision. Of v1
- * softmax is blended and averaged, of v2 logits are; everything in float32, where v2 itself sums in half precision.
+ * Segments one ROI as nnU-Net does: sliding window, Gaussian blending per fold, mean of the folds, decision. In v1,
+ * softmax is blended and averaged, in v2 logits; all in float32, whereas v2 itself sums in half precision.
  *
- * A group of tile rows at a time, within it fold by fold, within that row by row and tile by tile (step-order.ts).
- * Every step of a row and a fold is committed
- * to `job.partialDir`; the next call resumes after it, and its result is the same bit by bit. `mask` and `margin`
- * appear when both are complete.
+ * Predicts one group of tile rows at a time; within a group fold by fold, then row by row and tile by tile
+ * (step-order.ts). Each step, one tile row with one fold, is committed to `job.partialDir`. The next call resumes after
+ * it with bit-identical results. `mask` and `margin` are written at the end.
  *
- * @param identity - What the numbers depend on besides image and scope, which are `job`'s.
+ * @param identity - Everything that the result depends on. A partial result with another identity is discarded.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SIZE_MISMATCH, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE;
  *   the signal's reason.
  */
@@ -58,7 +57,7 @@ export function segmentRoi(
   return segmentWith(job, networks, exactPass(networks), identity, options);
 }
 
-/** As {@link segmentRoi}, with another way to predict tiles and to add them up. */
+/** Like {@link segmentRoi}, with another way to predict tiles and to add them up. */
 export async function segmentWith(
   job: RoiFiles,
   networks: ImageNetworks,
@@ -76,7 +75,7 @@ export async function segmentWith(
   });
   await pass.run();
   partial.flush();
-  // The networks' memory is given back before the masks take theirs.
+  // Frees the networks' memory before the masks need theirs.
   await networks.releaseLargeNetworks();
   onProgress?.(progressOf('encode', roi, networks, partial.next, countTiles(roi.tiles) * networks.folds));
   await partial.reading(() => encode(job, roi, partial));
@@ -91,7 +90,7 @@ export async function segmentWith(
   };
 }
 
-/** In the order of sums of nnU-Net. */
+/** Adds up tiles in the same order as nnU-Net. */
 export function exactPass(networks: FoldNetworks): PassOver {
   return (roi, partial, beforeTile) =>
     new SlidingWindowEnsemble(roi, networks, partial, (step, index) =>
@@ -105,10 +104,10 @@ function passesBefore({ grid, tiles }: TiledRoi, { folds }: ImageNetworks, { row
   return before;
 }
 
-/** Pixels up to which both files are encoded at the same time; the memory of larger images is taken one by one. */
+/** Up to this number of pixels, both files are encoded at the same time. For larger images, that would take too much memory. */
 const TOGETHER = 2 ** 25;
 
-/** Waits for both, also where one fails: neither writes on behind an error. */
+/** Waits for both even if one fails, so that neither is still writing after an error. */
 async function bothOf(one: Promise<void>, other: Promise<void>): Promise<void> {
   const [first, second] = await Promise.allSettled([one, other]);
   if (first.status === 'rejected') throw first.reason;

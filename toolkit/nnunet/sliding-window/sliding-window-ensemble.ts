@@ -11,15 +11,15 @@ import type { TiledRoi } from './tiled-roi.ts';
 const ROWS_AT_ONCE = 16;
 
 /**
- * Predicts an image tile row by tile row and fold by fold, in the order of sums of nnU-Net, in little memory.
+ * Predicts an image tile row by tile row and fold by fold, with little memory. Sums are added in the same order as in
+ * nnU-Net.
  *
- * In memory are the sums of one tile row, for one fold. Rows that a later tile row adds to
- * are carried over in a file (`carry-<row>-<fold>`), the sum of the folds' outputs in another
- * (`ensemble-<row>-<fold>`). Both are rewritten every time, never updated in place, so that a step done twice does not
- * add twice.
+ * Only the sums of one tile row and one fold are in memory. Rows to which a later tile row adds are carried over in a
+ * file (`carry-<row>-<fold>`), and the sums over the folds in another (`ensemble-<row>-<fold>`). Both are always
+ * rewritten instead of updated, so that a repeated step does not add twice.
  *
- * The network is always ahead, also across steps: it has a thread of its own, and what is summed, divided, checked and
- * written here would leave the cores idle otherwise. The order of the sums is that of the tiles all the same.
+ * The networks run ahead in their own thread, also across steps, so that the cores are not idle while outputs are
+ * summed, divided, checked and written. Outputs are still added in the order of the tiles.
  */
 export class SlidingWindowEnsemble {
   readonly #roi: TiledRoi;
@@ -29,8 +29,8 @@ export class SlidingWindowEnsemble {
   readonly #band: TileBand;
 
   /**
-   * @param beforeTile - Called before every tile is awaited with its place in its step; what it throws ends the
-   *   prediction behind the tile before, as soon as the passes ahead are done.
+   * @param beforeTile - Called before each tile is awaited, with its index in its step. If it throws, the prediction
+   *   ends after the previous tile, as soon as the passes ahead are done.
    */
   constructor(
     roi: TiledRoi,
@@ -45,7 +45,7 @@ export class SlidingWindowEnsemble {
     this.#band = new TileBand(roi, networks, partial);
   }
 
-  /** Does every step that is not done and commits each. */
+  /** Computes and commits all remaining steps. */
   async run(): Promise<void> {
     const passes = new PassesAhead(this.#roi, this.#networks, this.#stepsFrom(this.#partial.next));
     try {
@@ -81,7 +81,7 @@ export class SlidingWindowEnsemble {
     return row > 0 ? [carryFile(row - 1, fold)] : [];
   }
 
-  /** Adds the finished rows to the ensemble; with the last fold, decides them. Returns the files it replaces. */
+  /** Adds the finished rows to the ensemble; after the last fold, decides their labels. Returns the files that this replaces. */
   #finishRows({ row, fold }: RoiStep): readonly string[] {
     const { from, to } = finishedRows(this.#roi.grid, row);
     const { stride } = this.#band;

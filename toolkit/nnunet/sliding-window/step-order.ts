@@ -2,15 +2,15 @@ import type { RoiStep } from './roi-job.ts';
 import { finishedRows, type Size, tileGrid } from './tile-grid.ts';
 
 /**
- * Tile rows that one fold goes through before the next fold's network is opened. Opening the paper's network costs a
- * third of a tile; the sums of those rows wait on disk meanwhile. Sums of a pixel keep their order: tile rows within
- * a fold, and folds one after the other.
+ * Tile rows that are predicted with one fold before the network of the next fold is opened, which for the paper's takes
+ * a third of the time of a tile. Meanwhile, the sums of those rows are on disk. The sums of a pixel keep their order:
+ * tile rows within a fold, then fold by fold.
  */
 export const ROWS_PER_FOLD = 4;
 
 /**
- * The step after `step`: the next tile row of its group with the same fold, else the group's first row with the next
- * fold, else the next group. `{ row: rows, fold: 0 }` when all is done.
+ * Returns the next step: the next tile row of its group with the same fold, else the group's first row with the next
+ * fold, else the next group. `{ row: rows, fold: 0 }` if there is none.
  *
  * @param rows - Tile rows of the image.
  * @param folds - Networks of the ensemble.
@@ -23,7 +23,7 @@ export function stepAfter({ row, fold }: RoiStep, rows: number, folds: number): 
   return { row: end, fold: 0 };
 }
 
-/** The steps that come before `step`, in their order. */
+/** Yields the steps before `step`, in order. */
 export function* stepsBefore(step: RoiStep, rows: number, folds: number): Generator<RoiStep> {
   let at: RoiStep = { row: 0, fold: 0 };
   while (at.row !== step.row || at.fold !== step.fold) {
@@ -33,8 +33,9 @@ export function* stepsBefore(step: RoiStep, rows: number, folds: number): Genera
 }
 
 /**
- * Most disk that the partial result of one ROI takes while it is computed: every fold's unfinished rows and the
- * ensemble's sums of a group of tile rows as float32, two of them at a time for a moment, and three bytes per pixel of labels and margins.
+ * Computes the peak disk space of one ROI's partial result: as float32, the unfinished rows of each fold and the
+ * ensemble sums of a group of tile rows, each with one more file while it is replaced; and three bytes per pixel of
+ * labels and confidences.
  *
  * @param image - px
  * @param model - Tile size in px, classes and folds.

@@ -7,8 +7,8 @@ import { finishedRows } from './tile-grid.ts';
 import type { TiledRoi } from './tiled-roi.ts';
 
 /**
- * The sums of one row of tiles over the whole width of an image, in float32: patch.height rows, of which the first are
- * finished with it and the others are carried over to the next row of tiles.
+ * The accumulator of one tile row over the whole width of an image: patch.height rows of float32. The first of them are
+ * finished with this tile row; the others are carried over to the next one.
  */
 export class TileBand {
   readonly #roi: TiledRoi;
@@ -17,7 +17,7 @@ export class TileBand {
   readonly #sums: Float32Array;
   readonly #weightSums: WeightSums;
   readonly #decideRow: DecideRow;
-  /** Floats of one row of pixels: padded width x classes. */
+  /** Number of floats in a row of pixels: padded width x classes. */
   readonly stride: number;
 
   constructor(roi: TiledRoi, networks: FoldNetworks, partial: PartialRoi) {
@@ -32,9 +32,9 @@ export class TileBand {
   }
 
   /**
-   * Begins a row of tiles: with what the row before carried over, and zeros.
+   * Starts a tile row with the rows that the previous one carried over, and zeros below them.
    *
-   * @param carried - The file that it was carried over in.
+   * @param carried - File with the rows that were carried over.
    */
   start(row: number, carried: string): void {
     const floats = row === 0 ? 0 : this.unfinished(row - 1).length;
@@ -47,31 +47,32 @@ export class TileBand {
     accumulateTile(this.#sums, this.#roi.grid, this.#networks.classes, left, output);
   }
 
-  /** Writes what is carried over to the next row of tiles, if there is any. */
+  /** Writes the rows that are carried over to the next tile row, if there are any. */
   carryOver(row: number, file: string): void {
     const unfinished = this.unfinished(row);
     if (unfinished.length > 0) this.#partial.writeFloats(file, unfinished);
   }
 
-  /** The rows to which no later row of tiles adds. */
+  /** Returns the rows to which no later tile row adds. */
   finished(row: number): Float32Array {
     return this.#sums.subarray(0, this.#finishedFloats(row));
   }
 
-  /** The rows to which the next row of tiles adds; empty for the last. */
+  /** Returns the rows to which the next tile row adds; empty for the last. */
   unfinished(row: number): Float32Array {
     return this.#sums.subarray(this.#finishedFloats(row));
   }
 
-  /** Divides the sums of a row of pixels by its weights, and adds `before`. @param y - px in the padded image. */
+  /** Divides the sums of a row of pixels by the count map and adds `before`. @param y - Row in the padded image, px. */
   normalise(y: number, sums: Float32Array, before: Float32Array): void {
     addNormalisedRow(sums, this.#weightSums.ofRow(y), this.#networks.classes, before);
   }
 
   /**
-   * Decides and writes the rows that a row of tiles finishes.
+   * Decides and writes the rows that a tile row finishes.
    *
-   * @param totalOf - Outputs of a row of pixels (px in the padded image) summed over the folds, padded width x classes.
+   * @param totalOf - Returns the outputs of a row (px in the padded image) summed over the folds: padded width x
+   *   classes.
    */
   decide(row: number, totalOf: (y: number) => Float32Array): void {
     const { classes, folds } = this.#networks;

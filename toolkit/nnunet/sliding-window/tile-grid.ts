@@ -2,11 +2,11 @@ import { roundHalfEven } from '../../numpy/round.ts';
 import type { ModelMethod } from '../model-method.ts';
 import { gaussianWeights, halfGaussianWeights } from './gaussian.ts';
 
-/** How a position that falls on half a pixel is rounded: as NumPy does, or up as most languages do. */
+/** How a position at half a pixel is rounded: to even like NumPy, or up like most languages. */
 export type TileRounding = 'half-even' | 'half-up';
 
 /**
- * Where the tiles of a sliding window begin along one axis.
+ * Returns where the tiles of a sliding window start along one axis.
  *
  * The last tile ends at the border; the others are spread evenly, at most `patch / 2` apart.
  * Positions are rounded half to even as NumPy does: `Math.round` would move a tile by 1 px
@@ -14,7 +14,7 @@ export type TileRounding = 'half-even' | 'half-up';
  *
  * @param length - Padded image length in px, at least `patch`.
  * @param patch - Tile length in px.
- * @param rounding - `half-up` serves the discrepancy report only. Default: half-even.
+ * @param rounding - `half-up` is only for the discrepancy report. Default: half-even.
  * @returns Increasing start positions in px, the first 0.
  * @see `_compute_steps_for_sliding_window`, nnU-Net v1
  */
@@ -33,7 +33,7 @@ export interface Size {
   readonly width: number;
 }
 
-/** Where the tiles of a sliding window are on an image, and how much their pixels count. */
+/** The tiles of a sliding window on an image, with their importance map. */
 export interface TileGrid {
   /** The image, px. */
   readonly image: Size;
@@ -47,18 +47,19 @@ export interface TileGrid {
   readonly rows: readonly number[];
   /** First columns of the tile columns, px in the padded image. */
   readonly columns: readonly number[];
-  /** patch.height x patch.width float32, shared by all tiles: of v1 ones when the grid has one tile. */
+  /** Importance map of all tiles: patch.height x patch.width float32. In v1, ones if the grid has a single tile. */
   readonly weights: Float32Array;
 }
 
 /**
- * Lays the tiles of nnU-Net over an image: steps of at most half a patch, black border only where the image is
- * smaller than the patch (the smaller half above and left of it); of v1 Gaussian weights only when there are two tiles.
+ * Places the tiles of nnU-Net on an image, at most half a tile apart. Black padding is added only if the image is
+ * smaller than a tile, with the smaller half above and to the left. In v1, the importance map is Gaussian only if there
+ * are several tiles.
  *
  * @param image - Size of the image in px, each side at least 1.
  * @param patch - Size of a tile in px.
  * @param rounding - See {@link tileStarts}.
- * @param window - Version of nnU-Net whose weights are used. Default: v1.
+ * @param window - Version of nnU-Net whose importance map is used. Default: v1.
  * @see `_internal_predict_2D_2Dconv_tiled` and `pad_nd_image`, nnU-Net v1; `_internal_get_sliding_window_slicers`, v2
  */
 export function tileGrid(
@@ -94,7 +95,7 @@ function tileWeights({ height, width }: Size, isSingle: boolean, window: ModelMe
 }
 
 /**
- * The padded rows that no tile row after `row` touches and none before it has finished, end excluded.
+ * Returns the rows of the padded image that are finished with tile row `row` and not before, end excluded.
  *
  * @param row - Index of a tile row.
  */
@@ -104,7 +105,7 @@ export function finishedRows(grid: TileGrid, row: number): { readonly from: numb
   return { from, to: isLast ? grid.padded.height : startOfRow(grid, row + 1) };
 }
 
-/** First padded row of a tile row, px. */
+/** Returns the first row of a tile row, px in the padded image. */
 export function startOfRow(grid: TileGrid, row: number): number {
   const start = grid.rows[row];
   if (start === undefined) throw new RangeError(`Expected a tile row below ${grid.rows.length}, got ${row}`);

@@ -7,29 +7,30 @@ export interface ImagePixels {
   readonly height: number;
   /** height x width x channels uint8, row by row. */
   readonly pixels: Uint8Array;
-  /** Bytes of a pixel: three of grey, too. */
+  /** Bytes per pixel; three for grey, too. */
   readonly channels: number;
-  /** height x width; 0 where a pixel is black and not enclosed by others. Missing where it is not needed. */
+  /** height x width; 0 for black pixels that are not enclosed by others. Missing if it is not needed. */
   readonly inside?: Uint8Array;
 }
 
 const VALUES = 256;
 const EPSILON = 1e-8;
 
-/** What the network sees in place of a byte: one table of 256 float32 per channel. */
+/** Lookup tables from image bytes to network inputs, with 256 float32 per channel. */
 export interface PixelValues {
   readonly tables: readonly Float32Array[];
-  /** Bytes of a pixel; of three, one table reads the first. */
+  /** Bytes per pixel. With a single table and three bytes, the first byte is used. */
   readonly channels: number;
-  /** Where a channel's pixel is 0 whatever its table says; missing where that is nowhere. */
+  /** height x width; where it is 0, the input is 0 regardless of the tables. Missing if no scheme is masked. */
   readonly inside?: Uint8Array;
 }
 
 /**
- * The values that normalisation gives the bytes of an image. Images have 8 bits here, so that every scheme of nnU-Net
- * is a table once the image's own mean, deviation or range is known; these are computed in float64 and rounded once.
+ * Computes how normalisation maps the bytes of an image. Because images have 8 bits, every scheme of nnU-Net is a
+ * lookup table once the mean, standard deviation or range of the image is known. These are computed in float64 and
+ * rounded once.
  *
- * @param schemes - Of each channel; a single one reads the first byte of a pixel.
+ * @param schemes - One per channel. With a single one, the first byte of each pixel is used.
  * @see default_normalization_schemes.py, nnU-Net v2 2.8.1
  */
 export function pixelValues(image: ImagePixels, schemes: readonly Normalisation[]): PixelValues {
@@ -39,9 +40,10 @@ export function pixelValues(image: ImagePixels, schemes: readonly Normalisation[
 }
 
 /**
- * The tables of normalisation.
+ * Computes the lookup tables of normalisation.
  *
- * @param histogram - How often each value occurs in a channel of the image; asked for where a scheme needs it.
+ * @param histogram - Returns how often each value occurs in a channel of the image. Called only for schemes that need
+ *   it.
  */
 export function pixelTables(
   schemes: readonly Normalisation[],
@@ -54,7 +56,7 @@ export function pixelTables(
   );
 }
 
-/** Whether a scheme needs to know how often each value occurs in the image. */
+/** Returns whether a scheme needs the histogram of the image. */
 export function needsHistogram({ scheme }: Normalisation): boolean {
   return scheme !== 'RGBTo01' && scheme !== 'None' && scheme !== 'CT';
 }
@@ -72,7 +74,8 @@ function sumOf(histograms: readonly Float64Array[]): Float64Array {
 function tableOf(scheme: Normalisation, histogram: () => Float64Array): Float32Array {
   switch (scheme.scheme) {
     case 'RGBTo01':
-      // The division in float32 has the bits of NumPy's float64 one narrowed, for all 256 values.
+      // For all 256 values, a division in float32 would give the same bits as this one, which is in float64 like
+      // NumPy's.
       return table((value) => value / 255);
     case 'None':
       return table((value) => value);
@@ -137,7 +140,7 @@ function varianceOf(counts: Float64Array): { readonly mean: number; readonly var
   return { mean, variance };
 }
 
-/** Interpolated between the two nearest values, as NumPy does. @param percent - 0 to 100. */
+/** Returns a percentile by linear interpolation, like `numpy.percentile`. @param percent - 0 to 100. */
 function percentileOf(counts: Float64Array, percent: number): number {
   const total = counts.reduce((sum, count) => sum + count, 0);
   const place = (percent / 100) * Math.max(0, total - 1);
@@ -145,7 +148,7 @@ function percentileOf(counts: Float64Array, percent: number): number {
   return below + (above - below) * (place - Math.floor(place));
 }
 
-/** The value at a place among all values of the image in their order. */
+/** Returns the value at an index of the sorted values of the image. */
 function valueAt(counts: Float64Array, place: number): number {
   let seen = 0;
   const found = counts.findIndex((count) => {
@@ -156,7 +159,7 @@ function valueAt(counts: Float64Array, place: number): number {
 }
 
 /**
- * Fills the network's input with one tile: the values of the image's bytes, 0 outside the image.
+ * Fills the network input with one tile: normalised values, and 0 outside the image.
  *
  * @param pixels - image.height x image.width x values.channels uint8.
  * @param top - First row of the tile in the padded image, px.
@@ -192,7 +195,7 @@ export function fillTileInput(
   }
 }
 
-/** A hot loop: plain indices, no calls. `from` and `to` are pixels. */
+/** A hot loop: plain indices, no calls. `from` and `to` are indices of pixels. */
 function fillRow(
   pixels: Uint8Array,
   { tables, channels, inside }: PixelValues,

@@ -1,24 +1,24 @@
 import type { TileGrid } from './tile-grid.ts';
 
-/** `full`: every pixel is predicted; `annotated`: only tiles that hold an annotated pixel. */
+/** `full`: every pixel is predicted; `annotated`: only tiles that contain an annotated pixel. */
 export type Scope = 'full' | 'annotated';
 
-/** Value of a mask's pixel that was not predicted. */
+/** Value of mask pixels that were not predicted. */
 export const NOT_PREDICTED = 255;
 
 const FIRST_ANNOTATED = 1;
 const LAST_ANNOTATED = 16;
 
-/** Whether a truth value counts in the evaluation: 0 is unannotated, values past 16 are not labels. */
+/** Returns whether a ground truth value counts in the evaluation: 0 is unannotated, values above 16 are not labels. */
 export function isAnnotated(truth: number): boolean {
   return truth >= FIRST_ANNOTATED && truth <= LAST_ANNOTATED;
 }
 
 /**
- * The columns of the tiles to predict, for every tile row.
+ * Returns the columns of the tiles to predict in each tile row.
  *
- * @param truth - image.height x image.width uint8 labels; without it every tile is taken.
- * @returns First columns in the padded image in px, increasing, a list per tile row.
+ * @param truth - image.height x image.width uint8 labels; without it, all tiles are predicted.
+ * @returns First columns in px in the padded image, ascending, one list per tile row.
  */
 export function tilesInScope(grid: TileGrid, truth?: Uint8Array): readonly (readonly number[])[] {
   if (truth === undefined) return grid.rows.map(() => grid.columns);
@@ -32,7 +32,7 @@ export function tilesInScope(grid: TileGrid, truth?: Uint8Array): readonly (read
   });
 }
 
-/** For the rows of one tile row: how many image columns before x hold an annotated pixel. */
+/** Counts, for the rows of one tile row, the image columns before each x that contain an annotated pixel. */
 function annotatedBefore(grid: TileGrid, truth: Uint8Array, top: number): Uint32Array {
   const { width, height } = grid.image;
   const holds = new Uint8Array(width);
@@ -48,7 +48,7 @@ function annotatedBefore(grid: TileGrid, truth: Uint8Array, top: number): Uint32
   return before;
 }
 
-/** A column of the padded image as one of the image, held within it. */
+/** Converts a column of the padded image to one of the image, clamped to its width. */
 function columnOfImage(grid: TileGrid, column: number): number {
   return Math.min(Math.max(column - grid.offset.x, 0), grid.image.width);
 }

@@ -13,27 +13,28 @@ import { tilesInScope } from './tile-scope.ts';
 
 /** An image with its tiles. */
 export interface TiledRoi {
-  /** Over the part of the image that is predicted. */
+  /** Covers the part of the image that is predicted. */
   readonly grid: TileGrid;
-  /** grid.image.height x grid.image.width x values.channels uint8: that part. */
+  /** grid.image.height x grid.image.width x values.channels uint8: the predicted part. */
   readonly pixels: Uint8Array;
-  /** What the networks see in place of its bytes. */
+  /** How its bytes become network inputs. */
   readonly values: PixelValues;
-  /** The image as a whole, px: what is not in the part below gets label 0. */
+  /** Size of the whole image, px. Pixels outside `part` get label 0. */
   readonly whole: Size;
-  /** Where the part is in the image. */
+  /** Position of the predicted part in the image. */
   readonly part: PixelBox;
-  /** whole.height x whole.width uint8; where given, only annotated pixels get a label. */
+  /** whole.height x whole.width uint8. If given, only annotated pixels get a label. */
   readonly truth?: Uint8Array;
-  /** First columns of the tiles to predict, px in the padded image, a list per tile row. */
+  /** First columns of the tiles to predict, px in the padded image, one list per tile row. */
   readonly tiles: readonly (readonly number[])[];
 }
 
 /**
  * Reads an image and lays the tiles of a model over it.
  *
- * @returns Also what the file held and the networks do not see.
- * @throws ReigniteError IMAGE_UNREADABLE (also for colours where the networks take grey, and for other numbers of channels), FILE_MISSING, SIZE_MISMATCH.
+ * @returns The tiles, and notes on content of the file that the networks do not see.
+ * @throws ReigniteError IMAGE_UNREADABLE (also for a colour image if the networks take grey, and for another number of
+ *   channels), FILE_MISSING, SIZE_MISMATCH.
  */
 export async function readTiledRoi(
   { image, truth, scope, rounding }: Pick<RoiJob, 'image' | 'truth' | 'scope' | 'rounding'>,
@@ -59,7 +60,7 @@ export async function readTiledRoi(
   return { roi: { ...roi, truth: labels, tiles }, notes };
 }
 
-/** The pixels of an image as the networks' channels want them: RGB, grey in three bytes, or all that the file stores. */
+/** Reads the pixels that the networks' channels need: RGB, grey in three bytes, or all channels of the file. */
 async function pixelsFor(path: string, method: ModelMethod): Promise<ChannelsImage> {
   const channels = method.normalisation.length;
   if (areAsStored(channels)) return decodeChannels(path, channels);

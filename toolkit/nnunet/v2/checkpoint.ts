@@ -16,19 +16,19 @@ import { findStateDict, type NamedTensors } from '../../pytorch/tensors/state-di
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 import type { StateDict, StateTensor } from '../convert/state-dict.ts';
 
-/** What an nnU-Net v2 checkpoint says of itself besides its weights. */
+/** What an nnU-Net v2 checkpoint contains besides its weights. */
 export interface V2Training {
   readonly trainer: string;
   /** Name of the configuration among the plans, such as `2d`. */
   readonly configuration: string;
-  /** Axes along which the training mirrored its images, 0 for rows and 1 for columns; empty where it did not. */
+  /** Axes along which the training mirrored its images, 0 for rows and 1 for columns; empty if it did not. */
   readonly mirrorAxes: readonly number[];
 }
 
 /**
- * Reads trainer, configuration and axes of mirroring.
+ * Reads trainer, configuration and mirror axes.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED where the file is not a checkpoint of nnU-Net v2.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED if the file is not a checkpoint of nnU-Net v2.
  */
 export function v2Training(checkpoint: Checkpoint, path: string): V2Training {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
@@ -42,10 +42,10 @@ export function v2Training(checkpoint: Checkpoint, path: string): V2Training {
   };
 }
 
-/** Weights alone say nothing of their training: its usual configuration is taken. */
+/** The usual settings, for files that contain nothing but weights. */
 const BARE: V2Training = { trainer: 'unknown', configuration: '2d', mirrorAxes: [] };
 
-/** Weights by name in a file that nnU-Net did not write, such as a safetensors file. */
+/** Finds named weights in a file that nnU-Net did not write, such as a safetensors file. */
 function findBareWeights({ root }: Checkpoint): NamedTensors | undefined {
   const found = findStateDict(root);
   return found?.key === 'network_weights' ? undefined : found;
@@ -57,10 +57,10 @@ function asAxis(located: Located): number {
   throw refusal(located, 'an axis of a 2D image, 0 or 1,');
 }
 
-/** Weights by the one name that each has here. */
+/** Weights, each under a single name. */
 export interface V2StateDict {
   readonly tensors: StateDict;
-  /** How many further names of the same tensors the checkpoint has. */
+  /** Number of further names that the checkpoint has for these tensors. */
   readonly duplicates: number;
 }
 
@@ -68,12 +68,12 @@ export interface V2StateDict {
 const WRAPPERS = /^(?:module\.|_orig_mod\.)+/;
 
 /**
- * The `network_weights` of a checkpoint. PyTorch lists a module once for every attribute that holds it: the encoder also as
- * `decoder.encoder`, a convolution and its norm also as parts of `all_modules`. Further names must be the same
- * storage, or hold the same numbers.
+ * Reads the `network_weights` of a checkpoint. PyTorch lists a module once per attribute that refers to it: the encoder
+ * also as `decoder.encoder`, a convolution and its norm also as parts of `all_modules`. Further names must refer to the
+ * same storage or contain the same numbers.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there are no weights; PARAMETER_UNKNOWN for two names of one tensor
- *   with different numbers.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED if there are no weights; PARAMETER_UNKNOWN if two names of one tensor
+ *   have different numbers.
  */
 export async function v2StateDict(checkpoint: Checkpoint, path: string): Promise<V2StateDict> {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
@@ -100,7 +100,7 @@ export async function v2StateDict(checkpoint: Checkpoint, path: string): Promise
   return { tensors: new Map(tensors), duplicates };
 }
 
-/** `all_modules` holds convolution, dropout, norm and activation in turn: of these, the first and the norm have tensors. */
+/** Maps all names of a tensor to one. In `all_modules`, which lists convolution, dropout, norm, activation, two have tensors. */
 function canonicalName(name: string): string {
   return name
     .replace(WRAPPERS, '')

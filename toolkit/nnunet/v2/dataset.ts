@@ -13,10 +13,10 @@ const Dataset = z.object({
   regions_class_order: z.array(Label).nullish(),
 });
 
-/** What a data set file says that decides a prediction. */
+/** The content of a dataset.json that affects predictions. */
 export interface V2Dataset {
   readonly channels: number;
-  /** Outputs of the network. */
+  /** Output channels of the network. */
   readonly outputs: number;
   readonly decision: Decision;
   /** Names of the values of a mask. */
@@ -26,7 +26,7 @@ export interface V2Dataset {
 /**
  * Reads labels or regions and channels of an nnU-Net v2 data set.
  *
- * Masks hold the *place* of a label among the sorted ones, as nnU-Net's do; it is the label itself where these have no gap.
+ * As in nnU-Net, masks contain the *index* of a label in the sorted list. Without gaps, that is the label itself.
  *
  * @param json - Content of dataset.json.
  * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for more than 4 channels.

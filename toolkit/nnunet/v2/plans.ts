@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import type { Pair } from '../convert/plans.ts';
 import type { Normalisation } from '../model-method.ts';
 
-/** Bounds far beyond any network that is trained, so that a damaged file asks for no unbounded memory. */
+/** Limits far above any real network, so that a damaged file cannot request unbounded memory. */
 const MOST = { stages: 12, convolutions: 64, features: 8192, kernel: 15, stride: 16, patch: 4096 };
 
 const Features = z.int().min(1).max(MOST.features);
@@ -103,14 +103,14 @@ const Plans = z.object({
   foreground_intensity_properties_by_modality: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** What follows a convolution to keep its values in range. */
+/** Normalisation after a convolution. */
 export interface Norm {
   readonly kind: 'instance' | 'batch';
   readonly epsilon: number;
   readonly affine: boolean;
 }
 
-/** What follows the normalisation. */
+/** Activation function with its parameters. */
 export type Activation =
   | { readonly kind: 'leakyRelu'; readonly slope: number }
   | { readonly kind: 'elu'; readonly alpha: number }
@@ -119,7 +119,7 @@ export type Activation =
 /** The network that a configuration of nnU-Net v2 describes. */
 export interface V2Network {
   readonly name: 'PlainConvUNet' | 'ResidualEncoderUNet';
-  /** Channels at each resolution, full resolution first; so are the lists that follow. */
+  /** Channels at each resolution, full resolution first, as in `kernels`, `strides` and `encoder`. */
   readonly features: readonly number[];
   readonly kernels: readonly Pair[];
   /** The first is [1, 1]. */
@@ -136,12 +136,12 @@ export interface V2Network {
   readonly activationFirst: boolean;
 }
 
-/** What of an nnU-Net v2 plans file decides the prediction of one configuration. */
+/** The content of an nnU-Net v2 plans file that affects predictions with one configuration. */
 export interface V2Plans {
   readonly configuration: string;
   /** Name of the plans, such as nnUNetResEncUNetMPlans. */
   readonly plansName: string;
-  /** Whether the plans are of an earlier release, without `architecture`. */
+  /** Whether the plans come from an earlier release, without `architecture`. */
   readonly isOld: boolean;
   /** Height and width of a tile in px. */
   readonly patch: Pair;
@@ -150,7 +150,7 @@ export interface V2Plans {
 }
 
 /**
- * Reads what a plans file says of one configuration, for 2D networks.
+ * Reads one configuration of a plans file, for 2D networks.
  *
  * @param json - Content of plans.json.
  * @param configuration - The one that the checkpoint names, such as `2d`.
@@ -178,7 +178,7 @@ export function parseV2Plans(json: unknown, configuration: string, file: string)
   return { configuration, plansName: plans.plans_name ?? 'nnUNetPlans', isOld, patch, normalisation, network };
 }
 
-/** A configuration together with those that it inherits from. */
+/** Merges a configuration with those that it inherits from. */
 function resolved(
   configurations: Readonly<Record<string, Readonly<Record<string, unknown>>>>,
   name: string,
@@ -214,7 +214,7 @@ function refuseOtherThan2d(found: Readonly<Record<string, unknown>>, configurati
   }
 }
 
-/** Images without a size of their pixels have spacing 1 in nnU-Net; another one in the plans means resampling. */
+/** In nnU-Net, images without a pixel size have spacing 1. Any other spacing in the plans means resampling. */
 function refuseResampling(spacing: readonly number[], file: string): void {
   if (spacing.slice(-2).every((side) => side === 1)) return;
   throw unsupported(
@@ -306,7 +306,7 @@ function networkOf(className: string, kwargs: ArchKwargs, file: string, field: s
   };
 }
 
-/** One pair for all stages, or a list of pairs. */
+/** Reads one pair for all stages, or a list of pairs. */
 function pairs(value: readonly Pair[] | Pair, length: number, field: string, file: string): readonly Pair[] {
   const [first] = value;
   if (typeof first === 'number') {
@@ -385,7 +385,7 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, fi
   }
 }
 
-/** The skip connections only fit where every stride divides the tile. */
+/** Skip connections fit only if the product of all strides divides the tile size. */
 function rejectUnevenPatch(patch: Pair, strides: readonly Pair[], file: string, field: string): void {
   for (const axis of [0, 1] as const) {
     const factor = strides.reduce((product, stride) => product * stride[axis], 1);

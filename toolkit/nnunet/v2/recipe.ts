@@ -9,17 +9,17 @@ import { parseV2Dataset, type V2Dataset } from './dataset.ts';
 import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';
 import { INPUT_NAME, OUTPUT_NAME, v2UnetGraph } from './unet-graph.ts';
 
-/** A plans or data set file takes some kB; nothing larger is read into memory. */
+/** Maximum size of a plans or data set file, bytes; real ones have a few kB. */
 const MAX_BYTES = 8 * 2 ** 20;
-/** Trainers that build another activation than the plans name, without leaving a trace in the parameters. */
+/** Names of trainers with another activation than in the plans, which the parameters do not show. */
 const OTHER_ACTIVATION = /relu|gelu|mish|nonlin/i;
 
 /**
- * Reads how a model of nnU-Net v2 is built. Trainer, configuration and mirroring come from its first fold, as in
- * nnU-Net's loader; a fold of another network has parameters that do not fit.
+ * Reads how to convert an nnU-Net v2 model. Trainer, configuration and mirror axes come from its first fold, as in
+ * nnU-Net's loader. The parameters of a fold with another network do not fit, which is an error.
  *
- * @param first - Files of that fold.
- * @param mirroring - Whether tiles are predicted mirrored too, along the axes that the training mirrored.
+ * @param first - Files of the first fold.
+ * @param mirroring - Whether mirrored copies of each tile are predicted too, along the mirror axes of the training.
  * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, CHECKPOINT_CORRUPT, CHECKPOINT_UNSAFE.
  */
 export async function v2Recipe(first: FoldFiles, mirroring: boolean): Promise<ModelRecipe> {
@@ -34,7 +34,7 @@ export async function v2Recipe(first: FoldFiles, mirroring: boolean): Promise<Mo
   return {
     card: cardOf({ ...plans, network }, dataset, training, mirroring),
     weights: async (checkpoint, path) => ({ ...(await v2StateDict(checkpoint, path)), parallelPrefix: false }),
-    graph: (ledger) => v2UnetGraph(network, { patch, channels: dataset.channels, outputs: dataset.outputs }, ledger),
+    graph: (tracker) => v2UnetGraph(network, { patch, channels: dataset.channels, outputs: dataset.outputs }, tracker),
   };
 }
 
@@ -56,8 +56,8 @@ function refuseOtherTrainer({ trainer }: V2Training, path: string): void {
 }
 
 /**
- * Trainers such as nnUNetTrainerBN put batch normalisation in the place of the plans' instance normalisation; only its
- * statistics among the parameters show it.
+ * Trainers such as nnUNetTrainerBN replace the instance normalisation of the plans with batch normalisation. Only its
+ * running statistics among the parameters show that.
  */
 function withTrainedNorm(network: V2Network, hasStatistics: boolean): V2Network {
   if (!hasStatistics || network.norm?.kind !== 'instance') return network;

@@ -29,20 +29,20 @@ interface Block {
 /**
  * Builds the inference graph of one fold of an nnU-Net v2 network, from the image to the logits, channels last.
  *
- * The caller closes the ledger; the heads of deep supervision are set aside in it here.
+ * The heads of deep supervision are set aside. The caller closes the tracker.
  *
  * @param sizes - Patch in px; channels of the image; outputs of the network.
- * @throws ReigniteError PARAMETER_MISSING for a tensor that is absent or of another shape; on reading the weights,
- *   CHECKPOINT_CORRUPT for one that is not finite.
+ * @throws ReigniteError PARAMETER_MISSING for a tensor that is missing or has another shape; CHECKPOINT_CORRUPT, when
+ *   the weights are read, for values that are not finite.
  * @see dynamic_network_architectures 0.4.4: architectures/unet.py and building_blocks
  */
 export function v2UnetGraph(
   network: V2Network,
   sizes: { readonly patch: Pair; readonly channels: number; readonly outputs: number },
-  ledger: StateDictTracker,
+  tracker: StateDictTracker,
 ): OnnxGraph {
   const [height, width] = sizes.patch;
-  const unet = new V2UnetGraph(network, ledger);
+  const unet = new V2UnetGraph(network, tracker);
   const image = unet.graph.input(INPUT_NAME, 'float32', [1, sizes.channels, height, width]);
   const logits = unet.decoder(unet.encoder(image, sizes.channels), sizes.outputs);
   const channelsLast = operators.transpose(unet.graph, OUTPUT_NAME, logits, [0, 2, 3, 1]);
@@ -53,14 +53,14 @@ export function v2UnetGraph(
 class V2UnetGraph {
   readonly graph = new GraphBuilder('nnunet-v2-2d');
   readonly #network: V2Network;
-  readonly #ledger: StateDictTracker;
+  readonly #tracker: StateDictTracker;
 
-  constructor(network: V2Network, ledger: StateDictTracker) {
+  constructor(network: V2Network, tracker: StateDictTracker) {
     this.#network = network;
-    this.#ledger = ledger;
+    this.#tracker = tracker;
   }
 
-  /** The features of every resolution, full resolution first. */
+  /** Adds the encoder. Returns the features of each resolution, full resolution first. */
   encoder(image: Value, channels: number): readonly Value[] {
     const { name, features, kernels, strides, encoder, stemFeatures, convBias: bias } = this.#network;
     const isPlain = name === 'PlainConvUNet';
@@ -84,7 +84,7 @@ class V2UnetGraph {
     return resolutions;
   }
 
-  /** From the deepest resolution up; only the head of full resolution is used. */
+  /** Adds the decoder, deepest resolution first. Only the full-resolution head is used. */
   decoder(resolutions: readonly Value[], outputs: number): Value {
     const { features, kernels, strides, decoder } = this.#network;
     const stages = features.length - 1;
@@ -123,7 +123,7 @@ class V2UnetGraph {
     return value;
   }
 
-  /** `BasicBlockD`: where the size changes, the way around the convolutions averages, and projects where channels change. */
+  /** Adds a `BasicBlockD`. Its skip connection is average-pooled if the size changes, and projected if the channels change. */
   #residualBlock(x: Value, { name, inputs, outputs, kernel, stride }: Omit<Block, 'bias' | 'isActivated'>): Value {
     const bias = this.#network.convBias;
     const first = { name: `${name}.conv1`, inputs, outputs, kernel, stride, bias, isActivated: true };
@@ -155,17 +155,17 @@ class V2UnetGraph {
     return this.#normed(this.#activated(emitConv, `${name}.nonlin`), block, norm);
   }
 
-  /** Batch normalisation right behind a convolution goes into its weights. */
+  /** Folds batch normalisation that directly follows a convolution into its weights. */
   #foldedBlock(x: Value, block: Block, norm: Norm): Value {
     const { name, inputs, outputs, kernel } = block;
-    const weight = this.#ledger.use(`${name}.conv.weight`, [outputs, inputs, ...kernel]);
-    const bias = block.bias ? this.#ledger.use(`${name}.conv.bias`, [outputs]) : undefined;
+    const weight = this.#tracker.use(`${name}.conv.weight`, [outputs, inputs, ...kernel]);
+    const bias = block.bias ? this.#tracker.use(`${name}.conv.bias`, [outputs]) : undefined;
     const read = this.#batchNorm(block, norm);
     const weights = {
-      weight: finiteTensor(this.graph, `${name}.weight`, weight.shape, this.#ledger.source, async () =>
+      weight: finiteTensor(this.graph, `${name}.weight`, weight.shape, this.#tracker.source, async () =>
         foldedWeight(await weight.read(), outputs, await read()),
       ),
-      bias: finiteTensor(this.graph, `${name}.bias`, [outputs], this.#ledger.source, async () =>
+      bias: finiteTensor(this.graph, `${name}.bias`, [outputs], this.#tracker.source, async () =>
         foldedBias((await bias?.read()) ?? new Float32Array(outputs), await read()),
       ),
     };
@@ -176,11 +176,11 @@ class V2UnetGraph {
   #batchNorm({ name, outputs }: Block, { epsilon, affine }: Norm) {
     const ones: StateTensor = { shape: [outputs], read: async () => new Float32Array(outputs).fill(1) };
     const zeros: StateTensor = { shape: [outputs], read: async () => new Float32Array(outputs) };
-    const gamma = affine ? this.#ledger.use(`${name}.norm.weight`, [outputs]) : ones;
-    const beta = affine ? this.#ledger.use(`${name}.norm.bias`, [outputs]) : zeros;
-    const mean = this.#ledger.use(`${name}.norm.running_mean`, [outputs]);
-    const variance = this.#ledger.use(`${name}.norm.running_var`, [outputs]);
-    this.#ledger.setAsideIfPresent(`${name}.norm.num_batches_tracked`, []);
+    const gamma = affine ? this.#tracker.use(`${name}.norm.weight`, [outputs]) : ones;
+    const beta = affine ? this.#tracker.use(`${name}.norm.bias`, [outputs]) : zeros;
+    const mean = this.#tracker.use(`${name}.norm.running_mean`, [outputs]);
+    const variance = this.#tracker.use(`${name}.norm.running_var`, [outputs]);
+    this.#tracker.setAsideIfPresent(`${name}.norm.num_batches_tracked`, []);
     return async () => ({
       gamma: await gamma.read(),
       beta: await beta.read(),
@@ -193,7 +193,7 @@ class V2UnetGraph {
   #normed(x: Value, block: Block, norm: Norm | undefined): Value {
     if (norm === undefined) return x;
     const { name, outputs } = block;
-    const { source } = this.#ledger;
+    const { source } = this.#tracker;
     if (norm.kind === 'batch') {
       const read = this.#batchNorm(block, norm);
       const part = (key: 'gamma' | 'beta' | 'mean' | 'variance') =>
@@ -227,13 +227,13 @@ class V2UnetGraph {
   }
 
   #setHeadAside({ name, inputs, outputs }: Pick<Block, 'name' | 'inputs' | 'outputs'>): void {
-    this.#ledger.setAsideIfPresent(`${name}.weight`, [outputs, inputs, 1, 1]);
-    this.#ledger.setAsideIfPresent(`${name}.bias`, [outputs]);
+    this.#tracker.setAsideIfPresent(`${name}.weight`, [outputs, inputs, 1, 1]);
+    this.#tracker.setAsideIfPresent(`${name}.bias`, [outputs]);
   }
 
   #plain(name: string, shape: readonly number[]): Value {
-    const tensor = this.#ledger.use(name, shape);
-    return finiteTensor(this.graph, name, shape, this.#ledger.source, tensor.read);
+    const tensor = this.#tracker.use(name, shape);
+    return finiteTensor(this.graph, name, shape, this.#tracker.source, tensor.read);
   }
 }
 

@@ -6,7 +6,7 @@ import type { Normalise, SegmentationSidecar } from './sidecar.ts';
 
 const Numbers = z.union([z.number().transform((value) => [value]), z.array(z.number())]);
 
-/** A step of pre- or postprocessing: version 0.4 calls it by name, 0.5 by id. */
+/** A step of pre- or postprocessing, which version 0.4 identifies by name and 0.5 by id. */
 const Step = z
   .looseObject({
     name: z.string().optional(),
@@ -16,7 +16,7 @@ const Step = z
   .transform(({ name, id, kwargs = {} }) => ({ what: id ?? name ?? 'a step without a name', kwargs }));
 
 const Extent = z.union([z.int(), z.looseObject({ min: z.int(), step: z.int() })]);
-/** Ends of the values of a tensor; null, and infinite, where they are open. */
+/** Limits of the values of a tensor; null or infinite if they are open. */
 const Range = z.array(
   z.unknown().refine((end) => end === null || typeof end === 'number' || end === 'inf' || end === '-inf', {
     error: 'expected a number',
@@ -53,20 +53,20 @@ const Description = z.looseObject({
   weights: z.looseObject({ onnx: z.looseObject({ source: z.unknown() }).optional() }),
 });
 
-/** What a network gives, by the last operator of its graph. */
+/** The last operator of a network's graph, which shows what its outputs are. */
 export type FinalOperator = string | undefined;
 
-/** As written in a model JSON file, not checked yet. */
+/** A model JSON as written, not validated yet. */
 export type UncheckedSidecar = z.input<typeof SegmentationSidecar>;
 
 /**
- * Turns a description of bioimage.io (versions 0.4 and 0.5) into a model JSON file.
+ * Converts a bioimage.io description (version 0.4 or 0.5) to a model JSON.
  *
  * @param path - Of the description, for messages.
  * @param onnx - The ONNX file.
- * @param model - What it holds: a size that it fixes goes before that of the description.
- * @returns Undefined where the description is of other weights.
- * @throws ReigniteError SIDECAR_INVALID naming what it says that cannot be done.
+ * @param model - Content of the ONNX file. A size that it fixes takes precedence over the description.
+ * @returns Undefined if the description is of other weights.
+ * @throws ReigniteError SIDECAR_INVALID naming what is not supported.
  * @see https://github.com/bioimage-io/spec-bioimage-io
  */
 export function bioimageSidecar(
@@ -115,7 +115,7 @@ function sourceOf(source: unknown): string | undefined {
   return text?.split(/[\\/]/).at(-1);
 }
 
-/** One letter per axis: b, c, y, x, and z or t where there are any. */
+/** Returns one letter per axis: b, c, y, x, and z or t if there are any. */
 function axesOf({ axes }: Tensor, path: string): string {
   if (typeof axes === 'string') return axes;
   return axes
@@ -136,7 +136,7 @@ function layoutOf(axes: string, path: string): 'NCHW' | 'NHWC' {
 
 const USUAL_SIDE = 512;
 
-/** Height and width: those that the description fixes, or the smallest allowed from 512 px on. */
+/** Returns height and width: those that the description fixes, or the smallest allowed ones from 512 px. */
 function sizeOf({ shape, axes: described }: Tensor, axes: string, path: string): [number, number] | undefined {
   const sides = ['y', 'x'].map((axis) => {
     const at = axes.indexOf(axis);
@@ -159,7 +159,7 @@ function sideOf(extent: z.infer<typeof Extent> | undefined): number | undefined 
 /** Number of the element type in ONNX. */
 const UINT8 = 2;
 
-/** Bytes reach a network as they are: nothing to say of its input, and nothing to scale. */
+/** Returns an empty input: a network that takes bytes gets them unchanged. Refuses preprocessing that scales them. */
 function bytesAsTheyAre(input: Tensor, path: string): Record<string, never> {
   const { mean = [0], std = [1], normalise } = scaling(input, path);
   if (
@@ -173,7 +173,7 @@ function bytesAsTheyAre(input: Tensor, path: string): Record<string, never> {
 
 type Scaling = Pick<NonNullable<UncheckedSidecar['input']>, 'range' | 'mean' | 'std' | 'normalise'>;
 
-/** Preprocessing as a scale and a shift per channel of the bytes of an image, or of what its statistics make of them. */
+/** Combines preprocessing into a scale and a shift per channel, of the bytes or of the image normalised by its statistics. */
 function scaling(input: Tensor, path: string): Scaling {
   const steps = input.preprocessing ?? [];
   let scales = [1];
@@ -186,7 +186,7 @@ function scaling(input: Tensor, path: string): Scaling {
     const isSame = common > 0 && scales.every((each) => each === common);
     const ofImage = normalise === undefined && isSame ? perImage(what, kwargs, common, path) : undefined;
     if (ofImage !== undefined) {
-      // An equal scale of all channels before it changes nothing but what is added to the divisor.
+      // The same scale for all channels only changes the epsilon of the following normalisation.
       [normalise, scales, shifts, isRaw] = [ofImage, [1], [0], false];
       continue;
     }
@@ -211,7 +211,7 @@ function scaling(input: Tensor, path: string): Scaling {
   return { range: [0, 255], ...affine };
 }
 
-/** Whether the values of all channels are from 0 to 1; others are bytes. */
+/** Returns whether the values of all channels are from 0 to 1; otherwise they are bytes. */
 function isFromZeroToOne({ data, data_range }: Tensor, path: string): boolean {
   const ranges = data?.map(({ range }) => range ?? data_range) ?? [data_range];
   const areFromZeroToOne = ranges.map((range) => range?.[0] === 0 && range[1] === 1);
@@ -219,14 +219,14 @@ function isFromZeroToOne({ data, data_range }: Tensor, path: string): boolean {
   return areFromZeroToOne[0] ?? false;
 }
 
-/** What is added to a divisor unless a description says otherwise. */
+/** Added to a divisor if the description does not say otherwise. */
 const EPSILON = 1e-6;
 
 /**
- * A step that scales by the statistics of each image.
+ * Reads a step that scales by the statistics of each image.
  *
- * @param scale - Of the values so far, per byte value.
- * @returns Undefined for another step.
+ * @param scale - Scale of the values before this step, per byte value.
+ * @returns Undefined for any other step.
  */
 function perImage(
   what: string,
@@ -251,7 +251,7 @@ function perImage(
   return { by: 'percentiles', low: number('min_percentile', 0), high: number('max_percentile', 100), ...common };
 }
 
-/** Whether statistics are of all channels: axes are letters in version 0.4, names in 0.5; none are all. */
+/** Returns whether statistics span all channels. Axes are letters in version 0.4 and names in 0.5; by default, all axes. */
 function channelsIn(what: string, axes: unknown, path: string): 'together' | 'apart' {
   const parsed = z
     .union([z.string().transform((letters) => [...letters]), z.array(z.string())])
@@ -294,7 +294,7 @@ function affineOf(
   );
 }
 
-/** Postprocessing, or where there is none, the last operator says what the scores are. */
+/** Determines what the scores are from the postprocessing or, if there is none, from the last operator. */
 function valuesOf(
   { postprocessing }: Tensor,
   final: FinalOperator,

@@ -11,7 +11,7 @@ import { type DescribedModel, type DescribedValue, describeModel } from '../file
 import { ImageSpec, imageSpec, type Refuse } from './image-spec.ts';
 import { DetectionSidecar, hasSigmoid, SegmentationSidecar, type SidecarInput } from './sidecar.ts';
 
-/** Raised whenever the same model and sidecar would give other outputs. */
+/** Raised whenever the same model and model JSON would give other outputs. */
 const SCHEMA = 2;
 const OWN_CARD_FILE = 'own.json';
 const MODEL_FILE = 'model.onnx';
@@ -44,18 +44,18 @@ export async function readOwnCard(folder: string): Promise<CustomModelCard | und
   return readJsonIfValid(join(folder, OWN_CARD_FILE), CustomModelCard);
 }
 
-/** A sidecar, and the file that it is from, for messages. */
+/** A model JSON with the file that it comes from, for messages. */
 export interface SourcedSidecar {
   readonly sidecar: SegmentationSidecar | DetectionSidecar;
   readonly source: string;
 }
 
 /**
- * Takes an ONNX model into the state directory, unless it is there already.
+ * Copies an ONNX model to the state directory, unless it is already there.
  *
  * @param models - Folder of converted models.
  * @returns Its description and folder.
- * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where model and sidecar do not go together.
+ * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID if model and model JSON do not match.
  */
 export async function importCustomModel(
   path: string,
@@ -79,9 +79,9 @@ export async function importCustomModel(
 type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count' | 'rowsVary' | 'image' | 'outputLayout'>;
 
 /**
- * Checks a sidecar against the model that it describes.
+ * Checks a model JSON against its model.
  *
- * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID where they do not go together.
+ * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID if they do not match.
  */
 export function checkShapes(path: string, model: DescribedModel, { sidecar, source }: SourcedSidecar): Shapes {
   const refuse = (what: string, remedy?: string) =>
@@ -129,12 +129,12 @@ function tileSize(
   if (batch !== 1 && typeof batch === 'number')
     throw refuse(`the input ${name} takes ${batch} images at once`, 'Export the model with a batch size of 1.');
   const sides = [height, width].map((side, axis) => {
-    const said = size?.[axis];
+    const wanted = size?.[axis];
     if (typeof side !== 'number') {
-      if (said === undefined) throw refuse(`the model does not fix the tile size; set input.size`);
-      return said;
+      if (wanted === undefined) throw refuse(`the model does not fix the tile size; set input.size`);
+      return wanted;
     }
-    if (said !== undefined && said !== side) throw refuse(`input.size says ${size}; the model takes [${shape}]`);
+    if (wanted !== undefined && wanted !== side) throw refuse(`input.size says ${size}; the model takes [${shape}]`);
     return side;
   });
   return [sides[0] ?? 0, sides[1] ?? 0];
@@ -149,13 +149,13 @@ function channelsOf(
 ): number {
   const { length } = sidecar.labels;
   const expected = layout === 'NCHW' ? [1, length, height, width] : [1, height, width, length];
-  // A single channel may have no axis of its own.
+  // A single channel may come without a channel axis.
   const isFlat = hasSigmoid(sidecar) && length === 1 && fits(shape, [1, height, width]);
   if (isFlat || fits(shape, expected)) return length;
   throw refuse(`the output ${name} is [${shape}]; ${length} labels as ${layout} need [${expected}]`);
 }
 
-/** Of one head at a stride of 4 px and three more, each of twice the stride. */
+/** Maximum rows per pixel of the input: four heads with strides of 4, 8, 16 and 32 px. */
 const MAX_ROWS_PER_PIXEL = (1 + 1 / 4 + 1 / 16 + 1 / 64) / 16;
 const ANCHORS = 3;
 
@@ -181,7 +181,7 @@ function rowsOf(
   );
 }
 
-/** Axes without a fixed length fit any. */
+/** Axes without a fixed length match any length. */
 function fits(shape: readonly (number | string)[], expected: readonly number[]): boolean {
   return (
     shape.length === expected.length &&

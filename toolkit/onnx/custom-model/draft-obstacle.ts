@@ -2,19 +2,19 @@ import type { DescribedModel, DescribedValue } from '../file/describe-model.ts';
 import { FLOATING } from './custom-model.ts';
 import { layoutOf } from './image-spec.ts';
 
-/** What keeps a model from being described by a JSON file, and what to do. */
+/** Why no model JSON can describe a model, and what to do. */
 export interface DraftObstacle {
   readonly what: string;
   readonly remedy: string;
 }
 
-/** px; smaller inputs are patches of a classifier. */
+/** Minimum side in px; smaller inputs are patches of a classifier. */
 const SMALLEST_SIDE = 8;
 const MAX_CHANNELS = 64;
-/** Of a YOLO segmentation head: box, classes, and a number for each prototype. */
+/** Rows of the box in a YOLO segmentation head, which also has rows for the classes and for each prototype. */
 const BOX_ROWS = 4;
 
-/** Finds what no field of a model JSON file can say; undefined where a draft may be written. */
+/** Finds what no field of a model JSON can describe; undefined if a draft can be written. */
 export function draftObstacle(
   { outputs }: DescribedModel,
   input: DescribedValue,
@@ -43,7 +43,7 @@ export function draftObstacle(
   return prototypesObstacle(output, outputs) ?? (sides === undefined ? undefined : pictureObstacle(output, sides));
 }
 
-/** A YOLO segmentation export without its metadata: how many of its rows are classes is not known. */
+/** Detects a YOLO segmentation export without its metadata, whose number of classes is unknown. */
 function prototypesObstacle({ shape }: DescribedValue, outputs: readonly DescribedValue[]): DraftObstacle | undefined {
   const [, rows] = shape;
   const isHead = shape.length === 3 && typeof rows === 'number';
@@ -55,7 +55,7 @@ function prototypesObstacle({ shape }: DescribedValue, outputs: readonly Describ
   };
 }
 
-/** An output of four axes that is not of the size of the input, or has too many channels. */
+/** Detects an output with four axes that does not have the size of the input, or has too many channels. */
 function pictureObstacle(
   { name, shape }: DescribedValue,
   [height, width]: readonly [number, number],
@@ -79,7 +79,7 @@ function pictureObstacle(
   };
 }
 
-/** Height and width, where both are fixed. */
+/** Returns height and width if both are fixed. */
 function sidesOf({ shape }: DescribedValue, layout: 'NCHW' | 'NHWC'): [number, number] | undefined {
   if (shape.length !== 4) return undefined;
   const [height, width] = layout === 'NCHW' ? [shape[2], shape[3]] : [shape[1], shape[2]];

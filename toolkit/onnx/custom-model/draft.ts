@@ -8,13 +8,13 @@ import { type ImageSpec, imageSpec, layoutOf } from './image-spec.ts';
 import { DetectionSidecar, SegmentationSidecar } from './sidecar.ts';
 
 const USUAL_SIDE = 512;
-/** An end-to-end head gives a few hundred boxes; the rows before suppression are thousands. */
+/** An end-to-end head returns a few hundred boxes; without suppression there are thousands of rows. */
 const MAX_SUPPRESSED_ROWS = 1_000;
 const SUPPRESSED_COLUMNS = 6;
 const USUAL_REMEDY =
   'A segmentation model gives [1, classes, height, width]; a detector gives boxes as docs/custom-models.md shows.';
 
-/** A model JSON file as far as the ONNX file shows it, and what a person has to check. */
+/** A draft of a model JSON from the ONNX file, and what the user has to check. */
 export interface SidecarDraft {
   readonly sidecar: SegmentationSidecar | DetectionSidecar;
   /** What the file does not show, one sentence each. */
@@ -43,11 +43,11 @@ export function draftSidecar(path: string, model: DescribedModel): SidecarDraft 
     input.shape[layoutOf(input.shape, {}) === 'NCHW' ? 1 : 3] === 4 ? ({ channels: 'RGBA' } as const) : {};
   const spec = imageSpec(input, channels, refuse);
   const draft = segmentationOf(path, output, spec, input) ?? detectionOf(output) ?? classifierError(output, refuse);
-  const said = { ...inputOf(input, spec), ...channels };
+  const inputFields = { ...inputOf(input, spec), ...channels };
   const sidecar =
     draft.kind === 'segmentation'
-      ? SegmentationSidecar.parse({ kind: draft.kind, input: said, output: draft.output, labels: draft.labels })
-      : DetectionSidecar.parse({ kind: draft.kind, input: said, output: draft.output, labels: draft.labels });
+      ? SegmentationSidecar.parse({ kind: draft.kind, input: inputFields, output: draft.output, labels: draft.labels })
+      : DetectionSidecar.parse({ kind: draft.kind, input: inputFields, output: draft.output, labels: draft.labels });
   checkShapes(path, model, { sidecar, source: path });
   return {
     sidecar,
@@ -89,7 +89,7 @@ function outputQuestions({ outputs }: DescribedModel): string[] {
   return [`Check which output is read: the draft takes the first of ${listed(names)}; set output.name for another.`];
 }
 
-/** An output of the height and width of the input, or with open lengths. */
+/** Drafts a segmentation model if the output has the height and width of the input or open dimensions. */
 function segmentationOf(
   path: string,
   { name, shape }: DescribedValue,

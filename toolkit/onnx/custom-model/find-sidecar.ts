@@ -10,23 +10,23 @@ import { bioimageSidecar } from './bioimage.ts';
 import { sidecarPath } from './sidecar.ts';
 import { isWsinfer, wsinferSidecar } from './wsinfer.ts';
 
-/** A description takes some kB; nothing larger is read into memory. */
+/** Maximum size of a description, bytes; real ones have a few kB. */
 const MAX_BYTES = 4 * 2 ** 20;
 const BIOIMAGE_FILES = ['bioimageio.yaml', 'rdf.yaml'];
 const WSINFER_FILE = 'config.json';
 
-/** What describes an ONNX model: its model JSON file, or a file of a model zoo. */
+/** The description of an ONNX model: its model JSON or a file of a model zoo. */
 export interface FoundSidecar {
   readonly path: string;
-  /** As a model JSON file has it, not checked yet; or the description of a model that reignite converted. */
+  /** Content as of a model JSON, not validated yet; or the description of a model that reignite converted. */
   readonly json: unknown;
 }
 
 /**
- * Finds what describes an ONNX model: the model JSON file next to it, else a description of bioimage.io for this very
- * file, else one of the WSInfer zoo.
+ * Finds the description of an ONNX model: the model JSON next to it, else a bioimage.io description of this file, else
+ * one of the WSInfer zoo.
  *
- * @throws ReigniteError SIDECAR_INVALID for one that is not JSON or YAML, or says what cannot be done;
+ * @throws ReigniteError SIDECAR_INVALID if it is not JSON or YAML, or describes something unsupported;
  *   MODEL_UNREADABLE.
  */
 export async function findSidecar(onnx: string): Promise<FoundSidecar | undefined> {
@@ -34,9 +34,9 @@ export async function findSidecar(onnx: string): Promise<FoundSidecar | undefine
 }
 
 /**
- * The model JSON file next to an ONNX model.
+ * Reads the model JSON next to an ONNX model.
  *
- * @throws ReigniteError SIDECAR_INVALID for one that is not JSON.
+ * @throws ReigniteError SIDECAR_INVALID if it is not JSON.
  */
 export async function ownSidecar(onnx: string): Promise<FoundSidecar | undefined> {
   const path = sidecarPath(onnx);
@@ -71,9 +71,9 @@ async function zooSidecar(onnx: string): Promise<FoundSidecar | undefined> {
 }
 
 /**
- * What describes an ONNX model.
+ * Finds the description of an ONNX model, which must exist.
  *
- * @throws ReigniteError SIDECAR_INVALID where nothing does, and as `findSidecar`.
+ * @throws ReigniteError SIDECAR_INVALID if there is none, and as `findSidecar`.
  */
 export async function requireSidecar(onnx: string): Promise<FoundSidecar> {
   const found = await findSidecar(onnx);
@@ -83,7 +83,7 @@ export async function requireSidecar(onnx: string): Promise<FoundSidecar> {
   });
 }
 
-/** The last operator of the output that is read. */
+/** Returns the final operator of the first output. */
 function operatorOf(onnx: string, { outputs }: DescribedModel): string | undefined {
   const [output] = outputs;
   return output === undefined ? undefined : finalOperator(onnx, output.name);

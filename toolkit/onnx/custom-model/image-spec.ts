@@ -3,17 +3,17 @@ import type { ReigniteError } from '../../errors.ts';
 import type { DescribedValue } from '../file/describe-model.ts';
 import { ImageChannels, type SidecarInput } from './sidecar.ts';
 
-/** Element types of ONNX that a network may take images in, by their number. */
+/** Supported element types of image inputs, by their number in ONNX. */
 const ELEMENT_TYPES = new Map([
   [1, 'float32'],
   [2, 'uint8'],
   [10, 'float16'],
 ] as const);
 
-/** How many channels there are of each kind. */
+/** Number of channels of each kind. */
 const COUNTS = { grey: 1, RGB: 3, BGR: 3, RGBA: 4, BGRA: 4 } as const satisfies Record<ImageChannels, number>;
 
-/** How the pixels of a tile become the input of a network, with nothing left open. */
+/** Complete description of how the pixels of a tile become the input of a network. */
 export const ImageSpec = z.object({
   elementType: z.enum(['float32', 'float16', 'uint8']),
   layout: z.enum(['NCHW', 'NHWC']),
@@ -24,51 +24,51 @@ export const ImageSpec = z.object({
 });
 export type ImageSpec = z.infer<typeof ImageSpec>;
 
-/** What is thrown for an input that cannot be used. */
+/** Creates the error for an input that cannot be used. */
 export type Refuse = (what: string, remedy?: string) => ReigniteError;
 
-/** Number of channels of a kind. */
+/** Returns the number of channels of a kind. */
 export function channelCount(channels: ImageChannels): number {
   return COUNTS[channels];
 }
 
-/** The shape of an input of one image. */
+/** Returns the shape of an input of one image. */
 export function imageShape({ layout, channels }: ImageSpec, [height, width]: readonly [number, number]): number[] {
   const count = channelCount(channels);
   return layout === 'NCHW' ? [1, count, height, width] : [1, height, width, count];
 }
 
 /**
- * Completes what a sidecar says of the input with what the file itself fixes.
+ * Completes the input of a model JSON with what the ONNX file fixes.
  *
- * @throws ReigniteError of `refuse` where both do not go together, or where neither says enough.
+ * @throws ReigniteError of `refuse` if they do not match, or if neither says enough.
  */
-export function imageSpec(value: DescribedValue, said: SidecarInput, refuse: Refuse): ImageSpec {
+export function imageSpec(value: DescribedValue, described: SidecarInput, refuse: Refuse): ImageSpec {
   const { name, shape } = value;
   if (shape.length !== 4) {
     const remedy = 'Export the model with an input of four axes: batch, channels, height and width.';
     throw refuse(`the input ${name} has the shape [${shape}]`, remedy);
   }
   const elementType = elementTypeOf(value, refuse);
-  const layout = layoutOf(shape, said);
+  const layout = layoutOf(shape, described);
   const count = shape[layout === 'NCHW' ? 1 : 3];
-  const channels = channelsOf(value, said.channels, count, layout, refuse);
+  const channels = channelsOf(value, described.channels, count, layout, refuse);
   const isBytes = elementType === 'uint8';
-  if (said.normalise !== undefined) refuseNormalise(said, isBytes, channels, refuse);
-  if (isBytes && (said.range ?? said.mean ?? said.std) !== undefined) {
+  if (described.normalise !== undefined) refuseNormalise(described, isBytes, channels, refuse);
+  if (isBytes && (described.range ?? described.mean ?? described.std) !== undefined) {
     throw refuse(`the input ${name} takes bytes (uint8); leave input.range, input.mean and input.std out`);
   }
   return {
     elementType,
     layout,
     channels,
-    range: said.range ?? (isBytes ? [0, 255] : [0, 1]),
-    mean: perChannel(said.mean ?? [0], 'mean', channels, refuse),
-    std: perChannel(said.std ?? [1], 'std', channels, refuse),
+    range: described.range ?? (isBytes ? [0, 255] : [0, 1]),
+    mean: perChannel(described.mean ?? [0], 'mean', channels, refuse),
+    std: perChannel(described.std ?? [1], 'std', channels, refuse),
   };
 }
 
-/** The statistics are those of red, green and blue, or of grey; alpha has none. */
+/** Statistics are supported for red, green and blue, or for grey; alpha has none. */
 function refuseNormalise({ range }: SidecarInput, isBytes: boolean, channels: ImageChannels, refuse: Refuse): void {
   if (isBytes) throw refuse('the input takes bytes (uint8); leave input.normalise out');
   if (range !== undefined) throw refuse('input.range has no effect with input.normalise; leave one of them out');
@@ -85,7 +85,7 @@ function elementTypeOf({ name, elementType }: DescribedValue, refuse: Refuse): I
   );
 }
 
-/** Order of the axes: as said, else by where the file has a number of channels. */
+/** Returns the order of the axes: the given one, else the one in which the file has a plausible number of channels. */
 export function layoutOf(
   [, second, , last]: readonly (number | string)[],
   { layout }: Pick<SidecarInput, 'layout'>,
@@ -100,13 +100,13 @@ function isCount(length: number | string | undefined): boolean {
 
 function channelsOf(
   { name, shape }: DescribedValue,
-  said: ImageChannels | undefined,
+  described: ImageChannels | undefined,
   count: number | string | undefined,
   layout: string,
   refuse: Refuse,
 ): ImageChannels {
-  const needed = said === undefined ? undefined : COUNTS[said];
-  if (needed !== undefined && (typeof count === 'string' || count === needed)) return said ?? 'RGB';
+  const needed = described === undefined ? undefined : COUNTS[described];
+  if (needed !== undefined && (typeof count === 'string' || count === needed)) return described ?? 'RGB';
   if (needed !== undefined)
     throw refuse(`the input ${name} [${shape}] does not have ${needed} channels in the layout ${layout}`);
   if (typeof count === 'string' || count === 3) return 'RGB';

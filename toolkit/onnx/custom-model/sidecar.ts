@@ -31,7 +31,7 @@ export const Normalise = z.discriminatedUnion('by', [
 ]);
 export type Normalise = z.infer<typeof Normalise>;
 
-/** How pixels become the input of a custom network; what is left out follows from the file. */
+/** How pixels become the input of a custom network. Missing fields follow from the ONNX file. */
 const SidecarInput = z.strictObject({
   layout: z.enum(['NCHW', 'NHWC']).optional().describe('Order of the axes. Default: where the file has its channels.'),
   channels: ImageChannels.optional().describe(
@@ -77,7 +77,7 @@ const Label = z.preprocess(
     .transform(({ name, value, colour, color }) => ({ name, value, colour: colour ?? color })),
 );
 
-/** Kinds of scores whose channels are each a decision of their own. */
+/** Kinds of scores in which each channel is decided independently. */
 const SIGMOID = ['sigmoid', 'sigmoid-logits'] as const;
 
 const SegmentationOutput = z
@@ -101,7 +101,7 @@ const SegmentationOutput = z
   })
   .describe('Scores per pixel, of the size of the input.');
 
-/** A network that gives a score per pixel and class. */
+/** A network with a score per pixel and class. */
 export const SegmentationSidecar = z
   .strictObject({
     kind: z.literal('segmentation'),
@@ -128,12 +128,12 @@ export const SegmentationSidecar = z
   });
 export type SegmentationSidecar = z.infer<typeof SegmentationSidecar>;
 
-/** Whether each channel of a network is a decision of its own. */
+/** Returns whether each channel of a network is decided independently. */
 export function hasSigmoid({ output }: Pick<SegmentationSidecar, 'output'>): boolean {
   return SIGMOID.some((values) => values === output.values);
 }
 
-/** Value in a mask of each channel of a network: that of its label, or its place, which of sigmoids counts from 1. */
+/** Returns the mask value of each channel of a network: that of its label, or its position, which starts at 1 for sigmoids. */
 export function labelValues(sidecar: Pick<SegmentationSidecar, 'output' | 'labels'>): readonly number[] {
   const first = hasSigmoid(sidecar) ? 1 : 0;
   return sidecar.labels.map(({ value }, channel) => value ?? channel + first);
@@ -159,20 +159,20 @@ export const DetectionSidecar = z.strictObject({
 });
 export type DetectionSidecar = z.infer<typeof DetectionSidecar>;
 
-/** What has to be known of an ONNX file that it does not say itself. */
+/** The model JSON: what must be known about an ONNX model but is not in its file. */
 export const Sidecar = z.discriminatedUnion('kind', [SegmentationSidecar, DetectionSidecar]);
 export type Sidecar = z.infer<typeof Sidecar>;
 
-/** Path of the JSON of an ONNX model: next to it, with `.json` in place of `.onnx`. */
+/** Returns the path of the model JSON: next to the ONNX model, with `.json` in place of `.onnx`. */
 export function sidecarPath(model: string): string {
   return model.replace(/\.onnx$/i, '.json');
 }
 
 /**
- * Checks a sidecar.
+ * Validates a model JSON.
  *
- * @param path - Of the file that it is from, for messages.
- * @throws ReigniteError SIDECAR_INVALID that names every field at fault.
+ * @param path - File that it comes from, for messages.
+ * @throws ReigniteError SIDECAR_INVALID naming every invalid field.
  */
 export function parseSidecar<Kind>(path: string, json: unknown, schema: z.ZodType<Kind>): Kind {
   const parsed = schema.safeParse(json);

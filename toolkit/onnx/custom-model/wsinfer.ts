@@ -16,17 +16,17 @@ const WsinferConfig = z.looseObject({
   transform: z.array(Transform),
 });
 
-/** Whether a JSON file is a description of the WSInfer zoo. */
+/** Returns whether a JSON file is a description of the WSInfer zoo. */
 export function isWsinfer(json: unknown): boolean {
   return WsinferConfig.safeParse(json).success;
 }
 
 /**
- * Turns a description of the WSInfer zoo into a model JSON file, where its network segments.
+ * Converts a WSInfer zoo description of a segmentation network to a model JSON.
  *
  * @param path - Of the description, for messages.
- * @throws ReigniteError SIDECAR_INVALID for a patch classifier, for transforms that are not known here, and for a model
- *   of another pixel size than that of the images.
+ * @throws ReigniteError SIDECAR_INVALID for a patch classifier, for unsupported transforms, and for a model that needs
+ *   another pixel size than the images have.
  * @see https://github.com/SBU-BMI/wsinfer-zoo
  */
 export function wsinferSidecar(
@@ -56,7 +56,7 @@ export function wsinferSidecar(
   };
 }
 
-/** A patch is read at its spacing and resized: both say how large the pixels are that the network gets. */
+/** Patches are read at their spacing and then resized, so that both determine the pixel size of the network's input. */
 function refuseOtherSpacing(
   path: string,
   { patch_size_pixels: patch, spacing_um_px: spacing }: z.infer<typeof WsinferConfig>,

@@ -6,7 +6,7 @@ export interface DescribedValue {
   readonly name: string;
   /** Number of TensorProto.DataType. */
   readonly elementType: number;
-  /** A text for an axis without a fixed length. */
+  /** An axis without a fixed length is a string. */
   readonly shape: readonly (number | string)[];
 }
 
@@ -18,13 +18,13 @@ export interface DescribedModel {
   readonly graph: string;
   readonly inputs: readonly DescribedValue[];
   readonly outputs: readonly DescribedValue[];
-  /** How many nodes of each operator, by name. */
+  /** Number of nodes of each operator, by name. */
   readonly operators: Readonly<Record<string, number>>;
   /** Elements of all weights. */
   readonly parameters: number;
   /** Files next to the model that contain its weights. */
   readonly externalFiles: readonly string[];
-  /** What its writer noted in it, by key. */
+  /** Metadata that its exporter stored, by key. */
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -161,7 +161,7 @@ function locationOf(file: ProtobufReader, field: MessageField): string | undefin
   return key === 'location' ? value : undefined;
 }
 
-/** A key with its value. */
+/** Reads a key with its value. */
 function readEntry(file: ProtobufReader, { from, to }: MessageField): { readonly key: string; readonly value: string } {
   const entry = { key: '', value: '' };
   for (const field of file.fields(from, to)) {
@@ -207,7 +207,7 @@ function readShape(file: ProtobufReader, { from, to }: MessageField): (number | 
       if (field.number === 1 && !field.isSpan) length = field.value;
       if (field.number === 2 && field.isSpan) length = file.text(field);
     }
-    // Some exporters write 0 or -1, a huge number here, for a length that is left open.
+    // Some exporters write 0 or -1 (here a huge number) for a length that is not fixed.
     shape.push(typeof length === 'number' && (length === 0 || length > MAX_LENGTH) ? '?' : length);
   }
   return shape;

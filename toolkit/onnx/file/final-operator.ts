@@ -12,15 +12,15 @@ const PASSED = new Set([
   'QuantizeLinear',
   'DequantizeLinear',
 ]);
-/** Each step reads the graph once. */
+/** Limit of how many nodes are traced back. Each step reads the graph once. */
 const MAX_STEPS = 8;
 
 /**
- * The operator that computes an output, behind those that only rearrange it: `Softmax` or `Sigmoid` show what its numbers
- * are.
+ * Finds the operator that computes an output, skipping operators that only rearrange it. `Softmax` or `Sigmoid` show
+ * what the numbers are.
  *
  * @param output - Name of the output.
- * @returns Undefined where no node of the graph gives it.
+ * @returns Undefined if no node computes it, or if too many operators rearrange it.
  * @throws ReigniteError FILE_MISSING, MODEL_UNREADABLE.
  */
 export function finalOperator(path: string, output: string): string | undefined {
@@ -58,12 +58,12 @@ function producerOf(file: ProtobufReader, value: string): Node | undefined {
 function nodeThatGives(file: ProtobufReader, { from, to }: MessageField, value: string): Node | undefined {
   let operator = '';
   let input: string | undefined;
-  let isIt = false;
+  let isProducer = false;
   for (const field of file.fields(from, to)) {
     if (!field.isSpan) continue;
     if (field.number === NODE.operator) operator = file.text(field);
     if (field.number === NODE.input) input ??= file.text(field);
-    if (field.number === NODE.output) isIt ||= file.text(field) === value;
+    if (field.number === NODE.output) isProducer ||= file.text(field) === value;
   }
-  return isIt ? { operator, input: input ?? '' } : undefined;
+  return isProducer ? { operator, input: input ?? '' } : undefined;
 }

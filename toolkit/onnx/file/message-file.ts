@@ -4,24 +4,24 @@ import { requireRegularFile } from '../../files/regular-file.ts';
 
 const WINDOW_BYTES = 64 * 1024;
 const MAX_PART_LENGTH = 2 ** 20;
-/** Protobuf's own bound: 64 bits in groups of seven. */
+/** Maximum bytes of a varint in protobuf: 64 bits in groups of seven. */
 const MAX_VARINT = 10;
 
-/** A field of a protobuf message: its number, and its value or where its bytes lie. */
+/** A field of a protobuf message: its number, and its value or the position of its bytes. */
 export interface MessageField {
   readonly number: number;
-  /** Of a varint; 0 for fields of other kinds. */
+  /** Value of a varint; 0 for fields of other kinds. */
   readonly value: number;
-  /** Bytes of a length-delimited field in the file; an empty span for fields of other kinds. */
+  /** Byte range of a length-delimited field in the file; empty for fields of other kinds. */
   readonly from: number;
   readonly to: number;
   readonly isSpan: boolean;
 }
 
 /**
- * Reads a protobuf file field by field, without its long fields: the weights of a model stay on disk.
+ * Reads a protobuf file field by field. Long fields are skipped, so that the weights of a model stay on disk.
  *
- * @throws ReigniteError MODEL_UNREADABLE where the bytes are not a protobuf message.
+ * @throws ReigniteError MODEL_UNREADABLE if the bytes are not a protobuf message.
  */
 export class ProtobufReader {
   readonly path: string;
@@ -30,7 +30,7 @@ export class ProtobufReader {
   #window = new Uint8Array(0);
   #windowAt = 0;
 
-  /** @throws ReigniteError FILE_MISSING; USAGE for what is not a regular file. */
+  /** @throws ReigniteError FILE_MISSING; USAGE if it is not a regular file. */
   constructor(path: string) {
     requireRegularFile(path);
     try {
@@ -46,7 +46,7 @@ export class ProtobufReader {
     closeSync(this.#handle);
   }
 
-  /** The fields between two offsets, in their order. */
+  /** Yields the fields between two offsets, in order. */
   *fields(from: number, to: number): Generator<MessageField> {
     for (let at = from; at < to; ) {
       const tag = this.#varint(at, to);
@@ -71,7 +71,7 @@ export class ProtobufReader {
     }
   }
 
-  /** The bytes of a short field as text. */
+  /** Returns a short field as text. */
   text({ from, to }: MessageField): string {
     if (to - from > WINDOW_BYTES) throw this.#broken(from);
     const bytes = new Uint8Array(to - from);
@@ -79,7 +79,7 @@ export class ProtobufReader {
     return Buffer.from(bytes).toString('utf8');
   }
 
-  /** A short part of the file. */
+  /** Reads a short part of the file. */
   bytes({ from, to }: Pick<MessageField, 'from' | 'to'>): Uint8Array {
     if (to - from > MAX_PART_LENGTH) throw this.#broken(from);
     const bytes = new Uint8Array(to - from);
@@ -87,7 +87,7 @@ export class ProtobufReader {
     return bytes;
   }
 
-  /** The varints of a packed field. */
+  /** Yields the varints of a packed field. */
   *packed({ from, to }: MessageField): Generator<number> {
     for (let at = from; at < to; ) {
       const { value, next } = this.#varint(at, to);

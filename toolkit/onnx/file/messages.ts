@@ -1,7 +1,7 @@
 import protobuf from 'protobufjs/light.js';
 import { withArticle } from '../../format.ts';
 
-/** A message as proto2 has it: a field that is set to its default is still written, which ONNX's checker wants. */
+/** Defines a proto2 message: fields set to their default are still written, as ONNX's checker requires. */
 function message(fields: Readonly<Record<string, protobuf.IField>>) {
   return { edition: 'proto2', fields: { ...fields } };
 }
@@ -59,10 +59,10 @@ const root = protobuf.Root.fromJSON({
 
 export type MessageName = 'ModelProto' | 'GraphProto' | 'TensorProto' | 'NodeProto' | 'ValueInfoProto';
 
-/** Field numbers of the length-delimited fields that are framed by hand, so that weights never lie twice in memory. */
+/** Field numbers of the length-delimited fields that are framed by hand, so that weights are never in memory twice. */
 export const FIELD = { modelGraph: 7, graphInitializer: 5, tensorRawData: 9 } as const;
 
-/** A message of ONNX with these fields as bytes. Fields that are absent are not written. */
+/** Encodes an ONNX message. Fields that are absent are not written. */
 export function encodeMessage(name: MessageName, fields: object): Uint8Array {
   const type = root.lookupType(name);
   const fault = type.verify(fields);
@@ -70,13 +70,13 @@ export function encodeMessage(name: MessageName, fields: object): Uint8Array {
   return type.encode(fields).finish();
 }
 
-/** Bytes of an ONNX message as a plain object: what this file knows of it, integers as numbers. */
+/** Decodes an ONNX message to a plain object with the fields that this file defines; integers become numbers. */
 export function decodeMessage(name: MessageName, bytes: Uint8Array): Record<string, unknown> {
   const type = root.lookupType(name);
   return type.toObject(type.decode(bytes), { longs: Number, arrays: true });
 }
 
-/** Tag and length that open a length-delimited field (wire type 2) of `length` bytes. */
+/** Returns tag and length that start a length-delimited field (wire type 2) of `length` bytes. */
 export function openField(field: number, length: number): Uint8Array {
   return new protobuf.Writer()
     .uint32((field << 3) | 2)

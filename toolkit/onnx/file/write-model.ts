@@ -13,10 +13,10 @@ import {
 } from '../graph/graph.ts';
 import { encodeMessage, FIELD, openField } from './messages.ts';
 
-/** ONNX Runtime has read both since 1.8; Softmax has its present meaning from opset 13 on. */
+/** ONNX Runtime has read both since 1.8. Softmax has had its current meaning since opset 13. */
 const IR_VERSION = 8;
 const OPSET = 13;
-/** A protobuf message is at most 2 GiB - 1; beyond, ONNX wants weights in files of their own. */
+/** Maximum size of a protobuf message. For larger models, ONNX needs weights in separate files. */
 const MESSAGE_LIMIT = 2 ** 31 - 1;
 
 /** A written ONNX file. */
@@ -67,8 +67,8 @@ export async function encodeModel(graph: OnnxGraph): Promise<Uint8Array> {
 }
 
 /**
- * A model message in pieces: protobufjs encodes all but the weights, whose bytes pass through as they are read.
- * The lengths that frame them are known beforehand from the shapes.
+ * Yields a model message in pieces. protobufjs encodes everything but the weights, whose bytes are passed on as they
+ * are read. Their lengths are known beforehand from the shapes.
  */
 async function* modelChunks(graph: OnnxGraph): AsyncGenerator<Uint8Array> {
   const head = encodeMessage('ModelProto', {
@@ -96,7 +96,7 @@ function encodeStructure(graph: OnnxGraph): Uint8Array {
   return encodeMessage('GraphProto', structureOf(graph));
 }
 
-/** A graph without its weights. */
+/** Returns the fields of a graph without its weights. */
 function structureOf(graph: OnnxGraph): object {
   return {
     name: graph.name,
@@ -112,7 +112,7 @@ function structureOf(graph: OnnxGraph): object {
   };
 }
 
-/** Everything of an initializer up to its raw bytes, the enclosing field's length included. */
+/** Encodes an initializer up to its raw bytes, including the length of the enclosing field. */
 function openTensor(tensor: GraphTensor): Uint8Array {
   const description = encodeMessage('TensorProto', {
     dims: tensor.shape,
@@ -125,7 +125,7 @@ function openTensor(tensor: GraphTensor): Uint8Array {
   return Buffer.concat([openField(FIELD.graphInitializer, length), description, opening]);
 }
 
-/** ONNX wants little-endian bytes, which is what typed arrays hold on every platform Node runs on here. */
+/** Reads the bytes of a tensor. ONNX requires little-endian, which typed arrays are on all supported platforms. */
 async function rawData(tensor: GraphTensor): Promise<Uint8Array> {
   const data = await tensor.read();
   if (!(data instanceof ELEMENT_ARRAYS[tensor.elementType]) || data.byteLength !== byteLength(tensor)) {

@@ -9,9 +9,9 @@ export interface BatchNorm {
 }
 
 /**
- * Convolution weights with the scale of the following batch normalisation multiplied in.
+ * Returns convolution weights multiplied by the scale of the following batch normalisation.
  *
- * Computed in float64 and rounded once: folding in float32 would add an error of its own to every weight.
+ * Computed in float64 and rounded once: folding in float32 would add another error to every weight.
  *
  * @param weight - [outputs, ...], float32, C order.
  * @param from - First channel of the normalisation that belongs to this convolution.
@@ -34,10 +34,10 @@ export function foldedWeight(
 }
 
 /**
- * Convolution bias with the following batch normalisation applied, in float64 rounded once.
+ * Returns the convolution bias with the following batch normalisation applied, in float64 rounded once.
  *
- * @param bias - [outputs], float32; zeros where the convolution has none.
- * @param from - As for the weights.
+ * @param bias - [outputs], float32; zeros if the convolution has none.
+ * @param from - See `foldedWeight`.
  */
 export function foldedBias(bias: Float32Array, norm: BatchNorm, from = 0): Float32Array {
   return bias.map((value, out) => {

@@ -2,7 +2,7 @@
 export const ELEMENT_TYPES = { float32: 1, uint8: 2, uint16: 4, int32: 6, int64: 7, float16: 10 } as const;
 export type ElementType = keyof typeof ELEMENT_TYPES;
 
-/** The arrays that hold elements; of float16 its bits. */
+/** Typed arrays for the element types; float16 is stored as bits. */
 export const ELEMENT_ARRAYS = {
   float32: Float32Array,
   uint8: Uint8Array,
@@ -26,7 +26,7 @@ export interface GraphTensor {
   readonly read: () => Promise<Elements>;
 }
 
-/** What a node's attribute can be; the kind is said, so that 1 is never confused with 1.0. */
+/** Value of a node's attribute. It includes the kind, so that 1 is never confused with 1.0. */
 export type AttributeValue =
   | { readonly kind: 'int'; readonly value: number }
   | { readonly kind: 'ints'; readonly value: readonly number[] }
@@ -34,27 +34,27 @@ export type AttributeValue =
   | { readonly kind: 'text'; readonly value: string }
   | { readonly kind: 'graph'; readonly value: OnnxGraph };
 
-/** A whole number as the value of an attribute. */
+/** Returns an attribute value that is a whole number. */
 export function int(value: number): AttributeValue {
   return { kind: 'int', value };
 }
 
-/** Whole numbers as the value of an attribute. */
+/** Returns an attribute value that is a list of whole numbers. */
 export function ints(value: readonly number[]): AttributeValue {
   return { kind: 'ints', value };
 }
 
-/** A float32 as the value of an attribute. */
+/** Returns an attribute value that is a float32. */
 export function float(value: number): AttributeValue {
   return { kind: 'float', value };
 }
 
-/** A string as the value of an attribute. */
+/** Returns an attribute value that is a string. */
 export function text(value: string): AttributeValue {
   return { kind: 'text', value };
 }
 
-/** A graph as the value of an attribute. Its nodes may use values of the graph around it; it has no weights of its own. */
+/** Returns an attribute value that is a subgraph, which has no weights. Its nodes may use values of the outer graph. */
 export function subgraph(value: OnnxGraph): AttributeValue {
   return { kind: 'graph', value };
 }
@@ -97,8 +97,8 @@ export interface Value {
 /**
  * Builds a graph node by node, in the order of execution.
  *
- * Weights are named and shaped here but read only when the model is written: a graph of 41 million
- * parameters costs a few kB until then.
+ * Only the names and shapes of weights are stored here; the weights are read when the model is written. Until then, a
+ * graph of 41 million parameters takes a few kB.
  *
  * @example
  * const graph = new GraphBuilder('double');
@@ -117,7 +117,7 @@ export class GraphBuilder {
     this.#name = name;
   }
 
-  /** Whether a value of this name is there. */
+  /** Returns whether the graph has a value of this name. */
   has(name: string): boolean {
     return this.#names.has(name);
   }
@@ -129,7 +129,7 @@ export class GraphBuilder {
     return { name };
   }
 
-  /** Declares that `value` leaves the graph under its own name. */
+  /** Declares `value` as an output of the graph, under its own name. */
   output(value: Value, elementType: ElementType, shape: readonly number[]): void {
     this.#outputs.push({ name: value.name, elementType, shape });
   }
@@ -144,7 +144,7 @@ export class GraphBuilder {
   /**
    * Adds a node with one output.
    *
-   * @param name - Unique in the graph; the output bears it too.
+   * @param name - Unique in the graph; also the name of the output.
    * @param operator - As in the ONNX operator list, e.g. `Conv`.
    */
   node(
@@ -164,7 +164,7 @@ export class GraphBuilder {
     return { name };
   }
 
-  /** Adds a node with two outputs; the first bears its name. */
+  /** Adds a node with two outputs; the first has the name of the node. */
   twoOutputs(name: string, operator: string, inputs: readonly Value[]): readonly [Value, Value] {
     const second = `${name}.second`;
     this.#claim(name);

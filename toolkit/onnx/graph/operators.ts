@@ -16,9 +16,9 @@ export interface ConvolutionShape {
   readonly stride?: Pair;
   /** Zeros added on both sides of each axis. Default [0, 0]. */
   readonly padding?: Pair;
-  /** Distance of neighbouring taps of the kernel. Default [1, 1]. */
+  /** Distance between neighbouring taps of the kernel. Default [1, 1]. */
   readonly dilation?: Pair;
-  /** Groups of channels that do not see each other. Default 1. */
+  /** Number of groups of a grouped convolution. Default 1. */
   readonly groups?: number;
 }
 
@@ -71,7 +71,7 @@ export function elu(graph: GraphBuilder, name: string, x: Value, alpha: number):
   return graph.node(name, 'Elu', [x], { alpha: float(alpha) });
 }
 
-/** x · (1 + erf(x / √2)) / 2; an operator of its own only from opset 20 on. */
+/** x · (1 + erf(x / √2)) / 2; ONNX has it as an operator only from opset 20. */
 export function gelu(graph: GraphBuilder, name: string, x: Value): Value {
   const constant = (key: string, value: number) => floats(graph, `${name}.${key}`, [], () => Float32Array.of(value));
   const scaled = multiply(graph, `${name}.scaled`, x, constant('root', Math.SQRT1_2));
@@ -80,13 +80,13 @@ export function gelu(graph: GraphBuilder, name: string, x: Value): Value {
   return multiply(graph, name, multiply(graph, `${name}.gated`, x, gate), constant('half', 0.5));
 }
 
-/** x · tanh(log(1 + exp(x))); an operator of its own only from opset 18 on. */
+/** x · tanh(log(1 + exp(x))); ONNX has it as an operator only from opset 18. */
 export function mish(graph: GraphBuilder, name: string, x: Value): Value {
   const softplus = graph.node(`${name}.softplus`, 'Softplus', [x]);
   return multiply(graph, name, x, graph.node(`${name}.tanh`, 'Tanh', [softplus]));
 }
 
-/** Every channel of NCHW to mean 0 and variance 1 over its own pixels, then scaled and shifted. */
+/** Normalises each channel of NCHW to mean 0 and variance 1 over its pixels, then scales and shifts it. */
 export function instanceNormalization(
   graph: GraphBuilder,
   name: string,
@@ -97,7 +97,7 @@ export function instanceNormalization(
   return graph.node(name, 'InstanceNormalization', [x, scale, bias], { epsilon: float(epsilon) });
 }
 
-/** Every channel of NCHW by the mean and the variance of the training. */
+/** Normalises each channel of NCHW by the mean and variance of the training. */
 export function batchNormalization(
   graph: GraphBuilder,
   name: string,
@@ -109,7 +109,7 @@ export function batchNormalization(
   return graph.node(name, 'BatchNormalization', [x, scale, bias, mean, variance], { epsilon: float(epsilon) });
 }
 
-/** Means over neighbourhoods in NCHW that do not overlap. */
+/** Average pooling over NCHW, without overlap. */
 export function averagePool(graph: GraphBuilder, name: string, x: Value, stride: Pair): Value {
   return graph.node(name, 'AveragePool', [x], { kernel_shape: ints(stride), strides: ints(stride) });
 }
@@ -124,7 +124,7 @@ export function transpose(graph: GraphBuilder, name: string, x: Value, order: re
   return graph.node(name, 'Transpose', [x], { perm: ints(order) });
 }
 
-/** Softmax over one axis (the meaning of opset 13 on: no flattening). */
+/** Softmax over one axis (as defined since opset 13, without flattening). */
 export function softmax(graph: GraphBuilder, name: string, x: Value, axis: number): Value {
   return graph.node(name, 'Softmax', [x], { axis: int(axis) });
 }
@@ -150,7 +150,7 @@ export function silu(graph: GraphBuilder, name: string, x: Value): Value {
   return multiply(graph, name, x, sigmoid(graph, `${name}.sigmoid`, x));
 }
 
-/** x · min(max(x + 3, 0), 6) / 6; an operator of its own only from opset 14 on. */
+/** x · min(max(x + 3, 0), 6) / 6; ONNX has it as an operator only from opset 14. */
 export function hardSwish(graph: GraphBuilder, name: string, x: Value): Value {
   const gate = graph.node(`${name}.gate`, 'HardSigmoid', [x], { alpha: float(1 / 6), beta: float(0.5) });
   return multiply(graph, name, x, gate);
@@ -171,12 +171,12 @@ export function matMul(graph: GraphBuilder, name: string, x: Value, y: Value): V
   return graph.node(name, 'MatMul', [x, y]);
 }
 
-/** Spreads channels over squares of `side` px: channel (row · side + column) · c + k of NCHW becomes channel k there. */
+/** Moves channels to squares of `side` px: channel (row · side + column) · c + k of NCHW becomes channel k at that pixel. */
 export function depthToSpace(graph: GraphBuilder, name: string, x: Value, side: number): Value {
   return graph.node(name, 'DepthToSpace', [x], { blocksize: int(side), mode: text('DCR') });
 }
 
-/** Maxima over neighbourhoods in NCHW; what lies outside never wins. */
+/** Max pooling over NCHW. Padding is never the maximum. */
 export function maxPool(
   graph: GraphBuilder,
   name: string,
@@ -202,7 +202,7 @@ export function resizeNearest(graph: GraphBuilder, name: string, x: Value, [heig
   });
 }
 
-/** The same elements in another shape. */
+/** Changes the shape, not the elements. */
 export function reshape(graph: GraphBuilder, name: string, x: Value, shape: readonly number[]): Value {
   return graph.node(name, 'Reshape', [x, integers(graph, `${name}.shape`, shape)]);
 }
@@ -227,7 +227,7 @@ export function floats(
   return graph.tensor({ name, elementType: 'float32', shape, read: async () => read() });
 }
 
-/** A constant of int64 elements in one axis. */
+/** A constant of int64 elements with one axis. */
 export function integers(graph: GraphBuilder, name: string, values: readonly number[]): Value {
   return graph.tensor({
     name,

@@ -3,8 +3,8 @@ import type { GraphNode, OnnxGraph } from './graph.ts';
 type Shape = readonly number[];
 
 /**
- * The shapes of a graph's values, as far as they follow from its inputs through the operators of a U-Net; a value behind
- * any other operator has none.
+ * Infers the shapes of a graph's values from its inputs, through the operators of a U-Net. Values after any other
+ * operator have none.
  */
 export function valueShapes(graph: OnnxGraph): ReadonlyMap<string, Shape> {
   const shapes = new Map<string, Shape>();
@@ -18,7 +18,7 @@ export function valueShapes(graph: OnnxGraph): ReadonlyMap<string, Shape> {
   return shapes;
 }
 
-/** The integers of a node's attribute, or ONNX's defaults for an absent one. */
+/** Returns the integers of a node's attribute, or ONNX's default `absent` if it has no such attribute. */
 export function integersOf({ attributes }: GraphNode, name: string, absent: readonly number[]): readonly number[] {
   const value = attributes.find((attribute) => attribute.name === name)?.value;
   if (value === undefined) return absent;
@@ -57,7 +57,7 @@ function emitConv(node: GraphNode, [n = 0, , ...pixels]: Shape, [outputs = 0, , 
   return [n, outputs, ...lengths];
 }
 
-/** Without padding of any kind, as U-Nets have it. */
+/** Infers the shape after a transposed convolution without padding, as in U-Nets. */
 function spread(node: GraphNode, [n = 0, , ...pixels]: Shape, [, outputs = 0, ...kernel]: Shape): Shape | undefined {
   if (integersOf(node, 'pads', [0, 0, 0, 0]).some((pad) => pad !== 0)) return undefined;
   const strides = integersOf(node, 'strides', [1, 1]);

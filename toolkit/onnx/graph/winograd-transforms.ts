@@ -1,8 +1,9 @@
 /**
- * Winograd's F(4 x 4, 3 x 3): sixteen neighbouring sums of a 3 x 3 convolution from 36 products instead of 144.
+ * Winograd's F(4 x 4, 3 x 3): 4 x 4 outputs of a 3 x 3 convolution from 36 products instead of 144.
  *
- * A polynomial of degree 5 is known from its values at 0, ±A, ±B and its leading coefficient. The usual points 0, ±1,
- * ±2 make entries that differ by a factor of 16 and round 2.2 times as badly as these, which float32 holds exactly.
+ * A polynomial of degree 5 is determined by its values at 0, ±A, ±B and its leading coefficient. The usual points 0,
+ * ±1, ±2 give entries that differ by a factor of 16, and rounding errors 2.2 times as large as these, which are exact
+ * in float32.
  *
  * @see Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016; on the choice of points Barabasz
  *   et al., Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks, 2020.
@@ -10,16 +11,16 @@
 const A = 5 / 8;
 const B = 3 / 2;
 
-/** Pixels of a side that are summed at once. */
+/** Side of the square of outputs that are computed together, px. */
 export const TILE = 4;
-/** Pixels of a side that they are summed from. */
+/** Side of the square of pixels that they depend on, px. */
 export const REACH = TILE + 2;
 /** Products per tile and pair of channels. */
 export const PRODUCTS = REACH * REACH;
 
 const [A2, B2] = [A * A, B * B];
 
-/** REACH x REACH: six pixels of a line to the values at the six points. */
+/** REACH x REACH: maps six pixels of a line to the values at the six points. */
 const OF_PIXELS = [
   [A2 * B2, 0, -(A2 + B2), 0, 1, 0],
   [0, -A * B2, -B2, A, 1, 0],
@@ -29,10 +30,10 @@ const OF_PIXELS = [
   [0, A2 * B2, 0, -(A2 + B2), 0, 1],
 ];
 
-/** REACH x 3: three weights of a line to the values at the six points. */
+/** REACH x 3: maps three weights of a line to the values at the six points. */
 const OF_WEIGHTS = [...[0, A, -A, B, -B].map(valuesOfWeights), [0, 0, 1]];
 
-/** TILE x REACH: products at the six points to four sums. */
+/** TILE x REACH: maps products at the six points to four outputs. */
 const OF_PRODUCTS = Array.from({ length: TILE }, (_, power) => [
   ...[0, A, -A, B, -B].map((point) => point ** power),
   power === TILE - 1 ? 1 : 0,
@@ -44,7 +45,7 @@ function valuesOfWeights(point: number): readonly number[] {
   return [1 / scale, point / scale, point ** 2 / scale];
 }
 
-/** Both axes of a transform in one: [rows², columns²], row by row of pairs. */
+/** Applies a transform along both axes at once, as a Kronecker product: [rows², columns²]. */
 function onBothAxes(lines: readonly (readonly number[])[]): Float32Array {
   const [rows, columns] = [lines.length, lines[0]?.length ?? 0];
   const both = new Float32Array(rows * rows * columns * columns);
@@ -55,18 +56,18 @@ function onBothAxes(lines: readonly (readonly number[])[]): Float32Array {
   return both;
 }
 
-/** PRODUCTS filters of REACH x REACH px: what a tile's pixels are multiplied with. */
+/** Returns the transform of a tile's pixels: PRODUCTS filters of REACH x REACH px. */
 export function pixelTransform(): Float32Array {
   return onBothAxes(OF_PIXELS);
 }
 
-/** TILE² x PRODUCTS: what a tile's products are summed by. */
+/** Returns the transform of a tile's products to its outputs: TILE² x PRODUCTS. */
 export function productTransform(): Float32Array {
   return onBothAxes(OF_PRODUCTS);
 }
 
 /**
- * The weights of a convolution as factors of its products.
+ * Transforms the weights of a convolution to the factors of its products.
  *
  * @param weight - outputs x inputs x 3 x 3 float32.
  * @returns PRODUCTS x outputs x inputs float32, computed in float64 and rounded once.

@@ -4,14 +4,14 @@ import { add, conv, depthToSpace, floats, matMul, reshape, transpose } from './o
 import { integersOf, valueShapes } from './value-shapes.ts';
 import { PRODUCTS, pixelTransform, productTransform, REACH, TILE, transformWeights } from './winograd-transforms.ts';
 
-/** From where on a quarter of the products outweighs the transforms and four times the weights. */
+/** Size from which saving three quarters of the products outweighs the transforms and four times the weights. */
 export interface WinogradBounds {
   readonly inputs: number;
-  /** Pixels of a map. */
+  /** Pixels of a feature map. */
   readonly pixels: number;
 }
 
-/** Measured on the paper's network (bench/README.md): below, a convolution takes as long or longer. */
+/** Measured on the paper's network (bench/README.md): below this size, a rewritten convolution takes as long or longer. */
 const WORTHWHILE: WinogradBounds = { inputs: 256, pixels: 32 * 32 };
 
 /** A convolution that can be rewritten. */
@@ -26,13 +26,14 @@ interface Convolution {
 }
 
 /**
- * Rewrites the 3 x 3 convolutions of many channels by Winograd's algorithm, in operators that every ONNX Runtime has.
- * Equal in exact arithmetic; in float32 as near to the convolution as another order of its sums.
+ * Rewrites 3 x 3 convolutions with many channels to Winograd's algorithm, in operators that every ONNX Runtime has. The
+ * result is equal in exact arithmetic; in float32 it is as close as with another order of summation.
  *
- * The pixel transform is a convolution of every channel by itself, which pads the borders too; then one matrix product for
- * each of the 36 points over all channels; then the sums of 4 x 4 px, moved to their places.
+ * The pixel transform is a convolution of each channel alone, which also pads the borders. It is followed by one matrix
+ * product over all channels for each of the 36 points. Finally, blocks of 4 x 4 px are summed and moved to their
+ * positions.
  *
- * @returns The graph itself where nothing is to be rewritten.
+ * @returns The graph itself if there is nothing to rewrite.
  */
 export function withWinograd(graph: OnnxGraph, bounds = WORTHWHILE): OnnxGraph {
   const convolutions = new Map(convolutionsOf(graph, bounds).map((each) => [each.node.name, each]));
@@ -68,7 +69,7 @@ function convolutionsOf(graph: OnnxGraph, bounds: WinogradBounds): readonly Conv
   });
 }
 
-/** 3 x 3, one pixel of padding, and nothing else of what a convolution can have. */
+/** Returns whether a node is a 3 x 3 convolution with one pixel of padding and without stride, dilation or groups. */
 function isPlain(node: GraphNode, weight: GraphTensor): boolean {
   const has = (name: string, absent: readonly number[], wanted: number) =>
     integersOf(node, name, absent).every((value) => value === wanted);

@@ -10,29 +10,29 @@ export const AdapterNames = z.object({
 });
 export type AdapterNames = z.infer<typeof AdapterNames>;
 
-/** Recorded where neither the driver nor the system names the adapter. */
+/** Recorded if neither the driver nor the system names the adapter. */
 export const UNKNOWN_ADAPTER = 'adapter unknown';
 
-/** Vulkan and Direct3D drivers that compute on the processor. */
+/** Vulkan and Direct3D drivers that compute on the CPU. */
 const SOFTWARE = /llvmpipe|lavapipe|softpipe|swiftshader|basic render/i;
 const MARK = ', software rasteriser';
 
-/** The name of an adapter, marked where it is a software rasteriser. */
+/** Returns the name of an adapter, marked if it is a software rasteriser. */
 export function adapterName(name: string): string {
   return SOFTWARE.test(name) ? `${name}${MARK}` : name;
 }
 
-/** Whether an adapter is known, and known to be hardware. */
+/** Returns whether an adapter is known to be hardware. */
 export function isRealGpu({ adapter }: AdapterNames): boolean {
   return adapter !== undefined && adapter !== UNKNOWN_ADAPTER && !adapter.includes(MARK);
 }
 
-/** Adapter and driver in a phrase, such as `NVIDIA H200 (139.8 GiB), driver 580.95.05`. */
+/** Formats adapter and driver, such as `NVIDIA H200 (139.8 GiB), driver 580.95.05`. */
 export function adapterText({ adapter = UNKNOWN_ADAPTER, driver }: AdapterNames): string {
   return driver === undefined ? adapter : `${adapter}, driver ${driver}`;
 }
 
-/** The two names and nothing else of what may hold more, to be spread into keys and documents. */
+/** Picks the two names from a larger object, to spread them into keys and documents. */
 export function adapterNames({ adapter, driver }: AdapterNames): AdapterNames {
   return { ...(adapter !== undefined && { adapter }), ...(driver !== undefined && { driver }) };
 }

@@ -5,7 +5,7 @@ import { delimiter, dirname, join } from 'node:path';
 import { userCacheFolder } from '../../files/user-cache.ts';
 import { CUDA_VARIABLES, ortVersion } from '../session/engine.ts';
 
-/** Variable that names where the dynamic loader looks first; it is read when a process starts. */
+/** Variable with the folders that the dynamic loader searches first; it is read when a process starts. */
 const SEARCHED = 'LD_LIBRARY_PATH';
 const ASK_MS = 20_000;
 
@@ -15,38 +15,38 @@ const LIBRARY: Readonly<Record<string, string>> = {
   win32: 'onnxruntime_providers_cuda.dll',
 };
 
-/** Folder of the binding: ONNX Runtime looks for its providers there and nowhere else. */
+/** Returns the folder of the binding, the only one in which ONNX Runtime looks for its providers. */
 export function bindingFolder(): string {
   const entry = createRequire(import.meta.url).resolve('onnxruntime-node');
   return join(dirname(entry), '..', 'bin', 'napi-v6', process.platform, process.arch);
 }
 
-/** The library of the CUDA provider; undefined where it is not installed. */
+/** Returns the path of the CUDA provider's library; undefined if it is not installed. */
 export function cudaLibrary(folder = bindingFolder()): string | undefined {
   const name = LIBRARY[process.platform];
   const path = name === undefined ? undefined : join(folder, name);
   return path !== undefined && existsSync(path) ? path : undefined;
 }
 
-/** Where `reignite gpu install` puts the provider and NVIDIA's libraries, for this version of ONNX Runtime. */
+/** Returns the folder where `reignite gpu install` puts the provider and NVIDIA's libraries for this ONNX Runtime version. */
 export function gpuFolder(environment: NodeJS.ProcessEnv = process.env): string {
   return join(userCacheFolder(environment), `gpu-onnxruntime-${ortVersion()}`);
 }
 
-/** The folder of NVIDIA's libraries in it. */
+/** Returns its subfolder with NVIDIA's libraries. */
 export function gpuLibraries(folder = gpuFolder()): string {
   return join(folder, 'lib');
 }
 
 /**
- * The environment of a process that computes on CUDA: full float32, GPUs numbered as `nvidia-smi` does, and NVIDIA's libraries of `reignite gpu install`
- * where the dynamic loader finds them.
+ * Returns the environment for a process that computes on CUDA: full float32, GPUs numbered as by `nvidia-smi`, and the
+ * dynamic loader searches NVIDIA's libraries of `reignite gpu install`.
  */
 export function cudaEnvironment(environment: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return { ...withLibraries(environment), ...CUDA_VARIABLES };
 }
 
-/** The environment with those libraries; unchanged if none are installed. */
+/** Returns the environment with those libraries; unchanged if none are installed. */
 function withLibraries(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (areLibrariesSearched(environment)) return environment;
   const before = environment[SEARCHED];
@@ -54,7 +54,7 @@ function withLibraries(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return { ...environment, [SEARCHED]: before ? `${folder}${delimiter}${before}` : folder };
 }
 
-/** Whether a process started with this environment finds what was installed, or nothing was installed. */
+/** Returns whether a process with this environment finds the installed libraries; true if none are installed. */
 export function areLibrariesSearched(environment: NodeJS.ProcessEnv = process.env): boolean {
   const folder = gpuLibraries(gpuFolder(environment));
   return !hasFiles(folder) || (environment[SEARCHED] ?? '').split(delimiter).includes(folder);
@@ -68,15 +68,15 @@ function hasFiles(folder: string): boolean {
   }
 }
 
-/** What the loader says that a library needs. */
+/** What a library needs, according to the dynamic loader. */
 export interface NeededLibraries {
-  /** Names of libraries that are not found. */
+  /** Names of libraries that were not found. */
   readonly missing: readonly string[];
   /** Major version of CUDA that it was built for. */
   readonly cuda?: number;
 }
 
-/** Asks the dynamic loader what a library needs; nothing is known where there is no `ldd`. */
+/** Asks the dynamic loader what a library needs. Without `ldd`, nothing is known. */
 export function neededBy(library: string, environment: NodeJS.ProcessEnv = cudaEnvironment()): NeededLibraries {
   try {
     const options: ExecFileSyncOptionsWithStringEncoding = {
@@ -92,7 +92,9 @@ export function neededBy(library: string, environment: NodeJS.ProcessEnv = cudaE
 }
 
 /**
- * @param output - What `ldd` prints: `libcudart.so.13 => not found` a line.
+ * Parses the output of `ldd`.
+ *
+ * @param output - Lines such as `libcudart.so.13 => not found`.
  */
 export function parseLdd(output: string): NeededLibraries {
   const missing = [...output.matchAll(/^\s*(\S+) => not found/gm)].flatMap(([, name]) => name ?? []);

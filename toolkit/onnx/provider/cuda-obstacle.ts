@@ -2,9 +2,9 @@ import { type AdapterNames, adapterText } from './adapter.ts';
 import { cudaLibrary, type NeededLibraries, neededBy } from './cuda-files.ts';
 import { nvidiaAdapter, visibleGpus } from './nvidia.ts';
 
-/** Oldest Linux driver that serves a major version of CUDA. @see https://docs.nvidia.com/deploy/cuda-compatibility/ */
+/** Oldest Linux driver that supports a major version of CUDA. @see https://docs.nvidia.com/deploy/cuda-compatibility/ */
 const OLDEST_DRIVER: Readonly<Record<number, number>> = { 12: 525, 13: 580 };
-/** What the provider that `reignite gpu install` fetches was built for. */
+/** Major version of CUDA of the provider that `reignite gpu install` downloads. */
 const PINNED_CUDA = 13;
 
 /** Why CUDA cannot run, and what to do about it. */
@@ -18,9 +18,9 @@ export interface CudaObstacle {
 export interface CudaSurroundings {
   /** Version of the NVIDIA driver. */
   readonly driver?: string | undefined;
-  /** Of the provider's library; missing where that is not installed. */
+  /** What the provider's library needs; missing if it is not installed. */
   readonly needs?: NeededLibraries | undefined;
-  /** The GPUs that CUDA sees, by their numbers; missing where they are not known. */
+  /** The GPUs that CUDA sees, by their numbers; missing if unknown. */
   readonly gpus?: readonly AdapterNames[] | undefined;
   /** Number of the GPU that is wanted. Default 0. */
   readonly device?: number;
@@ -29,10 +29,10 @@ export interface CudaSurroundings {
 const INSTALL = 'Run `npx reignite gpu install`.';
 
 /**
- * Looks for what keeps CUDA from running, before any of its libraries is loaded. The driver comes first: with none, or
- * one that is too old, installing libraries does not help.
+ * Finds what prevents CUDA from running, before any of its libraries is loaded. The driver is checked first: without
+ * one, or with one that is too old, installing libraries does not help.
  *
- * @returns Undefined where nothing is missing.
+ * @returns Undefined if nothing is missing.
  */
 export function cudaObstacle(found: CudaSurroundings = surroundings(0)): CudaObstacle | undefined {
   const { driver, needs, gpus, device = 0 } = found;
@@ -56,7 +56,7 @@ export function cudaObstacle(found: CudaSurroundings = surroundings(0)): CudaObs
   return { reason: `the loader does not find ${needs.missing.join(', ')}`, remedy: INSTALL };
 }
 
-/** As {@link cudaObstacle}, for the GPU with this number. */
+/** Like {@link cudaObstacle}, for the GPU with this number. */
 export function cudaObstacleOn(device: number): CudaObstacle | undefined {
   return cudaObstacle(surroundings(device));
 }

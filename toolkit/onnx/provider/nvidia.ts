@@ -3,11 +3,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AdapterNames } from './adapter.ts';
 
-/** A machine that does not answer in this time has no usable driver. Unit: ms. */
+/** Timeout, ms. A machine that does not answer in this time has no usable driver. */
 const ASK_MS = 5_000;
 const QUERY = ['--query-gpu=name,driver_version,memory.total,uuid', '--format=csv,noheader'];
 const MIB_PER_GIB = 1024;
-/** Where the kernel module describes itself, also where `nvidia-smi` is not installed. */
+/** Where the kernel module describes itself, even if `nvidia-smi` is not installed. */
 const KERNEL_MODULE = '/proc/driver/nvidia';
 
 let answered: string | undefined;
@@ -18,34 +18,34 @@ function answer(): string {
 }
 
 /**
- * Name, memory and driver version of NVIDIA GPUs, asked once per process; nothing where there are none.
+ * Returns name, memory and driver version of NVIDIA GPUs; empty if there are none. `nvidia-smi` runs once per process.
  *
- * @param used - The GPU that is used; without it, all of this machine are named.
+ * @param used - The GPU that is used. Default: all GPUs of this machine.
  */
 export function nvidiaAdapter(used?: UsedGpu): AdapterNames {
-  const told = parseAdapters(answer(), used);
-  return told.driver === undefined ? kernelModule(KERNEL_MODULE, used) : told;
+  const reported = parseAdapters(answer(), used);
+  return reported.driver === undefined ? kernelModule(KERNEL_MODULE, used) : reported;
 }
 
-/** A GPU as CUDA counts in the order of the PCI bus, which is that of `nvidia-smi`. */
+/** A GPU, numbered as by CUDA in PCI bus order, which is the order of `nvidia-smi`. */
 export interface UsedGpu {
-  /** Its number among those that are visible. */
+  /** Its number among the visible ones. */
   readonly device: number;
-  /** Value of `CUDA_VISIBLE_DEVICES`: numbers or beginnings of UUIDs. Missing: all are visible. */
+  /** Value of `CUDA_VISIBLE_DEVICES`: numbers or prefixes of UUIDs. If missing, all GPUs are visible. */
   readonly visible?: string | undefined;
 }
 
-/** The GPU with this number among those that the environment makes visible. */
+/** Returns the GPU with this number among those that the environment makes visible. */
 export function usedGpu(device = 0, environment: NodeJS.ProcessEnv = process.env): UsedGpu {
   return { device, visible: environment['CUDA_VISIBLE_DEVICES'] };
 }
 
 /**
- * The GPUs that CUDA sees, in the order of their numbers.
+ * Returns the GPUs that CUDA sees, in the order of their numbers.
  *
- * @param lines - As {@link parseAdapters} takes them. Default: what `nvidia-smi` prints here.
+ * @param lines - See {@link parseAdapters}. Default: the output of `nvidia-smi` on this machine.
  * @param folder - For tests.
- * @returns Undefined where that is not known: without an answer, and where parts of a GPU (MIG) are visible.
+ * @returns Undefined if unknown: without an answer, or if parts of a GPU (MIG) are visible.
  */
 export function visibleGpus(
   environment: NodeJS.ProcessEnv = process.env,
@@ -53,8 +53,8 @@ export function visibleGpus(
   folder = KERNEL_MODULE,
 ): readonly AdapterNames[] | undefined {
   const { visible } = usedGpu(0, environment);
-  const told = parseGpus(lines);
-  const gpus = told.length > 0 ? told : kernelModuleGpus(folder);
+  const reported = parseGpus(lines);
+  const gpus = reported.length > 0 ? reported : kernelModuleGpus(folder);
   const hasParts = visible?.split(',').some((entry) => entry.trim().startsWith('MIG')) ?? false;
   return gpus.length === 0 || hasParts ? undefined : visibleOf(gpus, visible).map((gpu) => namesOf([gpu]));
 }
@@ -76,14 +76,14 @@ function parseGpus(lines: string): readonly Gpu[] {
   });
 }
 
-/** The one that is used; all of them where none is named, or where it is not known which one that is. */
+/** Selects the GPU that is used; all of them if none is given or it is not found. */
 function chosenOf(gpus: readonly Gpu[], used: UsedGpu | undefined): readonly Gpu[] {
   if (used === undefined) return gpus;
   const chosen = visibleOf(gpus, used.visible)[used.device];
   return chosen === undefined ? gpus : [chosen];
 }
 
-/** As CUDA reads the variable: up to the first entry that names no GPU. */
+/** Reads the variable like CUDA: up to the first entry that does not name a GPU. */
 function visibleOf(gpus: readonly Gpu[], visible: string | undefined): readonly Gpu[] {
   if (visible === undefined) return gpus;
   const found: Gpu[] = [];
@@ -98,9 +98,10 @@ function visibleOf(gpus: readonly Gpu[], visible: string | undefined): readonly 
 }
 
 /**
- * @param lines - What `nvidia-smi` prints: a GPU per line, `name, driver version` and, where they were asked,
- *   `, memory MiB` and `, UUID`.
- * @param used - As {@link nvidiaAdapter} takes it.
+ * Parses the output of `nvidia-smi`.
+ *
+ * @param lines - One GPU per line: `name, driver version` and, if they were queried, `, memory MiB` and `, UUID`.
+ * @param used - See {@link nvidiaAdapter}.
  */
 export function parseAdapters(lines: string, used?: UsedGpu): AdapterNames {
   return namesOf(chosenOf(parseGpus(lines), used));
@@ -119,25 +120,27 @@ function joined(values: readonly string[]): string {
 }
 
 /**
- * @param lines - As {@link parseAdapters} takes them.
- * @returns Memory of the GPU that is used in bytes, of the smallest where it is not known which one that is; undefined
- *   where no line says it.
+ * Parses the memory of a GPU from the output of `nvidia-smi`.
+ *
+ * @param lines - See {@link parseAdapters}.
+ * @returns Memory of the GPU that is used in bytes, or of the smallest if it is not known which one is used; undefined
+ *   if no line contains it.
  */
 export function parseMemory(lines: string, used?: UsedGpu): number | undefined {
   const sizes = chosenOf(parseGpus(lines), used).flatMap(({ mebibytes }) => mebibytes ?? []);
   return sizes.length === 0 ? undefined : Math.min(...sizes) * 2 ** 20;
 }
 
-/** Memory of the NVIDIA GPU that is used in bytes; undefined where `nvidia-smi` does not say it. */
+/** Returns the memory of the NVIDIA GPU that is used in bytes; undefined if `nvidia-smi` does not report it. */
 export function nvidiaMemory(used: UsedGpu): number | undefined {
   return parseMemory(answer(), used);
 }
 
 /**
- * Reads what the kernel module says, which holds no size of memory.
+ * Reads GPUs and driver version from the kernel module, which does not report memory.
  *
  * @param folder - For tests.
- * @param used - As {@link nvidiaAdapter} takes it.
+ * @param used - See {@link nvidiaAdapter}.
  */
 export function kernelModule(folder = KERNEL_MODULE, used?: UsedGpu): AdapterNames {
   const version = kernelModuleVersion(folder);

@@ -1,5 +1,5 @@
-// Runs a network of one operator on one execution provider and reports the outcome to its parent: drivers write to
-// stderr as they like, and one that crashes takes only this process with it.
+// Runs a network of one operator on one execution provider and reports the outcome to its parent. It has its own
+// process because drivers write to stderr and may crash.
 // Arguments: the provider, the number of the GPU.
 import { readFileSync } from 'node:fs';
 import { Tensor } from 'onnxruntime-node';

@@ -26,8 +26,8 @@ export interface ProbedProvider extends AdapterNames {
 }
 
 /**
- * Runs a network of one operator on a provider, in a process of its own: drivers may crash, and what the Vulkan loader
- * writes names the adapter.
+ * Runs a network of one operator on a provider in a separate process, because drivers may crash and the log of the
+ * Vulkan loader names the adapter.
  *
  * @param device - Number of the GPU, for CUDA.
  */
@@ -55,8 +55,8 @@ function metalAdapter(): AdapterNames {
       timeout: ASK_MS,
       stdio: ['ignore', 'pipe', 'ignore'],
     };
-    const told = execFileSync('system_profiler', ['SPDisplaysDataType', '-json'], options);
-    const { SPDisplaysDataType: displays } = Displays.parse(JSON.parse(told));
+    const output = execFileSync('system_profiler', ['SPDisplaysDataType', '-json'], options);
+    const { SPDisplaysDataType: displays } = Displays.parse(JSON.parse(output));
     const names = displays.map(({ sppci_model }) => adapterName(sppci_model));
     return { adapter: names.join(' or '), driver: `Metal of Darwin ${release()}` };
   } catch {
@@ -82,7 +82,7 @@ function runProbe(provider: Provider, device: number): Promise<ProbeAnswer & { r
       answer = ProbeAnswer.parse(message);
     });
     child.once('error', (error) => resolve({ error: error.message, libraries: [], log }));
-    // Closed, not only ended: by then all of the log is here.
+    // `close` instead of `exit`: only then is the log complete.
     child.once('close', (status, signal) => {
       const died = `The process that tried the provider exited (${signal ?? `status ${status}`}).`;
       resolve({ ...(answer ?? { error: died, libraries: [] }), log });
@@ -92,7 +92,7 @@ function runProbe(provider: Provider, device: number): Promise<ProbeAnswer & { r
 
 let webgpu: Promise<ProbedProvider> | undefined;
 
-/** As {@link probeProvider} for WebGPU, once per thread, and without a process where no Vulkan driver is installed. */
+/** Like {@link probeProvider} for WebGPU, once per thread. Starts no process if no Vulkan driver is installed. */
 export function webgpuAdapter(): Promise<ProbedProvider> {
   const isHopeless = process.platform === 'linux' && !hasVulkanDriver();
   if (isHopeless) return Promise.resolve({ error: 'no Vulkan driver is installed' });
@@ -101,7 +101,7 @@ export function webgpuAdapter(): Promise<ProbedProvider> {
 }
 
 /**
- * What a provider runs on in this process.
+ * Returns what a provider runs on in this process.
  *
  * @param device - Number of the GPU, for CUDA.
  */

@@ -4,33 +4,32 @@ import { basename, delimiter, join } from 'node:path';
 import { type AdapterNames, adapterName } from './adapter.ts';
 import { nvidiaAdapter } from './nvidia.ts';
 
-/** The device that a program created: the loader names it with the library of its driver. */
+/** The device that a program created, which the loader logs with the library of its driver. */
 const CREATED = /Using "(.+)" with driver: "(.+)"/g;
-/** The devices that it could choose from, which older loaders name only. */
+/** The devices that it could choose from. Older loaders log only these. */
 const LISTED = /^.*\[\d+\] (.+?)\s*$/gm;
 
 /**
- * Reads which adapter Dawn, the WebGPU implementation in ONNX Runtime, took, from what the Vulkan loader wrote with
- * `VK_LOADER_DEBUG=all`: neither ONNX Runtime nor its binding names the adapter.
+ * Reads from the log of the Vulkan loader (`VK_LOADER_DEBUG=all`) which adapter was chosen by Dawn, the WebGPU
+ * implementation in ONNX Runtime. Neither ONNX Runtime nor its binding reports it.
  *
  * @param log - Standard error of the process that opened a WebGPU session.
- * @returns The names of the adapter, and the library of its driver where the loader says it; nothing for a log of
- *   another kind.
+ * @returns The adapter, and the library of its driver if the loader logs it; empty for any other log.
  */
 export function parseLoaderLog(log: string): AdapterNames & { readonly library?: string } {
   const [, name, library] = [...log.matchAll(CREATED)].at(-1) ?? [];
   if (name !== undefined && library !== undefined) return { adapter: adapterName(name), library };
   const listed = [...new Set([...log.matchAll(LISTED)].flatMap(([, device]) => device ?? []))];
-  // Dawn prefers hardware: a software rasteriser is taken only if there is nothing else.
+  // Dawn prefers hardware: a software rasteriser is chosen only if there is nothing else.
   const hardware = listed.filter((device) => adapterName(device) === device);
   const candidates = hardware.length > 0 ? hardware : listed;
   return candidates.length === 0 ? {} : { adapter: candidates.map(adapterName).join(' or ') };
 }
 
 /**
- * Names the driver in a Vulkan library with its version.
+ * Returns name and version of the driver in a Vulkan library.
  *
- * @param library - Path of the library, as the process had it loaded.
+ * @param library - Path of the library that the process loaded.
  */
 export function vulkanDriver(library: string): string {
   const file = basename(library);
@@ -49,7 +48,7 @@ function textOf(path: string): string {
 
 const NAMING_VARIABLES = ['VK_DRIVER_FILES', 'VK_ICD_FILENAMES', 'VK_ADD_DRIVER_FILES'];
 
-/** Whether any Vulkan driver is installed or named in the environment: without one there is no adapter to look for. */
+/** Returns whether a Vulkan driver is installed or named in the environment. Without one, there is no adapter to look for. */
 export function hasVulkanDriver(environment: NodeJS.ProcessEnv = process.env): boolean {
   const named = NAMING_VARIABLES.flatMap((name) => (environment[name] ?? '').split(delimiter));
   if (named.some((path) => path !== '' && existsSync(path))) return true;

@@ -1,21 +1,21 @@
 import { z } from 'zod';
 
-/** How sums are made: `exact` in the order of nnU-Net, `fast` in the order that costs least. */
+/** The order in which sums are added: `exact` as in nnU-Net, `fast` the fastest one. */
 export const ENGINES = ['exact', 'fast'] as const;
 export type EngineName = (typeof ENGINES)[number];
 
-/** What a network multiplies in; sums over tiles and folds are float32 always. */
+/** Precision in which a network multiplies; sums over tiles and folds are always float32. */
 export const PRECISIONS = ['float32', 'float16'] as const;
 export type Precision = (typeof PRECISIONS)[number];
 
-/** How the networks ran; nothing of it for the exact engine, which has float32 always. */
+/** How the networks ran; empty for the exact engine, which always uses float32. */
 export const EngineChoice = z.object({
   engine: z.literal('fast').exactOptional().describe('Only of the fast engine'),
   precision: z.enum(PRECISIONS).exactOptional().describe('Of the fast engine: what its networks multiply in'),
 });
 export type EngineChoice = z.infer<typeof EngineChoice>;
 
-/** All of the choice that a result can depend on. */
+/** Every part of the choice that can affect a result. */
 export const SumsChoice = z.object({
   ...EngineChoice.shape,
   batchSize: z
@@ -26,18 +26,18 @@ export const SumsChoice = z.object({
 });
 export type SumsChoice = z.infer<typeof SumsChoice>;
 
-/** What the fast engine multiplies in on a provider. */
+/** Returns the precision of the fast engine on a provider. */
 export function precisionOn(provider: string, wanted: Precision | 'auto' = 'auto'): Precision {
   if (wanted !== 'auto') return wanted;
   return provider === 'cuda' ? 'float16' : 'float32';
 }
 
-/** The two and nothing else of what may hold more, to be spread into documents. */
+/** Picks the two fields from a larger object, to spread them into documents. */
 export function engineChoice({ engine, precision }: EngineChoice): EngineChoice {
   return { ...(engine !== undefined && { engine }), ...(precision !== undefined && { precision }) };
 }
 
-/** What a partial result is named by: for the exact engine as it was before there was another. */
+/** Returns the engine's part of a partial result's identity. That of the exact engine is the same as before there was another. */
 export function engineParts({ engine, precision, batchSize }: SumsChoice): Readonly<Record<string, string>> {
   if (engine === undefined) return { engine: 'exact' };
   return {

@@ -3,11 +3,11 @@ import { cpus } from 'node:os';
 import { isMainThread } from 'node:worker_threads';
 import * as ort from 'onnxruntime-node';
 
-/** What ONNX Runtime chooses its kernels by: another choice may round otherwise. */
+/** CPU flags by which ONNX Runtime chooses its kernels. Other kernels may round differently. */
 const TELLING = /^(avx\w*|amx\w*|fma\w*|f16c|sse4_[12]|asimd\w*|sve\w*|bf16|i8mm)$/;
 
 /**
- * Names the kind of processor: results are the same bit by bit only on one kind.
+ * Names the kind of CPU. Results are bit-identical only on the same kind.
  *
  * @returns Architecture, model and, on Linux, the vector extensions, e.g. `x64 AMD EPYC 7763 avx avx2 f16c fma`.
  */
@@ -33,11 +33,11 @@ export function ortVersion(): string {
   return ort.env.versions.node ?? ort.env.versions.common;
 }
 
-/** Variables that NVIDIA's libraries read, set to these values whatever the user has set. */
+/** Variables that NVIDIA's libraries read. These values override those of the user. */
 export const CUDA_VARIABLES = {
-  /** Full float32, as the keys of results say. onnxruntime-node cannot pass `use_tf32` to the provider. */
+  /** Full float32, as the cache keys say. onnxruntime-node cannot pass `use_tf32` to the provider. */
   NVIDIA_TF32_OVERRIDE: '0',
-  /** GPUs are numbered as `nvidia-smi` does; CUDA would give the fastest the number 0. */
+  /** Numbers GPUs like `nvidia-smi`. By default, CUDA gives number 0 to the fastest one. */
   CUDA_DEVICE_ORDER: 'PCI_BUS_ID',
 } as const;
 
@@ -45,13 +45,13 @@ export const CUDA_VARIABLES = {
  * Sets {@link CUDA_VARIABLES}. NVIDIA's libraries read the environment when they are loaded, which is with the first
  * session on CUDA.
  *
- * Only the main thread can change the environment of the process; a thread has a copy of it.
+ * Only the main thread can change the environment of the process; other threads have a copy.
  */
 export function setCudaVariables(): void {
   if (isMainThread) Object.assign(process.env, CUDA_VARIABLES);
 }
 
-/** Whether `setCudaVariables` was called before this thread was started. */
+/** Returns whether `setCudaVariables` was called before this thread was started. */
 export function areCudaVariablesSet(environment: NodeJS.ProcessEnv = process.env): boolean {
   return Object.entries(CUDA_VARIABLES).every(([name, value]) => environment[name] === value);
 }

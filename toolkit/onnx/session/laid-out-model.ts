@@ -13,21 +13,21 @@ import { instructionSet, ortVersion } from './engine.ts';
 const FOLDER = 'laid-out';
 export const GRAPH_FILE = 'model.onnx';
 export const WEIGHTS_FILE = 'weights.bin';
-/** Raised when models are rewritten in another way. */
+/** Raised when models are rewritten differently. */
 const SCHEMA = 2;
 
 /**
- * Finds or makes the copy of a model that is rewritten (winograd.ts) and optimised for this processor, its weights in a
- * file apart.
+ * Finds or creates the copy of a model that is rewritten (winograd.ts) and optimised for this CPU, with its weights in
+ * a separate file.
  *
- * The weights of such a copy are mapped into memory as they are on disk: it opens in a tenth of the time and without
- * the memory that the paper's network takes a second time while its weights are rearranged. Outputs are those of the
- * rewritten model, bit by bit, because the same operators run on the same numbers. The copy serves one version of ONNX
- * Runtime on one kind of processor; the folder's name says which, and of which state of the file it was made.
+ * The weights of the copy are mapped into memory from disk. It opens in a tenth of the time and without the memory that
+ * the paper's network otherwise takes a second time while its weights are rearranged. Outputs are bit-identical to
+ * those of the rewritten model, because the same operators run on the same numbers. The copy is valid for one version
+ * of ONNX Runtime, one kind of CPU and one state of the file, which determine the name of its folder.
  *
  * @param path - An ONNX file that `writeModel` wrote; the copy is written to a folder next to it.
- * @returns The copy's path, alone in its folder with its weights; undefined where none can be made or written, as when
- *   the disk is full or the file is not a model.
+ * @returns Path of the copy, which shares its folder only with its weights; undefined if it cannot be created, for
+ *   example because the disk is full or the file is not a model.
  */
 export async function prepackedModel(path: string): Promise<string | undefined> {
   const { size, mtimeMs } = statSync(path);
@@ -44,7 +44,8 @@ export async function prepackedModel(path: string): Promise<string | undefined> 
     await layOut(path, temporary);
     await rename(temporary, folder);
   } catch {
-    // Another process may have been first. Else the model is opened as it is: slower, and the same in every bit.
+    // Another process may have been first. Otherwise the caller rewrites the model in memory: slower, but with the same
+    // bits.
     await bestEffort(rm(temporary, { recursive: true, force: true }), 'temporary files are swept later');
   }
   return existsSync(copy) ? copy : undefined;

@@ -1,5 +1,5 @@
-// Lays a model out for this processor, in its own process: the 0.7 GB that the paper's network needs for this are given
-// back when it ends, and a crash in it costs no ROI.
+// Optimises a model for this CPU in a separate process, so that the 0.7 GB that the paper's network needs for this are
+// freed when it ends, and a crash does not fail an ROI.
 // Arguments: the model, an empty folder for the copy.
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ const session = await InferenceSession.create(rewritten, {
   extra: {
     session: {
       optimized_model_external_initializers_file_name: WEIGHTS_FILE,
-      // Shapes must stay in the graph: ONNX Runtime reads them before it looks for the file of weights.
+      // Shapes must stay in the graph: ONNX Runtime reads them before it opens the file with the weights.
       optimized_model_external_initializers_min_size_in_bytes: '1024',
     },
   },
@@ -35,7 +35,7 @@ for (const file of [GRAPH_FILE, WEIGHTS_FILE]) await sync(join(folder, file));
 process.off('disconnect', orphaned);
 process.disconnect?.();
 
-/** A power cut must not leave a file whose name is there and whose weights are not. */
+/** Syncs a file to disk, so that a power cut does not leave its name without its content. */
 async function sync(file: string): Promise<void> {
   const handle = await open(file, 'r+');
   try {

@@ -5,7 +5,7 @@ import { ortVersion } from './engine.ts';
 import { openAsInRuns, openPlain } from './open-for-parity.ts';
 import { floatsOf, tensorOf } from './tensor-values.ts';
 
-/** A model whose form in runs and plain form are compared. */
+/** A model to compare, as opened in runs and as a plain graph. */
 export interface ParityRequest {
   readonly path: string;
   /** As in `SessionOptions`. */
@@ -15,7 +15,7 @@ export interface ParityRequest {
   readonly shape: readonly number[];
   /** Range of the probe's values. */
   readonly range: readonly [number, number];
-  /** Of the input. @default float32 */
+  /** Element type of the input. @default float32 */
   readonly elementType?: ImageSpec['elementType'];
   readonly output: string;
 }
@@ -29,7 +29,7 @@ export interface ParityAnswer {
   readonly ortVersion: string;
 }
 
-/** The same values each time, spread over the range without a pattern that a network could like (a Weyl sequence). */
+/** Returns the same values each time, spread over the range without a regular pattern (a Weyl sequence). */
 function probeOf({ shape, range: [low, high] }: ParityRequest): Float32Array {
   const length = shape.reduce((product, axis) => product * axis, 1);
   const step = 0.618_033_988_749_895;

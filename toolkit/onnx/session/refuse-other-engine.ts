@@ -2,21 +2,21 @@ import { ReigniteError } from '../../errors.ts';
 import { type AdapterNames, adapterText } from '../provider/adapter.ts';
 import type { SumsChoice } from './engine-choice.ts';
 
-/** What a key says that a result was computed with. */
+/** The engine that a cache key names for a result. */
 export interface KeyedEngine extends AdapterNames {
   readonly provider: string;
   readonly ortVersion: string;
-  /** See `instructionSet`; only where a key names it. */
+  /** See `instructionSet`; missing if the key does not name it. */
   readonly instructionSet?: string;
   /** Missing means exact. */
   readonly engine?: string;
   /** Missing means float32. */
   readonly precision?: string;
-  /** Tiles at once as configured; only of the fast engine with its sums on the GPU. */
+  /** Tiles per pass as configured; only for the fast engine with its sums on the GPU. */
   readonly batchSize?: number;
 }
 
-/** What a network really ran on. */
+/** What a network actually ran on. */
 export interface RanEngine extends Omit<KeyedEngine, keyof SumsChoice>, SumsChoice {
   readonly instructionSet: string;
 }
@@ -27,10 +27,10 @@ const ONE_KIND =
 const ONE_SETTING = 'Cancel the run and start it again with the present `inference` settings.';
 
 /**
- * A result is kept under the engine that its key names: what another one computed must never be stored there.
+ * Refuses a result of another engine than its cache key names, because it must never be stored under that key.
  *
- * @param ran - What the network really ran on.
- * @param key - What the key of the result says.
+ * @param ran - What the network actually ran on.
+ * @param key - The engine that the key of the result names.
  * @throws ReigniteError PROVIDER_UNAVAILABLE.
  */
 export function refuseOtherEngine(ran: RanEngine, key: KeyedEngine, remedy?: string): void {

@@ -18,11 +18,11 @@ export interface RemoteSessionOptions {
 }
 
 /**
- * A session of ONNX Runtime in a process of its own, used like one in this thread. Tensors are copied to it and back;
- * outputs for which a tensor is given are written into that.
+ * An ONNX Runtime session in a separate process, used like one in this thread. Tensors are copied to it and back; an
+ * output for which a tensor is given is written into it.
  *
- * The process ends when this one does. When it crashes, what was asked of it fails, and the next run starts another one:
- * callers keep a session for many images, and one crash must not fail all that follow.
+ * The process ends with this one. If it crashes, the current request fails and the next run starts another process,
+ * because callers keep a session for many images and one crash must not fail all that follow.
  */
 export class RemoteSession implements InferenceSession {
   readonly inputMetadata: readonly InferenceSession.ValueMetadata[];
@@ -40,14 +40,14 @@ export class RemoteSession implements InferenceSession {
 
   /**
    * @param model - Path of the ONNX file.
-   * @throws Error as ONNX Runtime gives it, or one that says how the process ended.
+   * @throws Error from ONNX Runtime, or one that says how the process ended.
    */
   static async open(model: string, options: RemoteSessionOptions): Promise<RemoteSession> {
     const start = () => startProcess(model, options);
     return new RemoteSession(await start(), start);
   }
 
-  /** Id of the process that has the session. */
+  /** ID of the process that runs the session. */
   get pid(): number | undefined {
     return this.#child.pid;
   }
@@ -79,7 +79,7 @@ export class RemoteSession implements InferenceSession {
     if (!this.#isAlive()) return;
     this.#child.ref();
     const killer = setTimeout(() => this.#child.kill('SIGKILL'), RELEASE_MS);
-    // A session that cannot be closed in order goes with its process.
+    // A session that cannot be closed properly ends with its process.
     await this.#ask({ kind: 'release' }).catch(() => undefined);
     if (this.#child.connected) this.#child.disconnect();
     await ended;
@@ -98,9 +98,9 @@ export class RemoteSession implements InferenceSession {
     if (!this.#isAlive()) throw new Error('The process of the session has ended.');
     const answer = answerOf(this.#child);
     this.#child.send(request, () => undefined);
-    const told = await answer;
-    if (told.kind === 'failed') throw new Error(told.message);
-    return told;
+    const reply = await answer;
+    if (reply.kind === 'failed') throw new Error(reply.message);
+    return reply;
   }
 
   #isAlive(): boolean {
@@ -126,14 +126,14 @@ async function startProcess(
       ...(env !== undefined && { env }),
     },
   );
-  // An idle session keeps no process alive; `answerOf` holds on to it while there is something to wait for.
+  // An idle session does not keep this process alive; `answerOf` does so while it waits.
   const answer = await answerOf(child);
   if (answer.kind === 'opened') return { child, inputs: answer.inputs, outputs: answer.outputs };
   child.kill('SIGKILL');
   throw new Error(answer.kind === 'failed' ? answer.message : `The process of the session answered ${answer.kind}.`);
 }
 
-/** The next thing that the process says, or how it ended instead. */
+/** Waits for the next message of the process; rejects if it ends instead. */
 function answerOf(child: ChildProcess): Promise<SessionAnswer> {
   child.ref();
   child.channel?.ref();
@@ -179,7 +179,7 @@ function received({ type, data, dims }: SentTensor, into: Tensor | undefined): T
   return into;
 }
 
-/** Which outputs are wanted, and the tensors that receive them where given. */
+/** Returns which outputs are requested, and the tensors that receive them if given. */
 function fetchesOf(
   fetches: InferenceSession.FetchesType | InferenceSession.RunOptions | undefined,
   all: readonly string[],

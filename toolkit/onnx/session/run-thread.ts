@@ -8,7 +8,7 @@ import { floatsOf, tensorOf } from './tensor-values.ts';
 /** One run of a model on given numbers. */
 export interface RunRequest {
   readonly path: string;
-  /** As in runs, laid out or not as in `SessionOptions`; or the graph as it is, without any optimisation. */
+  /** How the model is opened: as in runs, with `laidOut` as in `SessionOptions`, or `plain`, without any optimisation. */
   readonly how: { readonly laidOut: boolean } | 'plain';
   /** Shape of the input, outermost axis first. */
   readonly shape: readonly number[];
@@ -17,7 +17,7 @@ export interface RunRequest {
   readonly output?: string;
 }
 
-/** What a model gave. */
+/** The output of a model. */
 export interface RunAnswer {
   readonly shape: readonly number[];
   readonly values: Float32Array;
@@ -33,7 +33,7 @@ async function open({ path, how }: RunRequest): Promise<InferenceSession> {
   }
 }
 
-/** What the model takes and gives, checked before it runs. */
+/** Returns the input and the name of the output, checked before the model runs. */
 function chosenValues(session: InferenceSession, { path, output }: RunRequest) {
   const [input, ...others] = session.inputMetadata;
   if (input?.isTensor !== true || others.length > 0) {

@@ -1,13 +1,13 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 
-/** A tensor as it travels between processes. */
+/** A tensor as it is sent between processes. */
 export interface SentTensor {
   readonly type: Tensor.Type;
   readonly dims: readonly number[];
   readonly data: Tensor['data'];
 }
 
-/** What the owner of a session asks its process; one request at a time. */
+/** A request to the process of a session; one at a time. */
 export type SessionRequest =
   | {
       readonly kind: 'run';
@@ -17,7 +17,7 @@ export type SessionRequest =
     }
   | { readonly kind: 'release' };
 
-/** What the process answers; the first answer is unasked and says how opening went. */
+/** An answer of the process. The first one is sent without a request and reports whether the session was opened. */
 export type SessionAnswer =
   | {
       readonly kind: 'opened';

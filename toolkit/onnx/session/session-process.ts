@@ -1,5 +1,5 @@
-// Holds one session of ONNX Runtime and runs it for the parent. Two threads of one process that use WebGPU crash Dawn;
-// a process for each session does not, and a crash in a driver ends this process only.
+// Runs one ONNX Runtime session for the parent. Dawn crashes if two threads of a process use WebGPU, so each session
+// has its own process; a crash in a driver ends only this process.
 // Arguments: the model, the provider, the number of the GPU, the number of threads or nothing.
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';

@@ -16,57 +16,55 @@ import { areCudaVariablesSet, ortVersion, setCudaVariables } from './engine.ts';
 import { prepackedModel } from './laid-out-model.ts';
 import { RemoteSession } from './remote-session.ts';
 
-/** Where a network runs. `cpu` is there always; the others need files and hardware of their own. */
+/** Where a network runs. `cpu` is always available; the others need additional files and hardware. */
 export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 export interface SessionOptions {
   /**
-   * `auto` takes CUDA where it works, else WebGPU on a GPU, else the CPU, and says why. WebGPU on a software rasteriser
-   * is taken only if it is named. Default `auto`.
+   * `auto` uses CUDA if it works, else WebGPU on a GPU, else the CPU, and reports why. WebGPU on a software rasteriser
+   * is used only if it is named. Default `auto`.
    */
   readonly provider?: Provider | 'auto';
-  /** Threads of one run; 0, the default, takes the physical cores. Changes no bit of a result. */
+  /** Threads of one run; 0, the default, uses the physical cores. Does not change a bit of a result. */
   readonly threads?: number;
   /**
-   * On the CPU, for large models that `writeModel` wrote: opens a copy next to the file whose convolutions are
-   * rewritten, which is made with the first opening. It opens ten times as fast and runs in less time.
+   * On the CPU, for large models that `writeModel` wrote: opens a copy with rewritten convolutions, which is created
+   * next to the file when it is first opened. It opens ten times as fast and runs in less time.
    */
   readonly laidOut?: boolean;
   /**
-   * Memory that the networks of an ensemble may take together and stay open, bytes. Default: by the device. Changes no
-   * bit of a result.
+   * Memory that the networks of an ensemble may use together and all stay open, bytes. Default: depends on the device.
+   * Does not change a bit of a result.
    */
   readonly keptBytes?: number;
   /**
-   * Number of the GPU that CUDA uses, as `nvidia-smi` counts, among those that `CUDA_VISIBLE_DEVICES` leaves. With a
-   * number above 0, `auto` takes that GPU and nothing else. Default 0.
+   * Number of the GPU for CUDA, in the order of `nvidia-smi`, among those that `CUDA_VISIBLE_DEVICES` allows. Above 0,
+   * `auto` uses that GPU or fails. Default 0.
    */
   readonly device?: number;
 }
 
-/** The GPU of a worker that has one of its own. */
+/** The GPU of a worker that has its own GPU. */
 export type FixedGpu = Pick<SessionOptions, 'device'>;
 
 /** An ONNX model ready to run. */
 export interface OpenedSession extends AdapterNames {
   readonly session: InferenceSession;
   readonly provider: Provider;
-  /** Why a provider that `auto` prefers was not taken, one sentence each. */
+  /** Why a provider that `auto` prefers was not used, one sentence each. */
   readonly fallbacks: readonly string[];
-  /** Version of ONNX Runtime, part of what bit-identity rests on. */
+  /** Version of ONNX Runtime, on which bit-identical results depend. */
   readonly ortVersion: string;
 }
 
 /**
  * Opens an ONNX file.
  *
- * `session.run` and this function block the thread that calls them: call them in a thread of their own, an
- * `InferenceThread`.
+ * `session.run` and this function block the calling thread, so call them in an `InferenceThread`.
  *
- * @throws ReigniteError MODEL_UNREADABLE when the file is missing or no model;
- *   PROVIDER_UNAVAILABLE when the provider or the GPU asked for by name does not start, or would not compute in full
- *   float32.
+ * @throws ReigniteError MODEL_UNREADABLE if the file is missing or not a model; PROVIDER_UNAVAILABLE if a provider or
+ *   GPU that was named does not start or would not compute in full float32.
  */
 export async function openSession(path: string, options: SessionOptions = {}): Promise<OpenedSession> {
   if (!existsSync(path)) throw new ReigniteError('MODEL_UNREADABLE', `Model not found: ${path}.`);
@@ -75,7 +73,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   if (provider !== 'auto') return opened(await openOn(path, provider, options), provider, [], device);
   const fallbacks: string[] = [];
   for (const preferred of ['cuda', 'webgpu'] as const) {
-    // Another GPU than the first was asked for: nothing may take its place unnoticed.
+    // A GPU other than the first was requested: nothing may replace it unnoticed.
     if (preferred === 'cuda' && device > 0) return opened(await openNamed(path, options), preferred, [], device);
     const reason = await reasonAgainst(preferred);
     if (reason !== undefined) {
@@ -91,7 +89,7 @@ export async function openSession(path: string, options: SessionOptions = {}): P
   return opened(await openOnCpu(path, options), 'cpu', fallbacks);
 }
 
-/** Opens a model on CUDA where `auto` is given with the number of a GPU. @throws ReigniteError PROVIDER_UNAVAILABLE. */
+/** Opens a model on CUDA for `auto` with the number of a GPU. @throws ReigniteError PROVIDER_UNAVAILABLE. */
 async function openNamed(path: string, options: SessionOptions): Promise<InferenceSession> {
   try {
     return await openOn(path, 'cuda', options);
@@ -105,7 +103,7 @@ async function openNamed(path: string, options: SessionOptions): Promise<Inferen
   }
 }
 
-/** What keeps `auto` from taking a provider, in a clause; undefined where it is worth opening a session. */
+/** Returns why `auto` skips a provider, as a clause; undefined if it is worth opening a session. */
 async function reasonAgainst(provider: 'cuda' | 'webgpu'): Promise<string | undefined> {
   if (provider === 'cuda') return cudaObstacle()?.reason;
   const { error, ...names } = await webgpuAdapter();
@@ -139,15 +137,15 @@ async function openOnCpu(path: string, { threads, laidOut = false }: SessionOpti
   }
 }
 
-/** Of models that were made elsewhere: converting them again would give the same. */
+/** Errors of models from elsewhere, where converting them again does not help. */
 const UNSUPPORTED = /not a registered function|No Op registered|opset|IR version|invalid model|Node/i;
 
-/** What helps where ONNX Runtime does not support a model. */
+/** Returns the remedy for a model that ONNX Runtime does not support. */
 export function exportAgain(): string {
   return `Export the model again with operators and an opset that ONNX Runtime ${ortVersion()} supports.`;
 }
 
-/** A copy that does not open is rebuilt by the next opening, and this one does without. */
+/** Opens the copy of a model. If it does not open, it is deleted and undefined is returned; the next call creates it again. */
 async function openLaidOut(path: string, threads: number | undefined): Promise<InferenceSession | undefined> {
   const copy = await prepackedModel(path);
   if (copy === undefined) return undefined;
@@ -157,7 +155,7 @@ async function openLaidOut(path: string, threads: number | undefined): Promise<I
   });
 }
 
-/** What the copy would be made of, in memory: more of it, and the same bits. */
+/** Returns the rewritten model in memory, without a copy on disk: takes more memory and gives the same bits. */
 function rewritten(path: string): Promise<Uint8Array> {
   return encodeModel(withWinograd(readModel(path)));
 }
@@ -175,7 +173,7 @@ async function openOn(
   try {
     if (provider === 'webgpu') return await RemoteSession.open(path, { provider, threads });
     setCudaVariables();
-    // All are read when the process starts: where they were not set by then, another process is started that has them.
+    // All of them are read when a process starts. If they were not set then, another process is started with them.
     const isReady = areCudaVariablesSet() && areLibrariesSearched();
     if (!isReady) return await RemoteSession.open(path, { provider, threads, device, env: cudaEnvironment() });
     return await createSession(path, provider, threads, device);

@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { halfToNumber, toHalfBits } from '../../pytorch/tensors/half-float.ts';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 
-/** Numbers as a tensor of an element type: float16 rounded to nearest even, uint8 rounded and clipped. */
+/** Converts numbers to a tensor: float16 rounded to nearest even, uint8 rounded and clipped. */
 export function tensorOf(
   elementType: ImageSpec['elementType'],
   values: Float32Array,
@@ -20,13 +20,13 @@ export function tensorOf(
 }
 
 /**
- * The numbers of a network's output as float32.
+ * Returns a network's output as float32.
  *
- * @throws ReigniteError INFERENCE_FAILED where it is none, or not of floating-point numbers.
+ * @throws ReigniteError INFERENCE_FAILED if it is missing or not floating-point.
  */
 export function floatsOf(output: Tensor | undefined, name: string): Float32Array {
   if (output?.type === 'float32' && output.data instanceof Float32Array) return output.data;
-  // Since Node.js 24 halves may come as numbers.
+  // Since Node.js 24, float16 values may come as numbers instead of bits.
   if (output?.type === 'float16') {
     return output.data instanceof Uint16Array
       ? Float32Array.from(output.data, halfToNumber)

@@ -6,7 +6,7 @@ import { tensorOf } from './tensor-values.ts';
 /** RGB channel at each position; alpha has none. */
 const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
 
-/** Turns a tile in our layout into the input of a custom network. */
+/** Converts a tile of the sliding window to the input of a custom network. */
 export class TileInput {
   readonly shape: readonly number[];
   readonly data: Float32Array;
@@ -20,12 +20,16 @@ export class TileInput {
     this.data = new Float32Array(this.shape.reduce((product, axis) => product * axis, 1));
   }
 
-  /** @param tile - As of `fill`. */
+  /** @param tile - See `fill`. */
   tensor(tile: Float32Array): Tensor {
     return tensorOf(this.#spec.elementType, this.fill(tile), this.shape);
   }
 
-  /** @param tile - 3 x height x width float32, RGB in [0, 1]; of grey also height x width, which is taken as it is. */
+  /**
+   * Fills `data` with a tile.
+   *
+   * @param tile - 3 x height x width float32, RGB in [0, 1]; for grey also height x width, which is used unchanged.
+   */
   fill(tile: Float32Array): Float32Array {
     const { channels } = this.#spec;
     if (channels === 'grey') this.#place(0, 1, tile.length === this.#pixels ? tile : greyOf(tile));
@@ -68,7 +72,7 @@ function greyOf(tile: Float32Array): Float32Array {
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value per label, channels last.
+ * Copies a network's scores to the layout of the sliding window: one value per label, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
  * @param values - Label of every channel.
@@ -98,10 +102,10 @@ export function placeScores(
 }
 
 /**
- * Puts a network's scores where the sliding window wants them: one value per channel, channels last.
+ * Copies a network's scores to the layout of the sliding window: one value per channel, channels last.
  *
  * @param scores - channels x pixels (NCHW) or pixels x channels (NHWC) float32.
- * @param isLogits - Whether the sigmoid is to be applied.
+ * @param isLogits - Whether to apply the sigmoid.
  * @param into - pixels x channels float32.
  */
 export function placeSigmoids(
@@ -132,7 +136,7 @@ function softmax(row: Float64Array): void {
 }
 
 /**
- * Rows of YOLOv8 as those of YOLOv5: columns become rows, and every box is an object.
+ * Converts rows of YOLOv8 to those of YOLOv5: columns become rows, and every box gets objectness 1.
  *
  * @param scores - (4 + classes) x rows float32.
  * @param into - rows x (5 + classes) float32.

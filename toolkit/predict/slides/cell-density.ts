@@ -2,7 +2,7 @@ import { csvField } from '../../files/csv-field.ts';
 import type { Classification } from '../../geojson/feature-file.ts';
 import type { FoundCell } from '../found-cell.ts';
 
-/** How many cells there are in each square of a slide. */
+/** Number of cells in each square of a slide. */
 export interface CellDensity {
   /** Side of a square, px of the slide. */
   readonly square: number;
@@ -10,13 +10,13 @@ export interface CellDensity {
   readonly width: number;
   /** Squares down. */
   readonly height: number;
-  /** A list per class: height x width. */
+  /** One list per class: height x width. */
   readonly counts: readonly Uint32Array[];
 }
 
-/** µm; side of a square. */
+/** Side of a square, µm. */
 const SQUARE_UM = 100;
-/** px; the same where the scale is not known. */
+/** The same in px, if the pixel size is unknown. */
 const SQUARE_PX = 200;
 
 /** Counts cells in squares of 100 µm. @param mpp - µm per px of the slide. */
@@ -39,7 +39,7 @@ export function cellDensity(
   return { square, ...size, counts };
 }
 
-/** The squares with cells as CSV: place in px of the slide, then the cells of each class, and all of them per mm². */
+/** Formats the squares with cells as CSV: position in px of the slide, cells of each class, and all cells per mm². */
 export function densityTable(
   { square, width, height, counts }: CellDensity,
   classes: readonly Classification[],
@@ -58,7 +58,7 @@ export function densityTable(
   return `${lines.join('\n')}\n`;
 }
 
-/** Cells of one class per mm² in every square, 16 bits; cells per square where the scale is not known. */
+/** Makes a 16-bit map of one class in cells per mm², or per square if the pixel size is unknown. */
 export function densityMap({ square, width, height, counts }: CellDensity, label: number, mpp: number | undefined) {
   const mm2 = mpp === undefined ? 1 : (square * mpp) ** 2 / 1e6;
   const data = Uint16Array.from(counts[label] ?? [], (count) => Math.min(65_535, Math.round(count / mm2)));

@@ -3,7 +3,7 @@ import type { Inferred } from '../infer-once.ts';
 import type { ImagePrediction } from '../prediction.ts';
 import type { SeenSlide } from './seen-slide.ts';
 
-/** What is said of every predicted slide, whatever was predicted. Sizes are in px of the largest level. */
+/** Builds the fields that slide predictions of all tasks have in common. Sizes are in px of the largest level. */
 export function describeSlide(
   { image, name }: { readonly image: string; readonly name: string },
   {

@@ -2,21 +2,21 @@ import type { LabelMask } from '../../geojson/label-runs.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
 import type { Rows } from '../../slide/predict/rows-file.ts';
 
-/** px; the most that a reduced mask in memory has. */
+/** Maximum number of pixels of the reduced image. */
 const MAX_REDUCED = 2 ** 25;
 
-/** Counts the labels of a picture whose rows pass by, and keeps a smaller version of it. */
+/** Counts the values of an image while its rows are streamed, and keeps a reduced version of it. */
 export class LabelTally {
-  /** Pixels of each value. */
+  /** Number of pixels per value. */
   readonly counts = new Float64Array(256);
-  /** The picture with every `step`-th pixel of every `step`-th row. */
+  /** Every `step`-th pixel of every `step`-th row. */
   readonly reduced: LabelMask;
-  /** px of the picture that one of the reduced one is. */
+  /** px of the image per px of the reduced one. */
   readonly step: number;
   readonly #width: number;
   #row = 0;
 
-  /** @param least - How many times smaller the reduced picture is at least. */
+  /** @param least - Minimum value of `step`, which is a power of two. */
   constructor({ width, height }: { readonly width: number; readonly height: number }, least: number) {
     let step = 1;
     while (step < least || Math.ceil(width / step) * Math.ceil(height / step) > MAX_REDUCED) step *= 2;
@@ -26,7 +26,7 @@ export class LabelTally {
     this.reduced = { ...size, data: new Uint8Array(size.width * size.height) };
   }
 
-  /** Passes rows on and counts them. */
+  /** Passes rows through and counts their values. */
   async *through(rows: AsyncIterable<Rows>): AsyncGenerator<Rows> {
     for await (const some of rows) {
       for (let y = 0; y < some.count; y++) this.#add(some.data.subarray(y * this.#width, (y + 1) * this.#width));
@@ -34,7 +34,7 @@ export class LabelTally {
     }
   }
 
-  /** Pixels that were computed. */
+  /** Number of pixels that were predicted. */
   get computed(): number {
     return this.counts.reduce((sum, count, value) => (value === NOT_PREDICTED ? sum : sum + count), 0);
   }

@@ -30,15 +30,15 @@ import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
 import { cellsOfRegions, type RegionCells, tumourClasses, tumourShare } from './tumour-share.ts';
 import { writeCellsTable } from './write-cells-table.ts';
 
-/** Raised whenever the same slide and model would give other candidates. */
+/** Raised whenever a change gives other candidates for the same slide and model. */
 const SCHEMA = 2;
 const BOXES = 'boxes.bin';
 const COLUMNS = 6;
 
 /**
- * Detects the cells of a whole slide, each once, in pixels of its largest level: points as .npy, CSV and GeoJSON,
- * counts per mm² of tissue, density maps, and of PD-L1 the tumour proportion, also of regions that the user drew. Safe
- * to kill anywhere.
+ * Detects the cells of a slide. Writes points in px of the largest level (.npy, CSV, GeoJSON) and density maps, and returns
+ * counts per mm² of tissue. For PD-L1, adds the tumour proportion of the slide and of regions that the user drew. Can be
+ * interrupted at any time and resumes on the next call.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, NO_TISSUE, USAGE, ANNOTATIONS_INVALID,
  *   INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
@@ -70,8 +70,8 @@ export async function predictSlideCells(
 }
 
 /**
- * Splits a slide into strips of tile rows on which several workers can detect cells; none for one that is small or in the
- * cache.
+ * Splits a slide into strips of tile rows, on which several workers can detect cells. Returns none for a slide that is
+ * small or already in the cache.
  *
  * @throws What `predictSlideCells` throws before it computes anything.
  */
@@ -88,8 +88,8 @@ export async function cellStrips(
 }
 
 /**
- * Detects cells on one strip of a slide and keeps their candidates in the cache. Safe to kill anywhere, as
- * `predictSlideCells` is.
+ * Detects cells on one strip of a slide and stores the candidates in the cache. Can be interrupted like
+ * `predictSlideCells`.
  *
  * @throws What `predictSlideCells` throws.
  */
@@ -120,7 +120,7 @@ function requestOf(
   return { task, path: image, choices, pictures, services, ...(signal && { signal }) };
 }
 
-/** Numbers of the tiles of each row of tiles. */
+/** Groups the indices of tiles by tile row. */
 function tileRows(tiles: readonly CellTile[]): readonly (readonly number[])[] {
   const rows: number[][] = Array.from({ length: (tiles.at(-1)?.row ?? 0) + 1 }, () => []);
   for (const { row, index } of tiles) rows[row]?.push(index);
@@ -137,7 +137,7 @@ function keyOf({ model, detection: { confidence } }: CellsJob, { sha256, key }: 
   return { step: 'predict-slide-cells', schema: SCHEMA, image: sha256, ...key, floor, model: model.digest };
 }
 
-/** Chooses the cells, and brings them to px of the slide. */
+/** Selects the cells and converts them to px of the slide. */
 async function selectCells(
   job: CellsJob,
   { slide, view, tissue }: SeenSlide,
@@ -188,7 +188,7 @@ async function detect(
     },
     { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
-  // Cells are chosen with the same tiles, later and without the model.
+  // Selecting the cells later needs the same tiles, but does not open the model.
   if (ran.size !== sizeOf({ detection })) {
     throw new ReigniteError(
       'INTERNAL',
@@ -224,7 +224,7 @@ async function writeOutputs(
   const counts = countByClass(cells, classes, mm2);
   const frame = { width: slide.width, height: slide.height, ...(mpp !== undefined && { mpp }) };
   await writeCellsTable(path(files.table), cells, classes);
-  await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes));
+  await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes, mpp));
   const data = new Float32Array(cells.length * 3);
   for (const [row, { x, y, class: of }] of cells.entries()) data.set([x, y, of], 3 * row);
   await writeNpy(path(files.points), { dtype: 'float32', shape: [cells.length, 3], data });
@@ -325,7 +325,7 @@ function countByClass(
 }
 
 function certaintyOf(cells: readonly FoundCell[]): { readonly medianScore?: number } {
-  // Cells come best first.
+  // Cells are sorted by detection score.
   const median = cells[Math.floor(cells.length / 2)];
   return median === undefined ? {} : { medianScore: Math.round(median.score * 1e4) / 1e4 };
 }
@@ -336,7 +336,7 @@ function tumourNote({ positive, negative, percent }: NonNullable<RegionCells['tu
   return `${score} (${positive} positive, ${negative} negative); for research only, not for diagnosis.`;
 }
 
-/** The regions as CSV, one line each. */
+/** Formats the regions as CSV, one line per region. */
 function regionsTable(regions: readonly RegionCells[], names: readonly string[]): string {
   const hasTumour = regions.some(({ tumour }) => tumour !== undefined);
   const head = ['region', 'mm2', ...names.map(csvField), ...(hasTumour ? ['tumour_proportion_percent'] : [])];

@@ -23,17 +23,18 @@ import { LabelTally } from './label-tally.ts';
 import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
 
-/** Raised whenever the same slide and model would give other labels. */
+/** Raised whenever a change gives other labels for the same slide and model. */
 const SCHEMA = 1;
 const LABELS = 'labels.rows';
 const CONFIDENCE = 'confidence.rows';
 const VALUES = 256;
 
 /**
- * Segments a whole slide: labels and confidence as pyramidal TIFF at the resolution of the model, outlines in
- * pixels of the slide's largest level, an overview, areas. Only tissue is computed unless all is wanted.
+ * Segments a slide. Writes labels and confidence as pyramidal TIFF at the pixel size of the model, outlines in px of the
+ * largest level, and an overlay on the overview. Only tissue is predicted, unless `everywhere` is set.
  *
- * Safe to kill anywhere: finished tile rows wait in the state directory, and what the network made is kept there.
+ * Can be interrupted at any time and resumes on the next call: finished tile rows and the output of the networks are kept
+ * in the state directory.
  *
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, NO_TISSUE, USAGE, INFERENCE_FAILED, NO_SPACE,
  *   NOT_WRITABLE; the signal's reason.
@@ -67,7 +68,8 @@ export async function predictSlide(
 }
 
 /**
- * Splits a slide into strips of tile rows that several workers can segment; none for one that is small or in the cache.
+ * Splits a slide into strips of tile rows, which several workers can segment. Returns none for a slide that is small or
+ * already in the cache.
  *
  * @throws What `predictSlide` throws before it computes anything.
  */
@@ -85,7 +87,7 @@ export async function tissueStrips(
 }
 
 /**
- * Segments one strip of a slide and keeps its rows in the cache. Safe to kill anywhere, as `predictSlide` is.
+ * Segments one strip of a slide and stores its rows in the cache. Can be interrupted like `predictSlide`.
  *
  * @throws What `predictSlide` throws.
  */
@@ -148,7 +150,7 @@ async function segment(
   return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
 }
 
-/** Writes all files of a slide; labels and confidence pass by row by row. */
+/** Writes all files of a slide. Labels and confidence are streamed row by row. */
 async function writeOutputs(
   { out, name, classes, choices, model, notes: ofModel }: TissueJob,
   { slide, view, overview: overviewOf, mpp, notes: ofSlide }: SeenSlide,
@@ -209,14 +211,14 @@ function tracedNote(traced: number, mpp: number | undefined): string {
   return `Outlines were drawn from a mask whose pixels are ${side} px of the slide wide${um}; --simplify and --min-area are in pixels of this mask.`;
 }
 
-/** Colours of labels; white where nothing was computed, as the glass. */
+/** Returns the colours of the labels. Pixels that were not predicted are white, like glass. */
 function slidePalette(palette: ReturnType<typeof paletteOf>): ReturnType<typeof paletteOf> {
   return Array.from({ length: VALUES }, (_, value) =>
     value === NOT_PREDICTED ? [255, 255, 255] : (palette[value] ?? [0, 0, 0]),
   );
 }
 
-/** How often each confidence occurs, without the pixels that were not computed, whose confidence is 0. */
+/** Removes the pixels that were not predicted, whose confidence is 0, from a histogram of confidence. */
 function computedConfidence(counts: Float64Array, notComputed: number): Float64Array {
   return counts.map((count, value) => (value === 0 ? Math.max(0, count - notComputed) : count));
 }

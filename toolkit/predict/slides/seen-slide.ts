@@ -17,41 +17,41 @@ import { drawTissueMask, writeTissueMask } from './slide-tissue-files.ts';
 export interface SeenSlide {
   readonly slide: Slide;
   readonly view: SlideView;
-  /** A small picture of all of it; strips do not need it. */
+  /** Makes a small image of the whole slide, which strips do not need. */
   readonly overview: () => Promise<DecodedImage>;
-  /** Missing where all of it is computed. */
+  /** Missing if the whole slide is predicted. */
   readonly tissue?: SlideTissue;
   readonly sha256: string;
-  /** µm per px of the largest level, where it is known. */
+  /** µm per px of the largest level, if known. */
   readonly mpp: number | undefined;
-  /** For the key of the cache. */
+  /** Parts of the cache key. */
   readonly key: Readonly<Record<string, string | number>>;
-  /** On its scale and its tissue, one sentence each. */
+  /** Notes on its pixel size and tissue, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** What predictions of slides are kept in. */
+/** Services for predictions of slides. */
 export interface SlideServices extends PredictServices {
-  /** Every strip asks for the digest of the whole slide, which is read once. */
+  /** Remembers the digest of the slide, so that not every strip reads the whole file. */
   readonly digests: FileDigests;
 }
 
-/** A slide, and where the pictures of its tissue go. */
+/** A slide to open. */
 export interface SlideRequest {
   readonly task: Task;
   readonly path: string;
   readonly choices: PredictionChoices;
-  /** Where the mask and the picture of it go, absolute; missing for a strip, whose slide has them already. */
+  /** Absolute output paths of the tissue mask and of the picture of it. Missing for a strip, which does not write them. */
   readonly pictures?: { readonly mask: string; readonly picture: string };
   readonly services: Pick<SlideServices, 'home' | 'cache' | 'digests'>;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Opens a slide, chooses its resolution and finds its tissue, once: strips and later predictions take it from the cache.
- * The mask is written before anything is computed.
+ * Opens a slide, chooses its resolution and finds its tissue. The tissue is cached for strips and later predictions. The
+ * tissue mask is written before the prediction starts.
  *
- * @param use - Works with the slide, which is closed afterwards.
+ * @param use - Called with the slide, which is closed afterwards.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, USAGE, NO_TISSUE, NO_SPACE, NOT_WRITABLE.
  */
 export async function withSeenSlide<Result>(

@@ -4,24 +4,24 @@ import type { RanEngine } from '../../onnx/session/refuse-other-engine.ts';
 import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
 import { factsOf, inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
 
-/** What the strips of a slide were computed with. */
+/** The strips of a slide, with the inputs that are part of their cache keys. */
 export interface StripsOf {
   readonly strips: readonly StripRows[];
-  /** What the whole slide's result depends on, besides the engine. */
+  /** What the result of the whole slide depends on, except the engine. */
   readonly parts: KeyParts;
   readonly engine: RanEngine;
 }
 
-/** What the result of a strip depends on. @param parts - Of the whole slide. */
+/** Returns what the result of a strip depends on. @param parts - The same for the whole slide. */
 export function stripKey(parts: KeyParts, { first, end }: StripRows): KeyParts {
   return { ...parts, rows: `${first} to ${end}` };
 }
 
 /**
- * Splits a slide into strips that several workers can compute: none where its result is in the cache, or where one strip
+ * Splits a slide into strips that several workers can compute. Returns none if its result is in the cache or if one strip
  * is enough.
  *
- * @param rowsOf - Numbers of the tiles of each row of tiles; asked only where the slide has to be computed.
+ * @param rowsOf - Returns the indices of the tiles in each tile row. Called only if the result is not in the cache.
  */
 export async function splitUnlessCached(
   { parts, engine }: Omit<StripsOf, 'strips'>,
@@ -35,11 +35,11 @@ export async function splitUnlessCached(
 }
 
 /**
- * Puts the strips of a slide together.
+ * Joins the results of the strips of a slide.
  *
- * @param work - Folder in which files are made.
- * @param joins - By the name of a file: writes one from those of the strips, in order.
- * @returns Undefined where one of the strips is not in the cache, or there are none.
+ * @param work - Folder for the joined files.
+ * @param joins - Per file name: writes the joined file from the files of the strips, in order.
+ * @returns Undefined if there are no strips or one of them is not in the cache.
  */
 export async function joinStrips(
   { strips, parts, engine }: StripsOf,

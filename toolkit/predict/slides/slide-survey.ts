@@ -13,16 +13,16 @@ import type { SlideView } from '../../slide/read/slide-view.ts';
 import { slideOverview } from '../../slide/tissue/slide-overview.ts';
 import { type SlideTissue, slideTissue, tissueBlocks } from '../../slide/tissue/slide-tissue.ts';
 
-/** Raised whenever the same slide would give another overview. */
+/** Raised whenever a change gives another overview for the same slide. */
 const OVERVIEW_SCHEMA = 1;
-/** Raised whenever the same slide would give another tissue mask. */
+/** Raised whenever a change gives another tissue mask for the same slide. */
 const TISSUE_SCHEMA = 1;
 const DATA = 'data.zlib';
 
 const deflated = promisify(deflate);
 const inflated = promisify(inflate);
 
-/** A slide whose overview and tissue are found once, and where they are kept. */
+/** A slide, and the cache for its overview and tissue. */
 export interface SurveyedSlide {
   readonly slide: Slide;
   readonly sha256: string;
@@ -33,7 +33,7 @@ const Size = z.object({ width: z.int().min(1), height: z.int().min(1) });
 const TissueFacts = Size.extend({ block: z.int().min(1), share: z.number(), pen: z.number() });
 
 /**
- * A small picture of a slide, from the cache where it is there.
+ * Returns a small image of a slide, from the cache if possible.
  *
  * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile; NO_SPACE, NOT_WRITABLE.
  */
@@ -48,9 +48,9 @@ export async function overviewOnce(of: SurveyedSlide): Promise<DecodedImage> {
 }
 
 /**
- * The tissue of a slide, from the cache where it is there: a strip finds what was found for the whole slide.
+ * Returns the tissue of a slide, from the cache if possible. A strip reuses what was found for the whole slide.
  *
- * @param isBlueTissue - Whether blue alone is a stain of the tissue.
+ * @param isBlueTissue - Whether a purely blue block counts as stained tissue.
  * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile; NO_SPACE, NOT_WRITABLE.
  */
 export async function tissueOnce(of: SurveyedSlide, view: SlideView, isBlueTissue: boolean): Promise<SlideTissue> {
@@ -72,7 +72,7 @@ function ofSlide({ slide: { fingerprint }, sha256 }: SurveyedSlide): KeyParts {
   return { slide: sha256, ...(fingerprint !== undefined && { fingerprint }) };
 }
 
-/** What is in the cache; nothing where it is not whole, which is then found again. */
+/** Reads a cached result. Undefined if it is missing or damaged; it is then computed again. */
 async function recalled<Facts extends z.infer<typeof Size>>(
   { services: { cache } }: SurveyedSlide,
   parts: KeyParts,
@@ -95,8 +95,8 @@ async function dataOf({ key }: CacheEntry, cache: StepCache): Promise<Uint8Array
 }
 
 /**
- * Keeps a result, and removes what killed attempts left. Strips may do so at the same time, hence a folder of its own for
- * each.
+ * Stores a result in the cache and removes temporary files of interrupted attempts. Uses a separate folder, because strips
+ * may do this at the same time.
  */
 async function keep(
   { services: { home, cache } }: SurveyedSlide,

@@ -6,15 +6,15 @@ import type { TissueMask } from '../../slide/tissue/tissue-mask.ts';
 
 const WHITE = 255;
 
-/** Writes which blocks hold tissue: a grey PNG, white for tissue. */
+/** Writes a tissue mask as a greyscale PNG, one pixel per block, white for tissue. */
 export async function writeTissueMask(path: string, { width, height, data }: TissueMask): Promise<void> {
   await encodeLabels(path, { width, height, data: data.map((each) => (each === 0 ? 0 : WHITE)) });
 }
 
 /**
- * Draws what was found on a picture of the slide: what is left out is darkened.
+ * Writes an image of the slide in which everything but tissue is darkened.
  *
- * @param size - Of the picture that the mask is of, px.
+ * @param size - Size of the image that the mask belongs to, px.
  */
 export async function drawTissueMask(
   path: string,

@@ -7,21 +7,21 @@ import type { FoundCell } from '../found-cell.ts';
 export interface TumourShare {
   readonly positive: number;
   readonly negative: number;
-  /** Percent; null without a tumour cell. */
+  /** 0 to 100; null if there is no tumour cell. */
   readonly percent: number | null;
 }
 
 /** The cells of a region that the user drew. */
 export interface RegionCells {
   readonly name: string;
-  /** Missing where the scale is not known. */
+  /** Missing if the pixel size is unknown. */
   readonly mm2?: number;
-  /** Cells of each class, by number. */
+  /** Number of cells per class, by class number. */
   readonly counts: readonly number[];
   readonly tumour?: TumourShare;
 }
 
-/** Numbers of the classes of tumour cells; undefined for a task or a model without them. */
+/** Returns the class numbers of tumour cells; undefined if the task or the model does not have them. */
 export function tumourClasses(task: CellTask, names: readonly string[]) {
   const definition = cellDefinition(task);
   if (!('tumourProportion' in definition) || definition.tumourProportion === undefined) return undefined;
@@ -36,7 +36,7 @@ export function tumourClasses(task: CellTask, names: readonly string[]) {
   return found.positive < 0 || found.negative < 0 ? undefined : found;
 }
 
-/** The tumour proportion of counts by class. */
+/** Computes the tumour proportion from counts per class. */
 export function tumourShare(
   counts: readonly number[],
   classes: { readonly positive: number; readonly negative: number },

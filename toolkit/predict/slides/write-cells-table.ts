@@ -7,7 +7,7 @@ import { cellsTable, type FoundCell } from '../found-cell.ts';
 const CELLS_AT_ONCE = 256;
 
 /**
- * Writes the table of `cellsTable` piece by piece: of a million cells it would be a long text.
+ * Writes the table of `cellsTable` in parts, because that of a million cells would be too long for one string.
  *
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */

@@ -14,17 +14,17 @@ import { readZipContainer } from './zip-container.ts';
 const ZIP_MAGIC = 0x04034b50;
 const PIECE_BYTES = 4 * 2 ** 20;
 
-/** An open checkpoint: its object as plain data, with tensors that are read one by one. Close it when done. */
+/** An open checkpoint: its object as plain data, with tensors that are read one by one. The caller must close it. */
 export interface Checkpoint {
   readonly path: string;
   readonly format: 'zip' | 'stream' | 'pickle' | 'safetensors';
   readonly root: PickleValue;
-  /** Every name that the file imports, with what it means here. */
+  /** Every name that the file imports, with its risk. */
   readonly globals: readonly SeenGlobal[];
   /**
-   * Elements of a tensor, contiguous and row-major; every element type is widened or rounded to float32.
+   * Reads the elements of a tensor, contiguous and row-major; every element type is widened or rounded to float32.
    *
-   * @throws ReigniteError CHECKPOINT_CORRUPT when the storage does not match its CRC-32.
+   * @throws ReigniteError CHECKPOINT_CORRUPT if the storage does not match its CRC-32.
    */
   readFloat32(tensor: TensorRef): Promise<Float32Array>;
   close(): Promise<void>;
@@ -32,16 +32,19 @@ export interface Checkpoint {
 
 /** How a checkpoint is opened. */
 export interface OpenOptions {
-  /** Also opens a file that could run code in Python, for inspection: dangerous names are only listed in `globals`. @default false */
+  /**
+   * Also opens a file that could run code in Python, to inspect it: dangerous names are only listed in `globals`.
+   * @default false
+   */
   readonly inspect?: boolean;
-  /** Called for every name when it is imported: a loader would have run it by then, even if the file is damaged further on. */
+  /** Called when a name is imported. A loader would have run it by then, even if a later part of the file is damaged. */
   readonly onGlobal?: (seen: SeenGlobal) => void;
 }
 
 /**
  * Opens a file written by `torch.save`, in the zip or the older stream format, a bare pickle, or a safetensors file.
  * Nothing in it is executed.
- * The pickle is read at once; storages are only checked for presence and size, and read on demand.
+ * The pickle is read immediately; storages are only checked for presence and size, and read on demand.
  *
  * @throws ReigniteError FILE_MISSING; CHECKPOINT_CORRUPT for a damaged file; CHECKPOINT_UNSUPPORTED for a file that
  *   exceeds a limit or uses an unsupported opcode or element type; CHECKPOINT_UNSAFE for a file that imports a name that
@@ -107,7 +110,7 @@ class OpenedCheckpoint implements Checkpoint {
     await this.#source.close();
   }
 
-  /** Compares a storage with its CRC-32, once, piece by piece: it may be larger than the tensor wanted. */
+  /** Verifies the CRC-32 of a storage once. Reads it in pieces, because it may be larger than the requested tensor. */
   async #verify(key: string, stored: StoredBytes): Promise<void> {
     if (stored.crc32 === undefined || this.#verified.has(key)) return;
     let sum = 0;

@@ -1,4 +1,4 @@
-/** What the first bytes of a file say it is, where that is neither a pickle nor a checkpoint. */
+/** First bytes of files that are neither a pickle nor a checkpoint. */
 const SIGNATURES: readonly (readonly [kind: string, bytes: readonly number[], offset?: number])[] = [
   ['a PNG image', [0x89, 0x50, 0x4e, 0x47]],
   ['a JPEG image', [0xff, 0xd8, 0xff]],
@@ -21,14 +21,14 @@ const SIGNATURES: readonly (readonly [kind: string, bytes: readonly number[], of
   ['JSON, or text like it', [0x7b]],
 ];
 
-/** How many bytes `fileKind` looks at. */
+/** Number of bytes that `fileKind` examines. */
 export const KIND_BYTES = 262;
 
 /**
- * Names the kind of a file that holds no PyTorch checkpoint.
+ * Names the kind of a file that is not a PyTorch checkpoint.
  *
- * @param head - The first `KIND_BYTES` bytes, or all there are.
- * @returns Undefined where it may be a pickle, a zip, a safetensors file, or anything.
+ * @param head - The first `KIND_BYTES` bytes, or the whole file if it is shorter.
+ * @returns Undefined if it may be a pickle, a zip, a safetensors file, or anything else.
  */
 export function fileKind(head: Uint8Array): string | undefined {
   if (head.length === 0) return 'an empty file';
@@ -37,10 +37,11 @@ export function fileKind(head: Uint8Array): string | undefined {
 }
 
 /**
- * Names the kind of a text, to be asked where a file could not be read as a pickle: a pickle of protocol 0 is text too.
+ * Names the kind of a text file. Use it only if the file could not be read as a pickle, because protocol 0 is text,
+ * too.
  *
- * @param head - The first `KIND_BYTES` bytes, or all there are.
- * @returns Undefined where it is not text.
+ * @param head - The first `KIND_BYTES` bytes, or the whole file if it is shorter.
+ * @returns Undefined if it is not text.
  */
 export function textKind(head: Uint8Array): string | undefined {
   const text = Buffer.from(head).toString('utf8');
@@ -52,7 +53,7 @@ export function textKind(head: Uint8Array): string | undefined {
   return /^[\P{C}\s]*\ufffd?$/u.test(text) ? 'a text file' : undefined;
 }
 
-/** Whether the file begins as a zip archive does. */
+/** Returns whether the file starts like a zip archive. */
 export function isZip(head: Uint8Array): boolean {
   return [0x50, 0x4b, 0x03, 0x04].every((byte, at) => head[at] === byte);
 }

@@ -5,10 +5,10 @@ import type { ByteSource } from '../pickle/byte-reader.ts';
 import type { SeenGlobal } from '../pickle/global-verdict.ts';
 import type { PickleValue } from '../pickle/value.ts';
 
-/** Linux reads at most this at once. */
+/** Maximum that Linux reads in one call. */
 const MAX_READ_BYTES = 2 ** 30;
 
-/** An open file, read by position. Close it. */
+/** An open file, read by position. The caller must close it. */
 export class FileSource implements ByteSource {
   readonly path: string;
   readonly byteLength: number;
@@ -20,10 +20,10 @@ export class FileSource implements ByteSource {
     this.#handle = handle;
   }
 
-  /** @throws ReigniteError FILE_MISSING when there is no such file or it may not be read. */
+  /** @throws ReigniteError FILE_MISSING if there is no such file or it is not readable. */
   static async open(path: string): Promise<FileSource> {
     try {
-      // Before opening: to open a pipe would wait for its writer.
+      // Before opening, because opening a pipe would wait for its writer.
       if (!(await stat(path)).isFile()) throw new ReigniteError('FILE_MISSING', `${path} is not a file.`);
       const handle = await open(path, 'r');
       return new FileSource(path, (await handle.stat()).size, handle);
@@ -44,7 +44,7 @@ export class FileSource implements ByteSource {
     return bytes;
   }
 
-  /** The bytes in a buffer of their own, which begins at an aligned place. */
+  /** Reads bytes into a separate, aligned buffer. */
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     if (offset + length > this.byteLength) throw this.#shrunk();
     const bytes = new Uint8Array(length);
@@ -74,11 +74,11 @@ export class FileSource implements ByteSource {
 export interface StoredBytes {
   readonly offset: number;
   readonly byteLength: number;
-  /** CRC-32 of the bytes, where the container has one. */
+  /** CRC-32 of the bytes, if the container has one. */
   readonly crc32: number | undefined;
 }
 
-/** What a container says: the pickled object, the names it imports, and where the storages lie. */
+/** Content of a container: the pickled object, the names it imports, and the positions of the storages. */
 export interface CheckpointContents {
   readonly format: 'zip' | 'stream' | 'pickle' | 'safetensors';
   readonly root: PickleValue;

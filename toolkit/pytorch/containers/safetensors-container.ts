@@ -7,7 +7,7 @@ import type { CheckpointContents, FileSource, StoredBytes } from './file-source.
 
 const LENGTH_BYTES = 8;
 const OPENING_BRACE = 0x7b;
-/** More than the header of any model takes: 100 bytes a tensor. */
+/** Far above the header of any model, which takes 100 bytes per tensor. */
 const MAX_HEADER_BYTES = 16 * 2 ** 20;
 const MAX_TENSORS = 100_000;
 
@@ -33,16 +33,16 @@ const Described = z.strictObject({
 const Header = z.record(z.string(), z.unknown());
 const Metadata = z.record(z.string(), z.string());
 
-/** Whether a file begins as a safetensors file does: eight bytes of length, then JSON. */
+/** Returns whether a file starts like a safetensors file: eight bytes of length, then JSON. */
 export function isSafetensors(head: Uint8Array): boolean {
   return head.length > LENGTH_BYTES && head[LENGTH_BYTES] === OPENING_BRACE && head[6] === 0 && head[7] === 0;
 }
 
 /**
- * Reads the header of a safetensors file: a length (uint64), JSON with type, shape and place of every tensor, then the
- * numbers. As the format demands, the tensors cover what follows the header without a gap, and do not overlap.
+ * Reads the header of a safetensors file. The file consists of a length (uint64), JSON with type, shape and position of
+ * every tensor, and the data. As the format requires, tensors must cover the data without gaps or overlaps.
  *
- * @returns The tensors as a dict by name, each with a storage of its own.
+ * @returns The tensors as a dict by name, each with its own storage.
  * @throws ReigniteError CHECKPOINT_CORRUPT; CHECKPOINT_UNSUPPORTED for element types that are not read.
  * @see https://github.com/huggingface/safetensors#format
  */
@@ -89,7 +89,7 @@ function parseJson(text: string, context: PickleContext): unknown {
 
 interface PlacedTensor {
   readonly name: string;
-  /** First byte behind the header. */
+  /** First byte, counted from the end of the header. */
   readonly begin: number;
   readonly tensor: TensorRef;
 }

@@ -12,14 +12,14 @@ export class StorageTable {
     this.#context = context;
   }
 
-  /** Every storage once, by its key. */
+  /** Every storage once, by key. */
   get storages(): ReadonlyMap<string, StorageRef> {
     return this.#whole;
   }
 
   /**
-   * The meaning of a persistent id: `('storage', class, key, device, length[, view])` is a storage;
-   * `('module', class, file, source)`, which old streams carry, is the class, and the source is left out.
+   * Resolves a persistent id. `('storage', class, key, device, length[, view])` is a storage. `('module', class, file,
+   * source)` of old streams is the class; its source is ignored.
    */
   load(id: PickleValue): PickleValue {
     const items = isPickleObject(id) && id.kind === 'tuple' ? id.items : [];
@@ -51,7 +51,7 @@ export class StorageTable {
     return known;
   }
 
-  /** A part of a storage: `(key, offset, length)` in elements. */
+  /** Returns a part of a storage, `(key, offset, length)` in elements. */
   #view(whole: StorageRef, view: PickleValue, size: number): StorageRef {
     if (!isPickleObject(view) || view.kind !== 'tuple') {
       throw this.#context.corrupt(`storage ${whole.key} has ${describe(view)} as its view`);
@@ -64,7 +64,7 @@ export class StorageTable {
     return { ...whole, byteOffset, byteLength };
   }
 
-  /** A count of elements whose bytes a number still holds exactly. */
+  /** Reads a number of elements, limited so that their size in bytes is an exact number. */
   #naturalNumber(value: PickleValue | undefined): number {
     if (typeof value === 'number' && Number.isSafeInteger(value * 16) && value >= 0) return value;
     throw this.#context.corrupt(`a storage has ${describe(value)} as its length`);

@@ -11,9 +11,9 @@ const PROTOCOL = 1001;
 const COUNT_BYTES = 8;
 
 /**
- * Reads a file that begins with a pickle: a bare one, or the format that PyTorch wrote before 1.6, which is a row of
- * pickles (magic number, protocol, the writer's byte order, the object, the keys of the storages) and then, for each
- * key, the number of elements (int64) and their bytes.
+ * Reads a file that starts with a pickle: a bare one, or the format that PyTorch wrote before 1.6. That is a sequence
+ * of pickles (magic number, protocol, byte order, the object, the keys of the storages), followed by the number of
+ * elements (int64) and their bytes for each key.
  *
  * @throws ReigniteError as `openCheckpoint`.
  */

@@ -7,13 +7,13 @@ import type { CheckpointContents, FileSource, StoredBytes } from './file-source.
 import { StorageTable } from './storage-table.ts';
 import { ZipEntries } from './zip-entries.ts';
 
-/** The newest version of the format that PyTorch knows, and that is written with stored entries. */
+/** Newest version of the format that PyTorch knows and writes with uncompressed entries. */
 const NEWEST_VERSION = 10;
 const MAX_NOTE_LENGTH = 64;
 
 /**
- * Reads the format that PyTorch writes since 1.6: a zip with one root folder of any name, in it `data.pkl`,
- * a file `data/<key>` for every storage, and notes (`version`, `byteorder`).
+ * Reads the format that PyTorch has written since 1.6: a zip with one root folder of any name that contains `data.pkl`,
+ * a file `data/<key>` for each storage, and metadata (`version`, `byteorder`).
  *
  * @throws ReigniteError as `openCheckpoint`.
  */

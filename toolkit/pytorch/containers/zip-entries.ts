@@ -8,11 +8,11 @@ import type { FileSource, StoredBytes } from './file-source.ts';
 const WINDOW_BYTES = 4096;
 
 /**
- * Lets yauzl read through our file handle. Its own reader passes the offsets of the zip to the system as they are,
- * and one beyond 2^63 (a hostile zip64 has it) throws where it cannot be caught; here it is an ordinary error.
+ * Lets yauzl read through our file handle. Its own reader passes offsets from the zip directly to the system, and an
+ * offset beyond 2^63 in a hostile zip64 throws an error that cannot be caught. Here it is an ordinary error.
  */
 class ZipFileReader extends RandomAccessReader {
-  /** Rejects with what yauzl throws from within a callback, which would end the process otherwise. */
+  /** Rejects with errors that yauzl throws within a callback, which would otherwise end the process. */
   readonly failure: Promise<never>;
   readonly #source: FileSource;
   #fail: (error: unknown) => void = () => undefined;
@@ -25,7 +25,7 @@ class ZipFileReader extends RandomAccessReader {
     this.failure = new Promise((_, reject) => {
       this.#fail = reject;
     });
-    // Only some of the waits race with it.
+    // Only some callers race with it.
     markHandled(this.failure);
   }
 
@@ -47,7 +47,7 @@ class ZipFileReader extends RandomAccessReader {
       .catch(this.#fail);
   }
 
-  /** The directory is read in many small pieces that lie side by side: a window saves most of the reads. */
+  /** Reads through a window, because the directory is read in many small adjacent pieces. */
   async #bytes(position: number, length: number): Promise<Uint8Array> {
     const { byteLength } = this.#source;
     if (!Number.isSafeInteger(position) || position < 0 || position + length > byteLength) {
@@ -62,14 +62,14 @@ class ZipFileReader extends RandomAccessReader {
   }
 }
 
-/** Entries of programs (TorchScript), which hold code as well as data. */
+/** Entries of TorchScript programs, which contain code as well as data. */
 const PROGRAM_ENTRIES = ['constants.pkl', 'model.json'];
 const EXPORT =
   'Export it to ONNX in Python: `torch.onnx.export(torch.jit.load(FILE), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
 const ENCRYPTED = 0x1;
 const STORED = 0;
 
-/** The entries of a checkpoint's zip, by their name within the one root folder. */
+/** The entries of a checkpoint's zip, by their name within the root folder. */
 export class ZipEntries {
   readonly #source: FileSource;
   readonly #context: PickleContext;
@@ -94,8 +94,8 @@ export class ZipEntries {
   /**
    * Reads the central directory.
    *
-   * @throws ReigniteError CHECKPOINT_CORRUPT for names that leave the one root folder or occur twice, and for sizes
-   *   that do not fit; CHECKPOINT_UNSUPPORTED for compressed or encrypted entries.
+   * @throws ReigniteError CHECKPOINT_CORRUPT for names outside the one root folder, duplicate names and sizes that do
+   *   not fit; CHECKPOINT_UNSUPPORTED for compressed or encrypted entries.
    */
   static async open(source: FileSource, context: PickleContext): Promise<ZipEntries> {
     const reader = new ZipFileReader(source);
@@ -123,7 +123,7 @@ export class ZipEntries {
       if (entries.has(name)) throw context.corrupt(`its entry ${entry.fileName} occurs twice`);
       entries.set(name, entry);
     }
-    // Programs may have compressed entries: what they are says more.
+    // Programs may have compressed entries, but this message is more helpful.
     if (PROGRAM_ENTRIES.some((name) => entries.has(name)))
       throw context.unsupported('it is a TorchScript program, not a checkpoint', EXPORT);
     const [obstacle] = obstacles;
@@ -135,7 +135,7 @@ export class ZipEntries {
     return this.#entries.has(name);
   }
 
-  /** Where the content of an entry lies, from its local header. */
+  /** Reads the position of an entry's content from its local header. */
   async locate(name: string): Promise<StoredBytes> {
     const entry = this.#entries.get(name);
     if (entry === undefined) throw this.#context.corrupt(`it has no entry ${name}`);
@@ -154,19 +154,19 @@ export class ZipEntries {
   }
 }
 
-/** The root folder and the rest. yauzl has refused absolute names, `..` and backslashes. */
+/** Splits a name into the root folder and the rest. yauzl has already refused absolute names, `..` and backslashes. */
 function splitName({ fileName, fileNameRaw }: Entry, context: PickleContext): readonly [string, string] {
   const parts = fileName.split('/');
   const inner = parts.slice(0, -1);
   const isPlain = inner.length > 0 && !inner.includes('') && !parts.includes('.') && !parts.includes('..');
-  // An extra field may give another name, which other readers do not see.
+  // An extra field may contain another name, which other programs ignore.
   if (!isPlain || !Buffer.from(fileName).equals(fileNameRaw)) {
     throw context.corrupt(`its entry ${JSON.stringify(fileName.slice(0, 200))} is not named as PyTorch does`);
   }
   return [parts[0] ?? '', parts.slice(1).join('/')];
 }
 
-/** @returns Why a sound entry is not read. */
+/** @returns Why an intact entry is not supported. */
 function checkEntry(entry: Entry, fileBytes: number, context: PickleContext): ReigniteError | undefined {
   if ((entry.generalPurposeBitFlag & ENCRYPTED) !== 0) {
     return context.unsupported(`its entry ${entry.fileName} is encrypted`);

@@ -2,34 +2,34 @@ import { type ErrorCode, ReigniteError } from '../../errors.ts';
 import type { TensorRef } from '../tensors/tensor.ts';
 import { describe, isPickleObject, type PickleDict, type PickleReduced, type PickleValue } from './value.ts';
 
-/** A value together with where it was found, so that a refusal can say so. Begin with `locate`. */
+/** A value with the place where it was found, for messages. Create the first one with `locate`. */
 export interface Located {
   readonly value: PickleValue | undefined;
   /** Keys from the root, such as `plans_per_stage[0].patch_size`; empty at the root. */
   readonly keys: string;
   /** File the value was read from. */
   readonly file: string;
-  /** Code of the error that a refusal throws. */
+  /** Code of the errors that accessors throw. */
   readonly code: ErrorCode;
 }
 
-/** Begins a walk at the root of a file's value; every refusal on the way throws `code`. */
+/** Returns the root of a file's value. All accessors that start from it throw `code`. */
 export function locate(value: PickleValue, file: string, code: ErrorCode): Located {
   return { value, keys: '', file, code };
 }
 
-/** The entry of a dict; its value is undefined where there is none. Every other accessor refuses that. */
+/** Returns an entry of a dict. Its value is undefined if there is none, which every other accessor refuses. */
 export function dictGet(located: Located, key: string | number): Located {
   return child(located, asDict(located).entries.get(key), key);
 }
 
-/** Whether a dict has an entry that is not `None`. */
+/** Returns whether a dict has an entry that is not `None`. */
 export function dictHas(located: Located, key: string | number): boolean {
   const value = asDict(located).entries.get(key);
   return value !== undefined && value !== null;
 }
 
-/** The entries of a dict whose keys are all strings, in the order of the file. */
+/** Returns the entries of a dict whose keys are all strings, in the order of the file. */
 export function asEntries(located: Located): readonly (readonly [string, Located])[] {
   return Array.from(asDict(located).entries, ([key, value]) => {
     if (typeof key !== 'string') throw refusal(located, 'a dict with text keys');
@@ -43,14 +43,14 @@ export function asDict(located: Located): PickleDict {
   throw refusal(located, 'a dict');
 }
 
-/** A finite or non-finite number; a bigint only where a number holds it exactly. */
+/** Returns a number, finite or not; a bigint only if it is exact as a number. */
 export function asNumber(located: Located): number {
   const number = toNumber(located.value);
   if (number === undefined) throw refusal(located, 'a number');
   return number;
 }
 
-/** A whole number within ±(2^53 − 1). */
+/** Returns a whole number within ±(2^53 − 1). */
 export function asInteger(located: Located): number {
   const number = toNumber(located.value);
   if (number === undefined || !Number.isSafeInteger(number)) throw refusal(located, 'a whole number');
@@ -67,21 +67,21 @@ export function asString(located: Located): string {
   throw refusal(located, 'text');
 }
 
-/** The items of a list. */
+/** Returns the items of a list. */
 export function asList(located: Located): readonly Located[] {
   const { value } = located;
   if (isPickleObject(value) && value.kind === 'list') return children(located, value.items);
   throw refusal(located, 'a list');
 }
 
-/** The items of a tuple. */
+/** Returns the items of a tuple. */
 export function asTuple(located: Located): readonly Located[] {
   const { value } = located;
   if (isPickleObject(value) && value.kind === 'tuple') return children(located, value.items);
   throw refusal(located, 'a tuple');
 }
 
-/** The items of a list, of a tuple, or of a one-dimensional numpy array: writers use any of them. */
+/** Returns the items of a list, a tuple or a one-dimensional numpy array, because programs write any of them. */
 export function asItems(located: Located): readonly Located[] {
   const { value } = located;
   if (isPickleObject(value)) {
@@ -91,7 +91,7 @@ export function asItems(located: Located): readonly Located[] {
   throw refusal(located, 'a list, a tuple or a flat array');
 }
 
-/** The numbers of a list, a tuple or a one-dimensional numpy array. */
+/** Returns the numbers of a list, a tuple or a one-dimensional numpy array. */
 export function asNumberArray(located: Located): readonly number[] {
   return asItems(located).map(asNumber);
 }
@@ -107,11 +107,11 @@ export interface InertObject {
   readonly module: string;
   readonly name: string;
   readonly args: readonly Located[];
-  /** What `BUILD` gave it: its attributes, for most classes. Value undefined where there was none. */
+  /** What `BUILD` set, for most classes the attributes. Its value is undefined if there was none. */
   readonly state: Located;
 }
 
-/** The class, arguments and state of an object that stayed inert. */
+/** Returns the class, arguments and state of an object that stayed inert. */
 export function asObject(located: Located): InertObject {
   const reduced = asReduced(located);
   const { callable } = reduced;
@@ -147,7 +147,7 @@ function child(located: Located, value: PickleValue | undefined, key: string | n
   return { ...located, value, keys: name };
 }
 
-/** The error for a value that is not what was expected; for checks that the accessors do not have. */
+/** Creates the error for an unexpected value, for checks that the accessors do not have. */
 export function refusal(located: Located, expected: string): ReigniteError {
   const place = located.keys === '' ? 'at its root' : `at ${located.keys}`;
   return new ReigniteError(

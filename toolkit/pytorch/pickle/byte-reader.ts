@@ -1,17 +1,17 @@
 import { LIMITS } from './limits.ts';
 import type { PickleContext } from './pickle-context.ts';
 
-/** Bytes that can be asked for by place: a buffer, or a file read in pieces. */
+/** Bytes with random access: a buffer, or a file that is read in pieces. */
 export interface ByteSource {
   readonly byteLength: number;
-  /** The bytes from `offset` on; `offset + length` is within `byteLength`. */
+  /** Reads bytes from `offset`; `offset + length` is within `byteLength`. */
   readSync(offset: number, length: number): Uint8Array;
 }
 
 const CHUNK_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
-/** Reads a source from front to back; every length is compared with what is left before anything is allocated. */
+/** Reads a source sequentially. Every length is compared with the remaining bytes before anything is allocated. */
 export class ByteReader {
   readonly #source: ByteSource;
   readonly #context: PickleContext;
@@ -32,7 +32,7 @@ export class ByteReader {
     return this.#source.byteLength - this.#position;
   }
 
-  /** The next bytes, as a view that must be copied to be kept. */
+  /** Reads the next bytes, as a view that must be copied to be kept. */
   take(length: number): Buffer {
     const view = this.#peek(length);
     this.#position += length;
@@ -55,7 +55,7 @@ export class ByteReader {
     return this.take(4).readInt32LE();
   }
 
-  /** A length of 8 bytes; one that no file can have ends the reading here. */
+  /** Reads a length of 8 bytes, and refuses one beyond the end of the file. */
   length64(): number {
     const length = this.take(8).readBigUInt64LE();
     if (length > BigInt(this.remaining)) throw this.#endsEarly(length);
@@ -66,7 +66,7 @@ export class ByteReader {
     return this.take(8).readDoubleBE();
   }
 
-  /** The bytes up to the next newline, which is skipped. */
+  /** Reads up to the next newline, which is skipped. */
   line(): Buffer {
     for (let length = Math.min(256, this.remaining); ; length = Math.min(2 * length, this.remaining)) {
       const end = this.#peek(length).indexOf(NEWLINE);
@@ -103,7 +103,7 @@ export class ByteReader {
   }
 }
 
-/** A source over bytes in memory. */
+/** Creates a source from bytes in memory. */
 export function bytesSource(bytes: Uint8Array): ByteSource {
   return {
     byteLength: bytes.byteLength,

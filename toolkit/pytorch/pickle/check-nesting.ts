@@ -6,13 +6,13 @@ interface Frame {
   readonly node: PickleObject;
   readonly children: readonly PickleObject[];
   next: number;
-  /** Longest way down found so far. */
+  /** Longest path down found so far. */
   height: number;
 }
 
 /**
- * Refuses values that nest deeper than the limit, so that code that walks them may call itself.
- * For a value that contains itself, depth ends at the repetition.
+ * Refuses values that are nested deeper than the limit, so that code that walks them may recurse. For a value that
+ * contains itself, the depth ends at the repetition.
  */
 export function checkNesting(root: PickleValue, context: PickleContext): void {
   if (!isPickleObject(root)) return;

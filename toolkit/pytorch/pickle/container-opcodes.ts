@@ -10,7 +10,7 @@ import {
   type PickleValue,
 } from './value.ts';
 
-/** Lists, tuples, dicts and sets, and what fills them. */
+/** Opcodes that create and fill lists, tuples, dicts and sets. */
 export const CONTAINER_OPCODES: OpcodeTable = {
   // EMPTY_LIST, LIST, APPEND, APPENDS
   ']': (machine) => machine.pushNew({ kind: 'list', items: [] }),
@@ -49,12 +49,12 @@ export const CONTAINER_OPCODES: OpcodeTable = {
   '\x91': (machine) => machine.pushNew(setOf(machine.popToMark(), machine.context)),
 };
 
-/** A dict without entries. */
+/** Creates an empty dict. */
 export function emptyDict(): PickleDict {
   return { kind: 'dict', entries: new Map(), attributes: undefined };
 }
 
-/** A set of the items. */
+/** Creates a set of the items. */
 export function setOf(items: Iterable<PickleValue>, context: PickleContext): PickleSet {
   const set = new Set<PickleValue>();
   for (const item of items) set.add(hashable(item, context));
@@ -73,7 +73,7 @@ export function setEntries(
   }
 }
 
-/** Keys that Python refuses are refused; large integers too, since many of them make a slow Map. */
+/** Refuses keys that Python refuses, and large integers, because many of them make a Map slow. */
 function hashable(key: PickleValue, context: PickleContext): PickleValue {
   if (typeof key === 'bigint') throw context.unsupported('a dict or set has a key beyond 2^53');
   if (isPickleObject(key) && (key.kind === 'list' || key.kind === 'dict' || key.kind === 'array')) {
@@ -120,7 +120,7 @@ function appendedOf(target: PickleReduced): PickleValue[] {
   return reduced.appended;
 }
 
-/** Not `push(...items)`: a long list would overflow the stack of calls. */
+/** Not `push(...items)`, because a long list would overflow the call stack. */
 function extend(list: PickleValue[], items: readonly PickleValue[]): void {
   for (const item of items) list.push(item);
 }

@@ -8,16 +8,16 @@ export interface SeenGlobal {
   readonly module: string;
   readonly name: string;
   readonly verdict: GlobalRisk;
-  /** Byte of the opcode that first imports it, in `data.pkl` of a zip, else in the file. */
+  /** Position of the opcode that first imports it, in bytes of `data.pkl` of a zip, else of the file. */
   readonly position: number;
 }
 
-/** The key of a name, written as protocol 0 writes it. */
+/** Returns the key of a name, in the notation of protocol 0. */
 export function describeGlobal(module: string, name: string): string {
   return `${module} ${name}`;
 }
 
-/** Names whose calls are read as data, or that only serve as arguments of such calls. */
+/** Names whose calls are read as data, and names that are only arguments of such calls. */
 const KNOWN: ReadonlySet<string> = new Set([
   'collections OrderedDict',
   'collections defaultdict',
@@ -44,7 +44,7 @@ const KNOWN: ReadonlySet<string> = new Set([
   'torch._tensor _rebuild_from_type_v2',
 ]);
 
-/** Modules of which no name has a place in a checkpoint: processes, files, network, interpreter, loaders. */
+/** Modules without any name that belongs in a checkpoint: processes, files, network, interpreter, loaders. */
 const DANGEROUS_MODULES: ReadonlySet<string> = new Set([
   ...['os', 'posix', 'nt', 'posixpath', 'ntpath', 'subprocess', '_posixsubprocess', 'commands', 'popen2', 'pty', 'tty'],
   ...['sys', 'runpy', 'importlib', '_frozen_importlib', '_frozen_importlib_external', 'imp', '_imp', 'pkgutil'],
@@ -59,7 +59,7 @@ const DANGEROUS_MODULES: ReadonlySet<string> = new Set([
   ...['pkg_resources', 'distutils', 'ensurepip', 'IPython', 'psutil', 'pexpect', 'plumbum', 'sh', 'numba', 'sympy'],
 ]);
 
-/** Parts of libraries that load files, compile or run text. A module covers its submodules. */
+/** Parts of libraries that load files, or compile or run code. A module includes its submodules. */
 const DANGEROUS_SUBMODULES = [
   'numpy.testing',
   'numpy.f2py',
@@ -131,7 +131,7 @@ function isDangerous(module: string, name: string): boolean {
   return reachesFurther(name);
 }
 
-/** Protocol 4 lets a dotted name walk from a harmless module into another one that it happens to import. */
+/** Since protocol 4, a dotted name can reach from a harmless module into another one that it happens to import. */
 function reachesFurther(name: string): boolean {
   const parts = name.split('.');
   if (parts.some((part) => DANGEROUS_MODULES.has(part))) return true;

@@ -5,10 +5,10 @@ import { PYTHON_CLASSES, PYTHON_FUNCTIONS } from './python-values.ts';
 import { TORCH_CALLS } from './torch-values.ts';
 import type { PickleGlobal, PickleReduced, PickleValue } from './value.ts';
 
-/** Reads a call as data; undefined where it means nothing special, and the call stays inert. */
+/** Interprets a call as data; undefined if it has no special meaning and stays inert. */
 export type ReduceHandler = (args: readonly PickleValue[], context: PickleContext) => PickleValue | undefined;
 
-/** Interpreters by the name of what is called, `module name`. */
+/** Handlers by the name of what is called, `module name`. */
 export type InterpreterTable = Readonly<Record<string, ReduceHandler>>;
 
 const FUNCTIONS: ReadonlyMap<string, ReduceHandler> = new Map([
@@ -20,7 +20,7 @@ const FUNCTIONS: ReadonlyMap<string, ReduceHandler> = new Map([
 
 const CLASSES: ReadonlyMap<string, ReduceHandler> = new Map(Object.entries(PYTHON_CLASSES));
 
-/** What REDUCE of a known name yields. */
+/** Returns the result of REDUCE with a known name. */
 export function interpretCall(
   callable: PickleGlobal | PickleReduced,
   args: readonly PickleValue[],
@@ -29,7 +29,7 @@ export function interpretCall(
   return interpret(FUNCTIONS, callable, args, context);
 }
 
-/** What a new instance of a known class yields. */
+/** Returns a new instance of a known class. */
 export function interpretNew(
   callable: PickleGlobal | PickleReduced,
   args: readonly PickleValue[],

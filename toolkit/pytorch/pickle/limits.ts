@@ -1,17 +1,17 @@
 /**
- * How much a pickle may ask for. Generous for checkpoints (a large one has 200 kB and 30,000 objects),
- * and low enough that a hostile file cannot fill the memory. A file beyond them is CHECKPOINT_UNSUPPORTED.
+ * Limits of what a pickle may use. Generous for checkpoints (a large one has 200 kB and 30,000 objects), but low enough
+ * that a hostile file cannot exhaust the memory. A file that exceeds one is CHECKPOINT_UNSUPPORTED.
  */
 export const LIMITS = {
-  /** Bytes of all pickles of a file together. */
+  /** Total bytes of all pickles of a file. */
   pickleBytes: 64 * 2 ** 20,
-  /** Bytes made from values that were already read, such as arrays; sharing lets a small file ask for many. */
+  /** Bytes created from values that were already read, such as arrays. Because of sharing, a small file can request many. */
   derivedBytes: 64 * 2 ** 20,
-  /** Lists, dicts, tuples, objects, texts and so on. */
+  /** Lists, dicts, tuples, objects, strings and so on. */
   objects: 1_000_000,
-  /** Values on the stack, marks, and entries of the memo, each. */
+  /** Values on the stack, marks, and memo entries (this many of each). */
   slots: 1_000_000,
-  /** Containers within containers. */
+  /** Levels of nested containers. */
   depth: 1_000,
   /** Bytes of one integer. */
   integerBytes: 1_024,

@@ -13,7 +13,7 @@ import {
   type PickleValue,
 } from './value.ts';
 
-/** Bytes of an element, of the types that are read. */
+/** Bytes per element of the supported types. */
 const ITEM_BYTES: ReadonlyMap<string, number> = new Map([
   ['b1', 1],
   ['i1', 1],
@@ -29,7 +29,7 @@ const ITEM_BYTES: ReadonlyMap<string, number> = new Map([
   ['f8', 8],
 ]);
 
-/** Elements of an array from its bytes; float16 is widened to float32. */
+/** Decodes the elements of an array; float16 is widened to float32. */
 function decodeNumpy(type: NumpyDType, bytes: Uint8Array, context: PickleContext): NumpyData {
   const size = ITEM_BYTES.get(type.code);
   if (size === undefined || !type.simple) {
@@ -41,7 +41,7 @@ function decodeNumpy(type: NumpyDType, bytes: Uint8Array, context: PickleContext
   return typedArray(type.code, nativeCopy(bytes, size, type.littleEndian));
 }
 
-/** The value of a numpy scalar. */
+/** Decodes a numpy scalar. */
 function numpyScalar(type: NumpyDType, bytes: Uint8Array, context: PickleContext): number | bigint | boolean {
   const data = decodeNumpy(type, bytes, context);
   const [value] = data;
@@ -52,7 +52,7 @@ function numpyScalar(type: NumpyDType, bytes: Uint8Array, context: PickleContext
   return typeof value === 'bigint' ? narrow(value) : value;
 }
 
-/** The elements of an array in Fortran order, in row-major order. */
+/** Reorders the elements of an array from Fortran order to row-major order. */
 function inRowMajorOrder(data: NumpyData, shape: readonly number[], context: PickleContext): NumpyData {
   if (shape.length < 2) return data;
   const sources = rowMajorSources(shape, data.length, context);
@@ -64,7 +64,7 @@ function inRowMajorOrder(data: NumpyData, shape: readonly number[], context: Pic
   return copy;
 }
 
-/** For each place in row-major order, the place in Fortran order. */
+/** Returns the index in Fortran order for each index in row-major order. */
 function rowMajorSources(shape: readonly number[], count: number, context: PickleContext): Uint32Array {
   context.chargeBytes(12 * count);
   const sources = new Uint32Array(count);
@@ -78,7 +78,7 @@ function rowMajorSources(shape: readonly number[], count: number, context: Pickl
   return sources;
 }
 
-/** Moves to the next place in row-major order. */
+/** Advances to the next position in row-major order. */
 function advance(position: number[], shape: readonly number[]): void {
   for (let axis = shape.length - 1; axis >= 0; axis--) {
     const next = (position[axis] ?? 0) + 1;
@@ -90,7 +90,7 @@ function advance(position: number[], shape: readonly number[]): void {
   }
 }
 
-/** A copy that begins at an aligned place and has the byte order of the machine (little-endian). */
+/** Returns an aligned copy in the byte order of the machine (little-endian). */
 function nativeCopy(bytes: Uint8Array, size: number, littleEndian: boolean): ArrayBuffer {
   const copy = new Uint8Array(bytes);
   const swapped = Buffer.from(copy.buffer);
@@ -139,20 +139,20 @@ const scalar: ReduceHandler = ([type, content], context) => {
   return numpyScalar(type, bytesOf(content, context), context);
 };
 
-/** An array that BUILD is to fill; of a subclass of ndarray it stays inert. */
+/** An empty array, which BUILD fills. An array of a subclass of ndarray stays inert. */
 const reconstruct: ReduceHandler = ([type]) => {
   if (!isPickleObject(type) || type.kind !== 'global') return undefined;
   if (type.module !== 'numpy' || type.name !== 'ndarray') return undefined;
   return { kind: 'array', code: 'i1', shape: [0], data: new Int8Array(0) };
 };
 
-/** How protocol 5 writes arrays: `_frombuffer(bytes, dtype, shape, order)`. */
+/** Protocol 5 writes arrays as `_frombuffer(bytes, dtype, shape, order)`. */
 const fromBuffer: ReduceHandler = ([content, type, shape, order], context) => {
   if (!isDType(type)) throw context.unsupported(`an array is of ${describe(type)}`);
   return arrayOf(type, shapeOf(shape, context), content, order === 'F', context);
 };
 
-/** The calls numpy pickles with, under their names before and since version 2. */
+/** Calls in pickles that numpy writes, under their names before and since version 2. */
 export const NUMPY_CALLS: InterpreterTable = {
   'numpy dtype': dtype,
   'numpy.core.multiarray scalar': scalar,
@@ -163,7 +163,7 @@ export const NUMPY_CALLS: InterpreterTable = {
   'numpy._core.numeric _frombuffer': fromBuffer,
 };
 
-/** The state of a dtype: (version, byte order, sub-array, names, fields, size, alignment, flags). */
+/** Applies the state of a dtype: (version, byte order, sub-array, names, fields, size, alignment, flags). */
 export function buildDType(target: Mutable<NumpyDType>, state: PickleValue, context: PickleContext): void {
   const [, order, subArray, names] = tupleOf(state, context);
   if (order !== '<' && order !== '>' && order !== '|' && order !== '=') {
@@ -173,7 +173,7 @@ export function buildDType(target: Mutable<NumpyDType>, state: PickleValue, cont
   target.simple = subArray === null && names === null;
 }
 
-/** The state of an array: (version, shape, dtype, is Fortran order, content). */
+/** Applies the state of an array: (version, shape, dtype, is Fortran order, content). */
 export function buildArray(target: Mutable<NumpyArray>, state: PickleValue, context: PickleContext): void {
   const [shape, type, isFortran, content] = tupleOf(state, context).slice(-4);
   if (!isDType(type)) throw context.corrupt(`an array is of ${describe(type)}`);
@@ -206,7 +206,7 @@ function dataOf(type: NumpyDType, content: PickleValue | undefined, context: Pic
   return content.items.slice();
 }
 
-/** NumPy writes `O8`: the size of a pointer. */
+/** NumPy writes `O8`, where 8 is the size of a pointer. */
 function isObject(type: NumpyDType): boolean {
   return type.simple && /^O\d*$/.test(type.code);
 }
@@ -220,7 +220,7 @@ function shapeOf(value: PickleValue | undefined, context: PickleContext): readon
   });
 }
 
-/** Bytes, or the text that Python 2 wrote in their place. */
+/** Returns bytes; Python 2 wrote them as a string. */
 function bytesOf(value: PickleValue | undefined, context: PickleContext): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (typeof value === 'string') return latin1Bytes(value, context);

@@ -14,7 +14,7 @@ import {
   type PickleValue,
 } from './value.ts';
 
-/** Gives an object its state, as BUILD asks: kept as data, or read where the object is one of numpy's. */
+/** Applies the state of BUILD to an object: kept as data, or interpreted for an object of numpy. */
 function build(target: PickleValue, state: PickleValue, context: PickleContext): void {
   if (!isPickleObject(target)) throw context.corrupt(`a state is given to ${describe(target)}`);
   switch (target.kind) {
@@ -44,7 +44,7 @@ function keepAttributes(target: Mutable<PickleDict>, state: PickleValue): void {
   target.attributes = state;
 }
 
-/** Names, calls, states and persistent ids. No name is looked up and nothing is called. */
+/** Opcodes for names, calls, states and persistent ids. No name is looked up and nothing is called. */
 export const OBJECT_OPCODES: OpcodeTable = {
   // GLOBAL, STACK_GLOBAL
   c: (machine) => machine.pushNew(globalFromLines(machine)),

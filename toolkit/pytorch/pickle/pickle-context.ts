@@ -2,9 +2,9 @@ import { ReigniteError } from '../../errors.ts';
 import { classifyGlobal, describeGlobal, type SeenGlobal } from './global-verdict.ts';
 import { LIMITS } from './limits.ts';
 
-/** What all pickles of one file share: its name for messages, the names they import, and what they have used up. */
+/** State shared by all pickles of a file: its name for messages, the names they import, and how much they have used. */
 export class PickleContext {
-  /** The file and, of an archive, the entry. */
+  /** The file and, for an archive, the entry. */
   readonly file: string;
   readonly #inspect: boolean;
   readonly #onGlobal: (seen: SeenGlobal) => void;
@@ -13,8 +13,8 @@ export class PickleContext {
   #derivedBytes = 0;
 
   /**
-   * @param inspect - Whether names that could run code are recorded only, instead of refused.
-   * @param onGlobal - Called for every name when it is first imported.
+   * @param inspect - Whether to record names that could run code instead of refusing them.
+   * @param onGlobal - Called when a name is first imported, and again if another use of it is dangerous.
    */
   constructor(file: string, inspect: boolean, onGlobal: (seen: SeenGlobal) => void = () => undefined) {
     this.file = file;
@@ -28,7 +28,9 @@ export class PickleContext {
   }
 
   /**
-   * @param verdict - Of this use of the name; the worst one counts.
+   * Records an imported name.
+   *
+   * @param verdict - Risk of this use of the name; the highest one counts.
    * @throws ReigniteError CHECKPOINT_UNSAFE for a name that could run code, unless inspecting.
    */
   recordGlobal(module: string, name: string, position: number, verdict = classifyGlobal(module, name)): void {
@@ -45,13 +47,13 @@ export class PickleContext {
     );
   }
 
-  /** Counts values that are about to be made. */
+  /** Counts values before they are created. */
   chargeObjects(count: number): void {
     this.#objects += count;
     if (this.#objects > LIMITS.objects) throw this.unsupported(`it holds more than ${LIMITS.objects} objects`);
   }
 
-  /** Counts bytes that are about to be made from values already read. */
+  /** Counts bytes before they are created from values already read. */
   chargeBytes(count: number): void {
     this.#derivedBytes += count;
     if (this.#derivedBytes > LIMITS.derivedBytes) {
@@ -59,14 +61,14 @@ export class PickleContext {
     }
   }
 
-  /** The error for a file that no writer makes. */
+  /** Creates the error for a file that no program writes like this. */
   corrupt(reason: string, cause?: unknown): ReigniteError {
     return new ReigniteError('CHECKPOINT_CORRUPT', `${this.file} is damaged, or not a checkpoint: ${reason}.`, {
       cause,
     });
   }
 
-  /** The error for a file that may be sound but is not read. */
+  /** Creates the error for a file that may be intact but is not supported. */
   unsupported(reason: string, remedy?: string): ReigniteError {
     const options = remedy === undefined ? {} : { remedy };
     return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} cannot be read: ${reason}.`, options);

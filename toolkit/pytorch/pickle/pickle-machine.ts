@@ -5,7 +5,7 @@ import { LIMITS } from './limits.ts';
 import type { PickleContext } from './pickle-context.ts';
 import { isPickleObject, type PickleObject, type PickleValue } from './value.ts';
 
-/** Gives the meaning of a persistent id: a storage, for PyTorch. */
+/** Resolves a persistent id; in PyTorch, to a storage. */
 export type PersistentLoad = (id: PickleValue) => PickleValue;
 
 /** The stack machine of the pickle format: a stack with marks, and a memo. */
@@ -14,7 +14,7 @@ export class PickleMachine {
   readonly context: PickleContext;
   readonly persistentLoad: PersistentLoad;
   readonly methods: MethodReferences;
-  /** Byte at which the opcode at work begins. */
+  /** Position of the current opcode, in bytes. */
   opcodeAt = 0;
   readonly #stack: PickleValue[] = [];
   readonly #marks: number[] = [];
@@ -27,13 +27,13 @@ export class PickleMachine {
     this.persistentLoad = persistentLoad;
   }
 
-  /** Pushes a value that exists already, or one that takes no memory. */
+  /** Pushes an existing value, or one that takes no memory. */
   push(value: PickleValue): void {
     if (this.#stack.length >= LIMITS.slots) throw this.context.unsupported('its stack is too high');
     this.#stack.push(value);
   }
 
-  /** Pushes a value that was just made, and counts it. */
+  /** Pushes a new value and counts it. */
   pushNew(value: PickleValue): void {
     this.context.chargeObjects(1);
     this.push(value);
@@ -51,14 +51,14 @@ export class PickleMachine {
     return value;
   }
 
-  /** The value on top, if it is of one of the kinds. */
+  /** Pops a value of one of the kinds. */
   popKind<Kind extends PickleObject['kind']>(...kinds: readonly Kind[]): Extract<PickleObject, { kind: Kind }> {
     const value = this.pop();
     if (hasKind(value, kinds)) return value;
     throw this.context.corrupt(`${withArticle(kinds.join(' or '))} is expected by the opcode at byte ${this.opcodeAt}`);
   }
 
-  /** Takes off the value on top, or the mark if that is on top, as the opcode POP may. */
+  /** Pops the top value, or the mark if that is on top, which the opcode POP may do. */
   drop(): void {
     if (this.#marks.length > 0 && this.#stack.length === this.#fence()) this.#marks.pop();
     else this.pop();
@@ -69,7 +69,7 @@ export class PickleMachine {
     this.#marks.push(this.#stack.length);
   }
 
-  /** The values above the last mark; they and the mark leave the stack. */
+  /** Pops the last mark and returns the values above it. */
   popToMark(): PickleValue[] {
     const start = this.#marks.pop();
     if (start === undefined) throw this.underflow();
@@ -90,7 +90,7 @@ export class PickleMachine {
     return value;
   }
 
-  /** The one value that is left at the end. */
+  /** Returns the only value that is left at the end. */
   result(): PickleValue {
     const value = this.pop();
     if (this.#stack.length > 0 || this.#marks.length > 0) {
@@ -115,8 +115,8 @@ function hasKind<Kind extends PickleObject['kind']>(
   return isPickleObject(value) && kinds.some((kind) => kind === value.kind);
 }
 
-/** What an opcode does to the machine. */
+/** Effect of an opcode on the machine. */
 export type Opcode = (machine: PickleMachine) => void;
 
-/** Opcodes by their character, as the format's own documentation (pickletools) names them. */
+/** Opcodes by their character, as in the documentation of the format (pickletools). */
 export type OpcodeTable = Readonly<Record<string, Opcode>>;

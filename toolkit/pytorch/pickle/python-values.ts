@@ -5,7 +5,7 @@ import { isPickleObject, type PickleValue } from './value.ts';
 
 const LATIN1_NAMES: ReadonlySet<PickleValue | undefined> = new Set(['latin1', 'latin-1']);
 
-/** OrderedDict, empty or of a list of pairs as Python 2 wrote it. */
+/** OrderedDict: empty, or from a list of pairs, as Python 2 wrote it. */
 const orderedDict: ReduceHandler = ([pairs, ...rest], context) => {
   if (rest.length > 0) return undefined;
   const dict = emptyDict();
@@ -21,7 +21,7 @@ const orderedDict: ReduceHandler = ([pairs, ...rest], context) => {
   return dict;
 };
 
-/** defaultdict: what makes its missing entries is left out, since nothing is ever called. */
+/** defaultdict: the factory of missing entries is ignored, because nothing is ever called. */
 const defaultDict: ReduceHandler = (args) => (args.length <= 1 ? emptyDict() : undefined);
 
 const set: ReduceHandler = ([items, ...rest], context) => {
@@ -32,7 +32,7 @@ const set: ReduceHandler = ([items, ...rest], context) => {
   return setOf(members, context);
 };
 
-/** bytes or bytearray. `bytearray(n)`, which would only ask for memory, stays inert. */
+/** bytes or bytearray. `bytearray(n)`, which only requests memory, stays inert. */
 const bytes: ReduceHandler = ([content, encoding], context) => {
   if (content === undefined) return new Uint8Array(0);
   if (content instanceof Uint8Array && encoding === undefined) return content;
@@ -40,11 +40,11 @@ const bytes: ReduceHandler = ([content, encoding], context) => {
   return undefined;
 };
 
-/** How protocols 0 to 2 write bytes. */
+/** Protocols 0 to 2 write bytes with this call. */
 const encode: ReduceHandler = ([text, encoding], context) =>
   typeof text === 'string' && LATIN1_NAMES.has(encoding) ? latin1Bytes(text, context) : undefined;
 
-/** Classes of the standard library that are data. */
+/** Classes of the standard library that are read as data. */
 export const PYTHON_CLASSES: InterpreterTable = {
   'collections OrderedDict': orderedDict,
   'collections defaultdict': defaultDict,

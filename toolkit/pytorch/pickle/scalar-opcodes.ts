@@ -9,7 +9,7 @@ import {
   parseInteger,
 } from './text-literals.ts';
 
-/** None, booleans, numbers, texts and bytes, of all protocols. */
+/** Opcodes for None, booleans, numbers, strings and bytes, of all protocols. */
 export const SCALAR_OPCODES: OpcodeTable = {
   // NONE, NEWTRUE, NEWFALSE
   N: (machine) => machine.push(null),
@@ -43,7 +43,7 @@ export const SCALAR_OPCODES: OpcodeTable = {
   '\x96': (machine) => pushBytes(machine, machine.reader.length64()),
 };
 
-/** INT writes booleans as `00` and `01`, which no integer begins with. */
+/** INT writes booleans as `00` and `01`; no integer starts like this. */
 function integerOrBoolean(machine: PickleMachine): number | bigint | boolean {
   const line = machine.reader.line();
   const text = latin1(line.subarray(0, 3));
@@ -63,7 +63,7 @@ function pushBytes(machine: PickleMachine, length: number): void {
   machine.pushNew(new Uint8Array(machine.reader.take(length)));
 }
 
-/** For lengths that the format stores with a sign. */
+/** Takes bytes whose length the format stores with a sign. */
 function take(machine: PickleMachine, length: number): Uint8Array {
   if (length < 0) throw machine.context.corrupt(`the length at byte ${machine.opcodeAt} is negative`);
   return machine.reader.take(length);
@@ -71,14 +71,14 @@ function take(machine: PickleMachine, length: number): Uint8Array {
 
 const HIGHEST_PROTOCOL = 5;
 
-/** The stack, the memo and the frames. */
+/** Opcodes for the stack, the memo and the frames. */
 export const MACHINE_OPCODES: OpcodeTable = {
   // PROTO, FRAME
   '\x80': (machine) => {
     const protocol = machine.reader.uint8();
     if (protocol > HIGHEST_PROTOCOL) throw machine.context.unsupported(`it is of pickle protocol ${protocol}`);
   },
-  // The frame's length is only a hint for reading ahead; that it is within the file is checked with it.
+  // The length of a frame is only a hint for reading ahead, but it must be within the file.
   '\x95': (machine) => void machine.reader.length64(),
   // MARK, POP, POP_MARK, DUP
   '(': (machine) => machine.mark(),

@@ -2,10 +2,10 @@ import { LIMITS } from './limits.ts';
 import type { PickleContext } from './pickle-context.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-/** Decimal digits that 1,024 bytes hold. */
+/** Maximum decimal digits of an integer of 1,024 bytes. */
 const MAX_INTEGER_DIGITS = Math.floor(LIMITS.integerBytes * 8 * Math.log10(2)) + 2;
 
-/** UTF-8 text. Lone surrogates, which Python lets through, are refused. */
+/** Decodes UTF-8. Lone surrogates, which Python accepts, are refused. */
 export function decodeUtf8(bytes: Uint8Array, context: PickleContext): string {
   try {
     return utf8.decode(bytes);
@@ -14,7 +14,7 @@ export function decodeUtf8(bytes: Uint8Array, context: PickleContext): string {
   }
 }
 
-/** An integer of protocol 0 or of LONG: decimal, with the `L` of Python 2 or without. */
+/** Parses an integer of protocol 0 or of LONG: decimal, with or without the `L` of Python 2. */
 export function parseInteger(line: Uint8Array, context: PickleContext): number | bigint {
   if (line.byteLength > MAX_INTEGER_DIGITS) throw context.unsupported('an integer has too many digits');
   const text = latin1(line).trim().replace(/L$/, '');
@@ -22,7 +22,7 @@ export function parseInteger(line: Uint8Array, context: PickleContext): number |
   return narrow(text.startsWith('+') ? BigInt(text.slice(1)) : BigInt(text));
 }
 
-/** A number of protocol 0 as Python's `repr` writes it. */
+/** Parses a number of protocol 0, as Python's `repr` writes it. */
 export function parseFloat64(line: Uint8Array, context: PickleContext): number {
   const text = latin1(line.subarray(0, 400)).trim().toLowerCase();
   const special = /^([+-]?)(inf|nan)$/.exec(text);
@@ -33,7 +33,7 @@ export function parseFloat64(line: Uint8Array, context: PickleContext): number {
   return Number(text);
 }
 
-/** A little-endian integer in two's complement, of any length; empty is 0. */
+/** Decodes a little-endian integer in two's complement, of any length; empty is 0. */
 export function decodeInteger(bytes: Uint8Array, context: PickleContext): number | bigint {
   if (bytes.byteLength > LIMITS.integerBytes) throw context.unsupported('an integer is too large');
   if (bytes.byteLength === 0) return 0;
@@ -41,18 +41,18 @@ export function decodeInteger(bytes: Uint8Array, context: PickleContext): number
   return narrow(BigInt.asIntN(8 * bytes.byteLength, BigInt(`0x${hex}`)));
 }
 
-/** A number where that is exact, else the bigint itself. */
+/** Converts a bigint to a number if that is exact. */
 export function narrow(value: bigint): number | bigint {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : value;
 }
 
-/** Text of which every byte is a character, as Python 2 strings are read here. */
+/** Decodes text with one character per byte, which is how Python 2 strings are read here. */
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
 }
 
-/** The bytes of a text whose characters are all below 256. */
+/** Encodes a text whose characters are all below 256, one byte per character. */
 export function latin1Bytes(text: string, context: PickleContext): Uint8Array {
   context.chargeBytes(text.length);
   const bytes = Buffer.from(text, 'latin1');
@@ -62,7 +62,7 @@ export function latin1Bytes(text: string, context: PickleContext): Uint8Array {
   return new Uint8Array(bytes);
 }
 
-/** UNICODE of protocol 0: Latin-1 with \uXXXX and \UXXXXXXXX. */
+/** Decodes UNICODE of protocol 0: Latin-1 with \uXXXX and \UXXXXXXXX. */
 export function decodeRawUnicodeEscape(line: Uint8Array, context: PickleContext): string {
   return latin1(line).replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (_, short, long) => {
     const code = Number.parseInt(short ?? long, 16);
@@ -84,7 +84,7 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['"', '"'],
 ]);
 
-/** STRING of protocol 0: a quoted literal with Python's escapes. */
+/** Decodes STRING of protocol 0: a quoted literal with Python's escapes. */
 export function decodeQuoted(line: Uint8Array, context: PickleContext): string {
   const text = latin1(line).trimEnd();
   const quote = text[0];

@@ -9,14 +9,14 @@ import { describe, isPickleObject, type PickleValue } from './value.ts';
 const tensor: ReduceHandler = ([storage, offset, size, stride, , , metadata], context) =>
   rebuildTensor({ storage, offset, size, stride, metadata, dtype: undefined }, context);
 
-/** As above with the element type before the metadata: for types that have no storage class. */
+/** As above, with the element type before the metadata; for types without a storage class. */
 const tensorOfDType: ReduceHandler = ([storage, offset, size, stride, , , dtype, metadata], context) =>
   rebuildTensor({ storage, offset, size, stride, metadata, dtype: dtype ?? null }, context);
 
-/** A parameter is its tensor. */
+/** A parameter is read as its tensor. */
 const parameter: ReduceHandler = ([data], context) => tensorOf(data, context);
 
-/** `(function, class, args, state)`: how tensors with Python attributes are written. Subclasses stay inert. */
+/** `(function, class, args, state)`, which is how tensors with Python attributes are written. Subclasses stay inert. */
 const fromType: ReduceHandler = ([callable, type, args], context) => {
   if (!isPickleObject(callable) || callable.kind !== 'global' || !isPickleObject(type) || type.kind !== 'global') {
     return undefined;
@@ -27,10 +27,10 @@ const fromType: ReduceHandler = ([callable, type, args], context) => {
   return rebuild(args.items, context);
 };
 
-/** A shape is a tuple. */
+/** A shape is read as a tuple. */
 const size: ReduceHandler = ([items]) => (isPickleObject(items) && items.kind === 'tuple' ? items : undefined);
 
-/** A device is its name, such as `cuda:0`. */
+/** A device is read as its name, such as `cuda:0`. */
 const device: ReduceHandler = ([type, index]) => {
   if (typeof type !== 'string') return undefined;
   return typeof index === 'number' ? `${type}:${index}` : type;
@@ -46,7 +46,7 @@ const REBUILDERS: InterpreterTable = {
   'torch._utils _rebuild_parameter_with_state': parameter,
 };
 
-/** The calls PyTorch pickles with. */
+/** Calls in pickles that PyTorch writes. */
 export const TORCH_CALLS: InterpreterTable = {
   ...REBUILDERS,
   'torch._tensor _rebuild_from_type_v2': fromType,

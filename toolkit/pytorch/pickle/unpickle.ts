@@ -11,7 +11,7 @@ import type { PickleValue } from './value.ts';
 
 const STOP = '.'.charCodeAt(0);
 
-/** Legal opcodes that need what a file cannot carry: a registry of the process, or buffers outside the pickle. */
+/** Valid opcodes that need what a file cannot contain: a registry of the process, or buffers outside the pickle. */
 const REFUSED: ReadonlyMap<number, string> = new Map([
   [0x82, 'EXT1'],
   [0x83, 'EXT2'],
@@ -20,7 +20,7 @@ const REFUSED: ReadonlyMap<number, string> = new Map([
   [0x98, 'READONLY_BUFFER'],
 ]);
 
-/** The allow-list: what is not here is an error. */
+/** The allow-list. Any other opcode is an error. */
 const OPCODES: readonly (Opcode | undefined)[] = (() => {
   const table: (Opcode | undefined)[] = new Array(256).fill(undefined);
   for (const family of [SCALAR_OPCODES, CONTAINER_OPCODES, OBJECT_OPCODES, MACHINE_OPCODES]) {
@@ -30,10 +30,10 @@ const OPCODES: readonly (Opcode | undefined)[] = (() => {
 })();
 
 /**
- * Reads one pickle, of protocol 0 to 5, as data. The reader is left behind its STOP.
+ * Reads one pickle, of protocol 0 to 5, as data. Leaves the reader after its STOP.
  *
- * @throws ReigniteError CHECKPOINT_CORRUPT for a malformed pickle, CHECKPOINT_UNSUPPORTED for one that needs more
- *   than this reader has or allows, CHECKPOINT_UNSAFE for one that imports a name that could run code.
+ * @throws ReigniteError CHECKPOINT_CORRUPT for a malformed pickle; CHECKPOINT_UNSUPPORTED if it needs more than this
+ *   reader supports or allows; CHECKPOINT_UNSAFE if it imports a name that could run code.
  * @see Python's pickletools.py, which documents every opcode
  */
 export function unpickle(

@@ -1,27 +1,27 @@
 import { describe, isPickleObject, type PickleValue } from './value.ts';
 
-/** A value of a checkpoint and what is in it. */
+/** A value of a checkpoint with its children. */
 export interface TreeNode {
   readonly key: string;
   readonly what: string;
   readonly children: readonly TreeNode[];
-  /** Children that were left out. */
+  /** Number of children that were left out. */
   readonly more: number;
 }
 
 export interface TreeLimits {
-  /** Containers within containers. */
+  /** Levels of nested containers. */
   readonly depth: number;
-  /** Children of one value. */
+  /** Children per value. */
   readonly width: number;
-  /** Nodes in all. */
+  /** Total number of nodes. */
   readonly nodes: number;
 }
 
 const USUAL: TreeLimits = { depth: 8, width: 64, nodes: 20_000 };
 
 /**
- * Summarises a checkpoint as a tree of keys, kinds and shapes. A shared value is unfolded at its first occurrence.
+ * Summarises a checkpoint as a tree of keys, kinds and shapes. A shared value is expanded only at its first occurrence.
  *
  * @param root - May contain itself.
  * @example

@@ -64,8 +64,8 @@ export interface PickleGlobal {
 }
 
 /**
- * An object that is described but not made: a callable, its arguments, and what was to be given to the result
- * (REDUCE, NEWOBJ, NEWOBJ_EX, INST and OBJ make one; BUILD, APPENDS and SETITEMS add to it).
+ * An object that is described but not created: a callable, its arguments, and what would be given to the result
+ * (created by REDUCE, NEWOBJ, NEWOBJ_EX, INST and OBJ; extended by BUILD, APPENDS and SETITEMS).
  */
 export interface PickleReduced {
   readonly kind: 'reduced';
@@ -79,13 +79,13 @@ export interface PickleReduced {
   readonly entries: Map<PickleValue, PickleValue> | undefined;
 }
 
-/** A reference to something outside the pickle that the container did not explain. */
+/** A reference to something outside the pickle that the container does not resolve. */
 export interface PicklePersistent {
   readonly kind: 'persistent';
   readonly id: PickleValue;
 }
 
-/** numpy.dtype: `code` without byte order, such as `f8`; structured and sub-array types are `code` `V…` or `simple` false. */
+/** numpy.dtype. `code` has no byte order, such as `f8`; structured and sub-array types have `V…` or `simple` false. */
 export interface NumpyDType {
   readonly kind: 'dtype';
   readonly code: string;
@@ -107,7 +107,7 @@ export type NumpyData =
   | BigUint64Array
   | readonly PickleValue[];
 
-/** numpy.ndarray, row-major whatever the order in the pickle was. */
+/** numpy.ndarray, always row-major, regardless of the order in the pickle. */
 export interface NumpyArray {
   readonly kind: 'array';
   /** NumPy's code without byte order: f2, f4, f8, i1, i2, i4, i8, u1, u2, u4, u8, b1 or O. */
@@ -119,12 +119,12 @@ export interface NumpyArray {
 /** A value of the union that is an object with a `kind`. */
 export type PickleObject = Extract<PickleValue, { readonly kind: string }>;
 
-/** Whether a value is one of the objects with a `kind`, not a primitive and not bytes. */
+/** Returns whether a value is one of the objects with a `kind`, not a primitive and not bytes. */
 export function isPickleObject(value: PickleValue | undefined): value is PickleObject {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array);
 }
 
-/** The short name of a value's type, for messages. */
+/** Returns a short name of a value's type, for messages. */
 export function describe(value: PickleValue | undefined): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'None';
@@ -137,7 +137,7 @@ export function describe(value: PickleValue | undefined): string {
   return withArticle(value.kind);
 }
 
-/** `module.name` of the class or function an inert object was to be made with. */
+/** Returns `module.name` of the class or function that would create an inert object. */
 export function nameOfCallable(value: PickleReduced): string {
   const { callable } = value;
   return callable.kind === 'global' ? `${callable.module}.${callable.name}` : 'another object';
@@ -148,5 +148,5 @@ function abbreviate(text: string): string {
   return text.length > 60 ? `${quoted}…` : quoted;
 }
 
-/** For the reader itself, which fills values that others only read. */
+/** For the reader, which fills values that are read-only for others. */
 export type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };

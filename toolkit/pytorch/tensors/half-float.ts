@@ -3,7 +3,7 @@ import { roundHalfEven } from '../../numpy/round.ts';
 const FLOAT = new Float32Array(1);
 const BITS = new Uint32Array(FLOAT.buffer);
 
-/** The value of a float16 (IEEE 754 binary16) from its 16 bits. */
+/** Returns the value of a float16 (IEEE 754 binary16) from its 16 bits. */
 export function halfToNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
@@ -13,14 +13,14 @@ export function halfToNumber(bits: number): number {
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-/** The float16 nearest to a positive number below 65504; the even one of two. */
+/** Returns the float16 nearest to a positive number below 65504, ties to even. */
 export function nearestHalf(value: number): number {
   const exponent = Math.max(Math.floor(Math.log2(value)), -14);
   const step = 2 ** (exponent - 10);
   return roundHalfEven(value / step) * step;
 }
 
-/** The 16 bits of the float16 nearest to a number, the even one of two; beyond the largest, infinity. */
+/** Returns the 16 bits of the float16 nearest to a number, ties to even; infinity beyond the largest. */
 export function toHalfBits(value: number): number {
   if (Number.isNaN(value)) return 0x7e00;
   const sign = value < 0 || Object.is(value, -0) ? 0x8000 : 0;
@@ -35,8 +35,8 @@ export function toHalfBits(value: number): number {
 }
 
 /**
- * The 16 bits of the float16 nearest to each number, as {@link toHalfBits}, in a twentieth of its time: a network has
- * millions of weights.
+ * Returns the 16 bits of the float16 nearest to each number, like {@link toHalfBits}, but in a twentieth of the time,
+ * because a network has millions of weights.
  */
 export function toHalves(values: Float32Array): Uint16Array {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
@@ -50,13 +50,13 @@ export function toHalves(values: Float32Array): Uint16Array {
     else if (size >= 0x477ff000) halves[at] = sign | 0x7c00;
     // Below 2^-14 halves are multiples of 2^-24.
     else if (size < 0x38800000) halves[at] = sign | roundHalfEven(Math.abs(values[at] ?? 0) * 2 ** 24);
-    // Rounds the 13 bits away to even, which may carry into the exponent, and moves the exponent's zero.
+    // Rounds 13 bits away, ties to even, which may carry into the exponent, and changes the exponent bias.
     else halves[at] = sign | ((size + 0xfff + ((size >>> 13) & 1) - 0x38000000) >>> 13);
   }
   return halves;
 }
 
-/** The value of a bfloat16 from its 16 bits: the upper half of a float32. */
+/** Returns the value of a bfloat16 from its 16 bits, which are the upper half of a float32. */
 export function bfloatToNumber(bits: number): number {
   BITS[0] = bits << 16;
   return FLOAT[0] ?? 0;

@@ -18,7 +18,7 @@ export interface ListedTensor {
 export function listTensors(root: PickleValue): ListedTensor[] {
   const found: ListedTensor[] = [];
   const seen = new Set<PickleValue>();
-  // A list of what is still to be walked, not recursion: a hostile file may nest as deep as it likes.
+  // An explicit stack instead of recursion, because a hostile file may be nested to any depth.
   const open: { name: string; value: PickleValue | undefined }[] = [{ name: '', value: root }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { name, value } = next;

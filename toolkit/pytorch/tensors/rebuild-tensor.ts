@@ -4,24 +4,24 @@ import { describe, isPickleObject, type PickleValue } from '../pickle/value.ts';
 import { type DType, ELEMENT_BYTES, type StorageRef, type TensorRef } from './tensor.ts';
 import { torchDType } from './torch-types.ts';
 
-/** What the pickle says of a tensor. */
+/** The pickled description of a tensor. */
 export interface TensorParts {
   readonly storage: PickleValue | undefined;
   readonly offset: PickleValue | undefined;
   readonly size: PickleValue | undefined;
   readonly stride: PickleValue | undefined;
-  /** The element type by name; undefined where the storage has it. */
+  /** The element type by name; undefined if it is that of the storage. */
   readonly dtype: PickleValue | undefined;
   /** Flags of lazily negated or conjugated tensors. */
   readonly metadata: PickleValue | undefined;
 }
 
 /**
- * A tensor that is within its storage. It may have more elements than that: networks keep such tensors of their last
- * image, which are never read.
+ * Creates a tensor, which must be within its storage. It may have more elements than that: networks keep such tensors of
+ * their last image, and nothing reads them.
  *
- * @throws ReigniteError CHECKPOINT_CORRUPT for one that does not fit its storage, CHECKPOINT_UNSUPPORTED for one
- *   whose storage or element type is not read.
+ * @throws ReigniteError CHECKPOINT_CORRUPT if it does not fit its storage; CHECKPOINT_UNSUPPORTED if its storage or
+ *   element type is not supported.
  */
 export function rebuildTensor(parts: TensorParts, context: PickleContext): TensorRef {
   const storage = storageOf(parts.storage, context);

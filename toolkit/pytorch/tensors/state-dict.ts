@@ -1,20 +1,20 @@
 import { isPickleObject, type PickleValue } from '../pickle/value.ts';
 import type { TensorRef } from './tensor.ts';
 
-/** Weights by name, without the network that they are for. */
+/** Weights by name, without the network that they belong to. */
 export interface NamedTensors {
-  /** Key under which they are; empty where they are the whole file. */
+  /** Key of the weights; empty if they are the whole file. */
   readonly key: string;
   readonly tensors: ReadonlyMap<string, TensorRef>;
 }
 
-/** Where writers of checkpoints put the weights of a network. */
+/** Keys under which programs store the weights of a network. */
 const USUAL_KEYS = ['state_dict', 'model_state_dict', 'network_weights', 'model', 'net', 'weights', 'params'];
 
 /**
- * Finds the weights of a checkpoint that holds them by name: the file itself, or what is under a usual key.
+ * Finds the weights of a checkpoint that are stored by name: the whole file, or the value of a usual key.
  *
- * @returns Undefined where there is no dict that holds tensors alone.
+ * @returns Undefined if there is no dict that contains only tensors.
  */
 export function findStateDict(root: PickleValue): NamedTensors | undefined {
   const whole = tensorsOf(root);
@@ -37,17 +37,17 @@ function tensorsOf(value: PickleValue | undefined): ReadonlyMap<string, TensorRe
   return tensors;
 }
 
-/** Whether a pickle is what nnU-Net v1 writes besides its weights: the plans, or the settings of one training. */
+/** Returns whether a pickle is one that nnU-Net v1 writes with its weights: plans, or the settings of a training. */
 export function isPlans(root: PickleValue): boolean {
   if (!isPickleObject(root) || root.kind !== 'dict') return false;
   const has = (...keys: readonly string[]) => keys.every((key) => root.entries.has(key));
   return has('plans_per_stage', 'num_stages') || has('init', 'plans');
 }
 
-/** What trainers put before every name. */
+/** Prefixes that trainers put before every name. */
 const PREFIX = /^(?:module\.|_orig_mod\.|network\.|net\.)+/;
 
-/** Networks by names that their parameters have: one that matches each pattern. */
+/** Networks by the names of their parameters. Each pattern must match at least one name. */
 const NETWORKS: readonly (readonly [what: string, ...patterns: RegExp[]])[] = [
   ['an nnU-Net v2 network', /^encoder\.stages\.\d+\.|^encoder\.stem\./, /^decoder\.seg_layers\./],
   ['an nnU-Net v1 network', /^conv_blocks_context\./, /^seg_outputs\./],
@@ -65,7 +65,7 @@ const NETWORKS: readonly (readonly [what: string, ...patterns: RegExp[]])[] = [
   ['a vision transformer', /blocks\.0\.attn\.|layer\.0\.attention\.|encoder_layer_0\.self_attention/],
 ];
 
-/** Says which network weights are for, by the names of their parameters; undefined where they are of no known one. */
+/** Returns the network that weights belong to, from the names of their parameters; undefined if it is unknown. */
 export function networkOf({ tensors }: NamedTensors): string | undefined {
   const names = [...tensors.keys()].map((name) => name.replace(PREFIX, ''));
   return NETWORKS.find(([, ...patterns]) => patterns.every((pattern) => names.some((name) => pattern.test(name))))?.[0];

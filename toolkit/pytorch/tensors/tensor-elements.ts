@@ -1,7 +1,7 @@
 import { bfloatToNumber, halfToNumber } from './half-float.ts';
 import { type DType, ELEMENT_BYTES, elementCount, type TensorRef } from './tensor.ts';
 
-/** The part of its storage that a tensor looks into, in bytes. */
+/** The byte range of its storage that a tensor refers to. */
 export interface Span {
   readonly offset: number;
   readonly byteLength: number;
@@ -40,7 +40,7 @@ export function toFloat32(tensor: TensorRef, span: Uint8Array<ArrayBuffer>): Flo
   return result;
 }
 
-/** Whether the elements are contiguous in the storage, in the wanted order. Axes of length 1 do not matter. */
+/** Returns whether the elements are contiguous and row-major in the storage. Axes of length 1 do not matter. */
 function isContiguous({ shape, strides }: TensorRef): boolean {
   let expected = 1;
   for (let axis = shape.length - 1; axis >= 0; axis--) {

@@ -11,7 +11,7 @@ export type DType =
   | 'uint8'
   | 'bool';
 
-/** Bytes an element takes in a storage. */
+/** Bytes per element in a storage. */
 export const ELEMENT_BYTES: Readonly<Record<DType, number>> = {
   float32: 4,
   float16: 2,
@@ -25,19 +25,19 @@ export const ELEMENT_BYTES: Readonly<Record<DType, number>> = {
   bool: 1,
 };
 
-/** Bytes of what a storage counts: its elements, or single bytes where it is untyped. */
+/** Returns the bytes per unit in which a storage counts: its elements, or single bytes if it is untyped. */
 export function storageElementBytes(dtype: DType | 'bytes'): number {
   return dtype === 'bytes' ? 1 : ELEMENT_BYTES[dtype];
 }
 
-/** A run of bytes of the checkpoint that tensors look into; several tensors may share one. */
+/** A range of bytes in the checkpoint that tensors refer to. Several tensors may share one. */
 export interface StorageRef {
   readonly kind: 'storage';
   /** Name of the storage in its file: the entry `data/<key>` of a zip, an item of the key list of a stream. */
   readonly key: string;
   /** Element type of a typed storage; `bytes` for an untyped one. */
   readonly dtype: DType | 'bytes';
-  /** Where this storage begins in the stored bytes of `key`; not 0 only for the storage views of old streams. */
+  /** Where this storage starts in the stored bytes of `key`; not 0 only for the storage views of old streams. */
   readonly byteOffset: number;
   /** Bytes of this storage. */
   readonly byteLength: number;
@@ -46,27 +46,27 @@ export interface StorageRef {
 }
 
 /**
- * A reference to a tensor that has not been read: its storage, offset, shape and strides in elements.
- * It is within its storage (checked when it is made), and may repeat elements of it: see `repeatsElements`.
+ * A reference to a tensor that has not been read: its storage, offset, shape and strides in elements. When it is
+ * created, it is checked to be within its storage. It may have more elements than that: see `repeatsElements`.
  */
 export interface TensorRef {
   readonly kind: 'tensor';
   readonly dtype: DType;
   readonly shape: readonly number[];
-  /** Distance of neighbours along each axis, in elements. */
+  /** Distance between neighbours along each axis, in elements. */
   readonly strides: readonly number[];
   /** First element, counted in elements from the beginning of the storage. */
   readonly offset: number;
   readonly storage: StorageRef;
 }
 
-/** Whether a tensor has more elements than its storage: a few bytes could make one of any size. */
+/** Returns whether a tensor has more elements than its storage: a few bytes could make one of any size. */
 export function repeatsElements({ dtype, shape, storage }: TensorRef): boolean {
   const count = shape.reduce((product, length) => product * BigInt(length), 1n);
   return count > BigInt(Math.floor(storage.byteLength / ELEMENT_BYTES[dtype]));
 }
 
-/** Number of elements of a shape; 1 for a scalar's empty shape. */
+/** Returns the number of elements of a shape; 1 for the empty shape of a scalar. */
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((count, length) => count * length, 1);
 }

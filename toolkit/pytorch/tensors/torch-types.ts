@@ -1,6 +1,6 @@
 import type { DType } from './tensor.ts';
 
-/** Element type of the storage classes of PyTorch that are read. */
+/** Element types of the supported storage classes of PyTorch. */
 const STORAGE_DTYPES: ReadonlyMap<string, DType> = new Map([
   ['FloatStorage', 'float32'],
   ['HalfStorage', 'float16'],
@@ -36,23 +36,23 @@ const TORCH_DTYPES: ReadonlyMap<string, DType> = new Map([
   ['bool', 'bool'],
 ]);
 
-/** Element type of a storage class, `bytes` of an untyped one, undefined for any other name. */
+/** Returns the element type of a storage class, `bytes` for the untyped one, undefined for any other name. */
 export function storageDType(module: string, name: string): DType | 'bytes' | undefined {
   if (!STORAGE_MODULES.has(module)) return undefined;
   return name === 'UntypedStorage' ? 'bytes' : STORAGE_DTYPES.get(name);
 }
 
-/** Whether a name is a storage class that is read. */
+/** Returns whether a name is a supported storage class. */
 export function isStorageClass(module: string, name: string): boolean {
   return storageDType(module, name) !== undefined;
 }
 
-/** Element type of a name such as `torch.float32`, if it is supported. */
+/** Returns the element type of a name such as `torch.float32`, if it is supported. */
 export function torchDType(module: string, name: string): DType | undefined {
   return module === 'torch' ? TORCH_DTYPES.get(name) : undefined;
 }
 
-/** Whether a name is an element type that is read. */
+/** Returns whether a name is a supported element type. */
 export function isTorchDType(module: string, name: string): boolean {
   return torchDType(module, name) !== undefined;
 }

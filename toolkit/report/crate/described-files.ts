@@ -16,10 +16,10 @@ const TYPES: Readonly<Record<string, string>> = {
   '.npy': 'application/octet-stream',
 };
 
-/** Folders whose files are described one by one; a few each. */
+/** Folders with few files, which are described individually. */
 const LISTED = ['metrics', 'verdict', 'models', 'environment'] as const;
 
-/** Files described by name. The workflow is an entity of its own, and the crate does not describe itself. */
+/** Single files to describe. The workflow is described as a separate entity, and the crate does not describe itself. */
 const SINGLE = [
   RESULTS.readme,
   RESULTS.summary,
@@ -31,7 +31,7 @@ const SINGLE = [
   RESULTS.page,
 ] as const;
 
-/** A file or folder of a results folder, as a crate names it. */
+/** A file or folder of a results folder, as described in a crate. */
 export interface Described {
   readonly '@id': string;
   readonly '@type': 'File' | 'Dataset';
@@ -40,7 +40,7 @@ export interface Described {
   readonly encodingFormat?: string;
 }
 
-/** What a crate describes of a results folder, in a stable order. */
+/** Lists the files and folders that a crate describes, in a stable order. */
 export async function describedFiles(results: string): Promise<readonly Described[]> {
   const listed = await Promise.all(LISTED.map((folder) => filesIn(results, folder)));
   const files = [...SINGLE.map(({ path }) => path), ...listed.flat()];

@@ -5,7 +5,7 @@ const TEMPORAL = 'https://temporal.io/';
 const WORKFLOW_PROFILE = 'https://bioschemas.org/profiles/ComputationalWorkflow/1.0-RELEASE';
 const PARAMETER_PROFILE = 'https://bioschemas.org/profiles/FormalParameter/1.0-RELEASE';
 
-/** Inputs and outputs of the workflow, by the id of their entity in the crate. */
+/** Inputs and outputs of the workflow, with the IDs of their entities in the crate. */
 export const PARAMETERS = {
   record: { id: '#parameter-record', name: 'record', type: 'Dataset', about: 'The record whose results are compared' },
   configuration: {
@@ -27,10 +27,10 @@ const INPUTS = [PARAMETERS.record, PARAMETERS.configuration];
 const OUTPUTS = [PARAMETERS.results, PARAMETERS.verdict];
 
 /**
- * The workflow, its language and engine, and its parameters.
+ * Returns the entities of the workflow, its language and engine, and its parameters.
  *
- * @param versions - Of this package and of the Temporal SDK.
- * @param size - Of the workflow's file, in bytes.
+ * @param versions - Versions of this package and of the Temporal SDK.
+ * @param size - Size of the workflow's file in bytes.
  */
 export function workflowEntities(
   { version, temporal }: { readonly version: string; readonly temporal: string },

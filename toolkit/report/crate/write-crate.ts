@@ -18,7 +18,7 @@ const LICENCES = {
 const CRATE = 'https://w3id.org/ro/crate/1.1';
 const WORKFLOW_CRATE = 'https://w3id.org/workflowhub/workflow-ro-crate/1.0';
 
-/** The profiles that the crate keeps to. */
+/** The profiles that the crate conforms to. */
 const PROFILES = [
   { '@id': 'https://w3id.org/ro/wfrun/process/0.5', name: 'Process Run Crate', version: '0.5' },
   { '@id': 'https://w3id.org/ro/wfrun/workflow/0.5', name: 'Workflow Run Crate', version: '0.5' },
@@ -26,10 +26,10 @@ const PROFILES = [
 ] as const;
 
 /**
- * Writes ro-crate-metadata.json: the results folder as an RO-Crate 1.1 of the Workflow Run profile, in which one action
- * (this run of the workflow) made the results from the record. No user and no host is named.
+ * Writes ro-crate-metadata.json, which describes the results folder as an RO-Crate 1.1 of the Workflow Run profile: one
+ * action, this run of the workflow, created the results from the record. It has no user or host name.
  *
- * @param version - Of this package.
+ * @param version - Version of this package.
  */
 export async function writeCrate(results: string, data: ReportData, version: string): Promise<void> {
   const workflow = await readFile(packageFile('workflows/reproduce.ts'));
@@ -51,7 +51,7 @@ export async function writeCrate(results: string, data: ReportData, version: str
     licenceOf(data),
     ...files.map((file) => ({
       ...file,
-      ...standsFor(file),
+      ...parameterOf(file),
       ...(file['@id'] === RESULTS.readme.path ? { about: { '@id': './' } } : {}),
     })),
   ];
@@ -59,24 +59,24 @@ export async function writeCrate(results: string, data: ReportData, version: str
   await writeFileAtomic(RESULTS.crate.in(results), `${JSON.stringify(crate, null, 1)}\n`);
 }
 
-/** One reference stands alone, several in a list, as RO-Crate wants it. */
+/** Returns a single reference for one ID and a list for several, as RO-Crate requires. */
 function referTo(ids: readonly string[]): object {
   const [first, ...others] = ids.map((id) => ({ '@id': id }));
   return first !== undefined && others.length === 0 ? first : [first, ...others].filter((each) => each !== undefined);
 }
 
-/** UTC as an offset: validators of the profile know no Z. */
+/** Writes UTC as an offset, since validators of the profile do not accept Z. */
 function moment(iso: string): string {
   return iso.replace(/Z$/, '+00:00');
 }
 
-/** Zenodo's address where the record is the paper's; other data have no address that is known to be right. */
+/** Returns the Zenodo URL of the paper's record. Other data get a URN, since their URL is not known. */
 function recordId({ summary: { record }, provenance }: ReportData): string {
   if (provenance.kind === 'paper') return `https://zenodo.org/records/${hrefOf(record)}`;
   return `urn:reignite:record:${hrefOf(record)}`;
 }
 
-/** The licence of the data, and so of what derives from them. */
+/** Returns the licence of the data, which also applies to what derives from them. */
 function licenceOf({ provenance: { kind } }: ReportData): {
   '@id': string;
   '@type': string;
@@ -150,8 +150,8 @@ function recordOf(data: ReportData): object {
   };
 }
 
-/** The parameter of the workflow that a file or folder is the value of. */
-function standsFor({ '@id': id, '@type': file }: Described): object {
+/** Links a file or folder to the workflow parameter of which it is the value. */
+function parameterOf({ '@id': id, '@type': file }: Described): object {
   const parameter =
     id === RESULTS.configuration.path
       ? PARAMETERS.configuration

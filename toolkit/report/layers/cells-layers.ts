@@ -11,7 +11,7 @@ import { EDGES, SHARES } from './layer-writer.ts';
 import type { RoiLayers } from './layers-file.ts';
 import { HotspotFinder, pointsDrawing, READER_SHAPES } from './points-drawing.ts';
 
-/** What the layers of a detection image are made from. */
+/** Sources of a detection image's layers. */
 export interface CellsSources {
   readonly task: CellTask;
   /** Absolute paths. */
@@ -19,21 +19,21 @@ export interface CellsSources {
   readonly published: string;
   readonly ours: string;
   readonly readers: readonly (readonly CellPoint[])[];
-  /** Points of one class farther apart than this many px differ. */
+  /** Distance in px above which points of the same class differ. */
   readonly maxDistance: number;
-  /** Number of classes, where it is not that of the task. */
+  /** Number of classes. Default: that of the task. */
   readonly classes?: number | undefined;
 }
 
-/** Ours without counterpart: an orange ring; a published point without counterpart: a black box. */
+/** Colours of points without counterpart: our points get an orange ring, published ones a black box. */
 const EXTRA = '#d55e00';
 const MISSING = '#000';
 
 /**
- * Writes the layers of a detection image: image, readers' points, published, ours, and the points of either that have
- * no counterpart.
+ * Writes the layers of a detection image: image, readers' points, published points, our points, and the points of both
+ * without counterpart.
  *
- * @param limit - Bytes for all layers together.
+ * @param limit - Maximum bytes of all layers together.
  * @throws ReigniteError when the image or our points cannot be read.
  */
 export async function drawCellsLayers(
@@ -98,7 +98,10 @@ async function pointsOrNone(task: CellTask, path: string, classes: number): Prom
   }
 }
 
-/** The authors write no file for an image without a point: where ours has none either, that is agreement. */
+/**
+ * Reads the published points. The authors write no file for an image without points, so that a missing file agrees with
+ * ours if we found none either.
+ */
 async function publishedPoints(
   task: CellTask,
   path: string,

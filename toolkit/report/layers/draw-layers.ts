@@ -6,20 +6,20 @@ import { ReigniteError } from '../../errors.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { fileExists } from '../../files/open-for-reading.ts';
 import { reportFolder } from '../../results/results-folder.ts';
-import { bytesAnRoi, LayerWriter } from './layer-writer.ts';
+import { bytesPerRoi, LayerWriter } from './layer-writer.ts';
 import { type DrawnRoi, type LayersFile, type RoiLayers, writeLayersFile } from './layers-file.ts';
 
-/** ROIs whose layers are drawn at the same time. */
+/** Maximum number of ROIs whose layers are drawn at the same time. */
 const MAX_CONCURRENT = 2;
-/** Raised when layers are drawn otherwise than before. */
+/** Must be raised when layers are drawn differently. */
 const SCHEMA = 2;
 
 /**
- * Draws the layers of ROIs into report/assets of a folder, small enough for all of them together, and lists them in
- * layers.json. What was drawn before of the same sources stays.
+ * Draws the layers of ROIs into report/assets of a folder, within the size limit of a report, and lists them in
+ * layers.json. Layers that were drawn before from the same sources are kept.
  *
- * @param options.known - What the folder has already.
- * @returns The layers of every ROI that has some.
+ * @param options.known - Entries of the folder's existing layers.json.
+ * @returns The layers of every ROI that has any.
  */
 export async function drawLayers(
   folder: string,
@@ -34,7 +34,7 @@ export async function drawLayers(
     readonly onRoi?: () => void;
   },
 ): Promise<readonly RoiLayers[]> {
-  const limit = bytesAnRoi(rois.length);
+  const limit = bytesPerRoi(rois.length);
   const byName = new Map(known.map((entry) => [`${entry.task}/${entry.roi}`, entry]));
   const written = await mapConcurrent(rois, MAX_CONCURRENT, signal, async (each) => {
     const entry = await layersOf(folder, each, limit, byName.get(`${each.task}/${each.roi}`));
@@ -65,13 +65,13 @@ async function layersOf(
     const drawn = await each.draw(limit, writer);
     return { task, roi, ...drawn, files: writer.files, notes: writer.notes, stamp };
   } catch (error) {
-    // An ROI without our prediction, or without its image, has no viewer; the report lists its numbers.
+    // An ROI without our prediction or without its image is not in the viewer; the report still lists its scores.
     if (error instanceof ReigniteError && !error.retryable) return undefined;
     throw error;
   }
 }
 
-/** Size and time of every source; nothing is read. */
+/** Returns a digest of size and time of every source, without reading them. */
 async function stampOf({ sources, settings }: DrawnRoi, limit: number): Promise<string> {
   const hash = createHash('sha256').update(`${SCHEMA} ${limit} ${settings}`);
   for (const source of sources) {

@@ -9,18 +9,21 @@ export interface Size {
   readonly height: number;
 }
 
-/** The size whose longer side is `edge`, of the same shape; at least 1 px. */
+/** Scales a size down so that its longer side is at most `edge` px; each side is at least 1 px. */
 export function sizeWithin({ width, height }: Size, edge: number): Size {
   const scale = Math.min(1, edge / Math.max(width, height));
   return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
 }
 
-/** For every column (or row) of the smaller image, where its part of the larger one begins; one more at the end. */
+/**
+ * Returns for every column (or row) of the smaller image the start of its part of the larger one, and the end of the
+ * last.
+ */
 function startsOf(from: number, to: number): Uint32Array {
   return Uint32Array.from({ length: to + 1 }, (_, k) => Math.floor((k * from) / to));
 }
 
-/** Labels in the middle of every cell: no label appears that does not exist. */
+/** Reduces a mask to the labels at the centres of blocks, so that no new labels appear. */
 export function shrinkLabels(labels: Uint8Array, from: Size, to: Size): Uint8Array {
   const small = new Uint8Array(to.width * to.height);
   for (let y = 0; y < to.height; y++) {
@@ -32,7 +35,7 @@ export function shrinkLabels(labels: Uint8Array, from: Size, to: Size): Uint8Arr
   return small;
 }
 
-/** 1 for every cell in which two masks differ anywhere: a single pixel is not lost. */
+/** Returns 1 for every block in which two masks differ in any pixel, so that no difference is lost. */
 export function shrinkDifferences(one: Uint8Array, other: Uint8Array, from: Size, to: Size): Uint8Array {
   const small = new Uint8Array(to.width * to.height);
   for (let y = 0; y < from.height; y++) {
@@ -45,7 +48,7 @@ export function shrinkDifferences(one: Uint8Array, other: Uint8Array, from: Size
   return small;
 }
 
-/** The smallest value of every cell, 0 to 255 of uint16: the least clear decision in it. */
+/** Returns the smallest confidence of every block, scaled from uint16 to 0 to 255. */
 export function shrinkToSmallest(values: Uint16Array, from: Size, to: Size): Uint8Array {
   const [columns, rows] = [startsOf(from.width, to.width), startsOf(from.height, to.height)];
   const small = new Uint8Array(to.width * to.height);
@@ -66,19 +69,21 @@ export function shrinkToSmallest(values: Uint16Array, from: Size, to: Size): Uin
 
 const PHOTO_QUALITY = 48;
 const OPAQUE = 255;
-/** Where masks differ: black with a yellow rim stands out from every tissue and for every eye. */
+/** Colours of differing pixels: black with a yellow rim stands out on every tissue, also with colour vision deficiency. */
 const CORE = packed([0, 0, 0]);
 const RIM = packed([255, 230, 0]);
-/** Steps of opacity of an unclear decision: few, since they cost bytes. */
+/** Number of opacity levels of low confidence; few, to save bytes. */
 const OPACITY_STEPS = 8;
 
-/** Red, green, blue and opacity as the four bytes of a pixel. */
+/** Packs red, green, blue and opacity into the four bytes of a pixel. */
 function packed([red, green, blue]: Rgb, opacity = OPAQUE): number {
   return ((opacity << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
 /**
- * Decodes a photograph once, no larger than `largest` px, and encodes it smaller as often as wanted.
+ * Decodes an image once, reduced to at most `largest` px.
+ *
+ * @returns Encodes the image as WebP with a longer side of at most `edge` px; may be called several times.
  *
  * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE.
  */
@@ -100,9 +105,10 @@ function within(edge: number) {
 }
 
 /**
- * Labels in the paper's colours, without loss.
+ * Encodes labels in the paper's colours, lossless.
  *
- * @param hidesUnannotated - Whether label 0 is transparent; a network's 0 is black as in the paper.
+ * @param hidesUnannotated - Whether label 0 is transparent, as for ground truth; in predictions it is black as in the
+ * paper.
  */
 export async function encodeMask(labels: Uint8Array, size: Size, hidesUnannotated: boolean): Promise<Uint8Array> {
   const colours = Uint32Array.from({ length: 256 }, (_, label) => {
@@ -112,23 +118,23 @@ export async function encodeMask(labels: Uint8Array, size: Size, hidesUnannotate
   return encodeLossless(coloured(labels, colours), size);
 }
 
-/** A loop: `Uint32Array.from` with a function takes some fifty times as long. */
+/** Maps values to colours. `Uint32Array.from` with a function would be about 50 times slower than this loop. */
 function coloured(values: Uint8Array, colours: Uint32Array): Uint32Array {
   const pixels = new Uint32Array(values.length);
   for (let at = 0; at < values.length; at++) pixels[at] = colours[values[at] ?? 0] ?? 0;
   return pixels;
 }
 
-/** How unclear decisions were: transparent where clear, more opaque the smaller the margin (0 to 255). */
-export async function encodeMargins(margins: Uint8Array, size: Size): Promise<Uint8Array> {
-  const colours = Uint32Array.from({ length: 256 }, (_, margin) => {
-    const opacity = Math.round((1 - margin / 255) ** 2 * OPACITY_STEPS) / OPACITY_STEPS;
+/** Encodes confidences, 0 to 255: transparent at high confidence, more opaque the lower it is. */
+export async function encodeMargins(confidences: Uint8Array, size: Size): Promise<Uint8Array> {
+  const colours = Uint32Array.from({ length: 256 }, (_, confidence) => {
+    const opacity = Math.round((1 - confidence / 255) ** 2 * OPACITY_STEPS) / OPACITY_STEPS;
     return opacity === 0 ? 0 : packed([0, 20, 90], Math.round(opacity * OPAQUE));
   });
-  return encodeLossless(coloured(margins, colours), size);
+  return encodeLossless(coloured(confidences, colours), size);
 }
 
-/** Cells in which two masks differ (1), with a rim around them. */
+/** Encodes the blocks in which two masks differ (1), with a rim around them. */
 export async function encodeDifferences(differing: Uint8Array, size: Size): Promise<Uint8Array> {
   const { width, height } = size;
   const pixels = new Uint32Array(width * height);

@@ -4,45 +4,45 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { reportFolder } from '../../results/results-folder.ts';
 import type { LayerName } from './layers-file.ts';
 
-/** Bytes that the layers of all ROIs take at most; the page, its figures and its script have the rest of 30 MB. */
+/** Maximum bytes of all layers; the rest of 30 MB is for the page, its figures and its script. */
 const ALL_LAYERS = 25_000_000;
-/** Bytes of one ROI's layers where there are few. */
+/** Maximum bytes of one ROI's layers. */
 const MAX_ROI = 600_000;
 
-/** ROIs with layers of their own at most: beyond, those that differ most have them. */
+/** Maximum number of ROIs with layers. If there are more ROIs, those that differ most have layers. */
 export const MAX_VIEWED = 1_000;
 
-/** How an ROI's bytes are divided. */
+/** Share of each layer in an ROI's bytes. */
 export const SHARES = { image: 0.55, mask: 0.11, margin: 0.06, differ: 0.05, readers: 0.2, points: 0.08 } as const;
 
-/** Steps in which the bytes of one ROI become half. */
-const STEPS_A_HALF = 2;
+/** Number of steps in which the bytes of an ROI are halved. */
+const STEPS_PER_HALVING = 2;
 
 /**
- * Bytes for the layers of one ROI, so that a report stays below 30 MB however many ROIs it has. They fall in few steps:
- * at each of them all layers are drawn again, and not with every ROI that is added.
+ * Returns the maximum bytes of one ROI's layers, so that a report stays below 30 MB for any number of ROIs. The limit
+ * decreases in few steps, since all layers are drawn again whenever it changes.
  *
- * @param rois - ROIs with layers, at least 1.
+ * @param rois - Number of ROIs with layers, at least 1.
  */
-export function bytesAnRoi(rois: number): number {
+export function bytesPerRoi(rois: number): number {
   const halvings = Math.max(0, Math.log2((rois * MAX_ROI) / ALL_LAYERS));
-  return Math.floor(MAX_ROI / 2 ** (Math.ceil(halvings * STEPS_A_HALF) / STEPS_A_HALF));
+  return Math.floor(MAX_ROI / 2 ** (Math.ceil(halvings * STEPS_PER_HALVING) / STEPS_PER_HALVING));
 }
 
-/** Longer sides that a layer may have, in px, from the finest down. */
+/** Lengths in px that the longer side of a layer may have, finest first. */
 export const EDGES = [1_600, 1_280, 1_024, 800, 640, 512, 400, 320, 256, 192, 128, 96] as const;
 
-/** The layer's first encoding, from whose size that of others is guessed. */
+/** Longer side of a layer's first encoding, from whose size that of others is estimated. */
 const FIRST_EDGE = 512;
-/** A layer that fills less of its bytes than this may be finer. */
+/** A layer that uses a smaller share of its bytes may be encoded finer. */
 const FULL = 0.7;
 
 /**
- * The finest encoding of a layer that keeps to its bytes, found in a few tries.
+ * Finds the finest encoding of a layer within its byte limit, in a few attempts.
  *
- * @param longest - Longer side of the ROI in px: a layer is never finer than the ROI.
- * @param encode - Encodes the layer so that its longer side has that many px.
- * @returns undefined when even the coarsest is too large.
+ * @param longest - Longer side of the ROI in px; a layer is never finer than the ROI.
+ * @param encode - Encodes the layer with a longer side of `edge` px.
+ * @returns Undefined if even the coarsest is too large.
  */
 export async function finestWithin(
   limit: number,
@@ -52,13 +52,13 @@ export async function finestWithin(
   const coarser = EDGES.filter((edge) => edge < longest);
   const edges = longest <= EDGES[0] ? [longest, ...coarser] : coarser;
   const tried = new Map<number, Uint8Array>();
-  const encoded = async (place: number) => {
-    const known = tried.get(place) ?? (await encode(edges[place] ?? longest));
-    tried.set(place, known);
+  const encoded = async (index: number) => {
+    const known = tried.get(index) ?? (await encode(edges[index] ?? longest));
+    tried.set(index, known);
     return known;
   };
   const last = edges.length - 1;
-  const placeOf = (most: number) =>
+  const indexOf = (most: number) =>
     Math.min(
       last,
       Math.max(
@@ -66,18 +66,18 @@ export async function finestWithin(
         edges.findIndex((edge) => edge <= most),
       ),
     );
-  const first = placeOf(FIRST_EDGE);
-  // Bytes grow with the area at most, so that this guess is rather too coarse than too fine.
+  const first = indexOf(FIRST_EDGE);
+  // Bytes grow at most in proportion to the area, so that this estimate is more likely too coarse than too fine.
   const guess = (edges[first] ?? longest) * Math.sqrt(limit / Math.max(1, (await encoded(first)).length));
-  let place = edges.some((edge) => edge <= guess) ? placeOf(guess) : last;
-  while (place < last && (await encoded(place)).length > limit) place++;
-  while (place > 0 && (await encoded(place)).length < FULL * limit && (await encoded(place - 1)).length <= limit)
-    place--;
-  const bytes = await encoded(place);
+  let index = edges.some((edge) => edge <= guess) ? indexOf(guess) : last;
+  while (index < last && (await encoded(index)).length > limit) index++;
+  while (index > 0 && (await encoded(index)).length < FULL * limit && (await encoded(index - 1)).length <= limit)
+    index--;
+  const bytes = await encoded(index);
   return bytes.length <= limit ? bytes : undefined;
 }
 
-/** Writes the layers of one ROI to report/assets, each within its bytes. */
+/** Writes the layers of one ROI to report/assets, each within its byte limit. */
 export class LayerWriter {
   readonly files: Partial<Record<LayerName, string>> = {};
   readonly notes: string[] = [];

@@ -5,11 +5,14 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { LayerWriter } from './layer-writer.ts';
 
-/** What a viewer puts one over the other, from below. */
+/** Layers of the viewer, from bottom to top. */
 const LAYERS = ['image', 'truth', 'published', 'ours', 'margin', 'differ'] as const;
 export type LayerName = (typeof LAYERS)[number];
 
-/** A place where the two predictions differ: its middle in px of the image, and how much it holds. */
+/**
+ * A hotspot of differences between the two predictions: its centre in px of the image, and the number of differing
+ * pixels or points.
+ */
 const Spot = z.object({ x: z.number(), y: z.number(), count: z.int().min(1) });
 export type Spot = z.infer<typeof Spot>;
 
@@ -27,14 +30,14 @@ export const RoiLayers = z.object({
 });
 export type RoiLayers = z.infer<typeof RoiLayers>;
 
-/** `report/assets/layers.json`: the layers of every ROI, and what each was made from. */
+/** `report/assets/layers.json`: the layers of every ROI, with a stamp of their sources. */
 const LayersFile = z.object({
   schema: z.literal(1),
   rois: z.array(RoiLayers.extend({ stamp: z.string().describe('Changes when a source of the layers changes') })),
 });
 export type LayersFile = z.infer<typeof LayersFile>;
 
-/** The layers that an earlier writing of the report left; none where there are none, or of another version. */
+/** Reads the layers of an existing report; empty if there are none, or they are from another version. */
 export async function readLayersFile(results: string): Promise<LayersFile['rois']> {
   const text = await readFile(RESULTS.layers.in(results), 'utf8').catch(() => 'null');
   const parsed = LayersFile.safeParse(JSON.parse(text));
@@ -49,10 +52,10 @@ export async function writeLayersFile(results: string, rois: LayersFile['rois'])
 export interface DrawnRoi {
   readonly task: Task;
   readonly roi: string;
-  /** Absolute paths of the files that the layers are made from; a change of any of them draws them again. */
+  /** Absolute paths of the source files of the layers, which are drawn again when any of these changes. */
   readonly sources: readonly string[];
-  /** What else the layers depend on. */
+  /** Other inputs of the layers. */
   readonly settings: string;
-  /** @param limit - Bytes for all layers together. */
+  /** @param limit - Maximum bytes of all layers together. */
   draw(limit: number, writer: LayerWriter): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>>;
 }

@@ -2,7 +2,7 @@ import { CELL_COLOURS_CSS } from '../../dataset/cell-colours.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import type { Spot } from './layers-file.ts';
 
-/** Outlines of 12 px around (0, 0): readers as in the paper's figures, the AI as a triangle. */
+/** Outlines of about 12 px around (0, 0): shapes of readers as in the paper's figures, a triangle for the AI. */
 const SHAPES = {
   square: 'M-5-5H5V5H-5Z',
   circle: 'M-6 0A6 6 0 1 0 6 0A6 6 0 1 0-6 0Z',
@@ -17,18 +17,21 @@ const SHAPES = {
 export type Shape = keyof typeof SHAPES;
 export const READER_SHAPES: readonly Shape[] = ['square', 'circle', 'diamond', 'hexagon', 'pentagon', 'plus'];
 
-/** Points of one hand, all of one shape. */
+/** Points from one source, drawn with the same shape. */
 export interface PointGroup {
   readonly shape: Shape;
   readonly points: readonly CellPoint[];
-  /** Drawn as an outline in this colour, whatever the class; filled in the class's colour where it is missing. */
+  /**
+   * Colour in which points of all classes are drawn as outlines. If missing, points are filled with the colour of their
+   * class.
+   */
   readonly outline?: string;
 }
 
 /**
- * Points as an SVG the size of their image: a path a shape and class, whose corners are marked.
+ * Draws points as an SVG of the size of their image, with one path per shape and class whose vertices have markers.
  *
- * @param size - Of the image in px.
+ * @param size - Size of the image in px.
  */
 export function pointsDrawing(
   { width, height }: { readonly width: number; readonly height: number },
@@ -41,7 +44,7 @@ export function pointsDrawing(
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}">${drawn.join('')}</svg>\n`;
 }
 
-/** Labels of the paper's classes, then those of a custom detector that has more. */
+/** Returns the labels of the paper's classes, then additional ones of a custom detector. */
 function labelsOf(points: readonly CellPoint[]): readonly number[] {
   const own = new Set(points.map((point) => point.class).sort((one, other) => one - other));
   return [...new Set([...CELL_COLOURS_CSS.keys(), ...own])];
@@ -55,34 +58,34 @@ function pathOf({ shape, points, outline }: PointGroup, label: number | undefine
       ? `fill="${CELL_COLOURS_CSS[label ?? 0] ?? 'grey'}" stroke="#000" stroke-width="1.3"`
       : `fill="none" stroke="${outline}" stroke-width="3"`;
   const places = marked.map(({ x, y }) => `${Math.round(x)} ${Math.round(y)}`).join('L');
-  // Some browsers draw no end marker on a path of one point; one more point is harmless.
+  // Some browsers draw no end marker on a path of one point, so that it is repeated.
   const path = marked.length === 1 ? `M${places}L${places}` : `M${places}`;
   return `<marker id="${id}" markerUnits="userSpaceOnUse" overflow="visible"><path d="${SHAPES[shape]}" ${look}/></marker><path d="${path}" fill="none" marker-start="url(#${id})" marker-mid="url(#${id})" marker-end="url(#${id})"/>`;
 }
 
 /** Maximum number of hotspots listed in the viewer. */
 const MAX_HOTSPOTS = 12;
-/** Side of a place in px. */
+/** Side of a hotspot in px. */
 const SIDE = 64;
 
-/** Gathers what lies near each other into places; those that hold most come first. */
+/** Groups differences into square hotspots, largest first. */
 export class HotspotFinder {
-  readonly #cells = new Map<string, { x: number; y: number; count: number }>();
+  readonly #squares = new Map<string, { x: number; y: number; count: number }>();
 
-  /** @param x - px from the left edge; `y` from the upper one. */
+  /** @param x - Distance from the left edge in px; `y` from the upper edge. */
   add(x: number, y: number): void {
     const key = `${Math.floor(x / SIDE)} ${Math.floor(y / SIDE)}`;
-    const cell = this.#cells.get(key);
-    if (cell === undefined) this.#cells.set(key, { x, y, count: 1 });
+    const square = this.#squares.get(key);
+    if (square === undefined) this.#squares.set(key, { x, y, count: 1 });
     else {
-      cell.x += x;
-      cell.y += y;
-      cell.count++;
+      square.x += x;
+      square.y += y;
+      square.count++;
     }
   }
 
   spots(): Spot[] {
-    return [...this.#cells.values()]
+    return [...this.#squares.values()]
       .sort((a, b) => b.count - a.count || a.y - b.y || a.x - b.x)
       .slice(0, MAX_HOTSPOTS)
       .map(({ x, y, count }) => ({ x: Math.round(x / count), y: Math.round(y / count), count }));

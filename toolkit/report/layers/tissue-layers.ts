@@ -19,24 +19,26 @@ import { EDGES, SHARES } from './layer-writer.ts';
 import type { RoiLayers, Spot } from './layers-file.ts';
 import { HotspotFinder } from './points-drawing.ts';
 
-/** Absolute paths of what an H&E ROI's layers are made from. */
+/** Absolute paths of the sources of an H&E ROI's layers. */
 export interface TissueSources {
   readonly image?: string | undefined;
   readonly truth?: string | undefined;
   readonly published: string;
   readonly ours: string;
   readonly margin?: string | undefined;
-  /** How the values of our mask are read, where they are not the paper's. */
+  /** Translation of the values of our mask, if they are not the paper's labels. */
   readonly labels?: LabelTranslation | undefined;
 }
 
 type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
 
 /**
- * Writes the layers of an H&E ROI: image, truth, published, ours, confidences, and where the two predictions differ.
+ * Writes the layers of an H&E ROI: image, ground truth, published mask, our mask, confidences, and the differences
+ * between the two masks.
  *
- * @param limit - Bytes for all layers together.
- * @throws ReigniteError when our mask cannot be read; without any other source its layer is left out with a note.
+ * @param limit - Maximum bytes of all layers together.
+ * @throws ReigniteError when our mask cannot be read. If another source cannot be read, its layer is left out with a
+ * note; a mask of another size is left out without one.
  */
 export async function drawTissueLayers(sources: TissueSources, limit: number, writer: LayerWriter): Promise<Drawn> {
   const decoded = await decodeLabels(sources.ours);
@@ -44,7 +46,10 @@ export async function drawTissueLayers(sources: TissueSources, limit: number, wr
     sources.labels === undefined ? decoded : { ...decoded, data: translateLabels(decoded.data, sources.labels) };
   const longest = Math.max(ours.width, ours.height);
   const bytes = (share: keyof typeof SHARES) => limit * SHARES[share];
-  const fitting = async (what: string, path: string) => sameSize(await orNote(writer, what, decodeLabels(path)), ours);
+  const fitting = async (what: string, path: string) => {
+    const mask = await orNote(writer, what, decodeLabels(path));
+    return mask && sameSizeOrNote(writer, what, mask, ours);
+  };
   const truth = sources.truth === undefined ? undefined : await fitting('truth', sources.truth);
   const published = await fitting('published', sources.published);
   if (sources.image !== undefined) {
@@ -93,8 +98,16 @@ async function orNote<Result>(writer: LayerWriter, what: string, work: Promise<R
   }
 }
 
-function sameSize(mask: LabelImage | undefined, { width, height }: LabelImage): LabelImage | undefined {
-  return mask !== undefined && mask.width === width && mask.height === height ? mask : undefined;
+function sameSizeOrNote(
+  { notes }: LayerWriter,
+  what: string,
+  mask: LabelImage,
+  { width, height }: LabelImage,
+): LabelImage | undefined {
+  if (mask.width === width && mask.height === height) return mask;
+  const sizes = `${mask.width} x ${mask.height} px instead of ${width} x ${height} px`;
+  notes.push(`The layer "${what}" is missing: its mask has ${sizes}.`);
+  return undefined;
 }
 
 function spotsOf(published: LabelImage, ours: LabelImage): Spot[] {
@@ -107,7 +120,10 @@ function spotsOf(published: LabelImage, ours: LabelImage): Spot[] {
   return finder.spots();
 }
 
-/** Labels that occur anywhere, by the share of the pixels that truth or ours give them. */
+/**
+ * Returns the labels that occur in any mask with their shares of the pixels, sorted by the larger share in ground truth
+ * or our mask.
+ */
 function classesOf(
   truth: LabelImage | undefined,
   published: LabelImage | undefined,

@@ -6,7 +6,7 @@ import { MAX_VIEWED } from './layer-writer.ts';
 import { type DrawnRoi, type RoiLayers, readLayersFile } from './layers-file.ts';
 
 export interface LayersOptions {
-  /** Points of one class farther apart than this many px differ, as in the verdict. */
+  /** Distance in px above which points of the same class differ, as in the verdict. */
   readonly maxDistance: number;
   /** Called after every ROI. */
   readonly onRoi: () => void;
@@ -14,11 +14,11 @@ export interface LayersOptions {
 }
 
 /**
- * Draws the layers that the report's viewer shows, small enough for all ROIs together, into report/assets. What was
- * drawn before of the same sources stays.
+ * Draws the layers of the report's viewer into report/assets, within the size limit of a report. Layers that were drawn
+ * before from the same sources are kept.
  *
- * @param data - Absolute data folder; without it the layers that are there already are listed.
- * @returns The layers of every ROI that has some.
+ * @param data - Absolute data folder. Without it, the existing layers are returned.
+ * @returns The layers of every ROI that has any.
  */
 export async function writeLayers(
   results: string,
@@ -33,7 +33,7 @@ export async function writeLayers(
   return drawLayers(results, wanted, { known, signal, onRoi });
 }
 
-/** All of them, or those whose predictions differ most, in their order. */
+/** Returns all ROIs, or if there are too many, those whose predictions differ most, in their order. */
 function mostDifferent(drawn: readonly DrawnRoi[], tasks: readonly JudgedTask[]): readonly DrawnRoi[] {
   if (drawn.length <= MAX_VIEWED) return drawn;
   const differences = new Map(

@@ -3,7 +3,7 @@ import { methodsText } from '../methods.ts';
 import type { ReportData } from '../report-data.ts';
 import { type Html, hrefOf, html } from './html.ts';
 
-/** What to name when these results are used. Only a run on the paper's record cites the paper. */
+/** Lists what to cite when these results are used. Only a run on the paper's record cites the paper. */
 export function citations({ summary, environments, provenance }: ReportData, version: string): string[] {
   const { record, run, digest, ended } = summary;
   const used = environments[0]?.reignite ?? version;
@@ -36,7 +36,7 @@ function methodsSection(data: ReportData): Html {
   return html`<details><summary>Methods, for a paper</summary>${methods}<p class="note">Also as text: <a href="assets/methods.txt">assets/methods.txt</a></p></details>`;
 }
 
-/** Text whose https addresses are links. */
+/** Turns https URLs in a text into links. */
 function linked(text: string): Html[] {
   return text
     .split(/(https:\/\/[^\s<>"]+?(?=\.?(?:\s|$)))/)

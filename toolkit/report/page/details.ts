@@ -3,7 +3,7 @@ import type { DetailTable } from '../../tasks/verdict-view.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { decimal, type Html, html, NOTHING, table } from './html.ts';
 
-/** What else is known of a task, folded: other readings of its numbers, groups of ROIs, scores for research. */
+/** Returns collapsed details of a task: other evaluations of its predictions, groups of ROIs, scores for research. */
 export function detailsOf(task: JudgedTask): Html {
   const { otherReadings, researchScores } = taskNamed(task.task).view(task);
   const parts = [
@@ -23,7 +23,7 @@ function foldedTable({ summary, introduction, caption, head, rows }: DetailTable
   return folded(summary, html`${before}${table(caption, head, rows)}`);
 }
 
-/** Overall scores alone: the verdict's file has every class. */
+/** Returns the breakdown, with overall scores only; the verdict file has every class. */
 function breakdownTable({ breakdown }: JudgedTask): Html {
   const isShown = (name: string) => name === 'Overall' || name.endsWith(', macro');
   const names = breakdown[0]?.metrics.map(({ name }) => name).filter(isShown) ?? [];

@@ -8,7 +8,7 @@ import type { ReportData } from '../report-data.ts';
 import type { StepTimes } from '../trace.ts';
 import { type Html, html, NOTHING, table, withCode } from './html.ts';
 
-/** The configuration and machines of a run as recorded during it, and how long its activities took. */
+/** Returns the facts recorded during a run: identifiers, machines, networks, and how long its activities took. */
 export function factsSection({ summary, environments, times, tasks }: ReportData): Html {
   const known = [...TASKS, ...Object.keys(summary.tasks)];
   const counts = [...new Set(known)].flatMap((task) => {
@@ -76,12 +76,12 @@ function timesTable({ steps }: StepTimes): Html {
   return table('Time per activity', ['', 'activities', 'total\u00a0s', 'max\u00a0s', 'retries'], rows);
 }
 
-/** How to do the run again, as a person types it. */
+/** Returns the command that repeats the run. */
 export function rerunCommand({ summary, configuration }: ReportData): string {
   return commandOf(summary.profile, configuration);
 }
 
-/** The tolerances that the verdicts rest on, with what each means. */
+/** Returns a table of the tolerances of the verdicts with their meanings. */
 export function tolerancesSection({ configuration }: ReportData): Html {
   const verdict = configuration?.verdict;
   if (verdict === undefined) return NOTHING;
@@ -90,7 +90,7 @@ export function tolerancesSection({ configuration }: ReportData): Html {
   return html`<details><summary>Tolerances of the verdicts</summary>${table('Tolerances for pixels and points must hold in every ROI and over all ROIs together, those for Dice and F1 over all ROIs together', ['', 'value', 'meaning'], rows)}</details>`;
 }
 
-/** A row per value, also of the groups inside; the schema has the meanings. */
+/** Returns one row per value, including nested ones, with meanings from the schema. */
 function toleranceRows(name: string, values: object, schema: unknown): (string | Html)[][] {
   const fields = schema instanceof z.ZodPrefault ? schema.unwrap() : undefined;
   return Object.entries(values).flatMap(([key, value]: [string, unknown]) => {
@@ -103,7 +103,7 @@ function toleranceRows(name: string, values: object, schema: unknown): (string |
   });
 }
 
-/** The description of a field without what the table's other columns say. */
+/** Returns the description of a field without what other columns of the table show. */
 function meaningOf(description = ''): string {
   return description.replace(/ (Fraction, 0 to 1|Unit: px|Default: [^.]*(\.\d+)?)\.(?= |$)/g, '');
 }

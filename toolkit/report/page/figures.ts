@@ -18,13 +18,13 @@ export interface ShownFigure {
   readonly file: string;
   /** What it shows, in words. */
   readonly description: string;
-  /** px, so that it keeps its place while it is loading; missing where the file does not say. */
+  /** Size in px, which reserves space while the figure loads; missing if the file does not specify it. */
   readonly size?: { readonly width: number; readonly height: number };
 }
 
 /**
- * Puts a task's figures over all ROIs into report/assets, so that the report is whole without the results folder
- * around it: those in the paper's style as they are, and accessible ones drawn from the same numbers.
+ * Writes a task's figures over all ROIs to report/assets, so that the report is self-contained: copies of those in the
+ * paper's style, and accessible ones drawn from the same numbers.
  */
 export async function writeFigures(results: string, task: JudgedTask): Promise<ShownFigure[]> {
   const metrics = await RESULTS.metrics.readIfThere(results, task.task);
@@ -33,9 +33,9 @@ export async function writeFigures(results: string, task: JudgedTask): Promise<S
 }
 
 /**
- * The same of any folder with figures of a task.
+ * Does the same for any folder with figures of a task.
  *
- * @param accessible - Figures of the same numbers as those in the paper's style.
+ * @param accessible - Accessible figures of the same numbers as those in the paper's style.
  */
 export async function placeFigures(
   folder: string,
@@ -47,7 +47,7 @@ export async function placeFigures(
   return [...(await copyFigures(folder, task, words)), ...drawn];
 }
 
-/** The curves over the confidence threshold: of the runs that have them. */
+/** Draws the scores over the confidence threshold, if the run has them. */
 async function drawSweep(results: string, judged: JudgedTask): Promise<ShownFigure[]> {
   if (!('f1' in judged)) return [];
   const { task } = judged;
@@ -61,13 +61,17 @@ async function drawSweep(results: string, judged: JudgedTask): Promise<ShownFigu
   return [{ title, style: 'both', file, description: spec.description ?? title, ...sizeOf(svg) }];
 }
 
-/** Of figures without an accessible one. */
+/** Titles of figures without an accessible version. */
 const USUAL_TITLES: Readonly<Record<string, string>> = {
   f1_all: 'Dice, all classes',
   f1_til_use_case: 'Dice, TIL use case',
 };
 
-/** @param words - What a figure shows, by its stem: the same numbers in either style. */
+/**
+ * Copies the figures in the paper's style.
+ *
+ * @param words - Titles and descriptions by stem, which apply to both styles.
+ */
 async function copyFigures(
   results: string,
   task: Task,
@@ -101,10 +105,10 @@ async function drawAccessible(
   return { title, style: 'accessible', file, description: spec.description ?? title, ...sizeOf(svg) };
 }
 
-/** Raised when figures are drawn otherwise from the same specification: another Vega, other fonts. */
+/** Must be raised when the same specification is drawn differently, such as with another Vega or other fonts. */
 const DRAWING = 1;
 
-/** Draws a figure, unless the file has been drawn from the same specification before. */
+/** Draws a figure, unless the existing file was drawn from the same specification. */
 async function drawOnce(path: string, spec: AccessibleFigure['spec']): Promise<string> {
   const mark = `data-drawn-from="${sha256Of(`${DRAWING} ${JSON.stringify(spec)}`)}"`;
   const known = await readFile(path, 'utf8').catch(() => '');
@@ -116,7 +120,7 @@ async function drawOnce(path: string, spec: AccessibleFigure['spec']): Promise<s
   return svg;
 }
 
-/** Width and height that an SVG names on its first element. */
+/** Returns the width and height in an SVG's first element. */
 export function sizeOf(svg: string): Pick<ShownFigure, 'size'> {
   const head = svg.slice(0, svg.indexOf('>'));
   const [width, height] = ['width', 'height'].map((name) => new RegExp(` ${name}="([0-9.]+)"`).exec(head)?.[1]);
@@ -127,11 +131,11 @@ export function sizeOf(svg: string): Pick<ShownFigure, 'size'> {
 export function figureGrid(figures: readonly ShownFigure[]): Html {
   const items = figures.map(({ title, style, file, description, size }) => {
     const href = hrefOf(file);
-    const place = size === undefined ? NOTHING : html` width="${size.width}" height="${size.height}"`;
-    return html`<figure class="${style}"><a href="${href}"><img loading="lazy"${place} src="${href}" alt="${description}"></a><figcaption>${title}</figcaption></figure>`;
+    const dimensions = size === undefined ? NOTHING : html` width="${size.width}" height="${size.height}"`;
+    return html`<figure class="${style}"><a href="${href}"><img loading="lazy"${dimensions} src="${href}" alt="${description}"></a><figcaption>${title}</figcaption></figure>`;
   });
   return html`<div class="figures">${items}</div>`;
 }
 
-/** Lets a reader choose between the two styles; works without a script. */
+/** Switch between the two styles of figures; works without a script. */
 export const STYLE_SWITCH = html`<fieldset class="styles"><legend>Figures</legend><label><input type="radio" name="style" id="style-accessible" checked> accessible: readable without colour, larger labels</label> <label><input type="radio" name="style" id="style-paper"> in the original style</label></fieldset>`;

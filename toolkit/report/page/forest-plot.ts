@@ -1,7 +1,7 @@
 import type { Interval } from '../../verdict/verdict-file.ts';
 import { decimal, type Html, html, NOTHING } from './html.ts';
 
-/** A score with its 95 % interval, and the published one. */
+/** A score with its 95 % interval, and the published score. */
 export interface ForestRow {
   readonly label: string;
   readonly value: number | null;
@@ -10,17 +10,17 @@ export interface ForestRow {
   readonly publishedInterval?: Interval | undefined;
 }
 
-/** Distance of two ticks, and to what the ends of the axis are rounded. */
+/** Distance of two ticks; the ends of the axis are rounded to it. */
 const STEP = 0.1;
-/** With more ticks than this, only every second one is numbered. */
+/** With more ticks, only every second one is labelled. */
 const MANY_TICKS = 6;
 
 /**
- * Scores with their intervals as a forest plot: one row per score, ours as a dot above its interval, the published
- * one as a diamond. The numbers are text; the drawing is hidden from screen readers.
+ * Draws a forest plot: one row per score, with ours as a dot on its interval and the published score as a diamond. The
+ * numbers are text; the drawing is hidden from screen readers.
  *
- * @param caption - What the rows are.
- * @param ours - What our score is called: "reproduced", "yours".
+ * @param caption - What the rows show.
+ * @param ours - Name of our score: "reproduced", "yours".
  */
 export function forestPlot(caption: string, ours: string, rows: readonly ForestRow[]): Html {
   const known = rows.filter(({ value }) => value !== null);
@@ -49,8 +49,8 @@ function axisOf(rows: readonly ForestRow[]): Axis {
   return { from, to: Math.max(to, from + STEP) };
 }
 
-/** A place on the axis in percent of its width, with a margin for marks at its ends. */
-function placeOf(value: number, { from, to }: Axis): string {
+/** Converts a value to a position on the axis, in percent of its width, with a margin for marks at the ends. */
+function positionOf(value: number, { from, to }: Axis): string {
   return `${(3 + (94 * (value - from)) / (to - from)).toFixed(2)}%`;
 }
 
@@ -59,7 +59,7 @@ function rowOf(
   axis: Axis,
   ours: string,
 ): Html {
-  const marks = html`${lineOf(publishedInterval, axis, 'published', 16)}${lineOf(interval, axis, 'ours', 9)}${published === null ? NOTHING : html`<svg class="mark" x="${placeOf(published, axis)}" y="16"><path class="published" d="M0-6L6 0L0 6L-6 0Z"/></svg>`}${value === null ? NOTHING : html`<circle class="ours" cx="${placeOf(value, axis)}" cy="9" r="5"/>`}`;
+  const marks = html`${lineOf(publishedInterval, axis, 'published', 16)}${lineOf(interval, axis, 'ours', 9)}${published === null ? NOTHING : html`<svg class="mark" x="${positionOf(published, axis)}" y="16"><path class="published" d="M0-6L6 0L0 6L-6 0Z"/></svg>`}${value === null ? NOTHING : html`<circle class="ours" cx="${positionOf(value, axis)}" cy="9" r="5"/>`}`;
   const range = interval === undefined ? '' : ` (${decimal(interval.low)} to ${decimal(interval.high)})`;
   const beside = published === null ? '' : `, published ${decimal(published)}`;
   const said =
@@ -71,7 +71,7 @@ function rowOf(
 
 function lineOf(interval: Interval | undefined, axis: Axis, of: string, y: number): Html {
   if (interval === undefined) return NOTHING;
-  const [low, high] = [placeOf(interval.low, axis), placeOf(interval.high, axis)];
+  const [low, high] = [positionOf(interval.low, axis), positionOf(interval.high, axis)];
   return html`<line class="${of}" x1="${low}" x2="${high}" y1="${y}" y2="${y}"/>`;
 }
 
@@ -81,11 +81,11 @@ function ticksIn({ from, to }: Axis): readonly number[] {
 }
 
 function gridOf(axis: Axis): Html {
-  return html`${ticksIn(axis).map((tick) => html`<line class="tick" x1="${placeOf(tick, axis)}" x2="${placeOf(tick, axis)}" y1="0" y2="24"/>`)}`;
+  return html`${ticksIn(axis).map((tick) => html`<line class="tick" x1="${positionOf(tick, axis)}" x2="${positionOf(tick, axis)}" y1="0" y2="24"/>`)}`;
 }
 
 function ticksOf(axis: Axis): Html {
   const ticks = ticksIn(axis);
   const named = ticks.filter((_, k) => ticks.length <= MANY_TICKS || k % 2 === 0);
-  return html`<svg class="track" width="100%" height="18">${named.map((tick) => html`<text x="${placeOf(tick, axis)}" y="13" text-anchor="middle">${tick.toFixed(1)}</text>`)}</svg>`;
+  return html`<svg class="track" width="100%" height="18">${named.map((tick) => html`<text x="${positionOf(tick, axis)}" y="13" text-anchor="middle">${tick.toFixed(1)}</text>`)}</svg>`;
 }

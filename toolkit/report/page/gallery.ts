@@ -15,8 +15,8 @@ const BY_DICE = {
 } as const;
 
 /**
- * One card per ROI, worst first: its image, with our mask and the differing pixels laid over it. The card opens the viewer;
- * without a script it opens the image.
+ * Returns one card per ROI, worst first: its image, overlaid with our prediction and the differences. A card opens the
+ * viewer, or the image if scripts are disabled.
  */
 export function gallerySection(task: JudgedTask, layers: readonly RoiLayers[], kind: RecordKind): Html {
   const byRoi = new Map(layers.filter((each) => each.task === task.task).map((each) => [each.roi, each]));
@@ -47,7 +47,7 @@ function cardOf(
   return html`<li data-roi="${roi}" data-difference="${difference ?? -1}" data-ours="${ours}" data-change="${ours - published}">${picture}<div class="about"><strong>${roi}</strong><br><span class="tag" data-verdict="${verdict}">${roiStatusText(judged, kind)}</span><br>${roiDetails(judged)}</div></li>`;
 }
 
-/** An ROI as a card shows it: its image, the prediction and what differs, one over the other; opens the viewer. */
+/** Returns the stacked layers of an ROI for a card: image, prediction and differences, linked to the viewer. */
 export function pictureOf(
   task: Task,
   roi: string,

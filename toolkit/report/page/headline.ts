@@ -3,7 +3,7 @@ import { counted, listed } from '../../format.ts';
 import { mostSevere, type Verdict } from '../../verdict/verdict-file.ts';
 import type { ReportData } from '../report-data.ts';
 
-/** What a report asks, and its answer in a few words and in a sentence. */
+/** The question of a report, and its answer in a few words and in a sentence. */
 export interface Headline {
   readonly verdict: Verdict;
   readonly question: string;
@@ -11,17 +11,17 @@ export interface Headline {
   readonly sentence: string;
 }
 
-/** What is said of one task of a verdict, and of several. */
+/** Text for one task with a verdict, and for several. */
 const WORDS: Readonly<Record<Exclude<Verdict, 'differs'>, readonly [one: string, several: string]>> = {
   reproduced: ['is reproduced', 'are reproduced'],
   'within tolerance': ['is within tolerance', 'are within tolerance'],
   'not comparable': ['has nothing published to compare with', 'have nothing published to compare with'],
 };
 
-/** Said of synthetic data in every headline. */
+/** Part of every headline on synthetic data. */
 const NOT_THE_PAPER = 'this says nothing about the paper';
 
-/** The headline of a report. It names the paper only where the paper's record was compared. */
+/** Returns the headline of a report. It names the paper only if the paper's record was compared. */
 export function headlineOf(data: ReportData): Headline {
   const { tasks, provenance } = data;
   const verdict = mostSevere(tasks.map((task) => task.verdict));
@@ -71,7 +71,11 @@ function titlesOf(tasks: readonly { readonly task: Task }[]): string[] {
   return tasks.map(({ task }) => TASK_TITLES[task]);
 }
 
-/** @param yes - What is said where all is reproduced; undefined where not all was compared. */
+/**
+ * Returns the answer for real data.
+ *
+ * @param yes - Answer if everything is reproduced; undefined if not everything was compared.
+ */
 function answerOf(verdict: Verdict, differing: readonly string[], yes: string | undefined): string {
   switch (verdict) {
     case 'reproduced':

@@ -6,17 +6,17 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Characters that XML, and so an SVG, must not hold even as an entity. */
+/** Characters that XML, and so an SVG, must not contain even as an entity. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
 const NOT_IN_XML = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g;
 
-/** What may be used in an {@link html} template: text is escaped, markup is inserted as it is, lists are joined. */
+/** A value in an {@link html} template: text is escaped, markup is inserted unchanged, lists are joined. */
 export type HtmlValue = string | number | Html | readonly HtmlValue[];
 
-/** Of this module alone. */
+/** Creates markup; not exported. */
 let asMarkup: (markup: string) => Html;
 
-/** Markup. Only {@link html} and {@link jsonScript} make it, so that text can never be mistaken for it. */
+/** Markup. Only {@link html} and {@link jsonScript} create it, so that unescaped text cannot be inserted by mistake. */
 export class Html {
   readonly #markup: string;
 
@@ -34,8 +34,7 @@ export class Html {
 }
 
 /**
- * Makes HTML or SVG from a template. Every value is escaped, for an element and for a quoted attribute alike, unless it
- * is markup itself.
+ * Creates HTML or SVG from a template. Every value is escaped, for elements and quoted attributes, unless it is markup.
  *
  * @example html`<p title="${'"'}">${'<b>'}</p>` // <p title="&quot;">&lt;b&gt;</p>
  */
@@ -43,7 +42,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly HtmlValu
   return asMarkup(strings.map((text, k) => text + markupOf(values[k] ?? '')).join(''));
 }
 
-/** Nothing, where a part of a page is left out. */
+/** Empty markup, for an omitted part of a page. */
 export const NOTHING = html``;
 
 function markupOf(value: HtmlValue): string {
@@ -56,7 +55,10 @@ function escaped(text: string): string {
   return text.replaceAll(NOT_IN_XML, '').replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
 }
 
-/** Data for a script of the page, as JSON that cannot end its element or a comment and is a JavaScript literal too. */
+/**
+ * Embeds data for a script of the page, as JSON that cannot end its element or a comment and is also a JavaScript
+ * literal.
+ */
 export function jsonScript(id: string, value: unknown): Html {
   const json = JSON.stringify(value).replaceAll(
     /[<>&\u2028\u2029]/g,
@@ -65,7 +67,10 @@ export function jsonScript(id: string, value: unknown): Html {
   return asMarkup(`<script type="application/json" id="${escaped(id)}">${json}</script>`);
 }
 
-/** A path as an address relative to the report: also one that names a scheme stays a path. */
+/**
+ * Converts a path to a URL relative to the report. Its parts are encoded, so that a path such as `http:x` is not read
+ * as a scheme.
+ */
 export function hrefOf(path: string): string {
   return path
     .split('/')
@@ -73,19 +78,19 @@ export function hrefOf(path: string): string {
     .join('/');
 }
 
-/** A text of messages as markup: what is between backticks is code. */
+/** Converts text to markup, with text between backticks as code. */
 export function withCode(text: string): Html {
   return html`${text.split('`').map((part, k) => (k % 2 === 0 ? html`${part}` : html`<code>${part}</code>`))}`;
 }
 
-/** A number with four decimals, an en dash where there is none. */
+/** Formats a number with four decimals by default, or an en dash for none. */
 export function decimal(value: number | null | undefined, places = 4): string {
   return value === null || value === undefined ? '–' : value.toFixed(places).replace('-', '\u2212');
 }
 
-/** A table; the first cell of every row heads it. */
+/** Returns a table; the first cell of every row is its header. */
 export function table(caption: string, head: readonly HtmlValue[], rows: readonly (readonly HtmlValue[])[]): Html {
-  // A corner without text heads nothing.
+  // An empty corner is not a header.
   const header = head.map((cell) => (cell === '' ? html`<td></td>` : html`<th scope="col">${cell}</th>`));
   const body = rows.map(
     ([first = '', ...cells]) =>

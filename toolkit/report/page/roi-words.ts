@@ -5,19 +5,19 @@ import { decimal } from './html.ts';
 
 type JudgedRoi = JudgedTask['rois'][number];
 
-/** A share for people: percent with two significant digits. */
+/** Formats a share as percent with two significant digits. */
 export function percent(share: number): string {
   return share === 0 ? '0 %' : `${(100 * share).toPrecision(2)} %`;
 }
 
-/** An ROI's verdict in a few words. */
+/** Describes an ROI's verdict in a few words. */
 export function roiStatusText({ verdict, difference }: JudgedRoi, kind: RecordKind): string {
   const said = verdictText(kind, verdict);
   if (difference === null) return said;
   return difference === 0 ? `${said}, nothing differs` : `${said}, ${percent(difference)} differ`;
 }
 
-/** What explains that an ROI differs. */
+/** Text for what explains that an ROI differs. */
 const EXPLAINED: Readonly<Record<NonNullable<JudgedRoi['explanation']>, string>> = {
   identical: 'Nothing to explain',
   ties: 'Explained by near ties between labels',
@@ -30,7 +30,7 @@ const EXPLAINED: Readonly<Record<NonNullable<JudgedRoi['explanation']>, string>>
   unexplained: 'Not explained',
 };
 
-/** What else is known of an ROI: its scores, or its points; why it cannot be compared. */
+/** Describes details of an ROI: its scores or points, or why it cannot be compared. */
 export function roiDetails(roi: JudgedRoi): string {
   const parts: string[] = [];
   if (roi.reason !== undefined) parts.push(roi.reason);

@@ -8,7 +8,7 @@ import { type ForestRow, forestPlot } from './forest-plot.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table, withCode } from './html.ts';
 import { percent } from './roi-words.ts';
 
-/** The verdicts, one card per task. */
+/** Returns the verdicts, one card per task. */
 export function verdictSection({ tasks, provenance }: ReportData): Html {
   const said = (verdict: Verdict) => verdictText(provenance.kind, verdict);
   const cards = tasks.map(
@@ -20,10 +20,10 @@ export function verdictSection({ tasks, provenance }: ReportData): Html {
   return html`<ul class="verdicts">${cards}</ul>`;
 }
 
-/** ROIs named where it is said what differs most. */
+/** Maximum number of ROIs in the list of those that differ most. */
 const MAX_NAMED = 5;
 
-/** What differs most, over all tasks. */
+/** Returns the list of ROIs that differ most, over all tasks. */
 export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]): Html {
   const viewed = new Map(layers.map(({ task, roi, files }) => [`${task}/${roi}`, files.image ?? files.ours]));
   const worst = tasks
@@ -44,13 +44,13 @@ export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]
   return html`<ol>${items}</ol>${more}`;
 }
 
-/** An ROI's name; a link to its viewer where it has one. */
+/** Returns an ROI's name, linked to the viewer if it is in there. */
 function named(roi: string, key: string, viewed: ReadonlyMap<string, string | undefined>): HtmlValue {
   const file = viewed.get(key);
   return file === undefined ? roi : html`<a href="${hrefOf(file)}" data-view="${key}">${roi}</a>`;
 }
 
-/** A task's numbers: published, ours, difference, interval. */
+/** Returns a task's scores: published, ours, difference, intervals. */
 export function numbersOf(task: JudgedTask): Html {
   const warnings = [...task.warnings, ...onePatientNote(task)].map((warning) => html`<p class="note">${warning}</p>`);
   const { numbers, notes } = taskNamed(task.task).view(task);
@@ -65,10 +65,10 @@ function forestRow({ name, ours, oursInterval, published, publishedInterval }: C
   return { label: name, value: ours, interval: oursInterval, published, publishedInterval };
 }
 
-/** Said of a class that the ground truth does not have: a Dice or F1 of 0 would read as a failure. */
+/** Text for a class without ground truth, since a Dice or F1 of 0 would look like a failure. */
 const ABSENT = 'absent';
 
-/** Why some numbers of a task have no interval while others have one. */
+/** Explains why some scores of a task have no interval while others do. */
 function onePatientNote(task: JudgedTask): string[] {
   const metrics = taskNamed(task.task)
     .view(task)
@@ -98,7 +98,7 @@ function metricsTable(caption: string, metrics: readonly ComparedMetric[]): Html
   return html`<details class="${isSame ? 'same' : ''}"><summary>${caption}: ${said}</summary>${table(caption, head, rows)}</details>`;
 }
 
-/** As far as the table shows it. */
+/** Smallest difference that is visible in the table. */
 const LEAST_SHOWN = 5e-7;
 
 function isEqual({ difference }: ComparedMetric): boolean {
@@ -109,7 +109,7 @@ function intervalText(interval: Interval | undefined, places = 4): string {
   return interval === undefined ? '–' : `${decimal(interval.low, places)} to ${decimal(interval.high, places)}`;
 }
 
-/** The discrepancies between the authors' code, the paper and the record, with their effect in this run. */
+/** Returns the discrepancies between the authors' code, the paper and the record, with their effect in this run. */
 export function discrepanciesSection({ discrepancies }: ReportData): Html {
   const entries = discrepancies.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
     const numbers = corrected
@@ -125,7 +125,7 @@ ${listed === '' ? NOTHING : html`<p class="note">Affected: ${listed}${more}</p>`
   return entries.length === 0 ? html`<p>No discrepancy report was written.</p>` : html`${entries}`;
 }
 
-/** ROIs that failed, with code and cause. */
+/** Returns a table of failed ROIs, with code and cause. */
 export function failuresSection({ summary }: ReportData): Html {
   const rows = Object.entries(summary.tasks).flatMap(([task, { failures }]) =>
     failures.map(({ roi, code, cause }) => [roi, task, code, cause]),

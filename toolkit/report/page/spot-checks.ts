@@ -2,41 +2,41 @@ import { taskNamed } from '../../tasks/task-named.ts';
 import type { LayerName, RoiLayers, Spot } from '../layers/layers-file.ts';
 import { type Html, hrefOf, html, NOTHING } from './html.ts';
 
-/** Side of what is shown around a place, in px of the ROI. */
+/** Side of the crop around a hotspot, in px of the ROI. */
 const SIDE = 192;
-/** Places shown of a task, and of one of its ROIs. */
-const MOST_PLACES = 6;
-const MOST_OF_ROI = 2;
+/** Maximum number of hotspots shown per task, and per ROI. */
+const MAX_HOTSPOTS = 6;
+const MAX_PER_ROI = 2;
 
-/** What the two predictions are called. */
+/** Names of the two predictions. */
 export interface SideNames {
   readonly published: string;
   readonly ours: string;
 }
 
-interface Place {
+interface Hotspot {
   readonly layers: RoiLayers;
   readonly spot: Spot;
 }
 
 /**
- * The places that differ most, cut out of the layers of the viewer: the image, and the two predictions over it. Opens
- * the ROI in the viewer.
+ * Returns the hotspots that differ most, as crops of the viewer's layers: the image alone, and with each of the two
+ * predictions over it. A crop links to the ROI in the viewer.
  *
- * @param layers - Of the ROIs of one task.
- * @returns Nothing where nothing differs.
+ * @param layers - Layers of the ROIs of one task.
+ * @returns Empty if nothing differs.
  */
 export function spotChecks(layers: readonly RoiLayers[], names: SideNames): Html {
-  const places = layers
+  const hotspots = layers
     .filter(({ files }) => files.image !== undefined)
-    .flatMap((each) => each.spots.slice(0, MOST_OF_ROI).map((spot): Place => ({ layers: each, spot })))
+    .flatMap((each) => each.spots.slice(0, MAX_PER_ROI).map((spot): Hotspot => ({ layers: each, spot })))
     .sort((a, b) => b.spot.count - a.spot.count)
-    .slice(0, MOST_PLACES);
-  if (places.length === 0) return NOTHING;
-  return html`<h3>Spot checks: the places that differ most</h3><ul class="spots">${places.map((place) => placeOf(place, names))}</ul>`;
+    .slice(0, MAX_HOTSPOTS);
+  if (hotspots.length === 0) return NOTHING;
+  return html`<h3>Spot checks: the places that differ most</h3><ul class="spots">${hotspots.map((hotspot) => itemOf(hotspot, names))}</ul>`;
 }
 
-function placeOf({ layers, spot }: Place, names: SideNames): Html {
+function itemOf({ layers, spot }: Hotspot, names: SideNames): Html {
   const { task, roi, files } = layers;
   const { viewer } = taskNamed(task);
   const [one, several] = viewer.differing;
@@ -49,7 +49,7 @@ function placeOf({ layers, spot }: Place, names: SideNames): Html {
   return html`<li><a href="${hrefOf(files.image ?? '')}" data-view="${task}/${roi}">${crops}</a><p><strong>${where}</strong>: ${spot.count} ${spot.count === 1 ? one : several}</p></li>`;
 }
 
-function cropOf({ layers, spot }: Place, over: readonly LayerName[], name: string): Html {
+function cropOf({ layers, spot }: Hotspot, over: readonly LayerName[], name: string): Html {
   const { roi, files, task } = layers;
   const { isMask } = taskNamed(task).viewer;
   const shown = (['image', ...over] as const).flatMap((layer, k) => {
@@ -63,23 +63,23 @@ function cropOf({ layers, spot }: Place, over: readonly LayerName[], name: strin
   return html`<span class="crop"><span class="cut">${shown}<span class="here" style="${markOf(layers, spot)}"></span></span><span>${name}</span></span>`;
 }
 
-/** The square window on a place, in px of the ROI. */
-function windowOn({ width, height }: RoiLayers, { x, y }: Spot) {
+/** Returns the square crop around a hotspot, in px of the ROI. */
+function cropAround({ width, height }: RoiLayers, { x, y }: Spot) {
   const side = Math.min(SIDE, width, height);
   const startOf = (middle: number, length: number) => Math.min(Math.max(0, middle - side / 2), length - side);
   return { side, left: startOf(x, width), top: startOf(y, height) };
 }
 
-/** Where a whole layer lies behind its window. */
+/** Returns the style that places a whole layer behind its crop. */
 function cutOf(layers: RoiLayers, spot: Spot): string {
-  const { side, left, top } = windowOn(layers, spot);
+  const { side, left, top } = cropAround(layers, spot);
   const share = (value: number) => `${((100 * value) / side).toFixed(2)}%`;
   return `width:${share(layers.width)};height:${share(layers.height)};left:-${share(left)};top:-${share(top)}`;
 }
 
-/** Where the place is in its window. */
+/** Returns the style that places the mark of the hotspot in its crop. */
 function markOf(layers: RoiLayers, spot: Spot): string {
-  const { side, left, top } = windowOn(layers, spot);
+  const { side, left, top } = cropAround(layers, spot);
   const share = (value: number) => `${((100 * value) / side).toFixed(2)}%`;
   return `left:${share(spot.x - left)};top:${share(spot.y - top)}`;
 }

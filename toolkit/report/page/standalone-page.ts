@@ -20,34 +20,34 @@ export async function writePageAssets(folder: string): Promise<void> {
 
 /** An ROI or an image in the viewer. */
 export interface ViewedRoi extends RoiLayers {
-  /** Gives the colour of `said`. */
+  /** Determines the colour of `said`. */
   readonly verdict: string;
   readonly said: string;
   readonly about: string;
 }
 
-/** A page like the report, of something else than a run: of a comparison, an evaluation, a prediction. */
+/** A page like the report, but for a comparison, an evaluation or a prediction instead of a run. */
 export interface StandalonePage {
   readonly title: string;
   readonly question: string;
   readonly answer: string;
-  /** Gives the colour of the answer: a verdict of the report. */
+  /** A verdict of the report, which determines the colour of the answer. */
   readonly tone: string;
   readonly lead: Html;
-  /** Sections that the page begins with links to: id and name. */
+  /** Sections that are linked at the top of the page: ID and name. */
   readonly links: readonly (readonly [id: string, name: string])[];
   /** Whether the images are marked as synthetic. */
   readonly isSynthetic: boolean;
   readonly main: Html;
   readonly footer: string;
-  /** What the viewer shows, and what it calls the layers of each task. */
+  /** ROIs in the viewer, and its texts for each task. */
   readonly viewed: { readonly words: object; readonly rois: readonly ViewedRoi[] };
 }
 
 /**
  * Writes a page that opens from disk and needs no network.
  *
- * @param path - Absolute, in report/ of the folder.
+ * @param path - Absolute path in report/ of the folder.
  */
 export async function writeStandalonePage(
   folder: string,

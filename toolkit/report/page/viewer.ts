@@ -6,7 +6,7 @@ import type { JudgedTask } from '../report-data.ts';
 import { type Html, html, jsonScript } from './html.ts';
 import { roiDetails, roiStatusText } from './roi-words.ts';
 
-/** The window that shows one ROI with its layers; what is in it comes from {@link viewerData}. */
+/** The dialog that shows an ROI with its layers, with data from {@link viewerData}. */
 export const VIEWER = html`<dialog id="viewer" class="viewer" aria-labelledby="viewer-title">
 <div class="viewer-head"><div><h2 id="viewer-title" data-part="title">ROI</h2><p><span class="tag" data-part="said"></span> <span data-part="about"></span></p></div>
 <div class="buttons"><button type="button" data-act="previous">Previous <kbd>p</kbd></button><button type="button" data-act="next">Next <kbd>n</kbd></button><button type="button" data-act="close">Close <kbd>Esc</kbd></button></div></div>
@@ -20,7 +20,7 @@ export const VIEWER = html`<dialog id="viewer" class="viewer" aria-labelledby="v
 <p class="note" data-part="notes"></p><p class="note">Drag, or use the arrow keys, to move; wheel, pinch, + and &#8722; to zoom. The scale bar assumes 0.5 µm per pixel.</p>
 </div></div></dialog>`;
 
-/** What the viewer needs of every ROI, for its script. */
+/** Embeds the data of every ROI for the script of the viewer. */
 export function viewerData(tasks: readonly JudgedTask[], layers: readonly RoiLayers[], kind: RecordKind): Html {
   const judged = new Map(
     tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { roi }] as const)),

@@ -8,25 +8,26 @@ export interface CellTile {
   readonly row: number;
   readonly left: number;
   readonly top: number;
-  /** Cells of the tile are those whose centres are within; ends excluded. Cores of neighbours overlap a little. */
+  /** A cell belongs to the tile if its centre is in the core (ends excluded). Neighbouring cores overlap slightly. */
   readonly core: { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number };
 }
 
 /** px by which neighbouring tiles overlap: 32 µm at 0.5 µm/px, wider than any cell. */
 const OVERLAP = 64;
-/** px by which cores of neighbours overlap, so that a cell at a seam is in one of them at least. */
+/** px by which neighbouring cores overlap, so that a cell at a seam is in at least one of them. */
 const SHARED = 16;
 
-/** The overlap of neighbouring tiles of a size: less for small ones. */
+/** Returns by how many px neighbouring tiles overlap: at most a quarter of the tile. */
 function overlapOf(size: number): number {
   return Math.min(OVERLAP, Math.floor(size / 4));
 }
 
 /**
- * Lays overlapping tiles over a slide, those that touch tissue. A cell that a seam cuts in one tile is whole in the next.
+ * Lays overlapping tiles over a slide and returns those whose core touches tissue. A cell cut off in one tile is whole in
+ * the next.
  *
  * @param size - Side of a tile, px.
- * @param tissue - Without it, all tiles are taken.
+ * @param tissue - Default: all tiles are returned.
  */
 export function cellTiles(
   { width, height }: { readonly width: number; readonly height: number },
@@ -54,14 +55,14 @@ export function cellTiles(
   return { tiles, total: rows.length * columns.length };
 }
 
-/** Where tiles begin along one axis; the last ends at the border. */
+/** Returns where tiles start along one axis. The last tile ends at the border. */
 function starts(length: number, size: number, overlap: number): readonly number[] {
   if (length <= size) return [0];
   const count = Math.ceil((length - overlap) / (size - overlap));
   return Array.from({ length: count }, (_, k) => Math.min(k * (size - overlap), length - size));
 }
 
-/** A tile's core along one axis: from the middle of each overlap, and a little more. */
+/** Returns the core of a tile along one axis: from the middle of one overlap to the middle of the next, plus some slack. */
 function coreOf(
   all: readonly number[],
   index: number,

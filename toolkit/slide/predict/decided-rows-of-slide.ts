@@ -6,14 +6,14 @@ import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
 import type { TiledSlide } from '../read/tiled-slide.ts';
 
 const FULL_CONFIDENCE = 255;
-/** 16-bit confidences as bytes. */
-const MARGIN_STEP = 257;
+/** Converts 16-bit confidence to 8 bits. */
+const CONFIDENCE_STEP = 257;
 const FAST = 1;
 
-/** Labels and confidence of the rows of the picture that one tile row finishes. */
+/** Labels and confidence of the image rows that one tile row finishes. */
 export class DecidedRowsOfSlide {
   readonly #slide: TiledSlide;
-  /** Rows of the picture: the first, and the one after the last. */
+  /** Image rows: the first, and the one after the last. */
   readonly #first: number;
   readonly #end: number;
   readonly #labels: Uint8Array;
@@ -25,22 +25,22 @@ export class DecidedRowsOfSlide {
     this.#first = first;
     this.#end = end;
     this.#labels = new Uint8Array((end - first) * slide.whole.width);
-    // Around the part everything is 0 by rule, not by a network.
+    // Outside the predicted part, labels are 0 by definition.
     this.#confidence = new Uint8Array(this.#labels.length).fill(FULL_CONFIDENCE);
   }
 
-  /** Row of the picture that a row of the padded part is. */
+  /** Converts a row of the padded part to an image row. */
   imageRow(y: number): number {
     return y - this.#slide.grid.offset.y + this.#slide.part.top;
   }
 
   /**
-   * Decides a piece of a row.
+   * Decides the labels of a segment of a row.
    *
-   * @param total - columns x classes: the folds summed.
+   * @param total - columns x classes, summed over the folds.
    * @param y - Row of the padded part.
-   * @param start - Its first column there.
-   * @returns Whether every output is a number.
+   * @param start - First column of the segment in the padded part.
+   * @returns False if an output is NaN.
    */
   decide(total: Float32Array, y: number, start: number, columns: number, decideRow: DecideRow, folds: number): boolean {
     const { grid, part, whole } = this.#slide;
@@ -51,14 +51,16 @@ export class DecidedRowsOfSlide {
     if (to <= from) return true;
     const classes = total.length / columns;
     const at = (row - this.#first) * whole.width + part.left + from - grid.offset.x;
-    const margins = new Uint16Array(to - from);
+    const confidence = new Uint16Array(to - from);
     const sums = total.subarray((from - start) * classes, (to - start) * classes);
-    const isNumber = decideRow(sums, folds, this.#labels.subarray(at, at + to - from), margins);
-    for (let x = 0; x < margins.length; x++) this.#confidence[at + x] = Math.round((margins[x] ?? 0) / MARGIN_STEP);
+    const isNumber = decideRow(sums, folds, this.#labels.subarray(at, at + to - from), confidence);
+    for (let x = 0; x < confidence.length; x++) {
+      this.#confidence[at + x] = Math.round((confidence[x] ?? 0) / CONFIDENCE_STEP);
+    }
     return isNumber;
   }
 
-  /** Blanks what is not tissue and keeps the band, compressed. */
+  /** Blanks what is not tissue and saves the rows, compressed. */
   write(partial: PartialRoi, row: number): void {
     this.#blank();
     partial.writeBytes(labelsFile(row), deflateSync(this.#labels, { level: FAST }));
@@ -82,7 +84,7 @@ export class DecidedRowsOfSlide {
   }
 }
 
-/** Rows of the picture that a tile row finishes, those around the part with the first and the last. */
+/** Returns the image rows that a tile row finishes. The first and the last tile row include the rows around the part. */
 export function bandRows(
   { grid, whole, part }: Pick<TiledSlide, 'grid' | 'whole' | 'part'>,
   row: number,
@@ -97,12 +99,12 @@ export function bandRows(
   };
 }
 
-/** The labels of the rows that a tile row finishes, deflated; those of all tile rows in turn are the slide's. */
+/** Names the file with the deflated labels of the rows that a tile row finishes. Together, all tile rows cover the slide. */
 export function labelsFile(row: number): string {
   return `labels-${row}`;
 }
 
-/** Their confidence, one byte each, deflated. */
+/** Names the file with the deflated confidence of these rows, one byte per pixel. */
 export function confidenceFile(row: number): string {
   return `confidence-${row}`;
 }

@@ -18,13 +18,14 @@ interface DetectOptions {
 }
 
 /**
- * Finds candidates of cells on a slide, or a strip of its tile rows, in overlapping tiles. All of a score above `job.floor`
- * are kept, so that any higher threshold needs no network, see `selectSlideCells`.
+ * Detects cell candidates in overlapping tiles of a slide, or of a strip of its tile rows. Keeps all candidates with a
+ * detection score above `job.floor`, so that a higher threshold can be applied later without the network, see
+ * `selectSlideCells`.
  *
- * The candidates of every finished tile are committed to `job.partialDir`; the next call resumes behind them with the
- * same bits.
+ * Candidates of finished tiles are saved in `job.partialDir`. After an interruption, the next call continues from there
+ * with bit-identical results.
  *
- * @param identity - What the candidates depend on besides what `job` names.
+ * @param identity - What the candidates depend on in addition to `job`.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the
  *   signal's reason.
  */
@@ -76,7 +77,7 @@ async function* finished(tiles: readonly CellTile[], partial: PartialDetection):
   }
 }
 
-/** Detects one tile at a time. */
+/** Detects cells in one tile at a time. */
 class TileDetector {
   readonly #view: SlideView;
   readonly #model: DetectorModel;
@@ -86,7 +87,7 @@ class TileDetector {
   readonly #head: Float32Array;
   #seconds = 0;
   #runs = 0;
-  /** Tiles that were on disk. */
+  /** Tiles whose candidates were already on disk. */
   resumed = 0;
 
   constructor(view: SlideView, model: DetectorModel, partial: PartialDetection, floor: number) {
@@ -98,7 +99,7 @@ class TileDetector {
     this.#head = new Float32Array(model.rows * (BOX_COLUMNS + model.classes.length));
   }
 
-  /** Once, after two tiles: expected time of the remaining ones, s. */
+  /** Estimates the time for the remaining tiles in s, once two tiles have run. Returns undefined on all other calls. */
   expected(left: number): { readonly expectedSeconds: number } | undefined {
     if (this.#runs !== 2 || this.#seconds < 0) return undefined;
     const expectedSeconds = (this.#seconds / 2) * left;
@@ -106,7 +107,7 @@ class TileDetector {
     return { expectedSeconds };
   }
 
-  /** Finds the candidates of a tile, in its px, unless they are on disk. */
+  /** Detects the candidates of a tile, in px of the tile, unless they are already on disk. */
   async detect(tile: CellTile): Promise<void> {
     if ((await this.#partial.read(tile.index)) !== undefined) {
       this.resumed++;

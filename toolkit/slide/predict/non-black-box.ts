@@ -1,14 +1,14 @@
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import type { SlideView } from '../read/slide-view.ts';
 
-/** px of a picture that are looked at together, from each side. */
+/** Width of the stripes that are read from each side, px. */
 const STRIPE = 256;
 
 /**
- * The smallest rectangle that holds every pixel of a slide that is not black, looked for from its four sides: of a slide
- * without a black border, four stripes are read. The whole where every pixel is black.
+ * Finds the bounding box of the non-black pixels of a slide by reading stripes from its four sides. A slide without a
+ * black border needs only four stripes. Returns the whole slide if every pixel is black.
  *
- * @see `nonZeroBox`, whose result for a picture in memory is the same.
+ * @see `nonZeroBox`, which returns the same for an image in memory.
  */
 export async function nonBlackBox(view: Pick<SlideView, 'read' | 'width' | 'height'>): Promise<PixelBox> {
   const { width, height } = view;
@@ -25,7 +25,7 @@ export async function nonBlackBox(view: Pick<SlideView, 'read' | 'width' | 'heig
   return { top, bottom, left, right: width - ((await firstLine(width, back)) ?? 0) };
 }
 
-/** The first of `length` lines that is not black, stripe by stripe. */
+/** Finds the first of `length` lines that is not black, stripe by stripe. */
 async function firstLine(
   length: number,
   read: (at: number, count: number) => Promise<readonly boolean[]>,
@@ -37,14 +37,14 @@ async function firstLine(
   return undefined;
 }
 
-/** Whether each row holds a pixel that is not black. */
+/** Returns for each row whether it contains a non-black pixel. */
 function linesOf(rgb: Uint8Array, width: number, count: number): boolean[] {
   return Array.from({ length: count }, (_, y) =>
     rgb.subarray(3 * y * width, 3 * (y + 1) * width).some((value) => value !== 0),
   );
 }
 
-/** The same of each column. */
+/** Returns for each column whether it contains a non-black pixel. */
 function columnsOf(rgb: Uint8Array, count: number): boolean[] {
   const lines: boolean[] = Array(count).fill(false);
   for (let at = 0; at < rgb.length; at++) if (rgb[at] !== 0) lines[Math.floor(at / 3) % count] = true;

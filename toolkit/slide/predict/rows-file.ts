@@ -7,21 +7,21 @@ import { replaceFile } from '../../files/atomic-write.ts';
 const inflated = promisify(inflate);
 const HEAD_BYTES = 8;
 
-/** Some rows of a picture, one byte per pixel. */
+/** Some rows of an image, one byte per pixel. */
 export interface Rows {
   readonly count: number;
   /** count x width. */
   readonly data: Uint8Array;
 }
 
-/** Rows of a picture that lie deflated in a file of their own. */
+/** A file of deflated image rows. */
 export interface DeflatedRows {
   readonly count: number;
   readonly path: string;
 }
 
 /**
- * Writes deflated rows behind each other into one file: of each part the number of rows and of bytes, then the bytes.
+ * Concatenates files of deflated rows. Each part is written as its number of rows, its number of bytes, then the bytes.
  *
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
@@ -45,10 +45,10 @@ export async function joinRows(path: string, parts: readonly DeflatedRows[]): Pr
 }
 
 /**
- * Reads the rows of such files, one after the other.
+ * Reads the rows of files that `joinRows` wrote, one part at a time.
  *
- * @param width - px of the picture.
- * @throws ReigniteError INTERNAL for a file that is cut off.
+ * @param width - Width of the image, px.
+ * @throws ReigniteError INTERNAL for a truncated file.
  */
 export async function* readRows(paths: readonly string[], width: number): AsyncGenerator<Rows> {
   for (const path of paths) {

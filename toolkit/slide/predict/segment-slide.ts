@@ -21,13 +21,13 @@ type Segmented = Pick<SlideResult, 'width' | 'height' | 'tiles' | 'tilesTotal' |
 type SlideOptions = Pick<SegmentRoiOptions, 'signal'> & { readonly onProgress?: (progress: SlideProgress) => void };
 
 /**
- * Segments a slide, or a strip of its tile rows, as `segmentRoi` segments an image: the same sums in the same order, so
- * that each label has the bits that the same pixels in one image would get. Pixels are read when their turn comes, and
- * memory is bounded by the slide's width.
+ * Segments a slide, or a strip of its tile rows. Sums are computed in the same order as in `segmentRoi`, so the labels are
+ * bit-identical to those of one large image. Pixels are read on demand, and memory is bounded by the width of the slide.
  *
- * Every tile row and fold is committed to `job.partialDir`; the next call resumes behind it with the same bits.
+ * Every tile row and fold is saved in `job.partialDir`. After an interruption, the next call continues from there with
+ * bit-identical results.
  *
- * @param identity - What the numbers depend on besides what `job` names.
+ * @param identity - What the numbers depend on in addition to `job`.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SCALE_UNKNOWN, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the
  *   signal's reason.
  */
@@ -83,7 +83,7 @@ async function predict(
   await pass.run();
 }
 
-/** How long one network takes for one tile here: the second of two passes, since the first also warms it up. */
+/** Measures how long one network takes for one tile, in s. Times the second of two passes, since the first one warms up. */
 async function secondsPerPass(networks: FoldNetworks): Promise<number> {
   const pixels = networks.patch.height * networks.patch.width;
   const input = sharedFloats(networks.method.normalisation.length * pixels);
@@ -132,7 +132,7 @@ function progressOf(
   };
 }
 
-/** Tiles that a strip computes, those above it that reach into it included. */
+/** Counts the tiles that a strip computes, including those above it that reach into it. */
 function countTiles({ grid, tiles }: TiledSlide, { first, end }: StripRows): number {
   return tiles.slice(firstRowReaching(grid, first), end).reduce((count, columns) => count + columns.length, 0);
 }

@@ -6,13 +6,13 @@ import { type CellTile, cellTiles } from './cell-tiles.ts';
 import { readSlideBoxes } from './slide-boxes.ts';
 import type { SelectedSlideCells, SelectSlideCellsJob } from './slide-cells-job.ts';
 
-/** Cells that are compared at once; the order of `nms` holds no more. */
+/** The most cells that `nms` can order at once. */
 const MAX_CELLS = 2 ** 22 - 1;
 
 /**
- * Chooses the cells of a slide from its candidates, each cell once: suppression in every tile as the authors' scripts have
- * it, then of all tiles together, so that of a cell at a seam the better box stays. Cells outside the tissue are left out.
- * No network runs: another threshold takes seconds.
+ * Selects the cells of a slide from its candidates. Runs non-maximum suppression in every tile as the authors' scripts do,
+ * then across all tiles, so that a cell at a seam is counted once, with its better box. Cells outside the tissue are
+ * dropped. Needs no network: trying another threshold takes seconds.
  *
  * @throws ReigniteError INFERENCE_FAILED for more cells than can be compared; INTERNAL for a damaged file; the signal's
  *   reason, between tiles.
@@ -42,7 +42,7 @@ function isInTissue([x1, y1, x2, y2]: CellRow, { tissue }: Pick<SelectSlideCells
   return tissue !== undefined && isTissue(tissue, (x1 + x2) / 2, (y1 + y2) / 2);
 }
 
-/** What suppression within a tile leaves in its core, best first, in px of the slide. */
+/** Returns the candidates in the core of a tile that suppression within the tile kept, best first, in px of the slide. */
 function keptOf(candidates: Candidates, { left, top, core }: CellTile, options: NmsOptions): Candidates {
   const { order, outcomes } = nms(candidates, options);
   const rows: number[] = [];
@@ -64,7 +64,7 @@ function keptOf(candidates: Candidates, { left, top, core }: CellTile, options: 
   };
 }
 
-/** The cells of all tiles, best first, each once. */
+/** Merges the cells of all tiles with non-maximum suppression, best first. */
 function onceEach(tiles: readonly Candidates[], { confidence, iou }: NmsOptions): CellRow[] {
   const count = tiles.reduce((sum, tile) => sum + tile.count, 0);
   if (count > MAX_CELLS) {

@@ -4,7 +4,7 @@ import { replaceFile } from '../../files/atomic-write.ts';
 import type { Candidates } from '../../yolo/detect/candidates.ts';
 import { readExactly } from '../read/read-exactly.ts';
 
-/** Of a tile: its number and how many candidates follow, uint32. */
+/** Header of a tile: its number and its count of candidates, uint32 each. */
 const HEAD_BYTES = 8;
 /** x1, y1, x2, y2, score, class as float32. */
 const COLUMNS = 6;
@@ -17,8 +17,8 @@ export interface TileCandidates {
 }
 
 /**
- * Writes the candidates of tiles one after the other, exact, so that what is decided from the file is what is decided from
- * the network's output.
+ * Writes the candidates of tiles one after the other, without rounding, so that selecting cells from the file gives the
+ * same result as from the output of the network.
  *
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
  */
@@ -34,7 +34,7 @@ export async function writeSlideBoxes(path: string, tiles: AsyncIterable<TileCan
   });
 }
 
-/** Reads the tiles of such a file, one at a time. @throws ReigniteError INTERNAL for a file that is cut off. */
+/** Reads what `writeSlideBoxes` wrote, tile by tile. @throws ReigniteError INTERNAL for a truncated file. */
 export async function* readSlideBoxes(path: string): AsyncGenerator<TileCandidates> {
   const handle = await open(path);
   try {

@@ -4,28 +4,28 @@ import type { StripRows } from '../read/slide-tiles.ts';
 import type { ViewChoice } from '../read/slide-view.ts';
 import type { TissueMask } from '../tissue/tissue-mask.ts';
 
-/** A slide, or a strip of one, on which a network finds candidates of cells. All paths are those of this machine. */
+/** A slide, or a strip of one, in which a network detects cell candidates. All paths are on this machine. */
 export interface SlideCellsJob extends DetectorJob {
   readonly slide: string;
   readonly slideSha256: string;
   readonly choice: ViewChoice;
   /** µm per px that the model expects. */
   readonly target: number;
-  /** Only tiles that touch it are computed. */
+  /** Only tiles that touch the tissue are computed. */
   readonly tissue?: TissueMask;
   /** Default: all tile rows. */
   readonly rows?: StripRows;
-  /** Candidates of a score above it are kept. */
+  /** Candidates with a detection score above this are kept. */
   readonly floor: number;
-  /** Folder for what a killed job leaves for the next; of this job alone, removed at the end. */
+  /** Folder for partial results, from which a killed job resumes. Not shared with other jobs; removed at the end. */
   readonly partialDir: string;
-  /** Where the candidates go, see `writeSlideBoxes`. */
+  /** Output file of the candidates, see `writeSlideBoxes`. */
   readonly boxes: string;
 }
 
-/** How far the job is. */
+/** Progress of the job. */
 export interface SlideCellsProgress extends DetectionProgress {
-  /** Said once, after two tiles: how long those that are left will take, s. */
+  /** Estimated time for the remaining tiles, s. Reported once, after two tiles. */
   readonly expectedSeconds?: number;
   readonly tiles?: number;
   readonly tilesTotal?: number;
@@ -40,15 +40,15 @@ export interface SlideCellsResult extends DetectorEngine {
   readonly size: number;
   readonly tiles: number;
   readonly tilesTotal: number;
-  /** Tiles that an earlier attempt had done. */
+  /** Tiles that an earlier attempt finished. */
   readonly resumed: number;
   readonly notes: readonly string[];
   readonly seconds: number;
 }
 
-/** Candidates of a slide from which cells are chosen; needs no network. */
+/** Candidates of a slide, from which cells are selected without a network. */
 export interface SelectSlideCellsJob extends NmsOptions {
-  /** Of `SlideCellsJob`. */
+  /** File of candidates, see `SlideCellsJob`. */
   readonly boxes: string;
   /** px as the network saw it */
   readonly width: number;
@@ -56,13 +56,13 @@ export interface SelectSlideCellsJob extends NmsOptions {
   readonly height: number;
   /** Side of a tile, px. */
   readonly size: number;
-  /** Only cells in it are kept. */
+  /** Only cells in the tissue are kept. */
   readonly tissue?: TissueMask;
 }
 
 export interface SelectedSlideCells {
   /** n x 6: x1, y1, x2, y2, score, class, best first; px as the network saw them. */
   readonly cells: Float32Array;
-  /** Cells that were found outside the tissue and left out. */
+  /** Number of cells that were dropped because they are outside the tissue. */
   readonly outside: number;
 }

@@ -3,33 +3,34 @@ import type { StripRows } from '../read/slide-tiles.ts';
 import type { ViewChoice } from '../read/slide-view.ts';
 import type { TissueMask } from '../tissue/tissue-mask.ts';
 
-/** A slide to segment, or a strip of one. All paths are those of this machine. */
+/** A slide to segment, or a strip of one. All paths are on this machine. */
 export interface SlideJob extends ModelJob {
   readonly slide: string;
   readonly slideSha256: string;
   readonly choice: ViewChoice;
   /** µm per px that the model expects. */
   readonly target: number;
-  /** Only its pixels get a label. */
+  /** Only pixels of the tissue get a label. */
   readonly tissue?: TissueMask;
   /** Default: all tile rows. */
   readonly rows?: StripRows;
-  /** Folder for what a killed job leaves for the next; of this job alone, removed at the end. */
+  /** Folder for partial results, from which a killed job resumes. Not shared with other jobs; removed at the end. */
   readonly partialDir: string;
-  /** Where the labels go, a file of rows. */
+  /** Output file of the labels, see `joinRows`. */
   readonly labels: string;
-  /** Where the confidence goes, a file of rows: 255 x (best - second best mean softmax). */
+  /** Output file of the confidence, see `joinRows`: 255 x (best - second best mean softmax). */
   readonly confidence: string;
 }
 
-/** How far the job of a slide is. */
+/** Progress of segmenting a slide. */
 export interface SlideProgress extends RoiProgress {
-  /** Said once, before the first tile: how long those that are left will take, s. */
+  /** Estimated time for the remaining tiles, s. Reported once, before the first tile. */
   readonly expectedSeconds?: number;
-  /** Tiles that are computed, and those of the whole grid; said with it. */
+  /** Number of tiles that are computed; reported with `expectedSeconds`. */
   readonly tiles?: number;
+  /** Number of tiles of the whole grid; reported with `expectedSeconds`. */
   readonly tilesTotal?: number;
 }
 
-/** What the job of a slide did. */
+/** Result of segmenting a slide. */
 export type SlideResult = SegmentResult;

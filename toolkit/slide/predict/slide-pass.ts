@@ -14,16 +14,16 @@ import { DecidedRowsOfSlide } from './decided-rows-of-slide.ts';
 import { Segments } from './slide-segments.ts';
 
 /**
- * Predicts a slide tile row by tile row and fold by fold, with the sums of every pixel in the order of nnU-Net, so that the
- * result has the bits of the same pixels in one image.
+ * Predicts a slide tile row by tile row and fold by fold. The sums of every pixel are added in the order of nnU-Net, so the
+ * result is bit-identical to that of one large image.
  *
- * In memory lies a window as high as a tile and a little wider, which moves from left to right through the tile row.
- * What leaves it on the left is finished for this row: its upper rows for good, its lower ones are carried over in a file to
- * the next tile row (`carry-<row>-<fold>`). The sums of the folds wait in others (`ensemble-<row>-<fold>`). Columns
- * without tissue take neither memory nor disk. Memory does not grow with the slide, but for one byte of label and one of
- * confidence for each pixel of the rows that one tile row finishes.
+ * A window as high as a tile and slightly wider moves from left to right through the tile row. Columns that leave the
+ * window are complete for this tile row: their upper rows are final, their lower rows are passed to the next tile row in
+ * a file (`carry-<row>-<fold>`). The sums over the folds are kept in other files (`ensemble-<row>-<fold>`). Columns
+ * without tissue need neither memory nor disk. Memory does not grow with the slide, except for one byte of label and one
+ * of confidence per pixel of the rows that one tile row finishes.
  *
- * Steps count from the strip's first tile row; a strip begins with those tile rows above that reach into it.
+ * A strip starts with the tile rows above it that reach into it, and steps count from the first of these.
  */
 export class SlidePass {
   readonly #slide: TiledSlide;
@@ -37,12 +37,12 @@ export class SlidePass {
   /** First tile row that is computed. */
   readonly #start: number;
   readonly #window: Float32Array;
-  /** The window as a grid that tiles are added to. */
+  /** Grid of the window, to which tiles are added. */
   readonly #windowGrid: TileGrid;
-  /** The segment after the last that has anything in the window: a window of zeros need not be moved. */
+  /** Index after the last segment with values in the window. A window of zeros need not be moved. */
   #filled = 0;
 
-  /** @param beforeTile - Called before every tile is awaited with its place in its step; what it throws ends the prediction. */
+  /** @param beforeTile - Called before each tile with the step and the tile's index in it. An error it throws ends the run. */
   constructor(
     slide: TiledSlide,
     networks: FoldNetworks,
@@ -65,18 +65,18 @@ export class SlidePass {
     this.#window = new Float32Array(grid.patch.height * width * networks.classes);
   }
 
-  /** Tile rows that are computed, those above the strip included. */
+  /** Counts the tile rows that are computed, including those above the strip. */
   static rowsOf(grid: TileGrid, { first, end }: StripRows): number {
     return end - firstRowReaching(grid, first);
   }
 
-  /** Does every step that is not done and commits each. */
+  /** Runs the remaining steps and commits each of them. */
   async run(): Promise<void> {
     const ahead = new TileAhead(this.#slide, this.#networks, this.#passesFrom(this.#partial.next));
     try {
       while (this.#partial.next.row < this.#count) await this.#doStep(this.#partial.next, ahead);
     } finally {
-      // The networks are the next job's when this one has ended, however it ended.
+      // The next job uses the same networks, so no pass may still be running, even after an error.
       await ahead.settle();
     }
   }
@@ -85,7 +85,7 @@ export class SlidePass {
     return this.#rows.end - this.#start;
   }
 
-  /** The tiles of all steps from `first` on, in their order. */
+  /** Yields the tiles of all steps from `first` on, in order. */
   *#passesFrom(first: RoiStep) {
     for (let step = first; step.row < this.#count; step = stepAfter(step, this.#count, this.#networks.folds)) {
       const row = this.#start + step.row;
@@ -142,7 +142,7 @@ export class SlidePass {
     }
   }
 
-  /** Puts what tile rows above left of a segment into the window, whose left border is at `left`. */
+  /** Loads the sums that earlier tile rows left for a segment into the window, whose left border is at `left`. */
   #load(row: number, segment: number, left: number, carried: Reader): void {
     const top = startOfRow(this.#slide.grid, row);
     if (row === this.#start || !this.#segments.isTouched(segment, this.#start, row - 1, top)) return;
@@ -157,7 +157,7 @@ export class SlidePass {
     }
   }
 
-  /** Takes the leftmost segment out of the window and moves the rest to the left. */
+  /** Removes the leftmost segment from the window and moves the rest to the left. */
   #unload(pass: RowPass, segment: number, before: Reader): void {
     const { row } = pass;
     const { grid } = this.#slide;
@@ -178,7 +178,7 @@ export class SlidePass {
     }
   }
 
-  /** Rows `from` to before `to` of the window's leftmost `width` floats, a copy. */
+  /** Copies rows `from` to `to` (excluded) of the leftmost `width` floats of the window. */
   #cut(width: number, from: number, to: number): Float32Array {
     const block = new Float32Array((to - from) * width);
     for (let y = from; y < to; y++) {
@@ -187,7 +187,7 @@ export class SlidePass {
     return block;
   }
 
-  /** Adds a finished block to the folds before; with the last fold, decides it. */
+  /** Adds a finished block to the sum of the earlier folds. With the last fold, decides its labels. */
   #finish(pass: RowPass, segment: number, block: Float32Array, before: Reader): void {
     const { row, fold, ensemble, band } = pass;
     const { classes, folds } = this.#networks;
@@ -219,7 +219,7 @@ export class SlidePass {
   }
 }
 
-/** One tile row with one fold, and where its results go. */
+/** One tile row with one fold, and its output files. */
 interface RowPass {
   readonly step: RoiStep;
   readonly row: number;

@@ -19,20 +19,20 @@ const RegionsFile = z.union([
   Feature,
 ]);
 
-/** A region that the user drew, px of the largest level. */
+/** A region that the user drew, in px of the largest level. */
 export interface SlideRegion {
   readonly name: string;
-  /** Outer borders and holes alike; a point is inside where it is within an odd number of them. */
+  /** Outer borders and holes. A point is inside the region if it is inside an odd number of rings. */
   readonly rings: readonly (readonly (readonly number[])[])[];
   /** px² */
   readonly area: number;
 }
 
 /**
- * Reads regions as QuPath exports them: polygons of a GeoJSON in pixels of the largest level, named by `name`, else by
- * their class.
+ * Reads regions that QuPath exported: GeoJSON polygons in pixels of the largest level, named by `name` or else by their
+ * class.
  *
- * @throws ReigniteError FILE_MISSING; ANNOTATIONS_INVALID with the place of the first fault.
+ * @throws ReigniteError FILE_MISSING; ANNOTATIONS_INVALID with the location of the first error.
  */
 export async function readSlideRegions(path: string): Promise<readonly SlideRegion[]> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
@@ -64,7 +64,7 @@ export async function readSlideRegions(path: string): Promise<readonly SlideRegi
   });
 }
 
-/** Finds the points within a region. */
+/** Returns a function that tests whether a point is in a region. */
 export function regionTest({ rings }: SlideRegion): (x: number, y: number) => boolean {
   const xs = rings.flatMap((ring) => ring.map(([x = 0]) => x));
   const ys = rings.flatMap((ring) => ring.map(([, y = 0]) => y));
@@ -87,7 +87,7 @@ export function regionTest({ rings }: SlideRegion): (x: number, y: number) => bo
   };
 }
 
-/** The first ring less the holes. */
+/** Returns the area of the first ring minus the holes. */
 function areaOfPolygon([outer = [], ...holes]: readonly (readonly (readonly number[])[])[]): number {
   return areaOfRing(outer) - holes.reduce((sum, hole) => sum + areaOfRing(hole), 0);
 }

@@ -1,13 +1,13 @@
 import { startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
 
 /**
- * The columns of a slide cut where tiles begin: segment k reaches from tile column k to the next, the last to the border.
- * Once tile k of a tile row is added, that row adds nothing more to segment k.
+ * The columns of a slide, split where tiles start: segment k reaches from the start of tile column k to that of the next
+ * one, and the last segment to the border. Once tile k of a tile row is added, segment k is complete for that row.
  */
 export class Segments {
   readonly #grid: TileGrid;
   readonly #tiles: readonly (readonly number[])[];
-  /** One list per tile row: 1 for segments that one of its tiles covers. */
+  /** Per tile row: 1 for each segment that one of its tiles covers. */
   readonly #touched = new Map<number, Uint8Array>();
 
   constructor(grid: TileGrid, tiles: readonly (readonly number[])[]) {
@@ -19,7 +19,7 @@ export class Segments {
     return this.#grid.columns.length;
   }
 
-  /** First column of a segment, px in the padded picture. */
+  /** Returns the first column of a segment, px in the padded image. */
   startOf(segment: number): number {
     return this.#grid.columns[segment] ?? this.#grid.padded.width;
   }
@@ -28,7 +28,7 @@ export class Segments {
     return this.startOf(segment + 1) - this.startOf(segment);
   }
 
-  /** The segment after the last that tile `column` covers. */
+  /** Returns the index after the last segment that tile `column` covers. */
   endOf(column: number): number {
     const right = this.startOf(column) + this.#grid.patch.width;
     let end = column + 1;
@@ -36,7 +36,7 @@ export class Segments {
     return end;
   }
 
-  /** Whether tiles of the rows from `first` to `last` that reach below `y` cover a segment. */
+  /** Returns whether a segment is covered by a tile of the tile rows `first` to `last` that reaches below `y`. */
   isTouched(segment: number, first: number, last: number, y: number): boolean {
     for (let row = last; row >= first && startOfRow(this.#grid, row) + this.#grid.patch.height > y; row--) {
       if (this.#touchedBy(row)[segment] === 1) return true;

@@ -1,4 +1,4 @@
-/** What the main header of a JPEG 2000 codestream says. */
+/** Main header of a JPEG 2000 codestream. */
 export interface CodestreamHeader {
   /** px */
   readonly width: number;
@@ -11,17 +11,17 @@ export interface CodestreamHeader {
   readonly hasColourTransform: boolean;
 }
 
-/** Start of codestream, then size: these follow each other always. */
+/** The markers SOC and SIZ, which always follow each other. */
 const START = Buffer.from('ff4fff51', 'hex');
 /** The first box of a JP2 file, and the type of the one with the codestream. */
 const SIGNATURE = Buffer.from('0000000c6a5020200d0a870a', 'hex');
 const CODESTREAM = Buffer.from('jp2c');
 const CODING = 0xff52;
 const TILE = 0xff90;
-/** From the start on: bytes before the components. */
+/** Bytes from the start to the list of components. */
 const SIZE_BYTES = 42;
 const COMPONENT_BYTES = 3;
-/** Of a box: length and type, and 8 bytes more for a length that does not fit. */
+/** Bytes of a box header: length and type, plus 8 for a length that does not fit into 32 bits. */
 const BOX_HEADER = 8;
 const LONG_BOX_HEADER = 16;
 
@@ -29,7 +29,7 @@ const LONG_BOX_HEADER = 16;
  * Reads the main header of a codestream.
  *
  * @param bytes - The codestream or a JP2 file, or its first kilobytes.
- * @returns Undefined where there is none.
+ * @returns Undefined if there is no codestream.
  * @see ISO/IEC 15444-1, annexes A and I
  */
 export function codestreamHeader(bytes: Buffer): CodestreamHeader | undefined {
@@ -49,7 +49,7 @@ export function codestreamHeader(bytes: Buffer): CodestreamHeader | undefined {
   };
 }
 
-/** Where the codestream begins: not within another box, which may hold anything. */
+/** Finds where the codestream starts. Walks the boxes, because the marker bytes may also occur inside another box. */
 function startOf(bytes: Buffer): number | undefined {
   const isJp2 = bytes.subarray(0, SIGNATURE.length).equals(SIGNATURE);
   const start = isJp2 ? startInBoxes(bytes) : 0;
@@ -62,7 +62,7 @@ function startInBoxes(bytes: Buffer): number | undefined {
     const header = short === 1 ? LONG_BOX_HEADER : BOX_HEADER;
     if (bytes.subarray(at + 4, at + 8).equals(CODESTREAM)) return at + header;
     const length = short === 1 ? Number(bytes.readBigUInt64BE(at + 8)) : short;
-    // A length of 0 means a box that ends with the file.
+    // A length of 0 means that the box extends to the end of the file.
     if (length < header) return undefined;
     at += length;
   }

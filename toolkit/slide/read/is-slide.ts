@@ -7,13 +7,13 @@ import { type SlideResolution, statedResolution } from './slide-resolution.ts';
 import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { COMPRESSION } from './tile-codec.ts';
 
-/** Endings that only slides have; those of formats that are not read: `isOtherFormat`. */
+/** File extensions that only slides have. For unsupported formats, see `isOtherFormat`. */
 const ENDINGS: ReadonlySet<string> = new Set(['.svs', '.ndpi', '.scn', '.bif', '.czi']);
-/** px; larger pictures are not held in memory as a whole. */
+/** Pixels; larger images are not held in memory as a whole. */
 const MAX_IN_MEMORY = 2 ** 27;
 const SEPARATE = 2;
 const HEAD_BYTES = 160;
-/** What the image library decodes. */
+/** Compressions that the image library decodes. */
 const PLAIN: ReadonlySet<number> = new Set([
   COMPRESSION.none,
   COMPRESSION.lzw,
@@ -24,8 +24,8 @@ const PLAIN: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Whether a file is read as a slide: by its ending, as a TIFF with levels, one that is too large to be held in memory,
- * or one that only the reader of slides takes. Other pictures are read as a whole.
+ * Returns whether a file is read as a slide: it has the extension of one, or is a TIFF with levels, too large for memory,
+ * or stored in a way that only the slide reader supports. Other images are read as a whole.
  */
 export async function isSlide(path: string): Promise<boolean> {
   if (ENDINGS.has(extname(path).toLowerCase())) return true;
@@ -35,7 +35,7 @@ export async function isSlide(path: string): Promise<boolean> {
   return base !== undefined && (others.length > 0 || isOfSlides(base));
 }
 
-/** The scale that a TIFF states and that can be true; undefined for other files. */
+/** Reads the pixel size that a TIFF states. Undefined if it is missing or implausible, and for other files. */
 export async function scaleOfTiff(path: string): Promise<SlideResolution | undefined> {
   const { pages } = await contentOf(path);
   const [base] = slidePages(pages).levels;
@@ -45,7 +45,7 @@ export async function scaleOfTiff(path: string): Promise<SlideResolution | undef
 /** The first bytes of a file, and the pages of a TIFF. */
 interface Content {
   readonly head: Buffer;
-  /** None of other files, and none where they are damaged, which the reader of the picture says. */
+  /** Empty for other files and for damaged ones, which fail later, when the image is read. */
   readonly pages: readonly TiffPage[];
 }
 
@@ -59,7 +59,7 @@ async function contentOf(path: string): Promise<Content> {
     const head = await source.read(0, HEAD_BYTES);
     return { head, pages: (await readTiffPages(source).catch(() => undefined))?.pages ?? [] };
   } catch {
-    // Such as a folder, which the reader of the picture says.
+    // For example a folder; reading the image reports it.
     return NOTHING;
   } finally {
     await handle.close();

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { codestreamHeader } from './codestream-header.ts';
 import type { PieceSize, TileSamples } from './tile-codec.ts';
 
-/** What is used of the decoder; the package brings no types for Node. */
+/** The part of the decoder that is used; the package has no types for Node. */
 interface Decoder {
   getEncodedBuffer(length: number): Uint8Array;
   getDecodedBuffer(): Uint8Array;
@@ -31,9 +31,9 @@ let loading: Promise<OpenJpeg> | undefined;
  * Decodes a JPEG 2000 codestream with OpenJPEG in WebAssembly.
  *
  * @param size - px of the tile; a codestream of another size is damaged.
- * @param isYCbCr - Whether the file says that the three components are YCbCr, as Aperio does. A codestream with a colour
- *   transform of its own is RGB after decoding.
- * @throws Error for a damaged codestream, or one of other than 8 bits.
+ * @param isYCbCr - Whether the file says that the three components are YCbCr, as in some Aperio files. Ignored for a
+ *   codestream with its own colour transform, which is RGB after decoding.
+ * @throws Error for a damaged codestream, or one that does not have 8 bits per sample.
  */
 export async function decodeJpeg2000(bytes: Buffer, size: PieceSize, isYCbCr: boolean): Promise<TileSamples> {
   const header = codestreamHeader(bytes);
@@ -63,7 +63,7 @@ export async function decodeJpeg2000(bytes: Buffer, size: PieceSize, isYCbCr: bo
 
 async function load(): Promise<OpenJpeg> {
   const factory: unknown = createRequire(import.meta.url)('@cornerstonejs/codec-openjpeg/decodewasmjs');
-  // It prints its version, which does not belong into the output of commands.
+  // The decoder prints its version, which does not belong in the output of commands.
   const quiet = { print: () => undefined, printErr: () => undefined };
   if (typeof factory === 'function') {
     const module: unknown = await factory(quiet);
@@ -76,7 +76,7 @@ function isOpenJpeg(module: unknown): module is OpenJpeg {
   return typeof module === 'object' && module !== null && 'J2KDecoder' in module;
 }
 
-/** In place, of the full range, as JFIF has it. */
+/** Converts full-range YCbCr (JFIF) to RGB in place. */
 function yCbCrToRgb(data: Uint8Array): void {
   for (let at = 0; at < data.length; at += 3) {
     const [y = 0, cb = 0, cr = 0] = data.subarray(at, at + 3);

@@ -17,11 +17,11 @@ interface LabelTile {
   readonly data: Uint8Array;
 }
 
-/** A pyramid of one byte per pixel, such as `writePyramid` writes it: its values are read, not their colours. */
+/** Reads a pyramid of one byte per pixel, as written by `writePyramid`: the values, not their colours. */
 export class LabelPyramid {
   /** The largest first. */
   readonly levels: readonly PictureSize[];
-  /** Colours of the values; undefined for a grey picture. */
+  /** Colours of the values; undefined for a greyscale image. */
   readonly palette: readonly Rgb[] | undefined;
   readonly #path: string;
   readonly #handle: FileHandle;
@@ -63,7 +63,7 @@ export class LabelPyramid {
   /**
    * Reads a part of a level.
    *
-   * @param left - First column, px of the level; the part is within the level.
+   * @param left - First column, px of the level. The part must be within the level.
    * @returns height x width values.
    * @throws ReigniteError FILE_DAMAGED.
    */
@@ -104,7 +104,7 @@ export class LabelPyramid {
   }
 }
 
-/** Whether a page is stored in tiles, one byte per pixel. */
+/** Returns whether a page is stored in tiles with one byte per pixel. */
 function holdsByteTiles(page: TiffPage): boolean {
   const isOneByte = page.number(TAG.samples, 1) === 1 && page.number(TAG.bits, 1) === 8;
   return isOneByte && page.number(TAG.tileWidth, 0) > 0 && page.number(TAG.tileHeight, 0) > 0;

@@ -6,16 +6,16 @@ const FEWEST_BITS = 9;
 const MAX_BITS = 12;
 
 /**
- * Decodes LZW as TIFF has it: codes from the high bit on, wider by one bit one code early.
+ * Decodes TIFF's variant of LZW: the high bit of a code comes first, and codes get wider one code early.
  *
- * @param length - Bytes that are expected; decoding ends there.
- * @returns As many bytes as the data gave, at most `length`.
+ * @param length - Expected number of bytes; decoding stops there.
+ * @returns At most `length` bytes; fewer if the data end before.
  * @throws RangeError for a code that is not defined yet.
  * @see TIFF 6.0, section 13
  */
 export function decodeLzw(data: Uint8Array, length: number): Uint8Array {
   const out = new Uint8Array(length);
-  /** Every code's last byte, the code before it, and its length. */
+  /** For each code: its last byte, the code of the bytes before, and its length. */
   const last = new Uint8Array(MAX_CODES);
   const before = new Uint16Array(MAX_CODES);
   const lengths = new Uint16Array(MAX_CODES);
@@ -43,7 +43,7 @@ export function decodeLzw(data: Uint8Array, length: number): Uint8Array {
     const count = lengths[copied] ?? 0;
     const first = writeCode(out, used, copied, count, last, before);
     used += count;
-    // A code that is defined by itself repeats the first byte of the one before.
+    // A code that is used before it is defined ends with the first byte of the previous one.
     if (!isKnown && used < length) out[used++] = first;
     if (previous >= 0 && next < MAX_CODES) {
       last[next] = first;
@@ -57,7 +57,7 @@ export function decodeLzw(data: Uint8Array, length: number): Uint8Array {
   return used < length ? out.subarray(0, used) : out;
 }
 
-/** Writes the bytes of a code from its last to its first, and returns the first. */
+/** Writes the bytes of a code from last to first, and returns the first byte. */
 function writeCode(
   out: Uint8Array,
   from: number,

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
-/** Calls a function of the library; slow ones on a thread of their own. */
+/** Calls a function of the library on another thread. */
 type Call = (...values: readonly unknown[]) => Promise<unknown>;
 
 const LongSize = z.tuple([z.coerce.number(), z.coerce.number()]);
 const Text = z.string().nullable();
 
-/** The functions of OpenSlide that a slide needs, of a library that the user named. */
+/** The functions of OpenSlide that are needed to read a slide, from the library file that the user named. */
 export class OpenSlideLibrary {
-  /** Of the library, such as 4.0.0. */
+  /** Version of the library, such as 4.0.0. */
   readonly version: string;
   readonly #functions: ReadonlyMap<string, Call>;
 
@@ -18,10 +18,11 @@ export class OpenSlideLibrary {
   }
 
   /**
-   * Loads the library. Its code runs in this process: so it is named by the user on this machine, never by a workflow.
+   * Loads the library. Its code runs in this process, so its path must come from the user on this machine, never from a
+   * workflow.
    *
-   * @param path - Of the library file.
-   * @throws Error that says why it cannot be loaded.
+   * @param path - Path of the library file.
+   * @throws Error with the reason why it cannot be loaded.
    * @see openslide.h of OpenSlide 3.4 and later
    */
   static async load(path: string): Promise<OpenSlideLibrary> {
@@ -34,17 +35,17 @@ export class OpenSlideLibrary {
     return new OpenSlideLibrary(functions, z.string().parse(version));
   }
 
-  /** What kind of slide a file is; undefined for what OpenSlide does not know. */
+  /** Returns the vendor of a slide; undefined if OpenSlide does not know the format. */
   async vendor(path: string): Promise<string | undefined> {
     return Text.parse(await this.#call('vendor', path)) ?? undefined;
   }
 
-  /** Opens a slide; undefined where it cannot. */
+  /** Opens a slide; undefined if OpenSlide cannot. */
   async open(path: string): Promise<unknown> {
     return (await this.#call('open', path)) ?? undefined;
   }
 
-  /** What went wrong with a slide; undefined while all is well. */
+  /** Returns the error of a slide; undefined if there is none. */
   async error(slide: unknown): Promise<string | undefined> {
     return Text.parse(await this.#call('error', slide)) ?? undefined;
   }
@@ -53,7 +54,7 @@ export class OpenSlideLibrary {
     return z.number().parse(await this.#call('levelCount', slide));
   }
 
-  /** Width and height of a level, px. */
+  /** Returns the width and height of a level, px. */
   async levelSize(slide: unknown, level: number): Promise<readonly [number, number]> {
     const [width, height] = [new BigInt64Array(1), new BigInt64Array(1)];
     await this.#call('levelSize', slide, level, width, height);
@@ -67,17 +68,17 @@ export class OpenSlideLibrary {
   /**
    * Reads a region.
    *
-   * @param left - px of the largest level, whatever `level` is.
-   * @returns height x width x 4 bytes: blue, green, red, alpha, multiplied with alpha.
+   * @param position - Left and top, always in px of the largest level.
+   * @returns height x width x 4 bytes: blue, green, red, alpha, with premultiplied alpha.
    */
   async region(
     slide: unknown,
     level: number,
-    [left, top]: readonly [number, number],
+    position: readonly [left: number, top: number],
     [width, height]: readonly [number, number],
   ): Promise<Uint8Array> {
     const pixels = new Uint8Array(width * height * 4);
-    await this.#call('region', slide, pixels, left, top, level, width, height);
+    await this.#call('region', slide, pixels, ...position, level, width, height);
     return pixels;
   }
 
@@ -109,7 +110,7 @@ interface Asynchronous {
   readonly async: (...values: unknown[]) => unknown;
 }
 
-/** Arguments stay alive until the call has ended, since its promise holds them. */
+/** Makes a call that returns a promise. The promise keeps the arguments alive until the call has ended. */
 function callOf(native: Asynchronous): Call {
   return (...values) =>
     new Promise((resolve, reject) => {

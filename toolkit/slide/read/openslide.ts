@@ -6,22 +6,22 @@ import type { SlideSource } from './slide-source.ts';
 
 const WHITE = 255;
 const OPAQUE = 255;
-/** Of the environment: names the library file. */
+/** Environment variable with the path of the library file. */
 const LIBRARY = 'REIGNITE_OPENSLIDE';
 
 let loaded: { readonly path: string; readonly library: Promise<OpenSlideLibrary> } | undefined;
 
-/** The library that the user named; undefined where none was. */
+/** Returns the path of the library file that the user named, if any. */
 export function openSlidePath(): string | undefined {
   return process.env[LIBRARY] || undefined;
 }
 
-/** Names the library for this process and those that it starts. */
+/** Sets the library file for this process and its child processes. */
 export function nameOpenSlide(path: string): void {
   process.env[LIBRARY] = path;
 }
 
-/** A slide that OpenSlide reads: formats of scanners that are not TIFF, or not plain ones. */
+/** A slide that is read with OpenSlide: a scanner format that is not a TIFF, or not a plain one. */
 export class OpenSlideSource implements SlideSource {
   readonly levels: SlideSource['levels'];
   readonly scale: StatedResolution;
@@ -53,8 +53,8 @@ export class OpenSlideSource implements SlideSource {
   /**
    * Opens a slide with the library that the user named.
    *
-   * @returns Undefined for a file that OpenSlide does not know.
-   * @throws ReigniteError IMAGE_UNREADABLE where the library or the slide cannot be opened.
+   * @returns Undefined if OpenSlide does not know the format.
+   * @throws ReigniteError IMAGE_UNREADABLE if the library or the slide cannot be opened.
    */
   static async open(path: string, libraryPath: string): Promise<OpenSlideSource | undefined> {
     const library = await libraryAt(path, libraryPath);
@@ -91,7 +91,7 @@ export class OpenSlideSource implements SlideSource {
   }
 }
 
-/** Each library is loaded once for the whole process. */
+/** Loads the library once per process. */
 async function libraryAt(slide: string, path: string): Promise<OpenSlideLibrary> {
   if (loaded?.path !== path) loaded = { path, library: OpenSlideLibrary.load(path) };
   try {
@@ -107,7 +107,7 @@ function refused(path: string, error: string, remedy: string): ReigniteError {
   return slideUnreadable(path, `OpenSlide reports: ${error}`, remedy);
 }
 
-/** OpenSlide keeps the first error of a slide, and answers every later question with nothing. */
+/** Throws if a slide has an error. OpenSlide keeps the first error, and all later calls return nothing. */
 async function refuseError(path: string, library: OpenSlideLibrary, slide: unknown, remedy: string): Promise<void> {
   const error = await library.error(slide);
   if (error !== undefined) throw refused(path, error, remedy);
@@ -141,7 +141,7 @@ async function scaleOf(library: OpenSlideLibrary, slide: unknown): Promise<State
   return { ...magnification, notes: [`Its properties say ${x} x ${y} µm/px, which is implausible and was ignored.`] };
 }
 
-/** Puts pixels on white: blue, green, red, alpha become red, green, blue. */
+/** Blends BGRA pixels with premultiplied alpha onto white, and returns RGB. */
 function onWhite(pixels: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((pixels.length / 4) * 3);
   for (let from = 0, to = 0; from < pixels.length; from += 4, to += 3) {
@@ -153,7 +153,7 @@ function onWhite(pixels: Uint8Array): Uint8Array {
   return rgb;
 }
 
-/** What lies outside the level is white, whatever the library gives there. */
+/** Makes pixels outside the level white, whatever the library returned for them. */
 function whiten(
   rgb: Uint8Array,
   {

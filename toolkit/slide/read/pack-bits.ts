@@ -1,7 +1,7 @@
 /**
- * Decodes PackBits, runs of equal bytes.
+ * Decodes PackBits (run-length encoding).
  *
- * @param length - Bytes that are expected; decoding ends there.
+ * @param length - Expected number of bytes; decoding stops there.
  * @see TIFF 6.0, section 9
  */
 export function decodePackBits(data: Uint8Array, length: number): Uint8Array {

@@ -1,20 +1,20 @@
-/** Pixels of a part of a picture. */
+/** Pixels of a part of an image. */
 interface Pixels {
   readonly data: Uint8Array;
 }
 
-/** Keeps the pixels that were made last, within a number of bytes, so that neighbouring regions share them. */
+/** A least-recently-used cache of pixels, limited in bytes, so that neighbouring regions share decoded tiles. */
 export class RecentPixels<Part extends Pixels> {
   readonly #most: number;
   readonly #parts = new Map<string, { readonly part: Promise<Part>; bytes: number }>();
   #bytes = 0;
 
-  /** @param most - Bytes that are kept at most, without what is being made. */
+  /** @param most - Maximum size in bytes, without parts that are still being made. */
   constructor(most: number) {
     this.#most = most;
   }
 
-  /** A part that is kept, or being made; else it is made now. One that failed is not kept. */
+  /** Returns the part with this key, and makes it if it is neither cached nor being made. A failed part is not cached. */
   get(key: string, make: () => Promise<Part>): Promise<Part> {
     const known = this.#parts.get(key);
     if (known !== undefined) {
@@ -36,7 +36,7 @@ export class RecentPixels<Part extends Pixels> {
     return entry.part;
   }
 
-  /** Forgets those that were asked for longest ago. */
+  /** Removes the least recently used parts. */
   #shrink(): void {
     for (const [key, { bytes }] of this.#parts) {
       if (this.#bytes <= this.#most) return;

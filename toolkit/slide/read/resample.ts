@@ -1,15 +1,15 @@
 import sharp from 'sharp';
 
-/** Reads a part of the source picture: height x width x 3 uint8. */
+/** Reads a part of the source image: height x width x 3 uint8. */
 export type ReadPixels = (left: number, top: number, width: number, height: number) => Promise<Uint8Array>;
 
-/** A picture made smaller or larger. */
+/** How an image is resampled. */
 export interface Resampling {
   /** Source px per px of the result. */
   readonly factor: number;
-  /** Of the source, px. */
+  /** Size of the source, px. */
   readonly source: { readonly width: number; readonly height: number };
-  /** Of the result, px. */
+  /** Size of the result, px. */
   readonly result: { readonly width: number; readonly height: number };
 }
 
@@ -20,16 +20,16 @@ interface Part {
   readonly height: number;
 }
 
-/** Support of Lanczos' kernel, in px of the result. */
+/** Half-width of the Lanczos kernel, in px of the result. */
 const LOBES = 3;
-/** px of the result around a part, so that its border is that of the whole picture. */
+/** px of the result that are computed around a part, so that its borders match the resampled whole image. */
 const MARGIN = 8;
 
 /**
- * A part of a resampled picture (Lanczos of three lobes), the same pixels whatever part is asked for: as if the whole
- * picture had been resampled at once. By whole factors it has the bits of the image library's `resize`.
+ * Computes a part of a resampled image (Lanczos, three lobes). The pixels do not depend on which part is requested: they
+ * are those of the whole image resampled at once. With a whole factor, they are bit-identical to `resize` of sharp.
  *
- * @param part - px of the result, within it.
+ * @param part - px of the result. Must be within it.
  * @returns part.height x part.width x 3 uint8.
  */
 export async function resampledPart(read: ReadPixels, resampling: Resampling, part: Part): Promise<Uint8Array> {
@@ -87,13 +87,13 @@ async function byLanczos(read: ReadPixels, { factor, source }: Resampling, part:
 }
 
 interface Taps {
-  /** First source px that counts. */
+  /** First source px with a weight. */
   readonly first: number;
-  /** Of it and those after it; they add up to 1. */
+  /** Weights of this and the following px; they add up to 1. */
   readonly weights: Float64Array;
 }
 
-/** The source px that make one px of the result, and their weights; at the border, those that are there. */
+/** Returns the weights of the source px for one px of the result. At the border, px outside the source are left out. */
 function taps(at: number, factor: number, length: number): Taps {
   const scale = Math.max(1, factor);
   const centre = (at + 0.5) * factor - 0.5;

@@ -1,6 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 
-/** IMAGE_UNREADABLE of a slide, with what to do about it. */
+/** Creates the error IMAGE_UNREADABLE for a slide, with a remedy. */
 export function slideUnreadable(path: string, reason: string, remedy: string, cause?: unknown): ReigniteError {
   return new ReigniteError('IMAGE_UNREADABLE', `The slide ${path} cannot be read: ${reason}.`, {
     remedy: remedy.replaceAll('SLIDE', path),
@@ -8,7 +8,7 @@ export function slideUnreadable(path: string, reason: string, remedy: string, ca
   });
 }
 
-/** Remedies; `vips` is libvips 8.10 or later with OpenSlide, `bfconvert` of Bio-Formats 6 or later. */
+/** Remedies. `vips` is libvips 8.10 or later with OpenSlide; `bfconvert` is from Bio-Formats 6 or later. */
 export const REMEDIES = {
   openslide:
     'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression jpeg --Q 90` (libvips with ' +

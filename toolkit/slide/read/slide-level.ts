@@ -1,13 +1,13 @@
 import { TAG, type TiffPage } from './tiff-pages.ts';
 import { type SampleLayout, sampleLayout } from './tile-codec.ts';
 
-/** One size in which a slide is stored: tiles, or strips as wide as the picture. */
+/** One level of a slide, stored in tiles or in strips as wide as the level. */
 export interface SlideLevel {
   /** px */
   readonly width: number;
   /** px */
   readonly height: number;
-  /** How many px of the largest level one of its px is, the mean of both axes. */
+  /** px of the largest level per px of this one, mean of both axes. */
   readonly downsample: number;
   /** px */
   readonly tileWidth: number;
@@ -16,24 +16,26 @@ export interface SlideLevel {
   readonly isTiled: boolean;
   readonly page: TiffPage;
   readonly layout: SampleLayout;
-  /** Bytes of every tile in the file; 0 at 0 where a tile is absent. */
+  /** Offset of every tile in the file; 0 if a tile is absent. */
   readonly offsets: readonly number[];
+  /** Length of every tile in bytes; 0 if a tile is absent. */
   readonly lengths: readonly number[];
 }
 
-/** Pixels by which the size of a level may differ from the exact fraction. */
+/** px by which the height of a level may differ from the exact ratio. */
 const SIZE_SLACK = 2;
 
-/** What of a TIFF is a slide: the pages of its levels, the largest first, and those of other pictures. */
+/** The pages of a TIFF, sorted into levels of the slide and other images. */
 export interface SlidePages {
+  /** The largest first. */
   readonly levels: readonly TiffPage[];
-  /** Thumbnails, labels, photographs of the glass, channels. */
+  /** Thumbnails, label images, macro images, channels. */
   readonly others: readonly TiffPage[];
 }
 
 /**
- * Sorts the pages of a TIFF, whatever their order in the file: the largest picture is the base; smaller ones of the same
- * shape, stored in tiles as it is, are its levels. A thumbnail has the shape too, but in strips.
+ * Finds the levels among the pages of a TIFF, in whatever order they are stored. The largest image is the base. Smaller
+ * ones with the same aspect ratio are its levels, but not a thumbnail in strips if the base is stored in tiles.
  */
 export function slidePages(pages: readonly TiffPage[]): SlidePages {
   const all = pages.flatMap((page) => [page, ...page.children]);
@@ -53,7 +55,7 @@ function isLevelOf(page: TiffPage, base: TiffPage): boolean {
   if (width >= baseWidth || height > baseHeight || width < 1 || height < 1) return false;
   if (base.has(TAG.tileWidth) && !page.has(TAG.tileWidth)) return false;
   if (page.number(TAG.samples, 1) !== base.number(TAG.samples, 1)) return false;
-  // The sides are rounded apart: what the one says of the other is off by some pixels of the level.
+  // Width and height are rounded separately, so the aspect ratio may be off by a few pixels of the level.
   return Math.abs((width * baseHeight) / baseWidth - height) <= SIZE_SLACK;
 }
 
@@ -86,7 +88,7 @@ export function slideLevel(page: TiffPage, base: TiffPage, isLittle: boolean): S
   };
 }
 
-/** Tiles of a level across and down. */
+/** Counts the tiles of a level across and down. */
 export function tilesOf({ width, height, tileWidth, tileHeight }: SlideLevel) {
   return { across: Math.ceil(width / tileWidth), down: Math.ceil(height / tileHeight) };
 }

@@ -15,9 +15,9 @@ const COMPRESSIONS: Readonly<Record<number, string>> = {
   50002: 'JPEG XL',
   52546: 'JPEG XL',
 };
-/** px; the longest side. Slides have at most about 300,000; rows of more would not fit into memory. */
+/** Longest side, px. Slides have at most about 300,000; the rows of a wider one would not fit into memory. */
 const MAX_SIDE = 1_000_000;
-/** Decoded bytes of one tile or strip: everything is held in memory for every region that touches it. */
+/** Maximum size of a decoded tile or strip, bytes: it is held in memory for every region that touches it. */
 const MAX_TILE_BYTES = 2 ** 28;
 const SEPARATE = 2;
 
@@ -41,13 +41,13 @@ const SIGNATURES: readonly (OtherFormat & { readonly offset: number; readonly by
   },
   { offset: 4, bytes: 'jP  ', name: 'a JPEG 2000 image', remedy: REMEDIES.bioFormats },
 ];
-/** What is found in place of a slide, by its first bytes. */
+/** Files that were saved in place of a slide, by their first bytes. */
 const SUBSTITUTES: typeof SIGNATURES = [
   { offset: 0, bytes: 'version https://git-lfs', name: 'a Git LFS pointer, not the slide', remedy: REMEDIES.gitLfs },
   { offset: 0, bytes: '<!DOCTYPE', name: 'a web page, not the slide', remedy: REMEDIES.webPage },
   { offset: 0, bytes: '<html', name: 'a web page, not the slide', remedy: REMEDIES.webPage },
 ];
-/** Formats that only the file name shows: a JPEG or a text that points to other files, or without a signature. */
+/** Formats that only the file name reveals: a JPEG or text file that points to other files, or one without a signature. */
 const ENDINGS: Readonly<Record<string, OtherFormat>> = {
   '.mrxs': { name: 'a MIRAX slide of 3DHISTECH', remedy: REMEDIES.openslide },
   '.vms': { name: 'a VMS slide of Hamamatsu', remedy: REMEDIES.openslide },
@@ -77,19 +77,19 @@ function byItsEnding(path: string): OtherFormat | undefined {
 }
 
 /**
- * Whether a file is of a format of scanners that this program does not read.
+ * Returns whether a file has a scanner format that this program does not read.
  *
- * @param head - The first bytes of the file, 160 or more where it has so many.
+ * @param head - The first bytes of the file, at least 160 unless the file is shorter.
  */
 export function isOtherFormat(path: string, head: Buffer): boolean {
   return (byItsBytes(head, SIGNATURES) ?? byItsEnding(path)) !== undefined;
 }
 
 /**
- * Refuses the formats of scanners that this program does not read, and what was saved in place of a slide.
+ * Refuses scanner formats that this program does not read, and files that were saved in place of a slide.
  *
- * @param head - As of `isOtherFormat`.
- * @throws ReigniteError IMAGE_UNREADABLE with a command that converts it.
+ * @param head - As for `isOtherFormat`.
+ * @throws ReigniteError IMAGE_UNREADABLE with a remedy, such as a command that converts the file.
  */
 export function refuseOtherFormats(path: string, head: Buffer): void {
   const found = byItsBytes(head, SIGNATURES) ?? byItsBytes(head, SUBSTITUTES) ?? byItsEnding(path);
@@ -97,9 +97,9 @@ export function refuseOtherFormats(path: string, head: Buffer): void {
 }
 
 /**
- * Refuses TIFFs whose pixels would come out wrong.
+ * Refuses TIFFs whose pixels would be decoded wrongly.
  *
- * @throws ReigniteError IMAGE_UNREADABLE with the reason and what to do.
+ * @throws ReigniteError IMAGE_UNREADABLE with the reason and a remedy.
  */
 export function refusePages(path: string, { levels, others }: SlidePages): void {
   const [base] = levels;
@@ -111,7 +111,7 @@ export function refusePages(path: string, { levels, others }: SlidePages): void 
   }
   if (base.has(TAG.hamamatsu)) throw slideUnreadable(path, 'it is an NDPI slide of Hamamatsu', REMEDIES.openslide);
   if (base.text(TAG.xmp).includes('iScan') || others.some((page) => page.text(TAG.xmp).includes('<iScan'))) {
-    // Its tiles overlap, and their order is not that of the picture.
+    // Its tiles overlap and are not stored in image order.
     throw slideUnreadable(path, 'it is a BIF slide of Ventana', REMEDIES.openslide);
   }
   const twins = others.filter((page) => isSameSize(page, base) && page.number(TAG.samples, 1) === 1);
@@ -120,7 +120,7 @@ export function refusePages(path: string, { levels, others }: SlidePages): void 
   }
 }
 
-/** @throws ReigniteError IMAGE_UNREADABLE for a level that cannot be decoded to RGB. */
+/** Refuses levels that cannot be decoded to RGB. @throws ReigniteError IMAGE_UNREADABLE. */
 export function refuseLevel(path: string, level: SlideLevel): void {
   const { page, layout, width, height, tileWidth, tileHeight } = level;
   const refuse = (reason: string, remedy: string): never => {
@@ -160,10 +160,10 @@ export function refuseLevel(path: string, level: SlideLevel): void {
 }
 
 /**
- * Refuses what the decoder of JPEG 2000 would get wrong: Aperio stores colours of half the width in some slides.
+ * Refuses JPEG 2000 with subsampled colours, which the decoder would get wrong. Some Aperio slides have them.
  *
  * @param start - The first bytes of a tile of the level.
- * @throws ReigniteError IMAGE_UNREADABLE with what reads it.
+ * @throws ReigniteError IMAGE_UNREADABLE with a remedy.
  */
 export function refuseCodestream(path: string, { width, height }: SlideLevel, start: Buffer): void {
   if (codestreamHeader(start)?.isSubsampled !== true) return;

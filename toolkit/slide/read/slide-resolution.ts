@@ -1,32 +1,32 @@
 import { TAG, type TiffPage } from './tiff-pages.ts';
 
-/** How large a pixel of the largest level is, and who says so. */
+/** Pixel size of the largest level, and where it was found. */
 export interface SlideResolution {
   /** µm per px, the mean of both axes. */
   readonly mpp: number;
-  /** What says so, as a person reads it. */
+  /** Where it was found, as text for the user. */
   readonly source: string;
 }
 
-/** What a slide says of its scale: the value, or why there is none. */
+/** Pixel size that a slide states. */
 export interface StatedResolution {
   readonly resolution?: SlideResolution;
-  /** Magnification of the objective, where it is said. */
+  /** Magnification of the objective, if stated. */
   readonly power?: number;
-  /** Values that the file states and that cannot be, one sentence each. */
+  /** Implausible values that were ignored, one sentence each. */
   readonly notes: readonly string[];
 }
 
-/** µm per px that microscopes have; 72 dpi would be 353. */
+/** Range of pixel sizes of microscopes, µm. For comparison, 72 dpi would be 353. */
 const FINEST = 0.02;
 const COARSEST = 20;
-/** Pixels are squares, give or take. */
+/** Largest relative difference between the width and the height of a pixel. */
 const SQUARE = 0.05;
 
-/** What Philips calls the size of a pixel, and what follows the name: down, then across. */
+/** Philips' name for the pixel size, and the pattern of the values after it: vertical, then horizontal. */
 const SPACING = 'DICOM_PIXEL_SPACING';
 const SPACING_VALUES = /^[^>]*>\s*(?:&quot;|")([\d.eE+-]+)(?:&quot;|")\s+(?:&quot;|")([\d.eE+-]+)/;
-/** Of Unicode. */
+/** The largest Unicode code point. */
 const LAST_CHARACTER = 0x10_ffff;
 
 const UM_PER_UNIT: Readonly<Record<string, number>> = {
@@ -44,11 +44,11 @@ const UM_PER_UNIT: Readonly<Record<string, number>> = {
 const UM_PER_RESOLUTION_UNIT: Readonly<Record<number, number>> = { 2: 25_400, 3: 10_000 };
 
 /**
- * Finds the scale of a slide: of Aperio in the description, of OME in its XML with the unit, else in the TIFF's
- * resolution tags. Stated values that no microscope has are not believed.
+ * Reads the pixel size of a slide from the description (Aperio, Philips), the OME-XML, or else the resolution tags of the
+ * TIFF. Ignores values that no microscope has.
  *
  * @param base - The page of the largest level.
- * @param pages - All pages: Aperio may say it elsewhere.
+ * @param pages - All pages; Aperio may state it on another one.
  */
 export function statedResolution(base: TiffPage, pages: readonly TiffPage[]): StatedResolution {
   const notes: string[] = [];
@@ -77,7 +77,7 @@ function isBelievable({ x, y }: Stated): boolean {
   return isBelievableMpp(x, y);
 }
 
-/** Whether a slide may have pixels of this size, µm. */
+/** Returns whether a pixel size in µm is plausible for a slide. */
 export function isBelievableMpp(x: number, y: number): boolean {
   return [x, y].every((mpp) => mpp >= FINEST && mpp <= COARSEST) && Math.abs(x / y - 1) <= SQUARE;
 }
@@ -103,7 +103,7 @@ function aperio(texts: readonly string[]): Stated | undefined {
   return mpp === undefined ? undefined : { x: mpp, y: mpp, source: 'description (MPP)' };
 }
 
-/** A file may hold the pictures of the label and of the glass too: those of another size say nothing of the slide. */
+/** Reads the pixel size from OME-XML. Skips images of another size than the slide, such as the label and the macro image. */
 function ome(texts: readonly string[], base: TiffPage): Stated | undefined {
   const all = [...new Set(texts)].flatMap((text) => text.match(/<(?:\w+:)?Pixels\b[^<>]*>/g) ?? []);
   const sizeIn = (pixels: string, axis: 'X' | 'Y') =>
@@ -126,22 +126,22 @@ function physicalSize(pixels: string, axis: 'X' | 'Y'): number | undefined {
   return Number.isFinite(size) && scale !== undefined ? size * scale : undefined;
 }
 
-/** XML may write µ and Å by their numbers, and a Latin-1 µ is not valid UTF-8. */
+/** Replaces numeric character references: XML may write µ and Å so. Also repairs a Latin-1 µ, which is not valid UTF-8. */
 function unescaped(unit: string): string {
   const named = unit.replace(/&#x([0-9a-f]+);/gi, (whole, hex: string) => character(Number.parseInt(hex, 16), whole));
   return named.replace(/&#(\d+);/g, (whole, code: string) => character(Number(code), whole)).replace('\uFFFD', 'µ');
 }
 
-/** @param otherwise - What is returned for a number beyond Unicode. */
+/** @param otherwise - Returned if `code` is not a Unicode code point. */
 function character(code: number, otherwise: string): string {
   return code <= LAST_CHARACTER ? String.fromCodePoint(code) : otherwise;
 }
 
-/** Philips writes the spacing in mm into an XML of attributes. */
+/** Reads the pixel spacing in mm from the XML that Philips writes into the description. */
 function philips(texts: readonly string[]): Stated | undefined {
   const [, ...named] = texts.find((each) => each.includes(SPACING))?.split(SPACING) ?? [];
   for (const text of named) {
-    // Searched in each part from its start, because one pattern for all would take time quadratic in their number.
+    // The pattern is anchored at the start of each part; one search over the whole text could take quadratic time.
     const [found, down, across] = SPACING_VALUES.exec(text) ?? [];
     if (found === undefined) continue;
     const [y, x] = [Number(down) * 1e3, Number(across) * 1e3];

@@ -1,6 +1,6 @@
 import type { StatedResolution } from './slide-resolution.ts';
 
-/** One size of a slide. */
+/** One level of a slide. */
 export interface SourceLevel {
   /** px */
   readonly width: number;
@@ -10,23 +10,23 @@ export interface SourceLevel {
   readonly downsample: number;
 }
 
-/** What reads the pixels of a slide. */
+/** Reader of the pixels of a slide. */
 export interface SlideSource {
   /** The largest first. */
   readonly levels: readonly SourceLevel[];
   readonly scale: StatedResolution;
-  /** Bits of a sample as it is stored; 16-bit samples are read by their high byte. */
+  /** Bits per stored sample. Of 16-bit samples, only the high byte is read. */
   readonly bits: number;
-  /** Who wrote it, as far as it is known: Aperio, OME-TIFF, or a TIFF of no known kind. */
+  /** Vendor or kind of file, if known: for example Aperio or OME-TIFF, else TIFF. */
   readonly vendor: string;
-  /** Pictures of the file that are not levels. */
+  /** Number of images in the file that are not levels. */
   readonly otherPictures: number;
   /** Notes on the file, one sentence each. */
   readonly notes: readonly string[];
-  /** Of a slide of several files: what distinguishes it from others, besides the file that was named. */
+  /** Identifies the contents of a slide that consists of several files, of which only one was named. */
   readonly fingerprint: string | undefined;
   /**
-   * Reads a part of a level as RGB. What lies outside, and what the file leaves out, is white.
+   * Reads a part of a level as RGB. Pixels outside the level, and tiles that the file leaves out, are white.
    *
    * @param left - First column, px of the level; may be negative.
    * @param top - First row, px of the level; may be negative.

@@ -3,12 +3,12 @@ import { startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid
 import { TissueCounts, type TissueMask } from '../tissue/tissue-mask.ts';
 
 /**
- * The tiles of a slide that are computed: all that touch tissue, so that every pixel of tissue gets what all tiles over it
- * say, as if the whole slide were computed.
+ * Finds the tiles of a slide that must be computed: all that touch tissue. Every pixel of tissue then gets the same result
+ * as if the whole slide were computed.
  *
- * @param part - The part of the picture that the grid lies over, px.
- * @param tissue - Without it, every tile is taken.
- * @returns Numbers of tile columns, increasing, one list per tile row.
+ * @param part - The part of the image that the grid covers, px.
+ * @param tissue - Default: every tile is computed.
+ * @returns Indices of tile columns in increasing order, one list per tile row.
  */
 export function slideTiles(
   grid: TileGrid,
@@ -28,13 +28,13 @@ export function slideTiles(
   );
 }
 
-/** Tile rows that one worker computes: those from `first` to before `end` are its result. */
+/** A strip: the tile rows from `first` to `end` (excluded) that one worker predicts. */
 export interface StripRows {
   readonly first: number;
   readonly end: number;
 }
 
-/** The first tile row whose tiles reach into the rows that tile row `row` finishes. */
+/** Returns the first tile row whose tiles reach into the rows that tile row `row` finishes. */
 export function firstRowReaching(grid: TileGrid, row: number): number {
   const from = startOfRow(grid, row);
   let first = row;
@@ -42,17 +42,17 @@ export function firstRowReaching(grid: TileGrid, row: number): number {
   return first;
 }
 
-/** Tile rows of a strip at least: one more is computed above each one, so that all sums are whole. */
+/** The fewest tile rows of a strip. Each strip also computes one tile row above it, so that its sums are complete. */
 const MIN_ROWS = 12;
 const MAX_STRIPS = 32;
 
-/** How many strips a slide is worth: each computes one tile row twice, so that small ones cost more than they save. */
+/** Chooses the number of strips. Each strip computes one tile row twice, so small strips cost more than they save. */
 export function stripCount(tiles: readonly (readonly number[])[]): number {
   const rows = tiles.filter((columns) => columns.length > 0).length;
   return Math.min(MAX_STRIPS, Math.max(1, Math.floor(rows / MIN_ROWS)));
 }
 
-/** Splits tile rows into strips of about as many tiles each; tile rows without tiles go with their neighbours. */
+/** Splits tile rows into strips of about equally many tiles. Tile rows without tiles are added to a neighbouring strip. */
 export function stripsOf(tiles: readonly (readonly number[])[], strips: number): readonly StripRows[] {
   const total = tiles.reduce((sum, row) => sum + row.length, 0);
   const found: StripRows[] = [];

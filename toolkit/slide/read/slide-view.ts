@@ -3,22 +3,22 @@ import { RecentPixels } from './recent-pixels.ts';
 import { type Resampling, resampledPart } from './resample.ts';
 import type { Slide } from './slide.ts';
 
-/** The pixels of a slide that a network sees. */
+/** The user's choice of the resolution at which a network sees a slide. */
 export interface ViewChoice {
-  /** µm per px of the largest level, in place of what the file says. */
+  /** µm per px of the largest level; overrides the file. */
   readonly mpp?: number;
-  /** A level that is taken as it is. */
+  /** A level to use without resampling. */
   readonly level?: number;
 }
 
-/** By how much a level may differ from what the model expects and is taken as it is: a twentieth. */
+/** Relative difference from the pixel size that the model expects, up to which a level is used without resampling. */
 const NEAR = 0.05;
-/** px; side of the parts that are kept. */
+/** Side of a cached block, px. */
 const BLOCK = 512;
-/** Parts that are kept: those of the tile rows that the folds take turns at, of a slide of 40,000 px. */
+/** Size of the cache: enough for the tile row that all folds predict in turn, of a slide 40,000 px wide. */
 const BLOCK_BYTES = 256 * 2 ** 20;
 
-/** A slide at one resolution: one of its levels, or one resampled. */
+/** A slide at one resolution: one of its levels, resampled if necessary. */
 export class SlideView {
   readonly slide: Slide;
   readonly level: number;
@@ -26,9 +26,9 @@ export class SlideView {
   readonly width: number;
   /** px */
   readonly height: number;
-  /** px of the largest level that one of its px is. */
+  /** px of the largest level per px of the view. */
   readonly scale: number;
-  /** µm per px, where it is known. */
+  /** µm per px, if known. */
   readonly mpp: number | undefined;
   readonly #resampling: Resampling;
   readonly #blocks = new RecentPixels<{ readonly data: Uint8Array }>(BLOCK_BYTES);
@@ -49,17 +49,17 @@ export class SlideView {
     };
   }
 
-  /** Source px per px: 1 where the level is taken as it is. */
+  /** px of the level per px of the view; 1 if the level is not resampled. */
   get factor(): number {
     return this.#resampling.factor;
   }
 
   /**
-   * Chooses the level nearest to a resolution: one that is near enough as it is, else the next finer one, resampled.
+   * Chooses the level for a pixel size: one that is close enough, else the next finer one, resampled.
    *
    * @param target - µm per px that the model expects.
-   * @throws ReigniteError SCALE_UNKNOWN where neither the file nor the user says the scale; USAGE for a level that is
-   *   not there.
+   * @throws ReigniteError SCALE_UNKNOWN if neither the file nor the user states the pixel size; USAGE for a level that does
+   *   not exist.
    */
   static choose(slide: Slide, { mpp, level }: ViewChoice, target: number): SlideView {
     const baseMpp = mpp ?? slide.scale.resolution?.mpp;
@@ -84,7 +84,7 @@ export class SlideView {
   }
 
   /**
-   * Reads a part as RGB; white outside.
+   * Reads a part as RGB. Pixels outside the slide are white.
    *
    * @returns height x width x 3 uint8.
    * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile of the file.
@@ -137,7 +137,7 @@ function scaleUnknown(slide: Slide): ReigniteError {
   );
 }
 
-/** The levels of a slide as a person reads them. */
+/** Lists the levels of a slide for a message. */
 function levelsText({ levels }: Slide): string {
   return levels.map(({ width, height }, level) => `${level} (${width} x ${height} px)`).join(', ');
 }

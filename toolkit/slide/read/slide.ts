@@ -4,7 +4,7 @@ import { OpenSlideSource, openSlidePath } from './openslide.ts';
 import type { SlideSource } from './slide-source.ts';
 import { TiffSlide } from './tiff-slide.ts';
 
-/** A whole slide: one picture in several sizes, of which parts are read without decoding the rest. */
+/** A whole-slide image with several levels. Parts are read without decoding the rest. */
 export class Slide {
   readonly path: string;
   readonly #source: SlideSource;
@@ -15,8 +15,8 @@ export class Slide {
   }
 
   /**
-   * Opens a slide: reads its directories and checks that its pixels can be decoded. What is not a TIFF that is read here
-   * goes to OpenSlide, where the user named its library.
+   * Opens a slide: reads its directories and checks that its pixels can be decoded. Files that are not supported TIFFs are
+   * read with OpenSlide if the user named its library.
    *
    * @throws ReigniteError FILE_MISSING; IMAGE_UNREADABLE with the reason, and a command that converts it.
    */
@@ -42,17 +42,17 @@ export class Slide {
     return this.#source.scale;
   }
 
-  /** Bits of a sample as it is stored. */
+  /** Bits per stored sample. */
   get bits(): number {
     return this.#source.bits;
   }
 
-  /** Who wrote it, as far as it is known. */
+  /** Vendor or kind of file, if known. */
   get vendor(): string {
     return this.#source.vendor;
   }
 
-  /** Pictures of the file that are not levels. */
+  /** Number of images in the file that are not levels. */
   get otherPictures(): number {
     return this.#source.otherPictures;
   }
@@ -62,7 +62,7 @@ export class Slide {
     return this.#source.notes;
   }
 
-  /** Of a slide of several files: what distinguishes it from others, besides the file that was named. */
+  /** Identifies the contents of a slide that consists of several files, of which only one was named. */
   get fingerprint(): string | undefined {
     return this.#source.fingerprint;
   }

@@ -37,16 +37,16 @@ export const TAG = {
 export type Tag = (typeof TAG)[keyof typeof TAG];
 const KNOWN: ReadonlySet<number> = new Set(Object.values(TAG));
 
-/** Bytes of a value by its type: BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, IFD, LONG8, IFD8. */
+/** Bytes per value, by type: BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED, SRATIONAL, IFD, LONG8, IFD8. */
 const SIZES: Readonly<Record<number, number>> = { 1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1, 10: 8, 13: 4, 16: 8, 18: 8 };
 const RATIONAL = 5;
 const MAX_PAGES = 10_000;
 const MAX_ENTRIES = 4_096;
-/** Tile offsets of a slide of 500,000 x 500,000 px are 30 MB; more, of all pages together, is damage. */
+/** Limit of all tag values together. The tile offsets of a slide of 500,000 x 500,000 px take 30 MB; more means damage. */
 const MAX_BYTES = 2 ** 28;
-/** Of a text that is read: descriptions in XML have some 100 kB. */
+/** Limit of a text. XML descriptions have some 100 kB. */
 const MAX_TEXT_BYTES = 2 ** 24;
-/** Values of a tag that are read as numbers: more tiles no slide has. */
+/** Limit of the numbers that are read from a tag. No slide has more tiles. */
 const MAX_VALUES = 2 ** 24;
 
 interface Entry {
@@ -55,9 +55,9 @@ interface Entry {
   readonly data: Buffer;
 }
 
-/** One directory of a TIFF: a picture with its tags. */
+/** One directory of a TIFF: an image with its tags. */
 export class TiffPage {
-  /** Pages that this one names as its own, such as smaller versions of it (tag 330). */
+  /** Its SubIFDs (tag 330), such as smaller versions of the image. */
   readonly children: readonly TiffPage[];
   readonly #layout: Layout;
   readonly #entries: ReadonlyMap<number, Entry>;
@@ -72,12 +72,12 @@ export class TiffPage {
     return this.#entries.has(tag);
   }
 
-  /** The first value of a tag of whole numbers. */
+  /** Returns the first value of an integer tag, or `otherwise` if the tag is missing. */
   number(tag: Tag, otherwise: number): number {
     return this.numbers(tag, 1)[0] ?? otherwise;
   }
 
-  /** The values of a tag of whole numbers, at most `most` of them; none where it is missing. */
+  /** Returns at most `most` values of an integer tag; none if it is missing. */
   numbers(tag: Tag, most = MAX_VALUES): number[] {
     const entry = this.#entries.get(tag);
     const bytes = SIZES[entry?.type ?? 0];
@@ -87,20 +87,20 @@ export class TiffPage {
     );
   }
 
-  /** A tag of fractions: numerator over denominator of the first. */
+  /** Returns the first value of a RATIONAL tag. */
   fraction(tag: Tag): number | undefined {
     const entry = this.#entries.get(tag);
     if (entry === undefined || entry.type !== RATIONAL || entry.count < 1) return undefined;
     return numberAt(entry.data, 0, 4, this.#layout) / numberAt(entry.data, 4, 4, this.#layout);
   }
 
-  /** A tag of text, at most its first 16 MiB, without the zeros at its end; empty where it is missing. */
+  /** Returns a text tag without trailing zeros, at most 16 MiB; empty if it is missing. */
   text(tag: Tag): string {
     const data = this.#entries.get(tag)?.data.subarray(0, MAX_TEXT_BYTES) ?? Buffer.alloc(0);
     return data.toString('utf8', 0, data.findLastIndex((byte) => byte !== 0) + 1);
   }
 
-  /** The bytes of a tag as they are stored. */
+  /** Returns the bytes of a tag as they are stored. */
   bytes(tag: Tag): Buffer | undefined {
     return this.#entries.get(tag)?.data;
   }
@@ -113,10 +113,10 @@ export interface TiffPages {
 }
 
 /**
- * Reads all pages of a TIFF with the tags that slides use, in either byte order, classic or BigTIFF, and the pages that
- * they name as their own (SubIFDs).
+ * Reads all pages of a TIFF and their SubIFDs, with the tags that slides use. Supports both byte orders, classic TIFF and
+ * BigTIFF.
  *
- * @returns Undefined for what does not start as a TIFF; pages up to the first damaged one.
+ * @returns The pages up to the first damaged one. Undefined if the file does not start like a TIFF.
  * @see TIFF 6.0, section 2; the BigTIFF design of AWare Systems
  */
 export async function readTiffPages(source: ByteSource): Promise<TiffPages | undefined> {
@@ -136,17 +136,17 @@ export async function readTiffPages(source: ByteSource): Promise<TiffPages | und
   return { isLittle: layout.isLittle, pages };
 }
 
-/** How far a TIFF has been read. */
+/** State while reading a TIFF. */
 interface Reading {
   readonly source: ByteSource;
   readonly layout: Layout;
-  /** Where the pages are that were read. */
+  /** Offsets of the pages read so far. */
   readonly seen: Set<number>;
-  /** Bytes of their values: entries may point to the same ones again and again. */
+  /** Bytes of tag values read so far. Limited, because a damaged file may point to the same bytes many times. */
   bytes: number;
 }
 
-/** A page that is read a second time, in a loop of pages, ends the reading. */
+/** Reads one page with its SubIFDs. Undefined if it is damaged. */
 async function readPage(
   reading: Reading,
   at: number,
@@ -177,7 +177,7 @@ async function readPage(
   return { page: new TiffPage(layout, entries, children), next };
 }
 
-/** The values of an entry: in the entry itself where they fit, else where it points to. */
+/** Reads the values of an entry: from the entry itself if they fit, else from where it points to. */
 async function readEntry(reading: Reading, entry: Buffer): Promise<Entry | undefined> {
   const { source, layout } = reading;
   const type = numberAt(entry, 2, 2, layout);

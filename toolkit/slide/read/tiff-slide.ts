@@ -13,31 +13,31 @@ import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { decodeTile, isJpeg2000 } from './tile-codec.ts';
 import { asRgb, type RgbTile } from './tile-colours.ts';
 
-// Decoded tiles are kept here; the cache of the library would hold them a second time.
+// Decoded tiles are cached here; sharp's own cache would hold them a second time.
 sharp.cache(false);
 
 const HEAD_BYTES = 160;
-/** Of a JPEG 2000 tile: its main header. */
+/** Enough for the main header of a JPEG 2000 tile. */
 const CODESTREAM_BYTES = 4_096;
-/** Decoded tiles that are kept: a row of them, of a slide of 80,000 px. */
+/** Size of the cache of decoded tiles: one row of tiles of a slide 80,000 px wide. */
 const TILE_BYTES = 96 * 2 ** 20;
 const WHITE = 255;
 const SEPARATE = 2;
 
-/** A slide that is a TIFF: parts are read without decoding the rest. */
+/** A slide in TIFF format. Parts are read without decoding the rest. */
 export class TiffSlide implements SlideSource {
   readonly path: string;
   /** The largest first. */
   readonly levels: readonly SlideLevel[];
   readonly scale: StatedResolution;
   readonly bits: number;
-  /** Who wrote it, as far as it is known: Aperio, OME-TIFF, or a TIFF of no known kind. */
+  /** Vendor or kind of file, if known: for example Aperio or OME-TIFF, else TIFF. */
   readonly vendor: string;
-  /** Pictures of the file that are not levels. */
+  /** Number of images in the file that are not levels. */
   readonly otherPictures: number;
   /** Notes on the file, one sentence each. */
   readonly notes: readonly string[];
-  /** It is one file. */
+  /** Not needed: the slide is a single file. */
   readonly fingerprint = undefined;
   readonly #handle: FileHandle;
   readonly #tiles = new RecentPixels<RgbTile>(TILE_BYTES);
@@ -126,7 +126,7 @@ export class TiffSlide implements SlideSource {
     return this.#handle.close();
   }
 
-  /** A decoded tile; undefined where the file leaves it out. */
+  /** Returns a decoded tile; undefined if the file leaves it out. */
   #tile(level: number, of: SlideLevel, index: number): Promise<RgbTile | undefined> {
     if ((of.offsets[index] ?? 0) === 0 || (of.lengths[index] ?? 0) === 0) return Promise.resolve(undefined);
     return this.#tiles.get(`${level}/${index}`, () => this.#decode(of, index));
@@ -180,7 +180,7 @@ function sourceOf(handle: FileHandle): ByteSource {
   return { read: (offset, length) => readExactly(handle, offset, length) };
 }
 
-/** The first bytes of the first tile that the file holds. */
+/** Reads the first bytes of the first tile that is not absent. */
 async function startOfTile(source: ByteSource, { offsets, lengths }: SlideLevel): Promise<Buffer> {
   const present = lengths.findIndex((length, index) => length > 0 && (offsets[index] ?? 0) > 0);
   return source.read(offsets[present] ?? 0, Math.min(CODESTREAM_BYTES, lengths[present] ?? 0));
@@ -194,7 +194,7 @@ function vendorOf(base: TiffPage): string {
   return description.includes('<scn') ? 'Leica SCN' : 'TIFF';
 }
 
-/** Whether a page is a picture of the size of a slide, such as another focal plane or a second piece of tissue. */
+/** Returns whether a page is another image as large as a slide, such as a focal plane or a second scanned area. */
 function isUnread(page: TiffPage, levels: readonly SlideLevel[]): boolean {
   const [base] = levels;
   if (base === undefined || levels.some((level) => level.page === page)) return false;

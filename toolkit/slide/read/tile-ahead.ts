@@ -17,17 +17,17 @@ export interface TilePass {
   readonly fold: number;
 }
 
-/** Passes that start before they are needed: one that the network runs, one that is read and waits for it. */
+/** Passes started in advance: one runs on the network while the next one is read. */
 const AHEAD = 2;
 
-/** Reads and predicts tiles before they are asked for, in their order, so that the network never waits. */
+/** Reads and predicts tiles in advance, in order, so that the network never waits for input. */
 export class TileAhead {
   readonly #slide: TiledSlide;
   readonly #networks: FoldNetworks;
   readonly #passes: Iterator<TilePass, unknown>;
   readonly #spare: PassBuffers[];
   readonly #running: Promise<PassBuffers>[] = [];
-  /** Settles when the latest pass was given to the network. */
+  /** Settles when the latest pass has been handed to the network. */
   #given: Promise<unknown> = Promise.resolve();
 
   constructor(slide: TiledSlide, networks: FoldNetworks, passes: Iterator<TilePass, unknown>) {
@@ -42,7 +42,7 @@ export class TileAhead {
     }));
   }
 
-  /** The outputs of the next tile; give the buffers back when they are read. */
+  /** Returns the buffers of the next tile. Return them with `giveBack` after reading the output. */
   async next(): Promise<PassBuffers> {
     this.#begin();
     const buffers = await this.#running.shift();
@@ -67,7 +67,7 @@ export class TileAhead {
         return;
       }
       const pass = this.#predict(next.value, buffers);
-      // It is awaited when its turn has come; its failure is thrown there.
+      // Avoids an unhandled rejection; `next` awaits the pass and throws the error.
       pass.catch(() => undefined);
       this.#running.push(pass);
     }
@@ -76,7 +76,7 @@ export class TileAhead {
   async #predict(pass: TilePass, buffers: PassBuffers): Promise<PassBuffers> {
     const before = this.#given;
     const filled = this.#fill(pass, buffers.input);
-    // Folds take turns: a tile that is read sooner must not overtake the one before.
+    // Passes must reach the network in order, even if a later tile is read faster.
     const given = Promise.allSettled([before, filled]);
     this.#given = given;
     await given;
@@ -97,7 +97,7 @@ export class TileAhead {
   }
 }
 
-/** Memory that a thread of networks can fill. */
+/** Allocates floats in memory that is shared with the threads of the networks. */
 export function sharedFloats(length: number): Float32Array {
   return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 }

@@ -7,20 +7,20 @@ import { TAG, type TiffPage } from './tiff-pages.ts';
 import { wholeJpeg } from './whole-jpeg.ts';
 import { decodeZstandard } from './zstandard.ts';
 
-/** Numbers of tag 259. */
+/** Values of the compression tag (259). */
 export const COMPRESSION = { none: 1, lzw: 5, jpeg: 7, deflate: 8, oldDeflate: 32_946, packBits: 32_773 };
-/** Of libtiff and of the registry. */
+/** Registered value, and the one that libtiff uses. */
 const ZSTD: ReadonlySet<number> = new Set([34_926, 50_000]);
 const WEBP: ReadonlySet<number> = new Set([34_927, 50_001]);
-/** Of Aperio: YCbCr and RGB; of others: 33004 and 34712. */
+/** Aperio uses 33003 (YCbCr) and 33005 (RGB), other writers 33004 and 34712. */
 const JPEG_2000: ReadonlySet<number> = new Set([33_003, 33_004, 33_005, 34_712]);
 const APERIO_YCBCR = 33_003;
-/** Bytes that a piece may hold beyond its pixels. */
+/** Bytes that a stored tile may contain beyond its pixels. */
 const SPARE_BYTES = 1_024;
-/** px by which a JPEG may be larger than its tile: blocks of 16. */
+/** px by which a JPEG may be larger than its tile, because of blocks of 16 px. */
 const MAX_PADDING = 16;
 
-/** Samples of a tile as the file means them: interleaved, one byte each. */
+/** Decoded samples of a tile: height x width x channels uint8. */
 export interface TileSamples {
   readonly width: number;
   readonly height: number;
@@ -31,7 +31,7 @@ export interface TileSamples {
 /** How a page stores its samples. */
 export interface SampleLayout {
   readonly compression: number;
-  /** Samples a pixel in one stored tile: all, or one where planes are stored apart. */
+  /** Samples per pixel in one stored tile; 1 if the planes are stored separately. */
   readonly channels: number;
   readonly bits: number;
   readonly predictor: number;
@@ -66,24 +66,24 @@ export function sampleLayout(page: TiffPage, isLittle: boolean): SampleLayout {
   };
 }
 
-/** Of others the tag has no meaning, and writers may leave it behind. */
+/** Returns whether the predictor tag applies. With other compressions it has no meaning, but may still be present. */
 function hasPredictor(compression: number): boolean {
   return [COMPRESSION.lzw, COMPRESSION.deflate, COMPRESSION.oldDeflate].includes(compression) || ZSTD.has(compression);
 }
 
-/** Size of a stored piece, px. */
+/** Size of a stored tile or strip, px. */
 export interface PieceSize {
   readonly width: number;
   readonly height: number;
-  /** Rows that the file may have stored all the same: the last strip is often whole. */
+  /** Rows that may be stored, if more than `height`: the last strip is often stored at full height. */
   readonly storedHeight?: number;
 }
 
 /**
  * Decodes one stored tile or strip.
  *
- * @param size - px; JPEG tiles may hold fewer.
- * @throws Error that says what is wrong with the bytes.
+ * @param size - Expected size, px. JPEG tiles may be smaller.
+ * @throws Error with the reason why the bytes cannot be decoded.
  */
 export async function decodeTile(
   bytes: Buffer,
@@ -105,7 +105,7 @@ export async function decodeTile(
   return { ...size, channels: layout.channels, data };
 }
 
-/** A JPEG or WebP. What it says of its size must not take all memory. */
+/** Decodes a JPEG or WebP. Limits its size, so that a damaged header does not use up all memory. */
 async function decodeImage(bytes: Buffer, { width, height }: PieceSize): Promise<TileSamples> {
   const limitInputPixels = (width + MAX_PADDING) * (height + MAX_PADDING);
   const image = sharp(bytes, { ignoreIcc: true, failOn: 'error', limitInputPixels });
@@ -113,7 +113,7 @@ async function decodeImage(bytes: Buffer, { width, height }: PieceSize): Promise
   return { width: info.width, height: info.height, channels: info.channels, data };
 }
 
-/** @param most - Bytes that may come out. */
+/** @param most - Maximum size of the decompressed data, bytes. */
 function inflate(bytes: Buffer, compression: number, length: number, most: number): Uint8Array {
   switch (compression) {
     case COMPRESSION.none:
@@ -131,7 +131,7 @@ function inflate(bytes: Buffer, compression: number, length: number, most: numbe
   }
 }
 
-/** 8-bit samples; with predictor 2, each is the difference to its left neighbour. */
+/** Returns 8-bit samples. With predictor 2, each is stored as the difference from its left neighbour. */
 function ofBytes(samples: Uint8Array, { predictor, channels }: SampleLayout, width: number): Uint8Array {
   if (predictor !== 2) return samples;
   const data = Uint8Array.from(samples);
@@ -142,7 +142,7 @@ function ofBytes(samples: Uint8Array, { predictor, channels }: SampleLayout, wid
   return data;
 }
 
-/** The high byte of 16-bit samples. */
+/** Returns the high byte of 16-bit samples. */
 function ofWords(bytes: Uint8Array, { predictor, channels, isLittle }: SampleLayout, width: number): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const data = new Uint8Array(bytes.length / 2);

@@ -14,9 +14,9 @@ const COLOURS = 3;
 const VALUES = 256;
 
 /**
- * Brings the samples of a tile to RGB: planes together, grey and palettes expanded, alpha dropped.
+ * Converts the samples of a tile to RGB: interleaves planes, expands grey and palettes, drops alpha.
  *
- * @param planes - One of all channels, or one each where they are stored apart.
+ * @param planes - One item with all channels, or one per channel if they are stored separately.
  */
 export function asRgb(planes: readonly TileSamples[], page: TiffPage): RgbTile {
   const [first] = planes;
@@ -32,7 +32,7 @@ export function asRgb(planes: readonly TileSamples[], page: TiffPage): RgbTile {
   const isInverted = photometric === WHITE_IS_ZERO;
   for (let channel = 0; channel < COLOURS; channel++) {
     const { data: samples, channels } = planes[channel] ?? first;
-    // Of grey, with alpha or without, the first sample is every colour.
+    // Grey (with or without alpha): the first sample is used for all three colours.
     const offset = planes.length > 1 || channels < COLOURS ? 0 : channel;
     for (let from = offset, to = channel; to < data.length; from += channels, to += COLOURS) {
       const value = samples[from] ?? 0;
@@ -42,7 +42,7 @@ export function asRgb(planes: readonly TileSamples[], page: TiffPage): RgbTile {
   return { width, height, data };
 }
 
-/** @param map - 256 reds, then greens, then blues of 16 bits. */
+/** @param map - 256 reds, then greens, then blues, 16 bits each. */
 function ofPalette({ data: indices, channels }: TileSamples, map: readonly number[]): Uint8Array {
   const data = new Uint8Array((indices.length / channels) * COLOURS);
   for (let from = 0, to = 0; from < indices.length; from += channels, to += COLOURS) {

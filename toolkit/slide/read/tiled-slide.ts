@@ -11,34 +11,34 @@ import type { TissueMask } from '../tissue/tissue-mask.ts';
 import { slideTiles } from './slide-tiles.ts';
 import type { SlideView } from './slide-view.ts';
 
-/** A slide with the tiles of a model. */
+/** A slide divided into the tiles of a model. */
 export interface TiledSlide {
   readonly view: Pick<SlideView, 'read' | 'width' | 'height'> & { readonly slide: { readonly path: string } };
-  /** Over the part that is predicted. */
+  /** Covers the part that is predicted. */
   readonly grid: TileGrid;
-  /** What the networks see in place of bytes. */
+  /** Normalised input values of the 256 byte values. */
   readonly values: PixelValues;
-  /** The picture as a whole, px. */
+  /** Size of the whole image, px. */
   readonly whole: Size;
-  /** Place of the part in it. */
+  /** The predicted part of the image, px. */
   readonly part: PixelBox;
-  /** Where given, only its pixels get a label. */
+  /** If given, only pixels of the tissue get a label. */
   readonly tissue?: TissueMask;
-  /** Numbers of tile columns, one list per tile row. */
+  /** Indices of the tile columns to compute, one list per tile row. */
   readonly tiles: readonly (readonly number[])[];
 }
 
-/** Rows that are read at once where the whole picture is counted. */
+/** Rows that are read at once for the histogram of the whole image. */
 const ROWS_AT_ONCE = 512;
 
 /** Where the tiles of a model are on a slide. */
 export type SlideGrid = Pick<TiledSlide, 'grid' | 'part' | 'tiles'>;
 
 /**
- * Finds where the tiles of a model are on a slide, and which are computed. Of the pixels only black borders are looked at,
- * for models that leave them out.
+ * Finds where the tiles of a model are on a slide, and which are computed. Reads pixels only to find black borders, for
+ * models that crop them (nnU-Net v2).
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model of two or four channels; IMAGE_UNREADABLE.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model with two or four channels; IMAGE_UNREADABLE.
  */
 export async function slideGrid(
   view: SlideView,
@@ -53,7 +53,7 @@ export async function slideGrid(
   return { grid, part, tiles: slideTiles(grid, part, tissue) };
 }
 
-/** Slides are read as RGB. */
+/** Refuses models with other channels, because slides are read as RGB. */
 function refuseOtherChannels({ normalisation }: ModelMethod): void {
   if (!areAsStored(normalisation.length)) return;
   throw new ReigniteError(
@@ -64,9 +64,9 @@ function refuseOtherChannels({ normalisation }: ModelMethod): void {
 }
 
 /**
- * Lays the tiles of a model over a slide. The pixels are read when their turn comes.
+ * Lays the tiles of a model over a slide. Their pixels are read later, on demand.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model that must see the whole picture at once; IMAGE_UNREADABLE.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model that needs the whole image at once; IMAGE_UNREADABLE.
  */
 export async function tiledSlide(
   view: SlideView,

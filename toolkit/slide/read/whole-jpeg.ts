@@ -3,16 +3,16 @@ const MARKER = 0xff;
 const SCAN = 0xda;
 const FIRST_APPLICATION = 0xe0;
 const LAST_APPLICATION = 0xef;
-/** An Adobe segment that says: the three components are RGB, not YCbCr. */
+/** An Adobe segment that declares the three components to be RGB, not YCbCr. */
 const RGB_MARKER = Buffer.from('ffee000e41646f626500640000000000', 'hex');
 
 /**
- * Makes a whole JPEG of a tile of a TIFF: with the tables that all tiles share, and with its colours said where the TIFF
- * says them. Decoders take three components for YCbCr unless a segment of Adobe says otherwise, also where the TIFF's
- * photometric interpretation is RGB (as Aperio writes it).
+ * Makes a complete JPEG from a tile of a TIFF: adds the tables that all tiles share and, for RGB, an Adobe segment.
+ * Without it, decoders treat three components as YCbCr, even if the TIFF's photometric interpretation is RGB (as in
+ * Aperio files).
  *
- * @param tile - The tile's bytes: a JPEG, with or without tables.
- * @param tables - Tag 347: a JPEG of tables alone.
+ * @param tile - Bytes of the tile: a JPEG, with or without tables.
+ * @param tables - Value of tag 347: a JPEG with nothing but tables.
  */
 export function wholeJpeg(tile: Buffer, tables: Buffer | undefined, isRgb: boolean): Buffer {
   if (tables === undefined && !isRgb) return tile;
@@ -25,13 +25,13 @@ export function wholeJpeg(tile: Buffer, tables: Buffer | undefined, isRgb: boole
   ]);
 }
 
-/** Where the end-of-image marker of the tables is. */
+/** Returns the offset of the end-of-image marker of the tables. */
 function endOfTables(tables: Buffer): number {
   const isEnded = tables.length >= 2 && tables.readUInt16BE(tables.length - 2) === 0xffd9;
   return isEnded ? tables.length - 2 : tables.length;
 }
 
-/** A JPEG after its start marker without application segments, some of which say what its colours are. */
+/** Returns a JPEG without its start marker and its application segments, some of which declare its colours. */
 function withoutColours(jpeg: Buffer): Buffer {
   const kept: Buffer[] = [];
   let at = 2;

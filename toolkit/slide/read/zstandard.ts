@@ -1,19 +1,19 @@
 import { Decompress } from 'fzstd';
 
-/** Of a frame: its content may refer to so many bytes before. The library of Zstandard refuses more, too. */
+/** The largest window of a frame, bytes. The Zstandard library also refuses larger ones by default. */
 const MAX_WINDOW = 2 ** 27;
 const MAGIC = 0xfd2f_b528;
-/** Bytes of the number of a dictionary, by a flag. */
+/** Bytes of the dictionary ID, by the dictionary flag. */
 const DICTIONARY_BYTES = [0, 1, 2, 4];
-/** The kind of a block that repeats one byte. */
+/** Type of a block that repeats one byte. */
 const RUN = 1;
 const CHECKSUM_BYTES = 4;
 
 /**
- * Decodes Zstandard within a number of bytes.
+ * Decodes Zstandard data of limited size.
  *
- * @param most - Bytes that may come out.
- * @throws RangeError for more bytes; Error for damaged data.
+ * @param most - Maximum size of the decompressed data, bytes.
+ * @throws RangeError if the data are longer; Error if they are damaged.
  * @see RFC 8878
  */
 export function decodeZstandard(bytes: Buffer, most: number): Uint8Array {
@@ -29,12 +29,12 @@ export function decodeZstandard(bytes: Buffer, most: number): Uint8Array {
   return out.subarray(0, used);
 }
 
-/** Decoding a frame allocates its window at once. */
+/** Refuses a frame with too large a window, because decoding allocates the window up front. */
 function checkWindow(frame: Buffer): void {
   if (windowOf(frame) > MAX_WINDOW) throw new RangeError('its Zstandard window is larger than 128 MiB');
 }
 
-/** Where the next frame begins, which has a window of its own; the end of the bytes where this one is cut. */
+/** Returns where the next frame starts, which has its own window. For a truncated frame, returns the end of the bytes. */
 function endOfFrame(bytes: Buffer, start: number): number {
   if (bytes.length < start + 8) return bytes.length;
   const magic = bytes.readUInt32LE(start);
@@ -51,19 +51,19 @@ function endOfFrame(bytes: Buffer, start: number): number {
   return at + ((flags & 4) === 0 ? 0 : CHECKSUM_BYTES);
 }
 
-/** Frames of other contents than the data. */
+/** Returns whether a frame is skippable, which means that it does not contain data. */
 function isSkippable(magic: number): boolean {
   return magic >>> 4 === 0x184_d2a5;
 }
 
-/** Magic number, flags, window, number of the dictionary, size of the content. */
+/** Returns the bytes of a frame header: magic number, flags, window, dictionary ID, content size. */
 function headerBytes(flags: number): number {
   const isOneSegment = (flags & 0x20) !== 0;
   const content = flags >> 6 === 0 ? Number(isOneSegment) : 1 << (flags >> 6);
   return 5 + (isOneSegment ? 0 : 1) + (DICTIONARY_BYTES[flags & 3] ?? 0) + content;
 }
 
-/** Bytes that decoding a frame needs: its window, or its content where that is one segment. */
+/** Returns the bytes that decoding a frame needs: its window, or its content if it has a single segment. */
 function windowOf(bytes: Buffer): number {
   if (bytes.length < 6 || bytes.readUInt32LE(0) !== MAGIC) return 0;
   const flags = bytes.readUInt8(4);
@@ -73,7 +73,7 @@ function windowOf(bytes: Buffer): number {
   return 2 ** (10 + (descriptor >> 3)) * (1 + (descriptor & 7) / 8);
 }
 
-/** The size of the content that a frame of one segment states. */
+/** Reads the content size of a single-segment frame. */
 function contentOf(bytes: Buffer, flags: number): number {
   const at = 5 + (DICTIONARY_BYTES[flags & 3] ?? 0);
   const length = 1 << (flags >> 6);

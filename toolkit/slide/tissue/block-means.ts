@@ -1,6 +1,6 @@
 import type { Slide } from '../read/slide.ts';
 
-/** A slide in blocks: the mean colour of each. */
+/** Mean colours of the blocks of a slide. */
 export interface BlockMeans {
   /** Blocks across. */
   readonly width: number;
@@ -10,16 +10,16 @@ export interface BlockMeans {
   readonly colours: Float32Array;
 }
 
-/** Level px that a block should have at least in each direction, so that its mean is one. */
+/** A block should have at least this many px of the level in each direction, so that its mean is a real average. */
 const FEWEST_PX = 2;
-/** Rows of a level that are read at once, about. */
+/** Approximate number of rows of the level that are read at once. */
 const ROWS_AT_ONCE = 256;
 
 /**
  * Averages a slide in square blocks, from the coarsest level that is fine enough. Memory is bounded by the slide's width.
  *
- * @param block - Side of a block, px of the largest level; need not be whole.
- * @param onRow - Gets how many of the rows of blocks are done.
+ * @param block - Side of a block, px of the largest level. Need not be an integer.
+ * @param onRow - Called with the number of finished rows of blocks.
  * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile; what `onRow` throws.
  */
 export async function blockMeans(

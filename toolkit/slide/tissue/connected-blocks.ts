@@ -1,9 +1,9 @@
 /**
- * The connected pieces of a value in a small grid, by edges.
+ * Finds the connected components of a value in a small grid (4-connectivity).
  *
- * @param data - Row by row.
- * @param value - Whose pieces are found.
- * @returns The places of each piece.
+ * @param data - height x width values.
+ * @param value - The value whose components are found.
+ * @returns The indices of each component.
  */
 export function* connectedBlocks(data: Uint8Array, width: number, value: number): Generator<readonly number[]> {
   const isSeen = new Uint8Array(data.length);

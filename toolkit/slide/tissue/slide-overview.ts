@@ -2,12 +2,12 @@ import type { DecodedImage } from '../../image/accepted-image.ts';
 import type { Slide } from '../read/slide.ts';
 import { blockMeans } from './block-means.ts';
 
-/** px; longest side of a level that is taken as it is. */
+/** Longest side of a level that is used unchanged, px. */
 const MAX_SIDE = 2_560;
-/** px; longest side of what is made where no level is small enough. */
+/** Longest side of the overview if no level is small enough, px. */
 const MADE_SIDE = 2_048;
 
-/** A small picture of a whole slide, for people and for what is measured of its colours. */
+/** Makes a small image of a whole slide, for display and for colour measurements. */
 export async function slideOverview(slide: Slide): Promise<DecodedImage> {
   const level = slide.levels.findIndex(({ width, height }) => Math.max(width, height) <= MAX_SIDE);
   const of = slide.levels[level];

@@ -3,12 +3,12 @@ import { blockMeans } from './block-means.ts';
 import { findTissue } from './tissue-finder.ts';
 import type { TissueMask } from './tissue-mask.ts';
 
-/** µm; side of a block in which tissue is looked for. */
+/** Side of the blocks in which tissue is detected, µm. */
 const BLOCK_UM = 8;
-/** px; the same where the scale is not known. */
+/** The same in px, if the pixel size is unknown. */
 const BLOCK_PX = 16;
 
-/** Tissue of a slide, in blocks of the picture that a network sees. */
+/** Tissue of a slide, in blocks of the image that a network sees. */
 export interface SlideTissue {
   readonly mask: TissueMask;
   /** Share of the slide's blocks that hold tissue, 0 to 1. */
@@ -17,7 +17,7 @@ export interface SlideTissue {
   readonly pen: number;
 }
 
-/** Side of the blocks in which tissue is looked for, px of the view, and how many there are across and down. */
+/** Returns the side of the blocks in which tissue is detected, px of the view, and their number across and down. */
 export function tissueBlocks({ mpp, width, height }: Pick<SlideView, 'mpp' | 'width' | 'height'>) {
   const block = mpp === undefined ? BLOCK_PX : Math.max(1, Math.round(BLOCK_UM / mpp));
   return { block, width: Math.ceil(width / block), height: Math.ceil(height / block) };
@@ -26,7 +26,7 @@ export function tissueBlocks({ mpp, width, height }: Pick<SlideView, 'mpp' | 'wi
 /**
  * Finds the tissue of a slide in blocks of about 8 µm, see `findTissue`.
  *
- * @param isBlueTissue - Whether blue alone is a stain of the tissue.
+ * @param isBlueTissue - Whether a purely blue block counts as stained tissue.
  * @throws ReigniteError IMAGE_UNREADABLE for a damaged tile.
  */
 export async function slideTissue(view: SlideView, isBlueTissue: boolean): Promise<SlideTissue> {

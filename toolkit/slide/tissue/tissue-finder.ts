@@ -1,7 +1,7 @@
 import type { BlockMeans } from './block-means.ts';
 import { connectedBlocks } from './connected-blocks.ts';
 
-/** What the glass of a slide looks like, and which of its blocks hold tissue. */
+/** Blocks of a slide that contain tissue. */
 export interface FoundTissue {
   /** Blocks across. */
   readonly width: number;
@@ -9,39 +9,41 @@ export interface FoundTissue {
   readonly height: number;
   /** height x width; 1 where there is tissue. */
   readonly data: Uint8Array;
-  /** Blocks of pen, by their colour. */
+  /** Number of blocks whose colour is that of pen. */
   readonly pen: number;
 }
 
-/** Optical density above that of the glass, mean of the channels, from which a block absorbs light. */
+/** Optical density relative to the glass, mean of the channels, below which a block counts as glass. */
 const MIN_DENSITY = 0.02;
 /** Saturation in hue-saturation-density space below which a block is grey: dust, edges of the coverslip, shadows. */
 const MIN_SATURATION = 0.15;
-/** Hues in degrees: 0 to 70 is blue, as of ink and of haematoxylin alone; beyond 240 are green and yellow. */
+/** Hues in degrees: 0 to 70 is blue, as of ink or of haematoxylin alone; above 240 are green and yellow. */
 const LAST_BLUE = 70;
 const LAST_BROWN = 240;
-/** Blocks; smaller pieces are dust. At 8 µm a block, 640 µm². */
+/** Pieces of fewer blocks are dust. With blocks of 8 µm, this is 640 µm². */
 const FEWEST_BLOCKS = 10;
-/** Blocks; smaller gaps in tissue are lumens, fat or pigment and belong to it. */
+/** Gaps in tissue of up to this many blocks are lumens, fat or pigment, and count as tissue. */
 const MAX_GAP = 10;
-/** Darkest glass: what is darker is a slide without glass. */
+/** Darkest value of glass; anything darker is not glass. */
 const DARKEST_GLASS = 190;
+/** Value of glass if no block shows it. */
 const USUAL_GLASS = 245;
-/** Values of pure white, and of the largest difference between the channels of glass. */
+/** Values from here on are pure white, which files have where nothing was scanned. */
 const PURE_WHITE = 254;
+/** Largest difference between the channels of glass. */
 const MAX_TINT = 14;
-/** Share of blocks that must show glass for its colour to be taken from them. */
+/** Share of blocks that must show glass, so that its colour is measured on them. */
 const MIN_GLASS = 0.03;
 
 /**
- * Finds tissue on a slide by its colour: blocks that absorb more light than the glass and have a hue of the stain. Grey
- * ones are dust and edges; of H&E, blue and green ones are pen. Single blocks are dropped, small gaps filled.
+ * Finds tissue on a slide by colour: blocks that absorb more light than the glass and have a hue of the stain. Grey blocks
+ * are dust and edges; blue (in H&E) and green ones are pen. Pieces of few blocks are dropped, and small gaps are filled.
  *
- * Hue, saturation and density are those of van der Laak et al. (Cytometry 39, 2000), with the slide's own glass as
- * white. By colour alone, blue pen and haematoxylin are the same: where blue is a stain (immunohistochemistry), blue
- * pen counts as tissue. Very pale and fatty tissue may be missed.
+ * Hue, saturation and density are defined as in van der Laak et al. (Cytometry 39, 2000), with the slide's own glass as
+ * white. Blue pen and haematoxylin have the same colour, so in immunohistochemistry blue pen counts as tissue. Very pale
+ * and fatty tissue may be missed.
  *
- * @param isBlueTissue - Whether blue alone is a stain of the tissue.
+ * @param isBlueTissue - Whether a purely blue block counts as stained tissue.
  */
 export function findTissue({ width, height, colours }: BlockMeans, isBlueTissue: boolean): FoundTissue {
   const isGlass = realGlass(colours);
@@ -78,8 +80,8 @@ function kindOf([red = 0, green = 0, blue = 0]: readonly number[], isBlueTissue:
 }
 
 /**
- * Blocks that show glass as the scanner saw it: bright, without colour, and not the pure white that files have where
- * nothing was scanned. All blocks where there are hardly any such: the glass itself is white then.
+ * Returns a test for blocks that show scanned glass: bright, nearly grey, and not the pure white of areas that were not
+ * scanned. If hardly any block passes, the glass itself is pure white, and the test accepts all blocks.
  */
 function realGlass(colours: Float32Array): (block: number) => boolean {
   const isReal = (block: number): boolean => {
@@ -93,7 +95,7 @@ function realGlass(colours: Float32Array): (block: number) => boolean {
   return count >= MIN_GLASS * blocks ? isReal : () => true;
 }
 
-/** The commonest bright value of a channel: that of the glass. */
+/** Returns the most frequent bright value of a channel, which is that of the glass. */
 function glassOf(colours: Float32Array, channel: number, isGlass: (block: number) => boolean): number {
   const counts = new Float64Array(256);
   for (let block = 0; 3 * block < colours.length; block++) {
@@ -104,7 +106,7 @@ function glassOf(colours: Float32Array, channel: number, isGlass: (block: number
   let white = USUAL_GLASS;
   let most = 0;
   for (let value = DARKEST_GLASS; value < 256; value++) {
-    // Three neighbouring values together, since noise spreads them.
+    // Three neighbouring values are counted together, because noise spreads them.
     const count = (counts[value - 1] ?? 0) + (counts[value] ?? 0) + (counts[value + 1] ?? 0);
     if (count > most) [white, most] = [value, count];
   }

@@ -1,19 +1,19 @@
-/** Which parts of a picture hold tissue: square blocks of it. */
+/** Mask of the square blocks of an image that contain tissue. */
 export interface TissueMask {
-  /** Side of a block, px of the picture. */
+  /** Side of a block, px of the image. */
   readonly block: number;
   /** Blocks across. */
   readonly width: number;
   /** Blocks down. */
   readonly height: number;
-  /** height x width; not 0 where there is tissue. */
+  /** height x width; non-zero for tissue. */
   readonly data: Uint8Array;
 }
 
-/** Counts the blocks of tissue in rectangles, however large, in one step. */
+/** Summed-area table of tissue blocks: tests a rectangle of any size in constant time. */
 export class TissueCounts {
   readonly #mask: TissueMask;
-  /** (height + 1) x (width + 1): blocks of tissue above and to the left. */
+  /** (height + 1) x (width + 1): number of tissue blocks above and to the left. */
   readonly #sums: Uint32Array;
 
   constructor(mask: TissueMask) {
@@ -29,7 +29,7 @@ export class TissueCounts {
     }
   }
 
-  /** Whether a rectangle of the picture, px with the ends excluded, touches a block of tissue. */
+  /** Returns whether a rectangle of the image (px, ends excluded) touches a block of tissue. */
   touches(left: number, top: number, right: number, bottom: number): boolean {
     const { block, width, height } = this.#mask;
     const clamp = (value: number, most: number) => Math.min(most, Math.max(0, value));
@@ -40,7 +40,7 @@ export class TissueCounts {
   }
 }
 
-/** Whether a pixel of the picture is in a block of tissue. */
+/** Returns whether a pixel of the image is in a block of tissue. */
 export function isTissue({ block, width, height, data }: TissueMask, x: number, y: number): boolean {
   const [column, row] = [Math.floor(x / block), Math.floor(y / block)];
   return column < width && row < height && data[row * width + column] !== 0;

@@ -5,16 +5,16 @@ import { replaceFile } from '../../files/atomic-write.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { PictureSize } from './pyramid-sizes.ts';
 
-/** px; side of a tile. */
+/** Side of a tile, px. */
 export const ZOOM_TILE = 512;
-/** Tiles that are made at the same time. */
+/** Tiles that are encoded concurrently. */
 const AT_ONCE = 4;
-/** Tiles whose size is measured before anything is written. */
+/** Tiles that are encoded to estimate the size of the layer. */
 const SAMPLES = 32;
-/** Positions that are spread evenly, whatever their number: the fractions of multiples of the golden ratio. */
+/** Fractional parts of its multiples are evenly spread, which chooses the sampled tiles. */
 const GOLDEN = 0.618_033_988_75;
 
-/** A tile of a level, and the part of the level that it shows. */
+/** A tile, and the part of the level that it covers. */
 export interface ZoomTile {
   readonly level: number;
   readonly column: number;
@@ -26,41 +26,41 @@ export interface ZoomTile {
   readonly height: number;
 }
 
-/** An image in levels, whose tiles are made one by one. */
+/** A multi-level image whose tiles are encoded on demand. */
 export interface ZoomLayer {
-  /** Ending of its files. */
+  /** File extension of the tiles. */
   readonly format: 'jpg' | 'png';
   /** The largest first. */
   readonly levels: readonly PictureSize[];
-  /** The file of a tile; undefined where there is nothing to see. Tiles of the level before are written. */
+  /** Encodes a tile; undefined if it is empty. The tiles of the next larger level have been written by then. */
   encode(tile: ZoomTile): Promise<Uint8Array | undefined>;
 }
 
-/** What is written of a layer. */
+/** Result of writing a layer. */
 export interface WrittenZoom {
-  /** Of every level, the largest first: a bit per tile, row by row, 1 where there is one; base64, low bits first. */
+  /** Per level, the largest first: one bit per tile, row by row, 1 if the tile exists; base64, low bits first. */
   readonly present: readonly string[];
-  /** Tiles that were not there yet. */
+  /** Number of tiles that were newly written. */
   readonly made: number;
 }
 
 interface WriteOptions {
   readonly signal?: AbortSignal;
-  /** Called for every tile that is done. */
+  /** Called after every tile. */
   readonly onTile?: () => void;
 }
 
-/** All tiles of a layer: the largest level first, row by row. */
+/** Lists all tiles of a layer: the largest level first, row by row. */
 export function zoomTiles({ levels }: Pick<ZoomLayer, 'levels'>): readonly ZoomTile[] {
   return levels.flatMap((size, level) => tilesOfLevel(size, level));
 }
 
-/** Path of a tile below the folder of its layer; levels count from the smallest, as in Deep Zoom. */
+/** Returns the path of a tile in the folder of its layer. Level 0 is the smallest, as in Deep Zoom. */
 export function zoomTilePath({ levels, format }: ZoomLayer, { level, column, row }: Omit<ZoomTile, 'left'>): string {
   return join(String(levels.length - 1 - level), `${column}_${row}.${format}`);
 }
 
-/** About how many bytes all tiles of a layer take, by some of its largest level. */
+/** Estimates the size of all tiles of a layer in bytes from a sample of tiles of the largest level. */
 export async function expectedBytes(layer: ZoomLayer, signal?: AbortSignal): Promise<number> {
   const [base] = layer.levels;
   if (base === undefined) return 0;
@@ -74,9 +74,9 @@ export async function expectedBytes(layer: ZoomLayer, signal?: AbortSignal): Pro
 }
 
 /**
- * Writes the tiles of a layer that are not there yet. Killed anywhere, the next call writes the rest.
+ * Writes the missing tiles of a layer. After an interruption, the next call writes the rest.
  *
- * @param folder - Of this layer alone.
+ * @param folder - Folder of this layer only.
  * @throws ReigniteError NO_SPACE, NOT_WRITABLE; what the layer throws; the signal's reason.
  */
 export async function writeDeepZoom(
@@ -92,13 +92,13 @@ export async function writeDeepZoom(
     const bits = Buffer.alloc(Math.ceil(tiles.length / 8));
     await mapConcurrent([...tiles.entries()], AT_ONCE, signal, async ([index, tile]) => {
       const name = zoomTilePath(layer, tile);
-      const isThere = known.has(name.slice(name.lastIndexOf('/') + 1)) && (await isWhole(join(folder, name)));
-      const bytes = isThere ? undefined : await layer.encode(tile);
+      const exists = known.has(name.slice(name.lastIndexOf('/') + 1)) && (await isWhole(join(folder, name)));
+      const bytes = exists ? undefined : await layer.encode(tile);
       if (bytes !== undefined) {
         made++;
         await replaceFile(join(folder, name), (temporary) => writeFile(temporary, bytes, { flag: 'wx' }));
       }
-      if (isThere || bytes !== undefined) bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));
+      if (exists || bytes !== undefined) bits[index >> 3] = (bits[index >> 3] ?? 0) | (1 << (index & 7));
       onTile?.();
     });
     present.push(bits.toString('base64'));
@@ -121,7 +121,7 @@ async function namesIn(folder: string): Promise<ReadonlySet<string>> {
   return new Set(await readdir(folder));
 }
 
-/** A power cut may leave a file without bytes. */
+/** Returns whether a file is not empty. A power cut may leave an empty one. */
 async function isWhole(path: string): Promise<boolean> {
   return (await stat(path)).size > 0;
 }

@@ -7,10 +7,10 @@ export interface PictureSize {
 const MAX_LEVELS = 32;
 
 /**
- * Sizes of the levels of a pyramid, the largest first: each half of the one before, rounded up, down to the first whose
- * sides are no longer than `smallest` px.
+ * Computes the sizes of the levels of a pyramid, the largest first. Each level has half the size of the one before,
+ * rounded up; the last is the first whose sides are at most `smallest` px.
  *
- * @param most - Levels that there may be.
+ * @param most - Maximum number of levels.
  */
 export function pyramidSizes(
   { width, height }: PictureSize,

@@ -1,7 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { TAG } from '../read/tiff-pages.ts';
 
-/** One size of a picture whose tiles are written. */
+/** One level of an image whose tiles have been written. */
 export interface WrittenLevel {
   /** px */
   readonly width: number;
@@ -11,13 +11,13 @@ export interface WrittenLevel {
   readonly lengths: Uint32Array;
 }
 
-/** What the tags of a label or grey picture say. */
+/** Tags of a label or greyscale image. */
 export interface PictureTags {
-  /** px; side of a tile. */
+  /** Side of a tile, px. */
   readonly tile: number;
-  /** µm per px of the largest level; without it, no resolution is stated. */
+  /** µm per px of the largest level. Default: no resolution is written. */
   readonly mpp?: number;
-  /** Colours of the values; without them, values are grey. */
+  /** Colours of the values. Default: grey. */
   readonly palette?: readonly (readonly [number, number, number])[];
   readonly description: string;
 }
@@ -29,10 +29,10 @@ const [GREY, PALETTE] = [1, 3];
 const CENTIMETRE = 3;
 const UM_PER_CM = 10_000;
 const REDUCED = 1;
-/** Numerators of resolutions: four decimals of px per cm, and more. */
+/** Denominator of resolutions, which keeps four decimals of px per cm. */
 const FRACTION = 10_000;
 
-/** Writes a BigTIFF of one byte per pixel: tiles as they come, the directories last. */
+/** Writes a BigTIFF of one byte per pixel: first the tiles in any order, then the directories. */
 export class TiffWriter {
   readonly #handle: FileHandle;
   #at = HEAD_BYTES;
@@ -41,7 +41,7 @@ export class TiffWriter {
     this.#handle = handle;
   }
 
-  /** Writes the bytes of a tile. Returns their place. */
+  /** Writes the bytes of a tile and returns their offset. */
   async tile(bytes: Uint8Array): Promise<number> {
     const at = this.#at;
     await this.#write(bytes, at);
@@ -49,7 +49,7 @@ export class TiffWriter {
     return at;
   }
 
-  /** Writes the directories of all levels, the largest first, and what leads to them. */
+  /** Writes the directories of all levels, the largest first, and the file header. */
   async end(levels: readonly WrittenLevel[], tags: PictureTags): Promise<void> {
     const head = Buffer.alloc(HEAD_BYTES);
     head.write('II', 0, 'latin1');
@@ -105,7 +105,7 @@ function entriesOf(level: WrittenLevel, index: number, base: WrittenLevel, tags:
   return entries.sort(([a], [b]) => a - b);
 }
 
-/** A directory at `at`, its long values behind it, and behind these the next one, which it leads to. */
+/** Encodes a directory at offset `at`, followed by its long values. The next directory comes right after them. */
 function directory(entries: readonly Entry[], at: number, isLast: boolean): Buffer {
   const room = 8 + 20 * entries.length + 8;
   const values: Buffer[] = [];
@@ -128,7 +128,7 @@ function directory(entries: readonly Entry[], at: number, isLast: boolean): Buff
   return Buffer.concat([uint64(entries.length), ...rows, uint64(isLast ? 0 : free), ...values]);
 }
 
-/** 256 reds, then greens, then blues, of 16 bits; values without a colour are black. */
+/** Returns 256 reds, then greens, then blues, 16 bits each. Values without a colour are black. */
 function colourMap(palette: readonly (readonly [number, number, number])[]): number[] {
   return [0, 1, 2].flatMap((channel) =>
     Array.from({ length: 256 }, (_, value) => (palette[value]?.[channel] ?? 0) * 257),

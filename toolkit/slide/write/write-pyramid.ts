@@ -9,11 +9,11 @@ import { type PictureTags, TiffWriter, type WrittenLevel } from './tiff-writer.t
 const deflated = promisify(deflate);
 const TILE = 512;
 const COMPRESSION = 6;
-/** Levels are added until one has no side longer than this, px. */
+/** Levels are added until the longest side is at most this, px. */
 const SMALLEST_LEVEL = 1_024;
 const MAX_LEVELS = 16;
 
-/** What a pyramid is of. */
+/** Size and tags of a pyramid. */
 export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
   /** px */
   readonly width: number;
@@ -22,11 +22,11 @@ export interface PyramidOptions extends Omit<PictureTags, 'tile'> {
 }
 
 /**
- * Writes a picture of one byte per pixel as a tiled, pyramidal BigTIFF with deflate, from its rows as they come: in
- * memory are the rows of one tile of each level. Of every four pixels a smaller level takes the upper left one, so that
- * labels stay labels.
+ * Writes an image of one byte per pixel as a tiled, pyramidal BigTIFF with deflate compression. Streams its rows: only one
+ * row of tiles per level is in memory. Smaller levels take the upper left of every four pixels, so that values are never
+ * averaged and labels stay labels.
  *
- * @throws ReigniteError NO_SPACE, NOT_WRITABLE; RangeError for rows that are not as many as `height`.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE; RangeError if the number of rows is not `height`.
  */
 export async function writePyramid(path: string, rows: AsyncIterable<Rows>, options: PyramidOptions): Promise<void> {
   const { width, height, ...tags } = options;
@@ -52,7 +52,7 @@ export async function writePyramid(path: string, rows: AsyncIterable<Rows>, opti
   });
 }
 
-/** Adds a row to the first level, and every second of each level to the next. */
+/** Adds a row to the first level, and every second row of each level to the next one. */
 async function addRow(levels: readonly LevelRows[], row: Uint8Array): Promise<void> {
   let current = row;
   for (const level of levels) {
@@ -65,7 +65,7 @@ async function addRow(levels: readonly LevelRows[], row: Uint8Array): Promise<vo
   }
 }
 
-/** The rows of one level that no tile holds yet. */
+/** Buffers the rows of one level until a row of tiles is complete. */
 class LevelRows {
   readonly written: WrittenLevel;
   readonly #writer: TiffWriter;
@@ -107,7 +107,7 @@ class LevelRows {
       for (let y = 0; y < rows; y++) tile.set(this.#waiting.subarray(y * width + from, y * width + to), y * TILE);
       return tile;
     });
-    // Some at once: the library deflates in threads.
+    // Several at a time, because zlib compresses in threads.
     for (let at = 0; at < tiles.length; at += 8) {
       const some = await Promise.all(tiles.slice(at, at + 8).map((tile) => deflated(tile, { level: COMPRESSION })));
       for (const [index, bytes] of some.entries()) {

@@ -20,7 +20,10 @@ import { planCellsModel } from './model.ts';
 import { changedSettings, settingsInEffect } from './settings.ts';
 import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
 
-/** A task in which cells are detected and compared with readers. What takes long to load is loaded when it is needed. */
+/**
+ * Creates a task in which cells are detected and compared with readers. Modules that load slowly are imported on
+ * demand.
+ */
 export function cellsTask(definition: CellTaskDefinition): TaskKind {
   const { name, classes, declared } = definition;
   return {
@@ -108,7 +111,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
   };
 }
 
-/** The images of the COCO file of all readers. */
+/** Lists the images of the COCO file of all readers. */
 async function listCellRois({ name }: CellTaskDefinition, data: string): Promise<readonly ListedRoi[]> {
   const truth = await readersFileIn(data, name);
   const { images } = await readReaderAnnotations(inside(data, truth), name);

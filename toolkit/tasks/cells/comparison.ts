@@ -4,6 +4,7 @@ import { folderOf } from '../../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
+import { counted, grouped } from '../../format.ts';
 import { readPoints } from '../../metrics/points-file.ts';
 import { addCellsUncertainty } from '../../verdict/cells-uncertainty.ts';
 import { comparePoints, scoredImage } from '../../verdict/compare-points.ts';
@@ -24,9 +25,9 @@ import { changedSettings } from './settings.ts';
 type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
 
 /**
- * Compares our points with the published ones. Nothing says which settings made the published points: those in effect
- * in the authors' script or those it declares. Where the cells were detected with both, the comparison is with the
- * settings that explain more of the published points, and says so.
+ * Compares our points with the published ones. It is unknown whether these were made with the settings in effect in the
+ * authors' script or with those that it declares. If cells were detected with both, the comparison uses the settings
+ * that explain more of the published points, and says so.
  */
 export async function compareCells(definition: CellTaskDefinition, input: ComparisonInput): Promise<Comparison> {
   const { overview, verdict: config, settings, work } = input;
@@ -65,7 +66,7 @@ export async function compareCells(definition: CellTaskDefinition, input: Compar
   return addCellsUncertainty(withReadings(explained, readings), judged);
 }
 
-/** Scores in the configuration take precedence over those that the record's figures print. */
+/** Returns the printed F1 values. Those in the configuration take precedence over those in the record's figures. */
 async function printedScores(
   definition: CellTaskDefinition,
   { groups }: ReaderAnnotations,
@@ -119,7 +120,10 @@ async function findInEffect(
   return { kind: 'found', points: await pointsOf(cache, entry, name), candidates };
 }
 
-/** The authors write no file for an image without a point: where ours has none either, that is agreement. */
+/**
+ * Reads the published points. The authors write no file for an image without points, so that a missing file agrees with
+ * ours if we found none either.
+ */
 async function publishedPoints(
   path: string,
   task: CellTaskDefinition['name'],
@@ -133,14 +137,14 @@ async function publishedPoints(
   }
 }
 
-/** Says that the points were not made as the published ones were. */
+/** Warns that the points were detected with other settings than the published ones. */
 function withChange(verdict: CellsVerdictFile, changed: string | undefined): CellsVerdictFile {
   if (changed === undefined) return verdict;
   const warning = `WARNING: Detected with ${changed}. Points may differ from the published ones for this reason alone.`;
   return { ...verdict, warnings: [warning, ...verdict.warnings] };
 }
 
-/** Names the other settings as explanation of the images that differ under the chosen ones and not under these. */
+/** Gives the other settings as explanation for images that differ with the chosen settings but not with the others. */
 function explainedBySettings(chosen: CellsVerdictFile, other: CellsVerdictFile): CellsVerdictFile {
   const isExplained = new Set(
     other.rois.flatMap(({ roi, verdict }) => (verdict === 'reproduced' || verdict === 'within tolerance' ? [roi] : [])),
@@ -153,7 +157,7 @@ function explainedBySettings(chosen: CellsVerdictFile, other: CellsVerdictFile):
   return { ...chosen, rois };
 }
 
-/** Share of the points of either side that have a counterpart. */
+/** Returns the share of points that have a counterpart, of the side with more points. */
 function explainedShare({ inference: { pooled } }: CellsVerdictFile): number {
   const most = Math.max(pooled.ours, pooled.published);
   return most === 0 ? 1 : pooled.matched / most;
@@ -169,11 +173,11 @@ function reading(
   return { name, ...settings, ours, published, matched, chosen };
 }
 
-/** Says in the reason of the verdict which settings were compared, and what speaks for them. */
+/** Adds to the reason of the verdict which settings were compared, and how many points each explains. */
 function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): CellsVerdictFile {
   const shares = readings.map(
     ({ name, tile, confidence, iou, matched, published }) =>
-      `the ${name} (tile ${tile}, confidence ${confidence}, IoU ${iou}) match ${matched} of ${published} published points`,
+      `the ${name} (tile ${tile}, confidence ${confidence}, IoU ${iou}) match ${grouped(matched)} of ${counted(published, 'published point')}`,
   );
   const chosen = readings.find((each) => each.chosen)?.name ?? 'settings in effect';
   const { inference } = verdict;

@@ -35,7 +35,7 @@ const DeclaredFile = z.object({
 });
 type DeclaredFile = z.infer<typeof DeclaredFile>;
 
-/** Where the points are that were detected with the declared settings. */
+/** Returns the paths of the points that were detected with the declared settings. */
 function declaredFiles(results: string, task: CellTask) {
   return {
     folder: dirname(RESULTS.declaredPoints.in(results, task, 'any')),
@@ -56,8 +56,8 @@ interface Detector {
 }
 
 /**
- * Detects cells once more, with the settings that the authors' script declares and never passes on. Images that were
- * done before come from the cache.
+ * Detects cells again, with the settings that the authors' script declares but never passes on. Finished images come
+ * from the cache.
  */
 export async function measureDeclared(
   task: CellTask,
@@ -119,15 +119,15 @@ async function detectImage(
   const parts = detectKey(box, { image: imageSha256 }, setup, declared);
   const guard = { engine: setup.engine, crashes: { name: roi, signal } };
   const job = { image, box, imageSha256, modelDir, session, setup, guard, signal };
-  const tellRoi = (progress: object) => report({ roi, ...progress });
-  const { entry } = await detectOnce({ ...job, report: tellRoi }, parts, declared, work, detector);
+  const reportRoi = (progress: object) => report({ roi, ...progress });
+  const { entry } = await detectOnce({ ...job, report: reportRoi }, parts, declared, work, detector);
   return entry;
 }
 
 /**
- * Opens what was detected with the declared settings.
+ * Opens the cells that were detected with the declared settings.
  *
- * @returns By the stem of an image; undefined where that was not measured.
+ * @returns A lookup by the stem of an image; undefined if this was not measured.
  */
 export async function declaredImages(
   { name }: Pick<CellTaskDefinition, 'name'>,
@@ -144,7 +144,7 @@ export async function declaredImages(
   };
 }
 
-/** Cells found with the declared settings and with the settings in effect, on the images that have both. */
+/** Scores the cells found with the declared settings and with the settings in effect, on the images that have both. */
 export async function declaredPoints(
   task: CellTask,
   { data, results }: Pick<TaskWork, 'data' | 'results'>,

@@ -16,7 +16,7 @@ import { BOXES, BoxesFacts, boxesKey, CANDIDATES, DetectFacts, POINTS } from './
 export interface ImageToDetect {
   readonly image: string;
   readonly imageSha256: string;
-  /** The annotated part; points outside of it are dropped. */
+  /** The annotated part; points outside are dropped. */
   readonly box?: Box | undefined;
   readonly modelDir: string;
   readonly session: NetworkSession;
@@ -29,10 +29,10 @@ export interface ImageToDetect {
 }
 
 /**
- * Detects the cells of an image, once for every choice of settings. The network runs once for all of them: its boxes
- * are kept, so that other thresholds are decided from these, with the same result as a detection from the beginning.
+ * Detects the cells of an image, once per choice of settings. The network runs only once: its boxes are cached, and
+ * other thresholds are applied to these, with the same result as a new detection.
  *
- * @param parts - All that the points depend on.
+ * @param parts - Everything that the points depend on.
  */
 export function detectOnce(
   of: ImageToDetect,
@@ -64,7 +64,7 @@ export function detectOnce(
       files: { [CANDIDATES]: files.candidates, ...(existsSync(files.points) ? { [POINTS]: files.points } : {}) },
       facts: DetectFacts.parse({
         ...facts,
-        // What the network did for other settings is not counted again.
+        // Do not count again what the network did for other settings.
         tiles: isCached ? 0 : facts.tiles,
         seconds: isCached ? seconds : facts.seconds + seconds,
         points: selected.points.length,
@@ -75,7 +75,7 @@ export function detectOnce(
   });
 }
 
-/** Opens what a network saw in an image. @returns Undefined where the cache does not have it. */
+/** Opens the cached boxes of an image. @returns Undefined if they are not in the cache. */
 export async function keptBoxes(
   cache: StepCache,
   image: string,

@@ -28,7 +28,7 @@ import { declaredPoints } from './declared.ts';
 
 type Folders = Pick<TaskWork, 'data' | 'results'>;
 
-/** What the authors' code for cells does otherwise than one would expect, measured in this run over all its tasks. */
+/** Measures where the authors' code for cells does something unexpected, over all cell tasks of the run. */
 export async function cellsDiscrepancies(
   tasks: readonly DiscrepancyTask<CellTask>[],
   folders: Folders,
@@ -57,7 +57,7 @@ export async function cellsDiscrepancies(
     ...declared,
     boxCentreEntry(metrics, moved),
     ...categories,
-    overflowEntry(metrics),
+    overflowEntry(metrics, verdicts),
     tieOrderEntry(verdicts),
     timeLimitEntry(images),
   ];
@@ -73,7 +73,7 @@ async function declaredEntries(
   return [declaredSettingsEntry({ ...definition, declared }, points)];
 }
 
-/** Points of readers that the first box's offset puts elsewhere than the box's own. */
+/** Counts the readers' points that the offset of the first box moves away from the centre of their own box. */
 async function movedBoxes({ task, points: first }: ReaderAnnotations, data: string): Promise<number> {
   const own = await readReaderAnnotations(inside(data, await readersFileIn(data, task)), task, 'own');
   let moved = 0;
@@ -87,8 +87,8 @@ async function movedBoxes({ task, points: first }: ReaderAnnotations, data: stri
 }
 
 /**
- * Points of every image on both sides; an image without a file has none, as the authors write it. Images whose
- * published file cannot be read are left out, and all of them where no points are published at all.
+ * Reads the published and reproduced points of every image. A missing file means no points, as in the record. Images
+ * whose published file cannot be read are left out; the result is empty if no points are published at all.
  */
 async function pointsOfBoth({ task, images }: ReaderAnnotations, { data, results }: Folders): Promise<ImagePoints[]> {
   const both: ImagePoints[] = [];

@@ -16,7 +16,7 @@ export const POINTS = 'points.npy';
 export const CANDIDATES = 'candidates.json';
 export const BOXES = 'boxes.npy';
 
-/** What a cache entry says of the cells of an image. */
+/** Facts in a cache entry about the cells of an image. */
 export const DetectFacts = InferenceFacts.extend({
   points: z.number().int(),
   candidates: z.number().int(),
@@ -24,7 +24,7 @@ export const DetectFacts = InferenceFacts.extend({
 });
 export type DetectFacts = z.infer<typeof DetectFacts>;
 
-/** What a file of boxes does not say of itself. */
+/** What a file of boxes does not contain itself. */
 export const SeenFacts = z.object({
   model: z.string(),
   width: z.number().int(),
@@ -35,10 +35,10 @@ export const SeenFacts = z.object({
   floor: z.number(),
 });
 
-/** What a cache entry says of the boxes of an image. */
+/** Facts in a cache entry about the boxes of an image. */
 export const BoxesFacts = InferenceFacts.extend({ seen: SeenFacts });
 
-/** Where a detection image's files are in a results folder, laid out as in the record. */
+/** Returns the paths of a detection image's files in a results folder, which has the layout of the record. */
 export function cellOutputs(task: CellTask, results: string, roi: string) {
   return {
     points: RESULTS.points.in(results, definitionOf(task).folder, roi),
@@ -47,7 +47,7 @@ export function cellOutputs(task: CellTask, results: string, roi: string) {
   };
 }
 
-/** Puts an entry's candidates and points where results are. */
+/** Copies the candidates and points of a cache entry to the results folder. */
 export async function restoreCells(
   cache: StepCache,
   entry: CacheEntry,
@@ -57,26 +57,29 @@ export async function restoreCells(
   await restorePoints(cache, entry, points);
 }
 
-/** Puts an entry's points in their place. An image without points has no file, as in the record. */
+/** Copies the points of a cache entry. An image without points has no file, as in the record. */
 async function restorePoints(cache: StepCache, entry: CacheEntry, target: string): Promise<void> {
   if (entry.files[POINTS] === undefined) await rm(target, { force: true });
   else await cache.restore(entry.key, POINTS, target);
 }
 
-/** Digest of the points of an entry; that there are none is a result as well. */
+/** Returns the digest of the points of a cache entry; `none` for an image without points. */
 function pointsDigest({ files }: CacheEntry): string {
   return files[POINTS]?.sha256 ?? 'none';
 }
 
-/** The points of an entry; none where there is no file of them. */
+/** Reads the points of a cache entry; none if it has no file of points. */
 export async function pointsOf(cache: StepCache, entry: CacheEntry, task: CellTask): Promise<readonly CellPoint[]> {
   return entry.files[POINTS] === undefined ? [] : readPoints(cache.pathOf(entry.key, POINTS), task);
 }
 
-/** Raised whenever the code that makes a step's outputs changes what it makes. */
+/** Must be raised when a change of code changes the outputs of a step. */
 const SCHEMA = { boxes: 1, detect: 2, figure: 3 } as const;
 
-/** What the boxes of an image depend on: no threshold, but the score down to which they are kept. */
+/**
+ * Returns the cache key parts of an image's boxes. These do not depend on thresholds, only on the score down to which
+ * they are kept.
+ */
 export function boxesKey(
   { image }: { readonly image: string },
   setup: NetworkSetup,
@@ -85,7 +88,7 @@ export function boxesKey(
   return { step: 'detect-boxes', schema: SCHEMA.boxes, image, tile, floor, ...networkParts(setup) };
 }
 
-/** What the points and candidates of an image depend on. */
+/** Returns the cache key parts of an image's points and candidates. */
 export function detectKey(
   box: Box | undefined,
   { image }: Pick<RoiSources, 'image'>,
@@ -104,7 +107,7 @@ export function detectKey(
   };
 }
 
-/** What the figure of a detection image depends on. */
+/** Returns the cache key parts of a detection image's figure. */
 export function cellsFigureKey(roi: string, { image, truth }: RoiSources, entry: CacheEntry): KeyParts {
   const points = pointsDigest(entry);
   return { step: 'draw-cells', schema: SCHEMA.figure, roi, image, annotations: truth, points };

@@ -10,7 +10,7 @@ import type { CellTaskDefinition } from '../definition.ts';
 import type { KnownModel } from '../kind.ts';
 import { settingsInEffect } from './settings.ts';
 
-/** Identifies the detector of a cell task. One that is not a checkpoint is identified by its preparation. */
+/** Identifies the detector of a cell task. One that is not a checkpoint is identified only when it is prepared. */
 export async function planCellsModel(
   definition: CellTaskDefinition,
   config: RunConfig,

@@ -12,19 +12,19 @@ import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellTaskDefinition, ReaderGroup } from '../definition.ts';
 import type { TaskWork } from '../work.ts';
 
-/** Raised when a figure is read in another way. */
+/** Must be raised when figures are read in another way. */
 const READING_SCHEMA = 1;
 
-/** What reading the figures needs of a task's work. */
+/** The parts of a task's work that are needed to read figures. */
 export type PrintedWork = Pick<TaskWork, 'data' | 'cache' | 'digests' | 'signal'>;
 
 /**
- * Reads the F1 values that the record's own figures print: in the IGNITE record they are the only published scores of
- * the detection tasks.
+ * Reads the F1 values printed in the record's figures, which in the IGNITE record are the only published scores of the
+ * detection tasks.
  *
  * @param groups - The groups of readers, named as in the record.
- * @param work - Its cache keeps what was read, by the digest of the figure.
- * @returns Undefined where the record has no such figure.
+ * @param work - Its cache stores the values by the digest of the figure.
+ * @returns Undefined if the record has no such figure.
  */
 export async function printedInFigures(
   definition: CellTaskDefinition,
@@ -54,7 +54,10 @@ export async function printedInFigures(
 
 type Scale = CellTaskDefinition['groups'][number]['scale'];
 
-/** Reading a figure compares each of its cells with every number drawn: too slow to repeat in every run. */
+/**
+ * Reads a figure, with caching: each entry is compared with renderings of every number, which is too slow to repeat in
+ * every run.
+ */
 async function readFigure(path: string, readers: number, scale: Scale, work: PrintedWork): Promise<ReadF1Figure> {
   const figure = await work.digests.sha256(path, work.signal);
   const parts = { step: 'read-f1-figure', schema: READING_SCHEMA, figure, readers, scale };

@@ -4,7 +4,7 @@ import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
 /** The settings of a task that concern detection. */
 export type ChosenSettings = Pick<TaskSettings, 'tile' | 'confidence' | 'iou'>;
 
-/** How a detector is run: as the authors' code runs it, but for what a user has set. */
+/** Returns the settings of a detector: those of the authors' code, unless the user set others. */
 export function settingsInEffect(
   { settings }: Pick<CellTaskDefinition, 'settings'>,
   { tile, confidence, iou }: ChosenSettings,
@@ -16,7 +16,10 @@ export function settingsInEffect(
   };
 }
 
-/** What differs from the authors' settings, as a phrase: "confidence 0.4 (the paper's 0.5)"; undefined for nothing. */
+/**
+ * Describes what differs from the authors' settings, such as "confidence 0.4 (the paper's 0.5)"; undefined if nothing
+ * does.
+ */
 export function changedSettings(
   definition: Pick<CellTaskDefinition, 'settings'>,
   chosen: ChosenSettings,

@@ -13,23 +13,23 @@ import type { PlannedRoi, TaskWork } from '../work.ts';
 import { BOXES, BoxesFacts, DetectFacts } from './files.ts';
 import { type ChosenSettings, settingsInEffect } from './settings.ts';
 
-/** Raised whenever the same boxes and annotations would give another file. */
+/** Must be raised when the same boxes and annotations would give another file. */
 const SCHEMA = 1;
 
 /** Distance of two thresholds. */
 const STEP = 0.05;
 
-/** An image with the result that it has in the cache. */
+/** An image with its result in the cache. */
 export interface FoundRoi {
   readonly planned: PlannedRoi;
   readonly entry: CacheEntry;
 }
 
 /**
- * Scores a run at every confidence threshold, once for the same boxes and annotations.
+ * Scores a run at every confidence threshold, once per set of boxes and annotations.
  *
- * @param input.annotations - Of the images that count.
- * @returns Undefined where this machine's cache lacks the boxes of an image, as of results of an earlier version.
+ * @param input.annotations - Annotations of the images to count.
+ * @returns Undefined if the cache of this machine lacks the boxes of an image, as for results of earlier versions.
  */
 export async function sweepOnce(input: {
   readonly definition: CellTaskDefinition;

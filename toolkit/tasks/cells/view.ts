@@ -18,7 +18,7 @@ import { cellDefinition } from '../registry.ts';
 import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '../verdict-view.ts';
 import { settingsInEffect } from './settings.ts';
 
-/** What a report shows of a verdict on points. */
+/** Returns what a report shows of a verdict on points. */
 export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {
   if (!('f1' in verdict))
     throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} does not compare points.`);
@@ -39,10 +39,10 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
   };
 }
 
-/** How a verdict names the F1 of one class: by its number. */
+/** Suffix of the F1 of one class in a verdict: the class index. */
 const NUMBERED = /, class (\d+)$/;
 
-/** The same scores with the names of classes; where there is one class, its mean is all there is to say. */
+/** Replaces class indices by names. With only one class, its F1 equals the mean and is dropped. */
 function namedClasses(task: CellTask, metrics: readonly ComparedMetric[]): readonly ComparedMetric[] {
   const { classes } = cellDefinition(task);
   return metrics.flatMap((metric) => {
@@ -54,7 +54,10 @@ function namedClasses(task: CellTask, metrics: readonly ComparedMetric[]): reado
   });
 }
 
-/** What a pair of readers is called: "RUMC: reader P1 and AI, macro"; no group where there is one, no mean over one class. */
+/**
+ * Formats the name of a pair, such as "RUMC: reader P1 and AI, macro", without the group if there is only one, and
+ * without "macro" if there is only one class.
+ */
 function pairText(task: CellTask, name: string): string {
   const { classes, groups } = cellDefinition(task);
   const ofGroup = groups.length === 1 ? name.replace(`${groups[0]?.name}: `, '') : name;
@@ -102,7 +105,7 @@ function proportionTable({ definition, readers }: TumourProportion): DetailTable
   };
 }
 
-/** Mean F1 of every pair, per group of readers. */
+/** Returns the mean F1 of every pair, per group of readers. */
 export function cellsScoreGroups(metrics: unknown): readonly ScoreGroup[] {
   const { groups } = DetectionMetrics.parse(metrics);
   return Object.entries(groups).map(([group, { readers, f1 }]) => ({
@@ -114,13 +117,16 @@ export function cellsScoreGroups(metrics: unknown): readonly ScoreGroup[] {
   }));
 }
 
-/** What the metrics leave out, or take in a way that needs saying. Doubtful categories are a warning of the verdict. */
+/**
+ * Reads what the metrics leave out or count in an unexpected way. Doubtful categories are left out, since the verdict
+ * warns of them.
+ */
 export async function readCellsRemarks(results: string, task: string): Promise<readonly string[]> {
   const remarks = z.array(AgreementRemark).parse(await RESULTS.remarks.read(results, task));
   return remarks.filter(({ kind }) => kind !== 'categories-doubtful').map(describeRemark);
 }
 
-/** How cells were detected. */
+/** Describes how cells were detected. */
 export function cellsMethods(definition: CellTaskDefinition, { settings, model, regions }: MethodsInput): string {
   const { detected, hitRadius } = definition;
   const { tile, confidence, iou } = settingsInEffect(definition, settings);
@@ -133,7 +139,7 @@ export function cellsMethods(definition: CellTaskDefinition, { settings, model, 
   );
 }
 
-/** Images of cells whose layers can be drawn for the viewer. */
+/** Returns the images of cells whose layers can be drawn for the viewer. */
 export async function cellsLayers(
   task: CellTask,
   { results, data }: { readonly results: string; readonly data: string },

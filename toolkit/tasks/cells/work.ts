@@ -16,7 +16,7 @@ import { pointsOf } from './files.ts';
 import type { ChosenSettings } from './settings.ts';
 import { type FoundRoi, sweepOnce } from './sweep.ts';
 
-/** Makes a detector ready, once for every content: the record's YOLOv5 checkpoint as ONNX, or the user's own. */
+/** Prepares a detector, once per content: the record's YOLOv5 checkpoint, converted to ONNX, or a custom model. */
 export async function prepareCells(
   { name, classes }: CellTaskDefinition,
   { settings: { model: own, tile }, data, models, signal, report }: PrepareModelOptions,
@@ -41,7 +41,7 @@ export async function prepareCells(
   return { digest, modelDir, facts: {} };
 }
 
-/** Draws the figures of images with the points of readers and AI; the readers' file is read once. */
+/** Returns a function that draws figures of images with the points of readers and AI. The readers' file is read once. */
 export async function cellsDrawer({ name }: CellTaskDefinition, { data, cache }: Pick<TaskWork, 'data' | 'cache'>) {
   const { drawCellsFigure } = await import('../../figures/cells-figure.ts');
   const annotations = await readReaderAnnotations(inside(data, await readersFileIn(data, name)), name);
@@ -62,7 +62,7 @@ export async function cellsDrawer({ name }: CellTaskDefinition, { data, cache }:
   };
 }
 
-/** Compares readers and AI, also at other thresholds. An image that failed is left out of every pair. */
+/** Compares readers and AI, also at other thresholds. Failed images are left out of every pair. */
 export async function aggregateCells(
   definition: CellTaskDefinition,
   rois: readonly PlannedRoi[],
@@ -102,7 +102,7 @@ export async function drawCellsFigures(
   outDir: string,
   signal: AbortSignal,
 ): Promise<string[]> {
-  // Vega takes a second to load, which a run from the cache can do without.
+  // Vega takes a second to load, which a run from the cache does not need.
   const { renderF1Figures } = await import('../../figures/f1-matrix.ts');
   return renderF1Figures({ task, metrics: DetectionMetrics.parse(metrics), outDir, signal });
 }

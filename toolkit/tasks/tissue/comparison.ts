@@ -25,7 +25,10 @@ import { comparisonKey, confusionOf, MARGIN, MASK } from './files.ts';
 const ComparedFacts = z.object({ comparison: MaskComparison.extend({ between: Rows }), published: Rows });
 type ComparedFacts = z.infer<typeof ComparedFacts>;
 
-/** Compares our masks with the published ones, and the published matrix with what their masks give here. */
+/**
+ * Compares our masks with the published ones, and the published matrix with the one computed here from the published
+ * masks.
+ */
 export async function compareTissue(task: TissueTask, input: ComparisonInput): Promise<Comparison> {
   const { rois, overview, verdict: config, work } = input;
   const compared: JudgedRoi[] = [];
@@ -41,7 +44,7 @@ export async function compareTissue(task: TissueTask, input: ComparisonInput): P
   return { verdict: { ...verdict, warnings }, evidence };
 }
 
-/** Says which published masks were taken by their index. */
+/** Notes which published masks are palette PNGs, whose indices were used as labels. */
 function palettes(task: TissueTask, rois: readonly JudgedRoi[], data: string): readonly string[] {
   const paths = rois.map(({ roi }) => publishedMaskIn(data, task, roi));
   return paletteRemark(paths.filter((path) => isPalettePng(inside(data, path))));
@@ -88,18 +91,18 @@ async function compareFiles(planned: PlannedRoi, path: string, lowConfidenceUpTo
   const entry = await entryOf(work.cache, planned);
   const annotation = await decodeLabels(truth);
   const ours = await decodeLabels(work.cache.pathOf(entry.key, MASK));
-  const margins = await decodeGrey16(work.cache.pathOf(entry.key, MARGIN));
+  const confidences = await decodeGrey16(work.cache.pathOf(entry.key, MARGIN));
   return publishedOr(work.data, async (): Promise<ComparedFacts> => {
     const pair = pairOf(roi, { path: truth, mask: annotation }, { path, mask: await decodeLabels(path) });
     const options = { lowConfidenceUpTo, labels: HE_LABELS.length };
     return {
-      comparison: compareMasks(pair.prediction, ours.data, margins.data, options),
+      comparison: compareMasks(pair.prediction, ours.data, confidences.data, options),
       published: roiConfusion(pair).toRows(),
     };
   });
 }
 
-/** The record's own matrix; undefined where it publishes none. */
+/** Reads the record's matrix; undefined if it has none. */
 async function publishedMatrix(task: TissueTask, data: string): Promise<ConfusionMatrix | undefined> {
   const path = inside(data, `${folderOf('figures', task)}/cm.npy`);
   const { shape, data: counts } = await readNpy(path).catch(() => ({ shape: [], data: [] }));

@@ -14,7 +14,7 @@ import type { DiscrepancyTask } from '../kind.ts';
 import type { TaskWork } from '../work.ts';
 import { roundedAgain, tissueRois } from './rounding.ts';
 
-/** What the authors' code for tissue does otherwise than one would expect, measured in this run. */
+/** Measures where the authors' code for tissue does something unexpected. */
 export async function tissueDiscrepancies(
   { rois: planned, scope, measured }: DiscrepancyTask<TissueTask>,
   work: TaskWork,

@@ -10,18 +10,18 @@ import { InferenceFacts, type NetworkSetup, networkParts, type RoiSources, Rows 
 export const MASK = 'mask.png';
 export const MARGIN = 'margin.png';
 
-/** What a cache entry says of a segmented ROI. */
+/** Facts in a cache entry about a segmented ROI. */
 export const SegmentFacts = InferenceFacts.extend({ confusion: Rows });
 export type SegmentFacts = z.infer<typeof SegmentFacts>;
 
 const ConfusionFacts = SegmentFacts.pick({ confusion: true });
 
-/** Counts of an ROI, truth and our mask, 17 x 17. */
+/** Returns the 17 x 17 counts of an ROI, ground truth and our mask. */
 export function confusionOf({ facts }: CacheEntry): ConfusionMatrix {
   return ConfusionMatrix.fromRows(ConfusionFacts.parse(facts).confusion);
 }
 
-/** Where an ROI's files are in a results folder, laid out as in the record. */
+/** Returns the paths of an ROI's files in a results folder, which has the layout of the record. */
 export function tissueOutputs(task: TissueTask, results: string, roi: string) {
   return {
     mask: RESULTS.mask.in(results, definitionOf(task).folder, roi),
@@ -30,7 +30,7 @@ export function tissueOutputs(task: TissueTask, results: string, roi: string) {
   };
 }
 
-/** Puts an entry's mask and confidences where results are. */
+/** Copies the mask and confidences of a cache entry to the results folder. */
 export async function restoreMask(
   cache: StepCache,
   entry: CacheEntry,
@@ -40,10 +40,10 @@ export async function restoreMask(
   await cache.restore(entry.key, MASK, outputs.mask);
 }
 
-/** Raised whenever the code that makes a step's outputs changes what it makes. */
+/** Must be raised when a change of code changes the outputs of a step. */
 const SCHEMA = { segment: 2, figure: 3, comparison: 1 } as const;
 
-/** What an ROI's mask, confidences and confusion depend on. */
+/** Returns the cache key parts of an ROI's mask, confidences and confusion matrix. */
 export function segmentKey(sources: RoiSources, setup: NetworkSetup): KeyParts {
   return {
     step: 'segment-roi',
@@ -54,12 +54,12 @@ export function segmentKey(sources: RoiSources, setup: NetworkSetup): KeyParts {
   };
 }
 
-/** What the case figure of an ROI depends on. */
+/** Returns the cache key parts of an ROI's case figure. */
 export function caseFigureKey(roi: string, sources: RoiSources, entry: CacheEntry): KeyParts {
   return { step: 'draw-case', schema: SCHEMA.figure, roi, ...sources, mask: fileDigest(entry, MASK) };
 }
 
-/** What the comparison of an ROI's mask with the published one depends on. */
+/** Returns the cache key parts of the comparison of an ROI's mask with the published one. */
 export function comparisonKey(
   entry: CacheEntry,
   { published, truth }: { readonly published: string; readonly truth: string },

@@ -15,8 +15,8 @@ const USUAL_PATCH = [512, 512] as const;
 const PAPERS_FOLDS = 5;
 
 /**
- * Finds the record's model of a task, whatever the name of its folder: below the task's folder of models, else below
- * all of them.
+ * Finds the record's model of a task, under any folder name: in the task's folder of models, or else anywhere below
+ * `models/`.
  *
  * @returns The folder with the folds, absolute.
  * @throws ReigniteError FILE_MISSING when there is none, or several.
@@ -45,7 +45,7 @@ export async function planTissueModel(
   return { digest, isConverted: true, patch: card.patch, folds: card.folds.length };
 }
 
-/** As the plans of the first fold have it; what is wrong with them, the conversion says. */
+/** Returns the patch size in the plans of the first fold. If these are invalid, the conversion reports it. */
 async function patchOf(folder: string): Promise<readonly [number, number]> {
   try {
     const [first] = await findFolds(folder);

@@ -22,7 +22,7 @@ const ROUNDING = 'half-up';
 
 const Facts = SegmentFacts.pick({ confusion: true, width: true, height: true });
 
-/** The ROIs that were segmented, and the patch of the network that did it. */
+/** Returns the segmented ROIs, and the patch size of the network. */
 export async function tissueRois(
   rois: readonly PlannedRoi[],
   { home, cache }: Pick<TaskWork, 'home' | 'cache'>,
@@ -50,7 +50,7 @@ const RoundedFile = z.array(
 );
 type RoundedFile = z.infer<typeof RoundedFile>;
 
-/** What the other rounding changes over all. */
+/** Sums what the other rounding changes over all ROIs. */
 export async function roundedAgain(results: string, rois: readonly TissueRoi[]): Promise<RoundedAgain> {
   const again = RoundedFile.parse(JSON.parse(await readFile(RESULTS.rounding.in(results), 'utf8')));
   const remade = new Map(again.map(({ roi, confusion }) => [roi, ConfusionMatrix.fromRows(confusion)]));
@@ -62,8 +62,8 @@ export async function roundedAgain(results: string, rois: readonly TissueRoi[]):
 }
 
 /**
- * Segments the ROIs once more whose tiles another rounding of the sliding window moves, and writes what changes to
- * verdict/window-rounding.json. ROIs that were done before come from the cache.
+ * Segments those ROIs again whose tiles would move with half-up rounding in the sliding window, and writes the changes
+ * to verdict/window-rounding.json. Finished ROIs come from the cache.
  */
 export async function measureRounding(input: MeasureInput, segmenter: RoiSegmenter): Promise<Measured> {
   const { work, rois } = input;
@@ -95,7 +95,7 @@ async function segmentAgain(
   const modelDir = join(home.models, model.digest);
   const probed = await segmenter.probe({ modelDir, ...session }, { signal });
   const engine = { ...probed, engine: probed.engine ?? 'exact' };
-  // The two masks are compared: whatever differs must come from the rounding alone.
+  // The two masks are compared, and only the rounding may cause differences.
   refuseOtherEngine(probed, engineOf(entry));
   const sources = {
     image: await digests.sha256(files.image, signal),

@@ -14,10 +14,10 @@ import { planTissueModel, recordModel } from './model.ts';
 import { tissueMethods, tissueScoreGroups, tissueView } from './view.ts';
 
 const LABEL_NAMES: readonly string[] = HE_LABELS.map(({ name }) => name);
-/** Unannotated and Background come first: the paper's protocol gives them no Dice. */
+/** Unannotated and Background come first; they have no Dice in the paper's protocol. */
 const FIRST_SCORED = 2;
 
-/** A task in which tissue is segmented into the paper's labels. What takes long to load is loaded when it is needed. */
+/** Creates a task in which tissue is segmented into the paper's labels. Modules that load slowly are imported on demand. */
 export function tissueTask(definition: TissueTaskDefinition): TaskKind {
   const { name } = definition;
   return {
@@ -105,7 +105,7 @@ async function listTissueRois(data: string): Promise<readonly ListedRoi[]> {
   }));
 }
 
-/** Tiles of the sliding window, in each fold. */
+/** Returns the number of tiles of the sliding window, times the folds. */
 function passesOfImage(
   { width, height }: { readonly width: number; readonly height: number },
   { patch: [tall, wide], folds }: KnownModel,

@@ -15,7 +15,7 @@ import type { ScoreGroup } from '../kind.ts';
 import { type DetailTable, type MethodsInput, tileOf, type UsedModel, type VerdictView } from '../verdict-view.ts';
 import type { ListedRoi } from '../work.ts';
 
-/** What a report shows of a verdict on masks. */
+/** Returns what a report shows of a verdict on masks. */
 export function tissueView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {
   if (!('dice' in verdict))
     throw new ReigniteError('INTERNAL', `The verdict on ${verdict.task} does not compare masks.`);
@@ -48,7 +48,7 @@ function agreementTable({ dice }: HeVerdictFile): DetailTable {
   };
 }
 
-/** Dice overall and per class, without Background. */
+/** Returns Dice overall and per class, without Background. */
 export function tissueScoreGroups(metrics: unknown): readonly ScoreGroup[] {
   const { all, til } = presentDice(HeMetrics.parse(metrics));
   const group = (title: string, { overall, perClass }: PresentDice): ScoreGroup => ({
@@ -59,7 +59,7 @@ export function tissueScoreGroups(metrics: unknown): readonly ScoreGroup[] {
   return [group('Dice, all classes', all), group('Dice, TIL use case', til)];
 }
 
-/** How tissue was segmented. */
+/** Describes how tissue was segmented. */
 export function tissueMethods({ settings, model, regions }: MethodsInput): string {
   const size = tileOf(model);
   const tiles = size === undefined ? 'tiles' : `tiles of ${size} px`;
@@ -95,7 +95,7 @@ function decisionOf(model: UsedModel | undefined): string {
   return isV2(model) ? 'the label that follows from them' : 'the most probable of the 17 labels';
 }
 
-/** ROIs of tissue whose layers can be drawn for the viewer. */
+/** Returns the ROIs of tissue whose layers can be drawn for the viewer. */
 export function tissueLayers(
   task: TissueTask,
   rois: readonly ListedRoi[],

@@ -22,7 +22,7 @@ import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } fr
 import { confusionOf, MARGIN, MASK, type SegmentFacts } from './files.ts';
 import { recordModel } from './model.ts';
 
-/** Makes the segmentation model ready, once for every content: the record's five folds as ONNX, or the user's own. */
+/** Prepares the segmentation model, once per content: the record's five folds, converted to ONNX, or a custom model. */
 export async function prepareTissue(
   task: TissueTaskDefinition,
   { settings: { model: own, folds, mirroring }, data, models, signal, report }: PrepareModelOptions,
@@ -36,7 +36,7 @@ export async function prepareTissue(
   return { digest, modelDir, facts: { classes, folds: Math.max(1, prepared.folds.length), cached } };
 }
 
-/** All five folds are wanted, as the paper has them. */
+/** Converts the record's model with all five folds, as in the paper. */
 async function prepareRecordModel(
   folder: string,
   models: string,
@@ -73,9 +73,9 @@ export function segmentOnce(
 }
 
 /**
- * Segments an ROI and counts its confusion over the whole with-context mask.
+ * Segments an ROI and counts its confusion matrix over the whole mask with context.
  *
- * @param job.folder - Where its files go, and what a killed attempt left.
+ * @param job.folder - Folder for its files, which also holds the partial results of a killed attempt.
  */
 export async function segmentAndScore(
   {
@@ -134,7 +134,7 @@ async function factsOf(
   };
 }
 
-/** From the files' headers, before an hour of work. */
+/** Compares the sizes in the files' headers, to fail before an hour of work. */
 async function refuseOtherSize(roi: string, image: string, truth: string): Promise<void> {
   const [ours, theirs] = [await imageSize(image), await imageSize(truth)];
   if (ours.width === theirs.width && ours.height === theirs.height) return;
@@ -163,7 +163,7 @@ export async function drawTissueRoi(
   return figure.drawn;
 }
 
-/** Sums the ROIs' confusions. */
+/** Sums the confusion matrices of the ROIs. */
 export async function aggregateTissue(
   _task: TissueTask,
   rois: readonly PlannedRoi[],
@@ -178,7 +178,7 @@ export async function aggregateTissue(
 
 /** Draws the confusion matrices and the bars, and writes cm.npy. */
 export async function drawTissueFigures(metrics: unknown, outDir: string, signal: AbortSignal): Promise<string[]> {
-  // Vega takes a second to load, which a run from the cache can do without.
+  // Vega takes a second to load, which a run from the cache does not need.
   const { renderHeFigures } = await import('../../figures/he-figures.ts');
   return renderHeFigures({ metrics: HeMetrics.parse(metrics), outDir, signal });
 }

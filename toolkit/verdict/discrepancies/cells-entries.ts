@@ -2,16 +2,15 @@ import { CELL_TASKS, type CellTask, TASK_TITLES } from '../../../config/tasks.ts
 import { describeDoubt } from '../../dataset/category-classes.ts';
 import type { CellPoint } from '../../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
-import { counted } from '../../format.ts';
-import { agreementScores, type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
-import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
+import { counted, grouped } from '../../format.ts';
+import { type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
 import type { CellTaskDefinition } from '../../tasks/definition.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
+import { overflowingPairs } from '../printed-f1.ts';
 import type { CellsVerdictFile } from '../verdict-file.ts';
 import { type CorrectedNumber, type DiscrepancyEntry, entryOf, largestChange } from './discrepancies-file.ts';
 
 const INFERENCE = 'src/inference.py';
-const UINT16 = 65_536;
 
 export type Metrics = Partial<Record<CellTask, DetectionMetrics>>;
 
@@ -76,25 +75,28 @@ export function categoryIdsEntry({ task, doubt }: Pick<ReaderAnnotations, 'task'
   return [entryOf(about, { status: 'affects results', effect: describeDoubt(doubt, task), affected })];
 }
 
-/** Describes that counts are summed as uint16. */
-export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
-  const affected: string[] = [];
-  const corrected: CorrectedNumber[] = [];
-  let largest = 0;
-  for (const [task, { groups }] of tasksOf(metrics)) {
-    for (const [group, { confusion }] of Object.entries(groups)) {
-      for (const [pair, rows] of Object.entries(confusion)) {
-        if (rows === null) continue;
-        const most = Math.max(...rows.flat());
-        largest = Math.max(largest, most);
-        if (most < UINT16) continue;
-        affected.push(`${task}, ${group}: ${pair}`);
-        const f1 = (each: readonly (readonly number[])[]) => agreementScores(ConfusionMatrix.fromRows(each)).macro.f1;
-        const wrapped = rows.map((row) => row.map((count) => count % UINT16));
-        corrected.push({ name: `${group}: ${pair}`, paper: f1(wrapped), corrected: f1(rows) });
-      }
-    }
-  }
+/**
+ * Describes that counts are summed as uint16.
+ *
+ * @param metrics - Of the reproduced points.
+ * @param verdicts - Say which counts the values in print come from, and have the scores of the published points.
+ */
+export function overflowEntry(
+  metrics: Metrics,
+  verdicts: readonly Pick<CellsVerdictFile, 'task' | 'evaluation'>[],
+): DiscrepancyEntry {
+  const tasks = tasksOf(metrics);
+  const counts = tasks.flatMap(([, { groups }]) =>
+    Object.values(groups).flatMap(({ confusion }) => Object.values(confusion).flatMap((rows) => rows?.flat() ?? [])),
+  );
+  const found = tasks.flatMap(([task, of]) => {
+    const published = verdicts.find((each) => each.task === task)?.evaluation.overflowing ?? [];
+    const named = new Set(published.map(({ name }) => name));
+    const others = overflowingPairs(of).filter(({ name }) => !named.has(name));
+    return [...published, ...others].map((pair) => ({ task, ...pair }));
+  });
+  const largest = counts.reduce((most, count) => Math.max(most, count), 0);
+  const effect = `The largest count is ${grouped(largest)}; ${counted(found.length, 'pair is', 'pairs are')} above the limit of 65,535.`;
   return entryOf(
     {
       id: 'uint16-overflow',
@@ -104,12 +106,18 @@ export function overflowEntry(metrics: Metrics): DiscrepancyEntry {
       tasks: [...CELL_TASKS],
     },
     {
-      status: affected.length === 0 ? 'no effect here' : 'affects results',
-      effect: `The largest count is ${largest}; ${counted(affected.length, 'pair is', 'pairs are')} above the limit of 65,535.`,
-      corrected,
-      affected,
+      status: found.length === 0 ? 'no effect here' : 'affects results',
+      effect: [effect, ...verdicts.flatMap(countsInPrint)].join(' '),
+      corrected: found.map(({ name, wrapped, unwrapped }) => ({ name, paper: wrapped, corrected: unwrapped })),
+      affected: found.map(({ task, name }) => `${task}, ${name}`),
     },
   );
+}
+
+function countsInPrint({ task, evaluation: { counts } }: Pick<CellsVerdictFile, 'task' | 'evaluation'>): string[] {
+  if (counts === undefined) return [];
+  const which = counts === 'wrapped' ? 'wrapped' : 'did not wrap';
+  return [`The F1 values in print for ${TASK_TITLES[task]} are those of counts that ${which}.`];
 }
 
 /** Describes the order in which equally near predictions are tried. */

@@ -14,11 +14,11 @@ import type { Size } from './modules/detect.ts';
 import { TensorUsage } from './tensor-usage.ts';
 
 /**
- * Counts the meanings of a conversion: raised whenever the same checkpoint would give a model with other outputs,
- * so that nothing computed with the old one is mistaken for the new one's.
+ * Raised whenever a change to the converter gives other outputs for the same checkpoint, so that results of the old model
+ * are not mistaken for those of the new one.
  */
 const CONVERTER_SCHEMA = 2;
-/** Side of a tile in px, as the authors' scripts run with. */
+/** Side of a tile in px, as in the authors' scripts. */
 export const DEFAULT_SIZE = 512;
 
 /** Side of a square, or height and width, in px. */
@@ -33,10 +33,10 @@ export interface DetectorSource {
 }
 
 /**
- * Identifies a detector by its checkpoint without converting it, so that a cache can decide.
+ * Computes the digest of a detector without converting it, so that a cache can be checked first.
  *
- * @param size - Of a tile in px.
- * @returns The same digest that `convertDetector` writes into its description.
+ * @param size - Size of a tile, px.
+ * @returns The digest that `convertDetector` writes into its description.
  * @throws ReigniteError FILE_MISSING.
  */
 export async function detectorDigest(
@@ -63,7 +63,7 @@ export async function hashSource(
   };
 }
 
-/** Height and width of an input in px. */
+/** Returns the height and width of an input in px. */
 export function sidesOf(size: DetectorSize): Size {
   return typeof size === 'number' ? { height: size, width: size } : size;
 }
@@ -75,7 +75,7 @@ function sizeText(size: DetectorSize): string {
 
 const MODEL_FILE = 'detector.onnx';
 
-/** What is converted, and where to. */
+/** Options of `convertDetector`. */
 export interface ConvertDetectorOptions {
   /** Checkpoint of YOLOv5, release 3.0 to 7.0, or of Ultralytics 8. */
   readonly checkpoint: string;
@@ -83,17 +83,17 @@ export interface ConvertDetectorOptions {
   readonly out: string;
   /** Side of a tile, or height and width of the input, in px: multiples of the largest stride. Default 512. */
   readonly size?: DetectorSize;
-  /** Of a network with a one-to-one head too (YOLOv10, YOLO26): the other head, whose boxes are to be suppressed. */
+  /** For a network with two heads (YOLOv10, YOLO26): convert the one-to-many head, whose boxes need suppression. */
   readonly oneToMany?: boolean;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Converts a detector of YOLOv5 or Ultralytics to ONNX and writes a JSON description next to it. Nothing of the
+ * Converts a detector of YOLOv5 or Ultralytics to ONNX and writes a JSON description next to it. No code from the
  * checkpoint is executed.
  *
  * Equal sources give equal bytes. The description is written last, so an interrupted conversion can be repeated. An
- * existing, matching conversion is verified and kept.
+ * existing conversion of the same source is verified and kept.
  *
  * @throws ReigniteError FILE_MISSING, CHECKPOINT_CORRUPT, CHECKPOINT_UNSAFE, CHECKPOINT_UNSUPPORTED, USAGE (size),
  *   NO_SPACE or NOT_WRITABLE; `detector.json` is then absent.
@@ -152,7 +152,7 @@ async function convert(
   }
 }
 
-/** The description of a conversion of this very checkpoint whose model is whole. */
+/** Returns the description of an existing conversion if it is of the same source and its model file is intact. */
 async function presentConversion(out: string, digest: string, signal?: AbortSignal): Promise<DetectorCard | undefined> {
   try {
     const card = await readDetectorCard(out);

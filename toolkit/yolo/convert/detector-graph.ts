@@ -21,21 +21,22 @@ const DFL_HEADS: ReadonlySet<string> = new Set(['Detect', 'v10Detect', 'Segment'
 export interface DetectorGraph {
   readonly graph: OnnxGraph;
   readonly output: string;
-  /** How the output is to be read: see `DetectorCard.format`. */
+  /** Layout of the output, see `DetectorCard.format`. */
   readonly format: DetectorFormat;
-  /** Boxes that the head gives for an image, before any is dropped. */
+  /** Number of boxes that the head outputs for an image. */
   readonly rows: number;
   readonly classes: number;
 }
 
 /**
- * Builds the inference graph of a detector: batch normalisation folded into the convolutions, the head decoded,
- * one output, in YOLOv5's order of rows or as Ultralytics exports it. What inference does not need is set aside in the ledger, which is closed.
+ * Builds the inference graph of a detector, with batch normalisation folded into the convolutions and the head decoded. Its
+ * single output has YOLOv5's order of rows, or is as Ultralytics exports it. Tensors that inference does not need are
+ * marked as unused in the ledger, which is then closed.
  *
- * @param size - Of the input in px, multiples of the largest stride.
- * @param oneToMany - Of two heads, the one whose boxes are to be suppressed.
- * @throws ReigniteError USAGE for another size; CHECKPOINT_UNSUPPORTED for a network that is not understood, naming
- *   the module; on reading the weights, CHECKPOINT_CORRUPT for one that is not finite.
+ * @param size - Size of the input in px, multiples of the largest stride.
+ * @param oneToMany - For a network with two heads: use the one-to-many head, whose boxes need suppression.
+ * @throws ReigniteError USAGE for another size; CHECKPOINT_UNSUPPORTED for an unsupported network, naming the module;
+ *   when the weights are read, CHECKPOINT_CORRUPT for values that are not finite.
  */
 export function detectorGraph(
   { family, layers: modules, strides }: DetectorNetwork,
@@ -75,7 +76,7 @@ export function detectorGraph(
   return { graph: graph.build(), output: head.value.name, format, rows, classes };
 }
 
-/** Heads of Ultralytics; those for masks are heads for boxes with more behind. */
+/** Returns whether a module is a detection head of Ultralytics. Segmentation heads extend it with masks. */
 function isDfl({ className }: ModuleNode): boolean {
   return DFL_HEADS.has(ultralyticsClass(className) ?? '');
 }
@@ -91,7 +92,7 @@ function anchored(
   return { ...head, shape: [1, head.rows, BOX_COLUMNS + head.classes], format: 'yolov5' as const };
 }
 
-/** What a layer's attribute `f` names: the layer before it (-1), or others by number, counted back if negative. */
+/** Resolves a layer's attribute `f`: -1 is the previous layer, other numbers are indices, counted backwards if negative. */
 function inputsOf(
   layers: Layers,
   module: ModuleNode,
@@ -112,7 +113,7 @@ function inputsOf(
   });
 }
 
-/** Number of the layer, -1 for the image; any other number names no layer. */
+/** Returns the index of the layer, -1 for the image, or NaN if there is no such layer. */
 function sourceNumber(source: Located, index: number): number {
   const number = asInteger(source);
   if (number === -1) return index - 1;

@@ -18,7 +18,7 @@ import { findStateDict, isPlans, networkOf } from '../../pytorch/tensors/state-d
 import { findNetwork } from './find-network.ts';
 import { type ModuleNode, readModuleTree } from './module-tree.ts';
 
-/** Family by the class of the network; of a segmentation model, the detection part is taken. */
+/** Family by the class of the network. Of a segmentation model, only the detection part is used. */
 const NETWORKS: ReadonlyMap<string, DetectorNetwork['family']> = new Map([
   ['models.yolo.DetectionModel', 'yolov5'],
   ['models.yolo.Model', 'yolov5'],
@@ -27,7 +27,7 @@ const NETWORKS: ReadonlyMap<string, DetectorNetwork['family']> = new Map([
   ['ultralytics.nn.tasks.SegmentationModel', 'ultralytics'],
 ]);
 const SEQUENTIAL = 'torch.nn.modules.container.Sequential';
-/** More than any real one; the output has a column for each. */
+/** More than any real model has. The output has one column per class. */
 const MAX_CLASSES = 10_000;
 const MAX_STRIDE = 4_096;
 const MAX_SIZE = 8_192;
@@ -39,30 +39,30 @@ const OTHER_TASKS = [
   [/DepthModel$/, 'a model of depth'],
 ] as const;
 
-/** A checkpoint of YOLOv5 or of Ultralytics 8, understood but not yet turned into a graph. */
+/** The network of a YOLOv5 or Ultralytics 8 checkpoint, before it is converted to a graph. */
 export interface DetectorNetwork {
   readonly family: 'yolov5' | 'ultralytics';
-  /** Release of Ultralytics that wrote the file, where it says so. */
+  /** Release of Ultralytics that wrote the file, if stated. */
   readonly release?: string;
-  /** Side of the images that it was trained with, in px, where the file says so. */
+  /** Side of the training images in px, if stated. */
   readonly imgsz?: number;
-  /** Whether the network also gives masks, which are left out. */
+  /** Whether the network also outputs masks, which are ignored. */
   readonly hasMasks: boolean;
-  /** Which of the checkpoint's networks it is: the moving average where there is one, as YOLOv5's loader has it. */
+  /** Which network of the checkpoint was used: like YOLOv5's loader, the moving average (`ema`) if there is one. */
   readonly weights: 'ema' | 'model';
   readonly root: ModuleNode;
   /** Layers in the order of execution; the last is the head. */
   readonly layers: readonly ModuleNode[];
   /** Names of the classes, by number. */
   readonly names: readonly string[];
-  /** Of each level of the head in px. */
+  /** Stride of each level of the head, px. */
   readonly strides: readonly number[];
 }
 
 /**
  * Reads the network of a checkpoint of YOLOv5, release 3.0 to 7.0, or of Ultralytics 8 (YOLOv8 and later).
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no detection network in it, or one of another family.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED if it contains no detection network, or one of another family.
  */
 export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<DetectorNetwork> {
   const start = locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_UNSUPPORTED');
@@ -93,7 +93,7 @@ export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<Detec
   };
 }
 
-/** A list up to release 6.2, a dict by number since; without names they are numbered, as in YOLOv5. */
+/** Reads the class names: a list up to release 6.2, later a dict by number. Classes without names are numbered. */
 function classNames(located: Located, classes: number): readonly string[] {
   if ((located.value ?? null) === null) return Array.from({ length: classes }, (_, index) => `class${index}`);
   const isDict = isPickleObject(located.value) && located.value.kind === 'dict';
@@ -107,7 +107,7 @@ function namesByNumber(located: Located, classes: number): readonly string[] {
   return Array.from({ length: classes }, (_, index) => nameOfClass(dictGet(located, index)));
 }
 
-/** Name of a class; classes without names are called by their numbers. */
+/** Returns the name of a class; classes without names are called by their numbers. */
 export function nameOfClass(located: Located): string {
   return typeof located.value === 'number' ? String(asInteger(located)) : asString(located);
 }
@@ -124,7 +124,7 @@ async function headStrides(checkpoint: Checkpoint, located: Located): Promise<re
   return strides;
 }
 
-/** Where the writers of checkpoints put the side of the training images: YOLOv5 in `opt`, Ultralytics in its arguments. */
+/** Reads the side of the training images: YOLOv5 stores it in `opt`, Ultralytics in its training arguments. */
 function trainedSize(start: Located, root: ModuleNode): number | undefined {
   const places = [entryOf(root.attributes, 'args'), entryOf(start, 'train_args'), entryOf(start, 'opt')];
   for (const place of places) {
@@ -136,7 +136,7 @@ function trainedSize(start: Located, root: ModuleNode): number | undefined {
   return undefined;
 }
 
-/** The entry of a dict, or of an object with attributes; undefined where there is none. */
+/** Returns an entry of a dict or an attribute of an object, if it exists. */
 function entryOf(located: Located, key: string): Located | undefined {
   const { value } = located;
   const held = isPickleObject(value) && value.kind === 'reduced' ? value.state : value;
@@ -149,7 +149,7 @@ function textAt(located: Located, key: string): string | undefined {
   return typeof value === 'string' && /^[\w.+-]{1,40}$/.test(value) ? value : undefined;
 }
 
-/** Weights without their network cannot be run: which layer follows which is not in them. */
+/** Refuses weights without a network: they do not say how the layers are connected. */
 function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
   const { value } = network;
   if (isPickleObject(value) && value.kind === 'reduced') return;
@@ -174,7 +174,7 @@ function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
   );
 }
 
-/** What other tasks of the same packages are called, and the command that makes something of them that is taken. */
+/** Explains which kind of network the checkpoint contains, with a command that exports it if possible. */
 function otherNetwork(checkpoint: Checkpoint, className: string): ReigniteError {
   const task = OTHER_TASKS.find(([pattern]) => pattern.test(className))?.[1];
   const what = task === undefined ? withArticle(className) : `${task} (${className})`;

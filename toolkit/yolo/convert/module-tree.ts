@@ -3,21 +3,21 @@ import { asEntries, asObject, dictGet, dictHas, type Located } from '../../pytor
 import { isPickleObject, type PickleObject } from '../../pytorch/pickle/value.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 
-/** One module of a pickled network: what it is, what it holds, nothing of what it does. */
+/** One module of a pickled network: its class and contents, without its code. */
 export interface ModuleNode {
-  /** Way from the root as PyTorch writes it, such as `model.9.cv1`; empty at the root. */
+  /** Path from the root in PyTorch's notation, such as `model.9.cv1`; empty for the root. */
   readonly place: string;
-  /** Class with its package, such as `models.common.Conv`; packages around those of YOLOv5 and Ultralytics are left out. */
+  /** Class with its package, such as `models.common.Conv`, without the prefix `yolov5.` of the PyPI package. */
   readonly className: string;
   /** The dict of its attributes. */
   readonly attributes: Located;
-  /** Parameters and buffers by name; those that are `None` are left out. */
+  /** Parameters and buffers by name, except those that are `None`. */
   readonly tensors: ReadonlyMap<string, TensorRef>;
   /** Submodules by name, in the order of the file. */
   readonly children: ReadonlyMap<string, ModuleNode>;
 }
 
-/** Far beyond the largest official network (some 1,000 modules); memo references let a small file ask for any number. */
+/** Far above the largest official network (about 1,000). Limited because memo references let a small file expand without end. */
 const MAX_MODULES = 20_000;
 /** YOLOv5 is used as a folder, a submodule or a package (`yolov5.`, `src.yolov5.`): its pickles name modules accordingly. */
 const AROUND =
@@ -26,9 +26,9 @@ const AROUND =
 /**
  * Reads a pickled tree of PyTorch modules.
  *
- * @param root - Where the outermost module is; its place is the empty string.
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED for anything else than modules, for a module that contains itself and
- *   for more than 20,000 of them.
+ * @param root - Location of the outermost module.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for anything but modules, for a module that contains itself, and for more
+ *   than 20,000 modules.
  */
 export function readModuleTree(root: Located): ModuleNode {
   return new TreeReader().read(root, '');
@@ -68,12 +68,12 @@ class TreeReader {
   }
 }
 
-/** A class without the packages around those of YOLOv5 and Ultralytics. */
+/** Returns a class without the packages around those of YOLOv5 and Ultralytics. */
 export function withoutPackages(className: string): string {
   return className.replace(AROUND, '');
 }
 
-/** The name of something in a module, as PyTorch writes it. */
+/** Joins the path of a module and a name in PyTorch's notation. */
 export function join(place: string, name: string): string {
   return place === '' ? name : `${place}.${name}`;
 }
@@ -86,7 +86,7 @@ function tensorsOf(attributes: Located, key: string): readonly (readonly [string
   });
 }
 
-/** Entries of one of a module's registers that are not `None`. */
+/** Returns the entries of a module's register, such as `_parameters`, that are not `None`. */
 function present(attributes: Located, key: string): readonly (readonly [string, Located])[] {
   if (!dictHas(attributes, key)) return [];
   return asEntries(dictGet(attributes, key)).filter(([, { value }]) => value !== null);

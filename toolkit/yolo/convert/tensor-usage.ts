@@ -4,17 +4,17 @@ import { isPickleObject, type PickleValue } from '../../pytorch/pickle/value.ts'
 import { elementCount, type TensorRef } from '../../pytorch/tensors/tensor.ts';
 import { join, type ModuleNode } from './module-tree.ts';
 
-/** One tensor of the network: described now, read when asked. */
+/** One tensor of the network, which is read on demand. */
 export interface NetworkTensor {
   readonly shape: readonly number[];
-  /** Reads the elements in C order, widened to float32; refuses what is not finite. */
+  /** Reads the elements in C order as float32. Throws if one of them is not finite. */
   readonly read: () => Promise<Float32Array>;
 }
 
 /**
- * Keeps account of a module tree, so that nothing in it is passed over in silence: every parameter and buffer is
- * used, or set aside on purpose, or an error. Tensors that are plain attributes (the stride, cached grids) belong to
- * no register of PyTorch's: those that nothing uses are set aside by themselves.
+ * Tracks which tensors of a module tree are used, so that none is ignored by mistake. Every parameter and buffer must be
+ * used or be marked as unused; anything else is an error. Tensors that are plain attributes (the stride, cached grids) are
+ * not registered with PyTorch and need not be marked.
  */
 export class TensorUsage {
   /** Path of the checkpoint. */
@@ -32,26 +32,26 @@ export class TensorUsage {
     this.#enter(root);
   }
 
-  /** Elements of all tensors used so far. */
+  /** Number of elements in all tensors used so far. */
   get parameters(): number {
     return this.#parameters;
   }
 
-  /** Names that nothing used, in the order of the tree. */
+  /** Names of the tensors that were not used, in the order of the tree. */
   get unused(): readonly string[] {
     return [...this.#tensors.keys()].filter((name) => !this.#used.has(name));
   }
 
-  /** Whether the module has a tensor of that name. */
+  /** Returns whether the module has a tensor of that name. */
   has({ place }: ModuleNode, name: string): boolean {
     return this.#tensors.has(join(place, name));
   }
 
   /**
-   * Uses a tensor.
+   * Marks a tensor as used and returns it.
    *
-   * @param shape - What it must be; an axis of -1 may have any length.
-   * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is none of that name and shape.
+   * @param shape - Required shape; -1 allows any length.
+   * @throws ReigniteError CHECKPOINT_UNSUPPORTED if there is no tensor of that name and shape.
    */
   use({ place, className }: ModuleNode, name: string, shape: readonly number[]): NetworkTensor {
     const full = join(place, name);
@@ -66,12 +66,12 @@ export class TensorUsage {
     return { shape: tensor.shape, read: () => this.#read(full, tensor) };
   }
 
-  /** Sets tensors aside that inference does not need, where they are there. */
+  /** Marks tensors as unused, if they exist, because inference does not need them. */
   setAside({ place }: ModuleNode, ...names: readonly string[]): void {
     for (const name of names) this.#unused.add(join(place, name));
   }
 
-  /** @throws ReigniteError CHECKPOINT_UNSUPPORTED naming what was neither used nor set aside. */
+  /** @throws ReigniteError CHECKPOINT_UNSUPPORTED naming tensors that were neither used nor marked as unused. */
   close(): void {
     const left = [...this.#registered].filter((name) => !this.#used.has(name) && !this.#unused.has(name));
     if (left.length === 0) return;
@@ -91,7 +91,7 @@ export class TensorUsage {
     for (const child of module.children.values()) this.#enter(child);
   }
 
-  /** One weight that is not finite would make nothing of every box it reaches, without a word. */
+  /** Reads a tensor and checks it, because a single non-finite weight would silently spoil all boxes that depend on it. */
   async #read(name: string, tensor: TensorRef): Promise<Float32Array> {
     const values = await this.#checkpoint.readFloat32(tensor);
     for (const value of values) {
@@ -111,7 +111,7 @@ function isLength(length: number, { shape }: TensorRef, axis: number): boolean {
   return length === -1 || shape[axis] === length;
 }
 
-/** Tensors that are attributes, or items of a list or tuple that is one. */
+/** Lists tensors that are attributes, or items of a list or tuple that is an attribute. */
 function attributeTensors({ attributes: { value } }: ModuleNode): readonly (readonly [string, TensorRef])[] {
   if (!isPickleObject(value) || value.kind !== 'dict') return [];
   return Array.from(value.entries).flatMap(([key, held]) => {

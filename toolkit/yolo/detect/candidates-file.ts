@@ -5,10 +5,10 @@ import { ReigniteError } from '../../errors.ts';
 const Pixels = z.int().min(1);
 
 /**
- * What became of a candidate: `point`, or why it is not one. Its score is not above the confidence, a better one
- * suppressed it, its centre is outside the annotated box, a limit on their number was reached, (`predict` only) its
- * centre is outside the image, in the padding of a tile, or another tile sees its place better and has nothing there
- * (`seam`).
+ * Outcome of a candidate: `point`, or why it is not one. `confidence`: its detection score does not exceed the confidence
+ * threshold. `suppressed`: a better one suppressed it. `box`: its centre is outside the annotated box. `limit`: a limit on
+ * the number of candidates was reached. Only in `predict`, `outside`: its centre is outside the image, in the padding of a
+ * tile; `seam`: the tile that decides about its position detected nothing there.
  */
 const Outcome = z.enum(['point', 'confidence', 'suppressed', 'box', 'limit', 'outside', 'seam']);
 
@@ -26,7 +26,7 @@ export const Candidate = z.strictObject({
 });
 export type Candidate = z.infer<typeof Candidate>;
 
-/** What a detector saw in an image, so that a point and its absence can be explained. */
+/** Candidates of a detector in an image, which explain why a point was or was not detected. */
 export const CandidatesFile = z.object({
   schema: z.literal(2),
   model: z.string().describe('Digest of the converted detector'),
@@ -56,7 +56,7 @@ export const CandidatesFile = z.object({
 });
 export type CandidatesFile = z.infer<typeof CandidatesFile>;
 
-/** The file's text: compact, a candidate per line. */
+/** Encodes the file as compact JSON with one candidate per line. */
 export function encodeCandidates({ candidates, ...head }: CandidatesFile): string {
   const rows = candidates.map((row) => JSON.stringify(row)).join(',\n');
   return `${JSON.stringify(head).slice(0, -1)},"candidates":[\n${rows}\n]}\n`;
@@ -65,7 +65,7 @@ export function encodeCandidates({ candidates, ...head }: CandidatesFile): strin
 /**
  * Reads the candidates of an image.
  *
- * @throws ReigniteError FILE_MISSING when it cannot be read, or is not such a file.
+ * @throws ReigniteError FILE_MISSING if the file cannot be read or is not a file of candidates.
  */
 export async function readCandidatesFile(path: string): Promise<CandidatesFile> {
   try {

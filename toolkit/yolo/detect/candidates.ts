@@ -1,6 +1,6 @@
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
 
-/** Boxes of one tile that are worth a second look, in the order of the head's rows. Columns of equal length. */
+/** Candidates of one tile, in the order of the head's rows, as columns of equal length. */
 export interface Candidates {
   readonly count: number;
   /** count x 4: x1, y1, x2, y2 in px of the tile, float32. */
@@ -12,11 +12,12 @@ export interface Candidates {
 }
 
 /**
- * Takes the candidates out of a raw head: objectness above `floor`, then objectness times class above it.
+ * Extracts the candidates from the raw output of a head: those whose objectness and whose detection score (objectness times
+ * class) are above `floor`.
  *
- * Corners and scores are rounded to float32 step by step as `non_max_suppression` of YOLOv5 computes them. The best
- * class is the first of those with the highest product. A threshold above `floor` may be applied to the scores later:
- * a score never exceeds its objectness.
+ * Corners and scores are rounded to float32 at every step, as in `non_max_suppression` of YOLOv5. If several classes have
+ * the highest score, the first is used. A threshold above `floor` can be applied to the scores later, because a score
+ * never exceeds its objectness.
  *
  * @param head - rows x (5 + classes), float32: centre x, centre y, width, height in px, objectness, classes.
  * @param floor - In [0, 1], compared as float32.
@@ -40,7 +41,7 @@ export function readCandidates(head: Float32Array, classes: number, floor: numbe
   return { count: rows.length, corners, scores, classes: best };
 }
 
-/** Whether every corner is a finite number. */
+/** Returns whether every corner is finite. */
 export function areFinite({ corners }: Candidates): boolean {
   return corners.every((value) => Number.isFinite(value));
 }

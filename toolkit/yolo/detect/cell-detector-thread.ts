@@ -14,7 +14,7 @@ import { type EngineDetector, openDetector } from './custom-detector.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 
-/** What a cell detector asks its thread. */
+/** Requests of a cell detector to its thread. */
 export type DetectorRequest =
   | { readonly kind: 'detect'; readonly job: DetectionJob }
   | { readonly kind: 'slide'; readonly job: SlideCellsJob }
@@ -27,12 +27,12 @@ export type DetectorAnswer =
   | { readonly kind: 'selected-slide-cells'; readonly result: SelectedSlideCells }
   | { readonly kind: 'probed'; readonly engine: DetectorEngine };
 
-/** Raised whenever the candidates of a tile or the files that hold them change. */
+/** Raised whenever the candidates of a tile or the format of their files change. */
 const PARTIAL_SCHEMA = '1';
 
 let loaded: { readonly key: string; readonly detector: EngineDetector } | undefined;
 
-/** Keeps the detector of the last job: a run goes through hundreds of images with one model. */
+/** Opens the detector of a job. Keeps that of the last job open, because a run uses one model for hundreds of images. */
 async function detectorOf({ modelDir, provider, threads, device }: DetectorJob): Promise<EngineDetector> {
   const key = JSON.stringify([modelDir, provider, threads, device]);
   if (loaded?.key === key) return loaded.detector;
@@ -76,7 +76,7 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
   };
 }
 
-/** Raised whenever the candidates of a slide's tile or the files that hold them change. */
+/** Raised whenever the candidates of a slide's tile or the format of their files change. */
 const SLIDE_SCHEMA = '2';
 
 async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsProgress>): Promise<SlideCellsResult> {

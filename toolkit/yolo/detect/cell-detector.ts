@@ -14,41 +14,41 @@ import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, 
 
 export type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 
-/** `signal` stops within one tile; what is on disk stays for the next attempt. */
+/** `signal` stops within one tile. Finished tiles stay on disk for the next attempt. */
 export type DetectOptions = AskOptions<DetectionProgress>;
 
-/** Detects cells off the event loop, one image after the other. */
+/** Detects cells on another thread, one image at a time. */
 export interface CellDetector {
   /**
    * Detects cells in one image.
    *
-   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   * @throws ReigniteError of the detection, or INFERENCE_FAILED if the thread died; the signal's reason.
    */
   detect(job: DetectionJob, options?: DetectOptions): Promise<DetectionResult>;
-  /** Loads a model and says what it runs on; nothing is computed. */
+  /** Loads a model and returns what it runs on, without running it. */
   probe(job: DetectorJob, options?: Pick<DetectOptions, 'signal'>): Promise<DetectorEngine>;
-  /** Ends the thread; a job in progress is stopped as by a signal. */
+  /** Ends the thread. A job in progress is stopped like by a signal. */
   close(): Promise<void>;
 }
 
-/** Detects cells on slides off the event loop. */
+/** Detects cells on slides on another thread. */
 export interface SlideDetector {
   /**
-   * Finds the candidates of cells of a slide, or a strip of one.
+   * Detects the cell candidates of a slide, or of a strip of one.
    *
-   * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
+   * @throws ReigniteError of the detection, or INFERENCE_FAILED if the thread died; the signal's reason.
    */
   detectSlide(job: SlideCellsJob, options?: AskOptions<SlideCellsProgress>): Promise<SlideCellsResult>;
-  /** Chooses the cells of a slide from its candidates. @throws ReigniteError as `selectSlideCells` does. */
+  /** Selects the cells of a slide from its candidates. @throws ReigniteError as `selectSlideCells` does. */
   selectSlideCells(job: SelectSlideCellsJob, options?: Pick<DetectOptions, 'signal'>): Promise<SelectedSlideCells>;
 }
 
 /**
- * Creates a detector with a thread of its own, which starts with the first job and, should it die, again with the
- * next. One detector per process is enough: it uses every core it is given.
+ * Creates a detector with its own thread. The thread starts with the first job and, if it dies, again with the next one.
+ * One detector per process is enough, because it uses all cores that it is given.
  *
- * @param defaults - For jobs that do not name provider or threads themselves.
- * @param fixed - For all jobs, whatever they name.
+ * @param defaults - Options for jobs that do not set provider or threads.
+ * @param fixed - Options for all jobs, which override those of the job.
  */
 export function createCellDetector(defaults: SessionOptions = {}, fixed: FixedGpu = {}): CellDetector & SlideDetector {
   const start = () => startThread('toolkit/yolo/detect/cell-detector-thread.ts');
@@ -78,7 +78,7 @@ export function createCellDetector(defaults: SessionOptions = {}, fixed: FixedGp
   };
 }
 
-/** Completes "The inference thread exited while". */
+/** Returns what completes the message "The inference thread exited while ...". */
 function whatItDid({ kind, job }: DetectorRequest): string {
   switch (kind) {
     case 'detect':

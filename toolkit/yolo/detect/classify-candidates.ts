@@ -4,14 +4,14 @@ import type { ImageTile } from './image-tiles.ts';
 import { NMS_OUTCOMES, type NmsOptions, nms } from './nms.ts';
 import { type Box, centreOf, isWithin, type Point } from './points.ts';
 
-/** A box that is a point, unrounded, in px of the image. */
+/** The centre of a box that was selected as a cell, unrounded, in px of the image. */
 export interface SelectedPoint extends Point {
   readonly label: number;
   readonly score: number;
 }
 
 export interface ClassifiedTile {
-  /** By score descending; `suppressedBy` is a place in this list. */
+  /** By score descending. `suppressedBy` is an index in this list. */
   readonly candidates: readonly Candidate[];
   /** Unrounded, in px of the image, by score descending. */
   readonly points: readonly SelectedPoint[];
@@ -19,11 +19,11 @@ export interface ClassifiedTile {
 
 interface ClassifyOptions extends NmsOptions {
   readonly box?: Box;
-  /** Only candidates of a score above it are listed; at most the confidence. */
+  /** Only candidates with a detection score above this are listed. At most the confidence threshold. */
   readonly recorded: number;
 }
 
-/** Decides which candidates of a tile are points, and says why the others are not. */
+/** Decides which candidates of a tile are points, and why the others are not. */
 export function classifyCandidates(candidates: Candidates, tile: ImageTile, options: ClassifyOptions): ClassifiedTile {
   const { order, outcomes } = nms(candidates, options);
   const listed = order.filter((index) => (candidates.scores[index] ?? 0) > Math.fround(options.recorded));

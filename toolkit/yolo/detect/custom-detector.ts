@@ -12,23 +12,23 @@ import type { DetectorModel } from './detect-image.ts';
 import type { DetectorEngine } from './detection-job.ts';
 import { OrtDetector } from './ort-detector.ts';
 
-/** A detector that says what it runs on. */
+/** A detector with information on what it runs on. */
 export interface EngineDetector extends DetectorModel {
   readonly engine: DetectorEngine;
   release(): Promise<void>;
 }
 
 /**
- * Opens a folder of the state directory: a converted YOLOv5, or a custom ONNX model.
+ * Opens a model folder of the state directory: a converted detector, or a custom ONNX model.
  *
  * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE.
  */
 export async function openDetector(folder: string, options: SessionOptions): Promise<EngineDetector> {
-  const own = await readOwnCard(folder);
-  return own === undefined ? OrtDetector.load(folder, options) : CustomDetector.load(folder, own, options);
+  const card = await readOwnCard(folder);
+  return card === undefined ? OrtDetector.load(folder, options) : CustomDetector.load(folder, card, options);
 }
 
-/** A custom ONNX model with boxes as YOLOv5 or YOLOv8 give them. */
+/** A custom ONNX model whose output has one of the layouts of `DetectorFormat`. */
 class CustomDetector implements EngineDetector {
   readonly digest: string;
   readonly size: number;

@@ -9,17 +9,17 @@ import { letterboxed } from './letterbox.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 import { viewTiles } from './tile-views.ts';
 
-/** A detector as the detection of an image sees it. */
+/** A detector that can run on tiles. */
 export interface DetectorModel {
   /** SHA-256 over everything that determines the outputs. */
   readonly digest: string;
   /** Side of a tile in px. */
   readonly size: number;
-  /** Height and width of the input in px, where it is not a square of that side. */
+  /** Height and width of the input in px, if it is not a square of `size` px. */
   readonly shape?: { readonly height: number; readonly width: number };
-  /** Whether the network itself leaves one box an object. Default: no. */
+  /** Whether the network itself outputs one box per object. Default: no. */
   readonly isSuppressed?: boolean;
-  /** Boxes that the head gives for a tile. */
+  /** Number of boxes that the head outputs for a tile. */
   readonly rows: number;
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
@@ -34,7 +34,7 @@ export interface DetectorModel {
 }
 
 export interface DetectImageOptions {
-  /** Asked before every tile: a tile in progress is finished, what is on disk stays. */
+  /** Checked before every tile. A tile in progress is finished, and finished tiles stay on disk. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: DetectionProgress) => void;
 }
@@ -46,13 +46,13 @@ type Detected = Omit<
 >;
 
 /**
- * Runs the network on one image as the authors' scripts do, tile by tile, and writes every box of a score above the
- * floor. What is a point among them is decided afterwards, by `selectDetections`.
+ * Runs the network on one image, tile by tile as in the authors' scripts, and writes every box with a detection score above
+ * the floor. `selectDetections` decides afterwards which of them are points.
  *
- * The boxes of every finished tile are committed to `job.partialDir`; the next call resumes after them, and its result
- * is the same bit by bit. The file of boxes appears when all tiles are done.
+ * The boxes of finished tiles are saved in `job.partialDir`. After an interruption, the next call continues from there with
+ * bit-identical results. The file of boxes is written when all tiles are finished.
  *
- * @param identity - What the boxes depend on besides the image.
+ * @param identity - What the boxes depend on in addition to `job`.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE; the signal's reason.
  */
 export async function detectImage(
@@ -88,7 +88,7 @@ export async function detectImage(
   };
 }
 
-/** An image in the tiles in which the network sees it. */
+/** An image, divided into the tiles that the network sees. */
 interface SeenImage {
   readonly tiles: readonly ImageTile[];
   readonly fill: (tile: ImageTile, input: Float32Array) => void;
@@ -107,7 +107,7 @@ function seenImage(rgb: RgbImage, { view }: ImageFiles, { size }: DetectorModel)
   return { tiles, fill: (_, input) => fillInput(letterboxed(rgb, box), whole, box, input) };
 }
 
-/** Gives the candidates of tiles: those on disk, or what the network says, put on disk. */
+/** Reads the candidates of tiles from disk, or runs the network and saves them. */
 class TileReader {
   readonly #seen: SeenImage;
   readonly #model: DetectorModel;
@@ -115,7 +115,7 @@ class TileReader {
   readonly #floor: number;
   readonly #input: Float32Array;
   readonly #head: Float32Array;
-  /** Tiles that were on disk. */
+  /** Tiles whose candidates were already on disk. */
   resumed = 0;
 
   constructor(seen: SeenImage, model: DetectorModel, partial: PartialDetection, floor: number) {

@@ -4,31 +4,31 @@ import type { View } from './tile-views.ts';
 
 /** A converted detector and how to run it. */
 export interface DetectorJob extends SessionOptions {
-  /** Folder of the converted detector: detector.json and its ONNX file. */
+  /** Folder of the converted detector, with detector.json and the ONNX file. */
   readonly modelDir: string;
 }
 
-/** One image to detect cells in. All paths are those of this machine. */
+/** One image in which to detect cells. All paths are on this machine. */
 export interface DetectionJob extends DetectorJob {
   readonly image: string;
-  /** How the network sees the image. Default: tiles side by side, as in the paper's scripts. */
+  /** How the network sees the image. Default: tiles without overlap, as in the paper's scripts. */
   readonly view?: View;
-  /** Digest of the image file, where it is known already; else it is computed. */
+  /** SHA-256 of the image file. Default: computed. */
   readonly imageSha256?: string;
-  /** Boxes of a score above it are written, 0 to 1; see `keptScore`. */
+  /** Boxes with a detection score above this are written, 0 to 1; see `keptScore`. */
   readonly floor: number;
-  /** Folder for what a killed job leaves for the next; of this image alone, removed at the end. */
+  /** Folder for partial results, from which a killed job resumes. Not shared with other images; removed at the end. */
   readonly partialDir: string;
-  /** Where the boxes go, see `writeBoxes`. */
+  /** Output file of the boxes, see `writeBoxes`. */
   readonly boxes: string;
 }
 
-/** How far a job is. */
+/** Progress of a job. */
 export interface DetectionProgress {
   readonly phase: 'detect' | 'write';
-  /** Tiles done, earlier attempts included. */
+  /** Number of finished tiles, including those of earlier attempts. */
   readonly tile: number;
-  /** Tiles in all. */
+  /** Total number of tiles. */
   readonly of: number;
 }
 
@@ -38,12 +38,12 @@ export interface DetectorEngine extends Omit<OpenedSession, 'session'> {
 }
 
 export interface DetectionResult extends DetectorEngine {
-  /** What the file of boxes does not say of itself. */
+  /** Metadata that the file of boxes does not contain. */
   readonly seen: Omit<ImageBoxes, 'tiles'>;
   readonly tiles: number;
-  /** Tiles that an earlier attempt had done. */
+  /** Tiles that an earlier attempt finished. */
   readonly resumed: number;
-  /** What the image file held and the network did not see, and padding; a phrase each. */
+  /** Conversions of the image and padding, one phrase each. */
   readonly notes: readonly string[];
   readonly peakRssBytes: number;
   readonly seconds: number;

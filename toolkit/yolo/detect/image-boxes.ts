@@ -4,18 +4,18 @@ import type { Candidates } from './candidates.ts';
 import { type ImageTile, imageTiles } from './image-tiles.ts';
 import { type View, viewTiles } from './tile-views.ts';
 
-/** Boxes of a lower score are not kept, unless a run asks for a lower confidence. */
+/** Boxes with a lower detection score are not kept, unless the confidence threshold is lower. */
 const KEPT_SCORE = 0.05;
 
 /** tile, class, score, x1, y1, x2, y2. */
 const COLUMNS = 7;
 
-/** The score above which the boxes of an image are kept, so that any confidence above it needs no network. */
+/** Returns the detection score above which boxes are kept. Any higher threshold can be applied without the network. */
 export function keptScore(confidence: number): number {
   return Math.min(KEPT_SCORE, confidence);
 }
 
-/** What a detector saw in an image, before any threshold is applied. */
+/** The boxes of a detector in an image, before the confidence threshold is applied. */
 export interface ImageBoxes {
   /** Digest of the converted detector. */
   readonly model: string;
@@ -24,12 +24,12 @@ export interface ImageBoxes {
   readonly height: number;
   /** Side of a tile in px. */
   readonly tile: number;
-  /** How the network saw the image. Missing for tiles side by side, as in the paper's scripts. */
+  /** How the network saw the image. Missing for tiles without overlap, as in the paper's scripts. */
   readonly view?: View;
   readonly classes: readonly string[];
-  /** All boxes of a score above it are here. */
+  /** All boxes with a detection score above this are included. */
   readonly floor: number;
-  /** Row by row. */
+  /** All tiles, row by row. */
   readonly tiles: readonly TileBoxes[];
 }
 
@@ -40,8 +40,8 @@ export interface TileBoxes {
 }
 
 /**
- * Writes the boxes of an image: n x 7 float32 of tile, class, score, x1, y1, x2, y2, in px of the network's input. They are exact,
- * so that what is decided from the file is what is decided from the network's output.
+ * Writes the boxes of an image: n x 7 float32 of tile, class, score, x1, y1, x2, y2, in px of the network's input. They are
+ * not rounded, so selecting points from the file gives the same result as from the output of the network.
  */
 export async function writeBoxes(path: string, tiles: readonly TileBoxes[]): Promise<void> {
   const count = tiles.reduce((sum, { candidates }) => sum + candidates.count, 0);
@@ -57,9 +57,9 @@ export async function writeBoxes(path: string, tiles: readonly TileBoxes[]): Pro
 }
 
 /**
- * Reads the boxes of an image again.
+ * Reads what `writeBoxes` wrote.
  *
- * @throws ReigniteError FILE_MISSING; NPY_INVALID when the file is not one of boxes of this image.
+ * @throws ReigniteError FILE_MISSING; NPY_INVALID if the file does not contain boxes of this image.
  */
 export async function readBoxes(path: string, of: Omit<ImageBoxes, 'tiles'>): Promise<ImageBoxes> {
   const { dtype, shape, data } = await readNpy(path);

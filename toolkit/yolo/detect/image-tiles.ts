@@ -1,7 +1,7 @@
 import type { RgbImage } from '../../image/decode-pixels.ts';
 import { PADDING } from './letterbox.ts';
 
-/** One tile of an image; tiles neither overlap nor end at the border. */
+/** One tile of an image. */
 export interface ImageTile {
   /** Number of the tile, row by row. */
   readonly index: number;
@@ -11,7 +11,7 @@ export interface ImageTile {
   readonly top: number;
 }
 
-/** Tiles of `size` px side by side that cover an image, row by row. */
+/** Covers an image with tiles of `size` px without overlap, row by row. The last ones may reach beyond the border. */
 export function imageTiles({ width, height }: Pick<RgbImage, 'width' | 'height'>, size: number): readonly ImageTile[] {
   const columns = Math.ceil(width / size);
   return Array.from({ length: columns * Math.ceil(height / size) }, (_, index) => ({
@@ -21,12 +21,12 @@ export function imageTiles({ width, height }: Pick<RgbImage, 'width' | 'height'>
   }));
 }
 
-/** value / 255 for the 256 values of a byte, in float32. */
+/** Value / 255 for the 256 values of a byte, in float32. */
 const SCALED = Float32Array.from({ length: 256 }, (_, value) => value / 255);
 
 /**
- * Fills a network's input with one tile: RGB scaled to [0, 1], black beyond the right and the lower border. (The
- * authors' code fails on images whose sides are not multiples of the tile; black is our choice.)
+ * Fills a network's input with one tile: RGB scaled to [0, 1], padded with black beyond the right and lower border. The
+ * authors' code fails on images whose sides are not multiples of the tile; padding with black is our choice.
  *
  * @param input - Receives 3 x size x size float32 (CHW).
  */
@@ -52,8 +52,8 @@ export function fillTile(
 }
 
 /**
- * Fills a network's input with the part of an image that begins at a tile: RGB scaled to [0, 1], grey of the training's
- * padding where the image ends.
+ * Fills a network's input with the part of an image that starts at a tile: RGB scaled to [0, 1], padded with the grey that
+ * was used in training.
  *
  * @param input - Receives 3 x height x width float32 (CHW).
  */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Pixels, resizeBilinear } from '../../image/resize-bilinear.ts';
 import { roundHalfEven } from '../../numpy/round.ts';
 
-/** Position of an image in the input of a network that sees all of it at once. */
+/** Position of a whole image that is scaled into the input of a network. */
 export const Letterbox = z
   .object({
     width: z.int().min(1).describe('Of the input in px'),
@@ -22,14 +22,14 @@ interface Size {
 
 /** Value of the padding: the grey that YOLO is trained with. */
 export const PADDING = 114;
-/** Ultralytics loads every detector with at least this stride. */
+/** Ultralytics uses at least this stride for every detector. */
 const LEAST_STRIDE = 32;
 
 /**
- * How `yolo predict` fits an image into `imgsz` px: its longer side gets that length, the rest is padded on both sides, up
- * to a square or to the next multiple of the stride.
+ * Computes how `yolo predict` fits an image into `imgsz` px: its longer side is scaled to that length, and the other is
+ * padded on both sides up to a square or to the next multiple of the stride.
  *
- * @param stride - Largest stride of the network; undefined pads to the square.
+ * @param stride - Largest stride of the network. Undefined pads to a square.
  * @see LetterBox of Ultralytics and `letterbox` of YOLOv5
  */
 export function letterboxOf(image: Size, imgsz: number, stride: number | undefined): Letterbox {
@@ -39,7 +39,7 @@ export function letterboxOf(image: Size, imgsz: number, stride: number | undefin
   return padded(scaledWidth, scaledHeight, padding(scaledWidth), padding(scaledHeight));
 }
 
-/** The same for a network whose input is fixed, square or not: the image is scaled to fit and padded up to it. */
+/** Computes the same for a network with a fixed input, square or not: the image is scaled to fit and padded to that size. */
 export function letterboxInto(image: Size, input: Size): Letterbox {
   const { scaledWidth, scaledHeight } = scaledInto(image, input);
   return padded(scaledWidth, scaledHeight, input.width - scaledWidth, input.height - scaledHeight);
@@ -63,12 +63,12 @@ function padded(scaledWidth: number, scaledHeight: number, across: number, down:
   };
 }
 
-/** The part of the padding that comes before the image; never -0. */
+/** Returns the part of the padding that comes before the image; never -0. */
 function before(padding: number): number {
   return Math.max(0, roundHalfEven(padding / 2 - 0.1));
 }
 
-/** An image in its letterbox. */
+/** Scales an image into its letterbox and pads it. */
 export function letterboxed(image: Pixels, box: Letterbox): Pixels {
   const { width, height, scaledWidth, scaledHeight, left, top } = box;
   const scaled = resizeBilinear(image, { width: scaledWidth, height: scaledHeight });

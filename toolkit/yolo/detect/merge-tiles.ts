@@ -1,6 +1,6 @@
 import type { Rectangle, SeenTile } from './tile-views.ts';
 
-/** A box that one tile kept, in px of the image. */
+/** A box that was kept in its tile, in px of the image. */
 export interface KeptBox {
   /** Number of the tile. */
   readonly tile: number;
@@ -10,29 +10,30 @@ export interface KeptBox {
 }
 
 /**
- * Outcome of a box: kept; replaced by another one (its index); or dropped at a seam, as the tile that owns its position
- * has none there.
+ * Outcome of a box: kept, replaced by another one (its index), or dropped at a seam because the tile that owns its position
+ * detected nothing there.
  */
 export type MergeOutcome = 'kept' | 'seam' | number;
 
-/** Boxes of one class with at least this IoU in two tiles are of one object. */
+/** Boxes of the same class in two tiles with at least this IoU belong to one object. */
 const SAME_OBJECT = 0.3;
-/** The same of boxes of two classes. */
+/** The same for boxes of different classes. */
 const SAME_OBJECT_OF_OTHER_CLASS = 0.6;
-/** A box that ends within this distance of the border of its tile, in px, is cut off there. */
+/** A box that ends within this distance of the border of its tile, px, counts as cut off. */
 const NEAR_BORDER = 2;
-/** Of a box that is cut off: the share within another tile's box when it is a part of the same object. */
+/** A cut-off box is part of an object in another tile if at least this share of it is inside that tile's box. */
 const PART_OF = 0.7;
 
 /**
- * Merges the boxes of tiles that overlap, so that every object counts once.
+ * Merges the boxes of overlapping tiles, so that every object is counted once.
  *
- * Boxes of two tiles that overlap most are pairs, one to one; of a pair the box stays that is not cut off at the border
- * of its tile, then the one whose middle its tile owns (is nearest to), then the one of the higher score. A box without
- * a partner stays only where its tile owns the place: the other tile, which sees it better, found nothing there.
+ * Boxes of different tiles that overlap are grouped, the best pairs first and at most one box per tile. From each group,
+ * the box is kept that is not cut off at the border of its tile, then the one whose centre its tile owns (is nearest to),
+ * then the first. A box without a partner is kept only if its tile owns its centre; otherwise the tile that sees this
+ * position better detected nothing there.
  *
- * @param iou - Boxes of one class in two tiles that overlap by more are not two objects; as in one tile.
- * @returns In the order of `boxes`.
+ * @param iou - Of boxes of the same class that overlap by more than this, only one is kept, as within a tile.
+ * @returns The outcomes, in the order of `boxes`.
  */
 export function mergeTiles(boxes: readonly KeptBox[], tiles: readonly SeenTile[], iou: number): MergeOutcome[] {
   const seen = boxes.map((box) => seenBox(box, tiles));
@@ -46,11 +47,11 @@ export function mergeTiles(boxes: readonly KeptBox[], tiles: readonly SeenTile[]
   return followed(outcomes);
 }
 
-/** Boxes that end at the border of their tile though the image continues. */
+/** Returns whether a box ends at the border of its tile although the image continues. */
 export function isCutOff({ box, tile }: KeptBox, tiles: readonly SeenTile[]): boolean {
-  const own = tiles[tile];
-  if (own === undefined) return false;
-  const { covers, owns } = own;
+  const itsTile = tiles[tile];
+  if (itsTile === undefined) return false;
+  const { covers, owns } = itsTile;
   return [0, 1, 2, 3].some((side) => {
     const isInner = Number.isFinite(owns[side] ?? 0);
     return isInner && Math.abs((box[side] ?? 0) - (covers[side] ?? 0)) <= NEAR_BORDER;
@@ -75,7 +76,7 @@ interface Pair {
   readonly iou: number;
 }
 
-/** Groups of boxes of one object, at most one of each tile; best pairs first. */
+/** Groups the boxes of each object, at most one per tile, starting with the best pairs. */
 function clustersOf(boxes: readonly KeptBox[], near: readonly Pair[]): readonly (readonly number[])[] {
   const isSame = (pair: Pair) => boxes[pair.a]?.label === boxes[pair.b]?.label;
   const pairs = near
@@ -97,13 +98,14 @@ function clustersOf(boxes: readonly KeptBox[], near: readonly Pair[]): readonly 
 function outcomesOf(cluster: readonly number[], seen: readonly Seen[]): (readonly [number, MergeOutcome])[] {
   const rank = (index: number) => (seen[index]?.isCut ? 0 : 2) + (seen[index]?.isOwned ? 1 : 0);
   const [best = 0, ...others] = [...cluster].sort((a, b) => rank(b) - rank(a) || a - b);
-  // Boxes that no tile owns are of an object whose middle two tiles place differently, unless they are parts or alone.
+  // If no tile owns any of the boxes, the tiles place the object's centre differently. The object is kept if at least two
+  // tiles detected it and the best box is not cut off.
   const isOwned = cluster.some((index) => seen[index]?.isOwned);
   const isWhole = others.length > 0 && seen[best]?.isCut === false;
   return [[best, isOwned || isWhole ? 'kept' : 'seam'], ...others.map((index) => [index, best] as const)];
 }
 
-/** A part of an object that another tile sees whole. */
+/** Drops boxes that are cut-off parts of an object that another tile sees completely. */
 function dropParts(
   boxes: readonly KeptBox[],
   seen: readonly Seen[],
@@ -123,7 +125,7 @@ function dropParts(
   }
 }
 
-/** What non-maximum suppression would have done in one tile. */
+/** Drops overlapping boxes of a class, like non-maximum suppression within one tile. */
 function dropOverlapping(
   boxes: readonly KeptBox[],
   near: readonly Pair[],
@@ -139,7 +141,7 @@ function dropOverlapping(
   }
 }
 
-/** Replaces a box that replaced another and was dropped itself by the box that replaced it. */
+/** Follows chains of replaced boxes, so that every replaced box names the one that was kept in the end. */
 function followed(outcomes: MergeOutcome[]): MergeOutcome[] {
   return outcomes.map((outcome) => {
     let at = outcome;
@@ -150,31 +152,31 @@ function followed(outcomes: MergeOutcome[]): MergeOutcome[] {
   });
 }
 
-/** All pairs of boxes of two tiles that meet. */
+/** Finds all pairs of intersecting boxes from different tiles, using a grid. */
 function neighbours(boxes: readonly KeptBox[]): readonly Pair[] {
   const sides = boxes.map(({ box: [x1, y1, x2, y2] }) => Math.max(x2 - x1, y2 - y1)).sort((a, b) => a - b);
-  const cell = Math.max(16, 2 * (sides[Math.floor(sides.length / 2)] ?? 0));
-  const cells = new Map<string, number[]>();
+  const step = Math.max(16, 2 * (sides[Math.floor(sides.length / 2)] ?? 0));
+  const buckets = new Map<string, number[]>();
   const pairs: Pair[] = [];
   for (const [index, { tile, box }] of boxes.entries()) {
-    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = box.map((value) => Math.floor(value / cell));
+    const [x1 = 0, y1 = 0, x2 = 0, y2 = 0] = box.map((value) => Math.floor(value / step));
     for (let y = y1; y <= y2; y++) {
       for (let x = x1; x <= x2; x++) {
         const key = `${x} ${y}`;
-        const there = cells.get(key) ?? [];
-        for (const other of there) {
-          const beside = boxes[other];
-          if (beside === undefined || beside.tile === tile) continue;
-          // A pair that shares several cells is taken in the first of them only.
+        const bucket = buckets.get(key) ?? [];
+        for (const other of bucket) {
+          const neighbour = boxes[other];
+          if (neighbour === undefined || neighbour.tile === tile) continue;
+          // A pair that shares several buckets is added in the first of them only.
           const isFirst =
-            x === Math.max(x1, Math.floor(beside.box[0] / cell)) &&
-            y === Math.max(y1, Math.floor(beside.box[1] / cell));
-          const meets = intersection(box, beside.box);
-          if (isFirst && meets > 0)
-            pairs.push({ a: other, b: index, iou: meets / (area(box) + area(beside.box) - meets) });
+            x === Math.max(x1, Math.floor(neighbour.box[0] / step)) &&
+            y === Math.max(y1, Math.floor(neighbour.box[1] / step));
+          const shared = intersection(box, neighbour.box);
+          if (isFirst && shared > 0)
+            pairs.push({ a: other, b: index, iou: shared / (area(box) + area(neighbour.box) - shared) });
         }
-        there.push(index);
-        cells.set(key, there);
+        bucket.push(index);
+        buckets.set(key, bucket);
       }
     }
   }

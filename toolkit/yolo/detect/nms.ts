@@ -1,16 +1,16 @@
 import type { Candidates } from './candidates.ts';
 
-/** Most buckets along an axis; the far border is a bucket of its own. */
+/** Maximum number of buckets along an axis. The far border gets one more. */
 const BUCKETS = 64;
 const STRIDE = BUCKETS + 1;
-/** Boxes that a list of a bucket has room for before it must grow, in all buckets together, per box. */
+/** Initial number of list nodes per box, in all buckets together. */
 const ROOM_PER_BOX = 4;
 
 /**
- * Boxes in the order in which they are added, with a grid over them so that a box is compared only with those near it.
- * Areas and overlaps are float32 as torchvision computes them.
+ * Boxes in the order in which they were added, with a grid, so that a box is compared only with nearby ones. Areas and
+ * overlaps are computed in float32, as in torchvision.
  *
- * The boxes of a bucket are a linked list within two flat arrays: thousands of small arrays cost more than the search.
+ * The boxes of a bucket form a linked list in two flat arrays, because thousands of small arrays cost more than the search.
  */
 class OverlapGrid {
   readonly #corners: Float32Array;
@@ -18,18 +18,18 @@ class OverlapGrid {
   /** Per bucket: 1-based index of its first and last list node; 0 for an empty bucket. */
   readonly #first = new Int32Array(STRIDE * STRIDE);
   readonly #last = new Int32Array(STRIDE * STRIDE);
-  /** Of each entry its box and the entry behind it. */
+  /** List nodes: the index of the box, and the next node. */
   #box: Int32Array;
   #next: Int32Array;
   #entries = 0;
   readonly #left: number;
   readonly #top: number;
   readonly #side: number;
-  /** Rank of each added box; the best overlapping one is that of the lowest. */
+  /** Rank of each added box. The best overlapping box is the one with the lowest rank. */
   readonly #ranks: Int32Array;
   #size = 0;
 
-  /** @param corners - All boxes that may be added or asked about, n x 4: x1, y1, x2, y2; finite, 2^22 at most. */
+  /** @param corners - All boxes that may be added or compared, n x 4: x1, y1, x2, y2; finite, n at most 2^22. */
   constructor(corners: Float32Array) {
     const count = corners.length / 4;
     this.#corners = corners;
@@ -56,7 +56,7 @@ class OverlapGrid {
     this.#side = Math.max(Math.max(right - left, bottom - top) / BUCKETS, sides / (2 * count || 1), 1);
   }
 
-  /** Boxes added. */
+  /** Number of boxes that were added. */
   get size(): number {
     return this.#size;
   }
@@ -73,9 +73,9 @@ class OverlapGrid {
   }
 
   /**
-   * The first added box whose IoU with this one is above `iou`.
+   * Finds the first added box whose IoU with this one is above `iou`.
    *
-   * @param iou - At least 0: boxes that do not meet are never found.
+   * @param iou - At least 0; boxes without intersection are never found.
    */
   firstOverlapping(index: number, iou: number): number | undefined {
     const boxes = this.#box;
@@ -148,41 +148,41 @@ function doubled(values: Int32Array): Int32Array {
   return larger;
 }
 
-/** What became of a candidate; an index of another candidate means that one suppressed it. */
+/** Outcomes of a candidate. An index of another candidate means that it was suppressed by that one. */
 export const NMS_OUTCOMES = { kept: -1, belowConfidence: -2, overLimit: -3 } as const;
 
 /** Thresholds and limits of non-maximum suppression. */
 export interface NmsOptions {
-  /** Smallest score, exclusive, from 0 to 1; compared as float32. */
+  /** Detection score that a box must exceed, 0 to 1, compared as float32. */
   readonly confidence: number;
-  /** Largest IoU with a better box, inclusive, from 0 to 1; boxes above it are suppressed. */
+  /** Boxes whose IoU with a better box is above this are suppressed, 0 to 1. */
   readonly iou: number;
-  /** Candidates considered, best first. @default 30,000, as in YOLOv5 */
+  /** Maximum number of candidates considered, best first. @default 30,000, as in YOLOv5 */
   readonly maxCandidates?: number;
-  /** Boxes kept, best first. @default 1,500, as in the authors' scripts */
+  /** Maximum number of boxes kept, best first. @default 1,500, as in the authors' scripts */
   readonly maxKept?: number;
 }
 
 /** The order of the candidates and the outcome of each. */
 export interface NmsResult {
-  /** All candidates, by score descending, equal scores by index. */
+  /** Indices of all candidates, by score descending, equal scores by index. */
   readonly order: Uint32Array;
-  /** Of each candidate by index: one of `NMS_OUTCOMES`, or the index of the candidate that suppressed it. */
+  /** Per candidate: one of `NMS_OUTCOMES`, or the index of the candidate that suppressed it. */
   readonly outcomes: Int32Array;
 }
 
 const MAX_CANDIDATES = 30_000;
 const MAX_KEPT = 1_500;
 
-/** Limits of both of the authors' scripts. */
+/** Limits in both of the authors' scripts. */
 export const SCRIPT_LIMITS = { maxCandidates: MAX_CANDIDATES, maxKept: MAX_KEPT } as const;
 
 /**
  * Applies non-maximum suppression over all classes together: keeps the best box, suppresses boxes that overlap it too
  * much, and repeats with the next best.
  *
- * Every step is rounded to float32 as in torchvision's kernel, so that an IoU at the threshold falls on the same side.
- * Unlike YOLOv5's, it has no time limit, and equal scores have an order.
+ * Every step is rounded to float32 as in torchvision's kernel, so that an IoU close to the threshold is decided in the same
+ * way. Unlike in YOLOv5, there is no time limit, and the order of equal scores is defined.
  *
  * @example
  * const { outcomes } = nms(candidates, { confidence: 0.5, iou: 0.6 });
@@ -201,16 +201,16 @@ export function nms(candidates: Candidates, options: NmsOptions): NmsResult {
     else {
       const better = kept.firstOverlapping(index, iou);
       outcomes[index] = better ?? (kept.size < maxKept ? NMS_OUTCOMES.kept : NMS_OUTCOMES.overLimit);
-      // One beyond the limit still suppresses others, which would not have come in either.
+      // A box beyond the limit may suppress others, which would have been beyond the limit too.
       if (better === undefined) kept.add(index);
     }
   }
   return { order, outcomes };
 }
 
-/** Indices by score descending; equal scores by index. */
+/** Sorts indices by score descending, equal scores by index. */
 function byScore(scores: Float32Array): Uint32Array {
-  // Positive floats sort as their bits do; score and index together are one exact number, which sorts fast.
+  // Positive floats sort like their bits. Score and index are packed into one exact number, which is fast to sort.
   const bits = new Uint32Array(scores.buffer, scores.byteOffset, scores.length);
   const keys = new Float64Array(bits.length);
   for (let index = 0; index < keys.length; index++) keys[index] = (0x7f80_0000 - (bits[index] ?? 0)) * 2 ** 22 + index;

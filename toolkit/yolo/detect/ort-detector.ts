@@ -10,7 +10,7 @@ import { placeRows } from '../place-rows.ts';
 import type { DetectorModel } from './detect-image.ts';
 import type { DetectorEngine } from './detection-job.ts';
 
-/** A converted detector under ONNX Runtime. */
+/** A converted detector that runs on ONNX Runtime. */
 export class OrtDetector implements DetectorModel {
   readonly digest: string;
   readonly size: number;
@@ -28,7 +28,7 @@ export class OrtDetector implements DetectorModel {
     this.size = card.size;
     this.shape = shapeOfCard(card);
     this.isSuppressed = card.format === 'end2end';
-    // YOLOv5's own layout is that of the head, which the network then fills by itself.
+    // YOLOv5's layout is the one that callers expect, so the network writes into their buffer directly.
     this.#output = card.format === 'yolov5' ? undefined : new Float32Array(elementCount(outputShape(card)));
     this.rows = card.rows;
     this.classes = card.classes;

@@ -6,34 +6,35 @@ import { replaceFile } from '../../files/atomic-write.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { Candidates } from './candidates.ts';
 
-/** All that the numbers of a tile depend on; another identity starts over. */
+/** Everything that the candidates of a tile depend on. With another identity, detection starts over. */
 export type DetectionIdentity = Readonly<Record<string, string>>;
 
 const TILE = /^tile-\d+\.bin$/;
 const IDENTITY_BYTES = 32;
 const HEADER_BYTES = IDENTITY_BYTES + 8;
-/** Four corners, the score and the class as float32. */
+/** Four corner coordinates, the score and the class as float32. */
 const CANDIDATE_BYTES = 24;
-/** What may be deleted in the folder: only files that reignite wrote. */
+/** Files that may be deleted from the folder: only those that reignite wrote. */
 const OURS = /^(tile-\d+\.bin|\.tile-\d+\.bin\..*\.tmp)$/;
 
-/** Number of finished tiles of the partial result in the folder. */
+/** Counts the finished tiles of a partial result. */
 export async function tilesReached(folder: string): Promise<number> {
   return (await finishedTiles(folder)).length;
 }
 
-/** Names of the files of tiles that the attempts at an image finished. Each is whole, and never changes. */
+/** Lists the files of finished tiles. Each is complete and never changes. */
 export async function finishedTiles(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => TILE.test(name));
 }
 
 /**
- * What a killed job leaves on disk so that the next one resumes with the same bits: one file per finished tile.
+ * Partial result of a detection on disk, one file per finished tile, from which an interrupted job resumes with
+ * bit-identical results.
  *
- * Each begins with the SHA-256 of the identity, the CRC-32 of what follows the header and the number of candidates,
- * and is renamed into its place. One that says otherwise counts as not there. Nothing is synced: after a power cut
- * the checksums show it.
+ * Each file starts with the SHA-256 of the identity, the CRC-32 of the content after the header and the number of
+ * candidates, and is written atomically. A file with another identity or checksum is ignored. Files are not synced; after
+ * a power cut, the checksums reveal damage.
  */
 export class PartialDetection {
   readonly #folder: string;
@@ -50,7 +51,7 @@ export class PartialDetection {
     return new PartialDetection(folder, createHash('sha256').update(JSON.stringify(sorted)).digest());
   }
 
-  /** The candidates of a tile that an attempt with the same identity finished. */
+  /** Reads the candidates of a tile; undefined unless an attempt with the same identity finished it. */
   async read(tile: number): Promise<Candidates | undefined> {
     try {
       return this.#decode(await readFile(this.#pathOf(tile)));
@@ -64,7 +65,7 @@ export class PartialDetection {
     await replaceFile(this.#pathOf(tile), (temporary) => writeFile(temporary, bytes));
   }
 
-  /** Deletes our files, and the folder if nothing else is in it. */
+  /** Deletes the files that reignite wrote, and the folder if it contains nothing else. */
   async remove(): Promise<void> {
     const names = await readdir(this.#folder);
     const ours = names.filter((name) => OURS.test(name));

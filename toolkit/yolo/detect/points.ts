@@ -11,7 +11,7 @@ export interface Point {
 }
 
 /**
- * Centre of a candidate: the mean of its corners, then the origin of its tile added, each step rounded to float32.
+ * Computes the centre of a candidate: the mean of its corners plus the origin of its tile, each step rounded to float32.
  *
  * @param left - First column of the tile in the image, px.
  * @param top - First row of the tile in the image, px.
@@ -27,12 +27,12 @@ export function centreOf({ corners }: Candidates, index: number, left: number, t
   };
 }
 
-/** Whether a point is in the box, borders included; the borders are taken as float32. */
+/** Returns whether a point is in a box, borders included. The borders are rounded to float32. */
 export function isWithin({ x, y }: Point, [x1, y1, x2, y2]: Box): boolean {
   return x >= Math.fround(x1) && x <= Math.fround(x2) && y >= Math.fround(y1) && y <= Math.fround(y2);
 }
 
-/** A coordinate to two decimals as NumPy rounds float32: rint(100 x) / 100, half to even. */
+/** Rounds a coordinate to two decimals like NumPy rounds float32: rint(100 x) / 100, half to even. */
 export function roundedCoordinate(value: number): number {
   return Math.fround(roundHalfEven(Math.fround(value * 100)) / 100);
 }

@@ -11,36 +11,36 @@ import { selectInViews } from './select-in-views.ts';
 import type { Suppression } from './suppression.ts';
 import { viewTiles } from './tile-views.ts';
 
-/** Candidates below the confidence are listed too, down to this score. */
+/** Candidates below the confidence threshold are also listed, down to this detection score. */
 const RECORDED_SCORE = 0.25;
 
-/** How points are chosen among the boxes of an image. */
+/** How points are selected among the boxes of an image. */
 export interface SelectionOptions extends NmsOptions {
-  /** Only points within it are kept, borders included (`annotated_xyxy`); px. Default: everything. */
+  /** Only points inside this box are kept, borders included (`annotated_xyxy`); px. Default: all. */
   readonly box?: Box;
-  /** Which boxes may suppress each other, where the image was not seen in tiles side by side. Default: all. */
+  /** Which boxes may suppress each other. Ignored for tiles without overlap. Default: all. */
   readonly suppression?: Suppression;
-  /** Candidates of a score above it are listed. Default: 0.25 or the confidence, whichever is lower. */
+  /** Candidates with a detection score above this are listed. Default: 0.25 or the confidence, whichever is lower. */
   readonly recorded?: number;
 }
 
-/** The points of an image, and what became of every candidate. */
+/** The points of an image, and the outcome of every candidate. */
 export interface SelectedDetections {
   /** Unrounded, tile by tile, by score descending. */
   readonly points: readonly SelectedPoint[];
   readonly file: CandidatesFile;
-  /** Points whose box ends at the border of its tile, where tiles overlap. */
+  /** Number of points whose box ends at the border of its tile, with overlapping tiles. */
   readonly cutOff?: number;
 }
 
 /**
- * Decides which boxes of an image are points: non-maximum suppression in each tile, centres within the annotated box,
- * and where tiles overlap one box per object over all of them.
+ * Decides which boxes of an image are points: applies non-maximum suppression in each tile, keeps centres inside the
+ * annotated box and, if tiles overlap, merges them to one box per object.
  *
- * Equal to a detection with these settings from the beginning: a box is only ever suppressed by one of a higher score,
- * and limits count from the highest score, so that boxes below the confidence change nothing above it.
+ * The result is the same as with a threshold inside the detector: a box is only suppressed by one with a higher score, and
+ * limits count from the highest score, so boxes below the threshold do not affect those above it.
  *
- * @throws RangeError when the boxes do not reach down to the confidence.
+ * @throws RangeError if boxes down to the confidence threshold were not kept.
  * @see `non_max_suppression` of YOLOv5 7.0
  */
 export async function selectDetections(boxes: ImageBoxes, options: SelectionOptions): Promise<SelectedDetections> {
@@ -73,7 +73,7 @@ export async function selectDetections(boxes: ImageBoxes, options: SelectionOpti
   };
 }
 
-/** Tiles side by side, each by itself. */
+/** Selects points in tiles without overlap, each tile by itself. */
 async function selectInTiles(
   { tiles }: ImageBoxes,
   options: NmsOptions & { readonly box?: Box; readonly recorded: number },
@@ -81,15 +81,15 @@ async function selectInTiles(
   const selected: ClassifiedTile[] = [];
   for (const { tile, candidates } of tiles) {
     selected.push(classifyCandidates(candidates, tile, options));
-    // A tile of many boxes takes long: heartbeats get a turn.
+    // A tile with many boxes takes long, so let heartbeats run in between.
     await nextTurn();
   }
   return { points: selected.flatMap(({ points }) => points), candidates: candidatesOf(selected) };
 }
 
 /**
- * Writes the points of an image as .npy, float32 (n, 3): x, y, class; and its candidates. An image without points has
- * no file of them, as in the record.
+ * Writes the points of an image as .npy, float32 (n, 3): x, y, class; and its candidates. For an image without points, no
+ * .npy is written, as in the record.
  */
 export async function writeDetections(
   { points, file }: SelectedDetections,
@@ -103,7 +103,7 @@ export async function writeDetections(
   await writeNpy(out.points, { dtype: 'float32', shape: [points.length, 3], data });
 }
 
-/** Candidates of all tiles in one list; places within a tile become places in the list. */
+/** Concatenates the candidates of all tiles and converts `suppressedBy` to indices in the whole list. */
 function candidatesOf(tiles: readonly ClassifiedTile[]): Candidate[] {
   const all: Candidate[] = [];
   for (const tile of tiles) {

@@ -9,34 +9,34 @@ import type { Rectangle, SeenTile } from './tile-views.ts';
 
 export interface ViewsOptions extends NmsOptions {
   readonly suppression: Suppression;
-  /** Only points within it are kept, borders included; px. */
+  /** Only points inside this box are kept, borders included; px. */
   readonly box?: Box;
-  /** Only candidates of a score above it are listed; at most the confidence. */
+  /** Only candidates with a detection score above this are listed. At most the confidence threshold. */
   readonly recorded: number;
 }
 
-/** What became of the candidates; `suppressedBy` is a place among those of all tiles. */
+/** Outcome of the candidates. `suppressedBy` is an index among the candidates of all tiles. */
 export interface SelectedInViews extends ClassifiedTile {
-  /** Points whose box ends at the border of its tile: objects larger than the overlap. */
+  /** Number of points whose box ends at the border of its tile: objects larger than the overlap. */
   readonly cutOff: number;
 }
 
 interface TileOutcome extends NmsResult {
   readonly boxes: readonly Rectangle[];
-  /** Those that are listed, by score descending. */
+  /** Indices of the candidates that are listed, by score descending. */
   readonly listed: NmsResult['order'];
-  /** Place of the tile's first candidate in the list. */
+  /** Index of the tile's first candidate in the list of all tiles. */
   readonly firstPlace: number;
 }
 
 type Outcome = Pick<Candidate, 'outcome' | 'suppressedBy'>;
 
 /**
- * Decides which candidates of an image are points, where tiles overlap or the image was scaled: suppression within each
- * tile, then one box an object over all tiles. Boxes are cut at the borders of the image, as in Ultralytics; a point is
- * the middle of its box.
+ * Decides which candidates are points if tiles overlap or the image was scaled: applies suppression within each tile, then
+ * merges the tiles to one box per object. Boxes are clipped to the image, as in Ultralytics. A point is the centre of its
+ * box.
  *
- * @param candidates - Of each tile, in px of the network's input.
+ * @param candidates - Candidates of each tile, in px of the network's input.
  */
 export function selectInViews(
   candidates: readonly Candidates[],
@@ -119,7 +119,7 @@ function candidatesOf(
   });
 }
 
-/** Boxes in px of the image, cut at its borders. */
+/** Converts boxes to px of the image and clips them to it. */
 function boxesOf(
   { corners, count }: Candidates,
   tile: SeenTile | undefined,

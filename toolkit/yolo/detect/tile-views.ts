@@ -2,21 +2,22 @@ import { z } from 'zod';
 import type { ImageTile } from './image-tiles.ts';
 import { Letterbox } from './letterbox.ts';
 
-/** How a network sees an image: in tiles that overlap, or all of it at once. */
+/** How a network sees an image: in overlapping tiles, or the whole image at once. */
 export const View = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('tiles'), overlap: z.int().min(0) }).readonly(),
   z.object({ kind: z.literal('letterbox'), box: Letterbox }).readonly(),
 ]);
 export type View = z.infer<typeof View>;
 
-/** Position of the tile's network input in the image, and which part of the image the tile decides about. */
+/** A tile, its position in the image, and the part of the image that it decides about. */
 export interface SeenTile extends ImageTile {
-  /** px of the input for a px of the image. */
+  /** px of the input per px of the image, horizontally. */
   readonly scaleX: number;
+  /** px of the input per px of the image, vertically. */
   readonly scaleY: number;
   /** Part of the image that the tile covers: x1, y1, x2, y2 in px of the image. */
   readonly covers: Rectangle;
-  /** Part of the image that is nearer to the middle of this tile than to that of any other. */
+  /** Part of the image that is nearer to the centre of this tile than to that of any other tile. */
   readonly owns: Rectangle;
 }
 
@@ -27,13 +28,13 @@ interface Size {
   readonly height: number;
 }
 
-/** The tiles of a view, in the order in which the network sees them. @param side - Of a tile, px. */
+/** Lists the tiles of a view in the order in which the network sees them. @param side - Side of a tile, px. */
 export function viewTiles(view: View, image: Size, side: number): readonly SeenTile[] {
   if (view.kind === 'tiles') return overlappingTiles(image, side, view.overlap);
   return [letterboxTile(image, view.box)];
 }
 
-/** Tiles of `side` px that overlap by at least `overlap` px and leave the image only where it is smaller. */
+/** Covers an image with tiles of `side` px that overlap by at least `overlap` px and do not exceed it, unless it is smaller. */
 export function overlappingTiles({ width, height }: Size, side: number, overlap: number): readonly SeenTile[] {
   const columns = spans(width, side, overlap);
   const rows = spans(height, side, overlap);
@@ -50,7 +51,7 @@ export function overlappingTiles({ width, height }: Size, side: number, overlap:
   );
 }
 
-/** The one tile of a letterbox. Its `left` and `top` are where the input begins, in px of the image. */
+/** Returns the single tile of a letterbox. Its `left` and `top` are where the input starts, in px of the image. */
 function letterboxTile({ width, height }: Size, box: Letterbox): SeenTile {
   const [scaleX, scaleY] = [box.scaledWidth / width, box.scaledHeight / height];
   const everywhere = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY, Infinity, Infinity] as const;
@@ -68,12 +69,12 @@ function letterboxTile({ width, height }: Size, box: Letterbox): SeenTile {
 interface Span {
   readonly start: number;
   readonly end: number;
-  /** The part that it decides about. */
+  /** Start of the part that the tile decides about. */
   readonly from: number;
   readonly to: number;
 }
 
-/** Equal steps along an axis; neighbours share the middle of what both cover. */
+/** Divides an axis into equally spaced spans. The border between two neighbours is the middle of their overlap. */
 function spans(length: number, side: number, overlap: number): readonly Span[] {
   const count = length <= side ? 1 : Math.ceil((length - overlap) / (side - overlap));
   const starts = Array.from({ length: count }, (_, index) =>

@@ -1,13 +1,13 @@
-// Reads a growing file as it grows and hashes it. It imports nothing but Node, so that it starts within milliseconds.
+// Hashes a file while it is being written. Imports only Node modules, so that it starts within milliseconds.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DigestThreadData } from './following-digests.ts';
 
 const { path, algorithm, shared }: DigestThreadData = workerData;
-/** [0] counts the changes, to wait upon; [1] the generation of the file, -1 to end. */
+/** [0] counts changes, for `Atomics.wait`; [1] generation of the file, -1 to end the thread. */
 const signals = new Int32Array(shared, 0, 2);
-/** [0] bytes that are there; [1] the length at which the file is whole, -1 while it is not known. */
+/** [0] bytes written so far; [1] length of the complete file, -1 while unknown. */
 const lengths = new BigInt64Array(shared, 8, 2);
 const buffer = Buffer.allocUnsafe(1 << 20);
 

@@ -14,32 +14,32 @@ import { type Transfer, transfer } from './transfer.ts';
 /** A downloaded and verified file. */
 export interface DownloadedFile extends FileDigests {
   readonly path: string;
-  /** Bytes that were on disk before: all of them when the file was there already. */
+  /** Bytes that were already on disk: all of them if the file existed. */
   readonly resumedFrom: number;
 }
 
 /** A file to download. */
 export interface Download extends Transfer {
-  /** Bytes that will be needed in addition to the file's own: for what is unpacked of it. Default: 0. */
+  /** Bytes that will be needed in addition to the file, for what is unpacked from it. Default: 0. */
   readonly extraSpace?: number | undefined;
 }
 
 /**
- * Downloads one file in one attempt, which resumes from the bytes of an earlier one. The file gets its name only after
- * its MD5, computed from disk, matches the published one. An existing file with another content is renamed to
- * `<name>.wrong-1`, never deleted. Memory does not grow with the size of the file.
+ * Downloads one file. Makes one attempt, which resumes from the bytes of an earlier one. The file is renamed to its final
+ * name only after its MD5, computed from disk, matches the published one. An existing file with other content is renamed
+ * to `<name>.wrong-1`, never deleted. Memory does not grow with the size of the file.
  *
- * @param options - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up when no byte
- *   comes for this long (default 30 s); `onProgress(bytes, size)`: called with the bytes on disk.
- * @throws ReigniteError NETWORK (retryable: the bytes stay in `<path>.part`); RATE_LIMITED with the wait; FILE_LOCKED
- *   when another process fetches the same file; ACCESS_DENIED; FILE_NOT_IN_RECORD; NO_SPACE; NOT_WRITABLE;
- *   CHECKSUM_MISMATCH when the bytes are wrong twice, what came is then kept as `<path>.corrupt`. The signal's reason
- *   when aborted.
+ * @param options - `url`, `path`, `size` in bytes and `md5` as the record states them; `stallMs`: give up if no byte
+ *   arrives for this long (default 30 s); `onProgress(bytes, size)`: called with the bytes on disk.
+ * @throws ReigniteError NETWORK (retryable: the bytes stay in `<path>.part`); RATE_LIMITED with the time to wait;
+ *   FILE_LOCKED if another process downloads the same file; ACCESS_DENIED; FILE_NOT_IN_RECORD; NO_SPACE; NOT_WRITABLE;
+ *   CHECKSUM_MISMATCH if the bytes were wrong twice, which are then kept as `<path>.corrupt`. The signal's reason when
+ *   aborted.
  * @example await downloadFile({ url, path: 'data/models.zip', size: 912_680, md5: '9e107d9d372bb6826bd81d3542a419d6' });
  */
 export async function downloadFile(options: Download): Promise<DownloadedFile> {
   const job = { ...options, md5: options.md5.toLowerCase() };
-  // What is there and right is taken without a lock: the folder may be read-only.
+  // An existing, correct file is used without a lock, because the folder may be read-only.
   const seen = await stateOf(job.path);
   const present = await existing(job);
   if (present !== undefined) {
@@ -49,15 +49,15 @@ export async function downloadFile(options: Download): Promise<DownloadedFile> {
   const lock = await lockFile(lockPath(job.path), job.path);
   try {
     const signal = job.signal === undefined ? lock.lost : AbortSignal.any([job.signal, lock.lost]);
-    // The process that had the lock before may have brought the file.
-    const brought = (await stateOf(job.path)) === seen ? undefined : await existing({ ...job, signal });
-    return brought ?? (await fetchLocked({ ...job, signal }));
+    // The process that held the lock before may have downloaded the file.
+    const downloaded = (await stateOf(job.path)) === seen ? undefined : await existing({ ...job, signal });
+    return downloaded ?? (await fetchLocked({ ...job, signal }));
   } finally {
     await lock.release();
   }
 }
 
-/** Removes what a process left that was killed when the file had just got its name. */
+/** Removes temporary files of a process that was killed just after it had renamed the file. */
 async function tidyBehind(path: string): Promise<void> {
   const part = new PartFile(path);
   if (!existsSync(lockPath(path)) && !part.isBegun()) return;
@@ -65,7 +65,7 @@ async function tidyBehind(path: string): Promise<void> {
     const lock = await lockFile(lockPath(path), path);
     await part.remove().finally(() => lock.release());
   } catch {
-    // Another process is at it, or the folder is read-only: the file itself is there and right.
+    // Another process is doing it, or the folder is read-only. Either way, the file itself is correct.
   }
 }
 
@@ -120,7 +120,7 @@ async function existing(job: Download): Promise<DownloadedFile | undefined> {
   return isRight(digests, job) ? { path: job.path, ...digests, resumedFrom: job.size } : undefined;
 }
 
-/** Changes whenever the file does; undefined when there is none. */
+/** Returns a text that changes whenever the file does; undefined if there is no file. */
 async function stateOf(path: string): Promise<string | undefined> {
   const found = await statIfThere(path);
   return found === undefined ? undefined : `${found.ino} ${found.size} ${found.mtimeMs}`;

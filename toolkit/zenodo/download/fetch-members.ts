@@ -10,40 +10,40 @@ import { partPath } from './part-file.ts';
 import { joinPieces, PiecesFile, removePieces } from './pieces-file.ts';
 import { fetchDirectory } from './remote-archive.ts';
 
-/** Members of an archive to be brought to disk without the rest of it. */
+/** Members of an archive to download without the rest of it. */
 export interface MembersFetch extends Omit<HttpGet, 'headers'>, ArchivePlace {
-  /** Where the whole archive would be; the pieces are next to it. */
+  /** Where the whole archive would be. The downloaded pieces are next to it. */
   readonly path: string;
-  /** Of the archive, in bytes. */
+  /** Size of the archive in bytes. */
   readonly size: number;
   readonly md5: string;
-  /** Folder that receives the members. */
+  /** Folder into which the members are unpacked. */
   readonly target: string;
-  /** Which members are wanted. Default: all. */
+  /** Selects members by path. Default: all. */
   readonly select?: ((path: string) => boolean) | undefined;
-  /** Called with bytes fetched, and to be fetched. */
+  /** Called with the bytes downloaded so far, and in total. */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
 }
 
-/** Below it an archive is fetched whole: its end and its directory are most of it already. In bytes. */
+/** A smaller archive is downloaded as a whole, bytes: its end and central directory would already be most of it. */
 const WORTH_LOOKING = 256 * 2 ** 10;
-/** A gap that is cheaper fetched than asked around, in bytes. */
+/** Gaps up to this size, bytes, are downloaded, which is cheaper than another request. */
 const GAP = 2 ** 20;
-/** More requests than that take longer than the whole archive, at some fifty a minute. */
+/** With more requests, at about fifty per minute, downloading the whole archive is faster. */
 const MAX_PIECES = 300;
 
-/** Where the pieces of an archive lie while they are fetched. */
+/** Returns the path of the file with the downloaded pieces of an archive. */
 export function piecesPath(archive: string): string {
   return `${archive}.pieces`;
 }
 
 /**
- * Brings members of a zip to disk: its central directory is fetched first, then those members alone, by Range. Each is
- * checked by its CRC-32; the MD5 of the archive says nothing about a part of it. Members that are there already
- * and right are not fetched.
+ * Downloads selected members of a zip with Range requests: first the central directory, then the members. Each member is
+ * checked by its CRC-32, because the MD5 of the archive cannot verify a part of it. Members that already exist and are
+ * correct are not downloaded.
  *
- * @returns The members that are wanted, none when the archive has none of them; undefined when the whole archive is
- *   fetched sooner: it is small, most of it is wanted, or the server knows no ranges.
+ * @returns The selected members, empty if the archive has none of them. Undefined if downloading the whole archive is
+ *   faster: it is small, most of it is selected, or the server does not support ranges.
  * @throws ReigniteError as `downloadFile` and `unpackArchive` do; the signal's reason when aborted.
  */
 export async function fetchMembers(options: MembersFetch): Promise<readonly UnpackedFile[] | undefined> {
@@ -83,7 +83,7 @@ async function fetchLocked(job: MembersFetch): Promise<readonly UnpackedFile[] |
   }
 }
 
-/** Members that are there and right need not be fetched. */
+/** Separates members that already exist and are correct from those to download. */
 async function sortOut(job: MembersFetch, wanted: readonly LocatedMember[]) {
   const present: UnpackedFile[] = [];
   const missing: LocatedMember[] = [];

@@ -5,19 +5,19 @@ import { parseContentRange } from '../http/http-headers.ts';
 import { refusalOf } from '../http/http-status.ts';
 import type { Piece, PiecesFile } from './pieces-file.ts';
 
-/** Most bytes of a piece that may have to be fetched again after a crash. */
+/** Progress is recorded after this many bytes. At most as many must be downloaded again after a crash. */
 const NOTE_EVERY = 8 * 2 ** 20;
 
-/** The server sends the whole file, whatever range is asked for. */
+/** The server ignores Range requests and sends the whole file. */
 export class RangeIgnored extends Error {
   override readonly name = 'RangeIgnored';
 }
 
 /**
- * Fills pieces of a file by Range, one request for each hole.
+ * Downloads the missing parts of pieces, with one Range request per part.
  *
- * @throws RangeIgnored; ReigniteError NETWORK (what came stays), RATE_LIMITED, ACCESS_DENIED, FILE_NOT_IN_RECORD,
- *   NO_SPACE, NOT_WRITABLE; the signal's reason when aborted.
+ * @throws RangeIgnored; ReigniteError NETWORK (bytes that arrived are kept), RATE_LIMITED, ACCESS_DENIED,
+ *   FILE_NOT_IN_RECORD, NO_SPACE, NOT_WRITABLE; the signal's reason when aborted.
  */
 export async function fetchPieces(
   get: Omit<HttpGet, 'headers'>,

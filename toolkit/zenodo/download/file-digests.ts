@@ -3,15 +3,16 @@ import { createReadStream } from 'node:fs';
 
 export interface FileDigests {
   readonly size: number;
-  /** Lower-case hex, as is `sha256`. */
+  /** Lower-case hex. */
   readonly md5: string;
+  /** Lower-case hex. */
   readonly sha256: string;
 }
 
 /**
- * Size, MD5 and SHA-256 of a file in one pass over what is on disk. Memory does not grow with its size.
+ * Computes size, MD5 and SHA-256 of a file in one pass. Memory does not grow with its size.
  *
- * @throws The system's error when there is no such file; the signal's reason when aborted.
+ * @throws The system's error if the file does not exist; the signal's reason when aborted.
  */
 export async function digestsOfFile(path: string, signal?: AbortSignal, onBytes?: () => void): Promise<FileDigests> {
   const md5 = createHash('md5');

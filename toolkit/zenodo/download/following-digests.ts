@@ -5,13 +5,13 @@ import { startThread } from '../../threads/start-thread.ts';
 import { digestsOfFile, type FileDigests } from './file-digests.ts';
 import type { PartWatcher } from './part-file.ts';
 
-/** Below it a file is hashed when it is whole: two threads would take longer to start. In bytes. */
+/** Smaller files, bytes, are hashed when they are complete, because starting two threads would take longer. */
 const WORTH_THREADS = 16 * 2 ** 20;
 
-/** Digests of a file that is being written, from what is on disk. */
+/** Digests of a file that is being written, computed from disk. */
 export interface StreamingDigest extends PartWatcher {
   /**
-   * Waits for the digests over all of the file.
+   * Waits for the digests of the complete file.
    *
    * @throws The signal's reason when aborted.
    */
@@ -20,11 +20,11 @@ export interface StreamingDigest extends PartWatcher {
 }
 
 /**
- * Hashes a file while it is being written: a thread for MD5 and one for SHA-256 read behind the writer, so that the
- * sums are there when the last byte is. What an earlier attempt left is read first.
+ * Hashes a file while it is being written. One thread for MD5 and one for SHA-256 follow the writer, so that the digests
+ * are ready soon after the last byte. Bytes of an earlier attempt are read first.
  *
  * @param path - The file; it need not exist yet.
- * @param size - That it will have, in bytes.
+ * @param size - Final size in bytes.
  */
 export function hashWhileWriting(path: string, size: number): StreamingDigest {
   return size < WORTH_THREADS ? new DigestAtEnd(path) : new DigestInThread(path);
@@ -93,10 +93,10 @@ class DigestInThread implements StreamingDigest {
   }
 }
 
-/** What the thread is started with. */
+/** Data with which the thread is started. */
 export interface DigestThreadData {
   readonly path: string;
-  /** As `createHash` names it. */
+  /** Name of the algorithm for `createHash`. */
   readonly algorithm: string;
   readonly shared: SharedArrayBuffer;
 }
@@ -129,7 +129,7 @@ class DigestThread {
     this.ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()));
   }
 
-  /** Lower-case hex. */
+  /** Waits for the digest of a generation, in lower-case hex. */
   async digest(generation: number, signal: AbortSignal | undefined): Promise<string> {
     let release = () => {};
     const answer = new Promise<string>((resolve, reject) => {

@@ -10,10 +10,9 @@ export interface MirroredFile extends FileDigests {
 }
 
 /**
- * Looks for a file of the record in a mirror folder. One of another size or another MD5 is
- * none of the record's. The folder is only read.
+ * Looks for a file of the record in a mirror folder, which is only read. Ignores files with another size or MD5.
  *
- * @param onBytes - Called while it is read.
+ * @param onBytes - Called while the file is read.
  */
 export async function findInMirror(
   mirror: string,
@@ -28,7 +27,7 @@ export async function findInMirror(
   return digests.md5 === file.md5 ? { path, ...digests } : undefined;
 }
 
-/** Copies a file to its place. */
+/** Copies a file of the mirror to `place`. */
 export async function copyFromMirror(source: string, place: string, signal: AbortSignal): Promise<void> {
   await replaceFile(place, (temporary) =>
     pipeline(createReadStream(source), createWriteStream(temporary, { flags: 'wx', flush: true }), { signal }),

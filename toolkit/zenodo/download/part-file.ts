@@ -6,14 +6,14 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { sweepTemporaries } from '../../files/temporary-files.ts';
 
-/** Bytes that may wait while others are written. */
+/** Bytes that may be queued while others are written. */
 const MAX_WAITING = 4 * 2 ** 20;
-/** What is written is sent to the disk meanwhile, so that the end need not wait for all of it. In bytes. */
+/** Data are synced to disk after this many bytes, so that the final sync is short. */
 const SYNC_EVERY = 64 * 2 ** 20;
 
 /**
- * Writes chunks one after the other, without waiting for each: what comes while the disk is busy goes with the next
- * write. A slow network sees every chunk written at once, a fast one few large writes.
+ * Writes chunks in order without waiting for each. Chunks that arrive while the disk is busy are combined into the next
+ * write, so a slow network gives one write per chunk and a fast one few large writes.
  */
 class BatchWriter {
   readonly #handle: FileHandle;
@@ -34,7 +34,7 @@ class BatchWriter {
     this.#onLength = onLength;
   }
 
-  /** @throws What an earlier write threw. */
+  /** Queues a chunk. @throws What an earlier write threw. */
   async add(chunk: Buffer): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
     this.#waiting.push(chunk);
@@ -44,7 +44,7 @@ class BatchWriter {
   }
 
   /**
-   * Returns when all chunks are written.
+   * Waits until all chunks are written.
    *
    * @throws What a write threw.
    */
@@ -54,7 +54,7 @@ class BatchWriter {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Never rejects: the failure is thrown to the next who calls. */
+  /** Never rejects; a failure is thrown by the next call of `add` or `end`. */
   async #drain(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
@@ -76,7 +76,7 @@ class BatchWriter {
       this.#written += bytesWritten;
       this.#onLength(this.#written);
       const total = bytes.reduce((sum, { length }) => sum + length, 0);
-      // One write may take less than it was given, as it does on a disk that fills up.
+      // The system may write fewer bytes than requested, for example on a disk that is almost full.
       if (bytesWritten === total) break;
       bytes = [Buffer.concat(bytes).subarray(bytesWritten)];
     }
@@ -98,40 +98,40 @@ const State = z.object({
   md5: z.string(),
   etag: z.string().optional(),
   lastModified: z.string().optional(),
-  /** Whether it was restarted because the bytes of an earlier time were wrong. */
+  /** Whether the download was restarted because the bytes of an earlier one were wrong. */
   again: z.boolean().optional(),
   /** Consecutive replies that did not continue these bytes. */
   rangeMismatches: z.number().optional(),
 });
 
-/** Whose bytes a partial file holds, and which version of them. */
+/** Which file, and which version of it, the bytes of a partial file belong to. */
 export type PartState = z.infer<typeof State>;
 
-/** Called with what happens to the file. */
+/** Called when the partial file changes. */
 export interface PartWatcher {
-  /** Sets the number of bytes on disk. */
+  /** Called with the number of bytes on disk. */
   onLength(length: number): void;
-  /** The file was emptied. */
+  /** Called when the file was emptied. */
   onBegin(): void;
 }
 
 /**
- * The bytes of a transfer that has not ended: `<path>.part`, and next to it `<path>.part.json`, which says what they
- * are part of. How far the transfer got is the length of the file, never a stored number.
+ * The bytes of an unfinished transfer: `<path>.part`, and next to it `<path>.part.json`, which states what they are part
+ * of. The progress is the length of the file, never a stored number.
  */
 export class PartFile {
   readonly path: string;
   readonly #statePath: string;
   readonly #watcher: PartWatcher | undefined;
 
-  /** @param target - Where the whole file will be. */
+  /** @param target - Final path of the complete file. */
   constructor(target: string, watcher?: PartWatcher) {
     this.path = partPath(target);
     this.#statePath = `${target}.part.json`;
     this.#watcher = watcher;
   }
 
-  /** Bytes on disk; 0 when there is no such file. */
+  /** Returns the bytes on disk; 0 if the file does not exist. */
   async length(): Promise<number> {
     try {
       return (await stat(this.path)).size;
@@ -140,12 +140,12 @@ export class PartFile {
     }
   }
 
-  /** Whether anything of a transfer is there. */
+  /** Returns whether a transfer has left any file. */
   isBegun(): boolean {
     return existsSync(this.path) || existsSync(this.#statePath);
   }
 
-  /** Undefined when there is no state, or none that can be read. */
+  /** Reads the state; undefined if it is missing or damaged. */
   async state(): Promise<PartState | undefined> {
     try {
       return State.parse(JSON.parse(await readFile(this.#statePath, 'utf8')));
@@ -154,7 +154,7 @@ export class PartFile {
     }
   }
 
-  /** Empties the file and notes what is going to be in it. The note is there before the first byte. */
+  /** Empties the file and records what will be in it. The record is written before the first byte. */
   async begin(state: PartState): Promise<void> {
     await this.remove();
     await this.note(state);
@@ -162,17 +162,17 @@ export class PartFile {
     this.#watcher?.onBegin();
   }
 
-  /** Replaces what is noted about the bytes. */
+  /** Replaces the recorded state. */
   async note(state: PartState): Promise<void> {
     await writeFileAtomic(this.#statePath, `${JSON.stringify(state)}\n`);
   }
 
   /**
-   * Adds chunks at `position`, as they come, and makes sure that they are on disk: what came before an error is
+   * Writes chunks from `position` on as they arrive, and syncs them to disk. Chunks that arrived before an error are
    * written too.
    *
-   * @param most - No byte is written from here on: a longer file is wrong already.
-   * @returns Length of the file now, at most `most + 1` even if more came.
+   * @param most - Expected length of the file. At most one byte more is written, which shows that the file is too long.
+   * @returns The length of the file, at most `most + 1`.
    */
   async append(
     position: number,
@@ -203,7 +203,7 @@ export class PartFile {
     return length;
   }
 
-  /** Gives the file its place, and makes sure that the name is on disk too. */
+  /** Renames the file to `target` and syncs the folder. */
   async moveTo(target: string): Promise<void> {
     await this.#disk(() => rename(this.path, target));
     await this.#removeState();
@@ -235,7 +235,7 @@ export class PartFile {
   }
 }
 
-/** Where the bytes of an unfinished transfer to `target` are. */
+/** Returns the path of the bytes of an unfinished transfer to `target`. */
 export function partPath(target: string): string {
   return `${target}.part`;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 
-/** Bytes from `start` up to, not including, `end`. */
+/** Bytes from `start` to `end` (excluded). */
 export interface Piece {
   readonly start: number;
   readonly end: number;
@@ -18,8 +18,8 @@ const State = z.object({
 type State = z.infer<typeof State>;
 
 /**
- * A file of which only some pieces are there: it has its full length, with holes that take no space, so that whatever
- * reads the pieces finds them at their places. A file next to it records which parts are filled, and of which version of the file.
+ * A file of which only some pieces were downloaded. It has its full length, with holes that take no space, so that the
+ * pieces are at their real offsets. A file next to it records which parts are filled, and of which version of the file.
  */
 export class PiecesFile {
   readonly path: string;
@@ -32,7 +32,7 @@ export class PiecesFile {
     this.#state = state;
   }
 
-  /** Opens what an earlier attempt left of that version, or starts again. */
+  /** Opens what an earlier attempt left of this version, or starts from scratch. */
   static async open(path: string, version: { readonly size: number; readonly md5: string }): Promise<PiecesFile> {
     try {
       const found = await readState(path);
@@ -46,17 +46,17 @@ export class PiecesFile {
     }
   }
 
-  /** Of the reply that brought the first piece, where it was a strong one. */
+  /** Strong ETag of the replies that brought the pieces, if there was one. */
   get etag(): string | undefined {
     return this.#state.etag;
   }
 
-  /** Bytes that are there. */
+  /** Number of bytes that are filled. */
   get bytes(): number {
     return this.#state.pieces.reduce((sum, { start, end }) => sum + end - start, 0);
   }
 
-  /** What of a piece is still to be filled, first holes first. */
+  /** Returns the parts of a piece that are not filled yet, in order. */
   missing({ start, end }: Piece): readonly Piece[] {
     const holes: Piece[] = [];
     let at = start;
@@ -69,7 +69,7 @@ export class PiecesFile {
     return holes;
   }
 
-  /** Writes bytes to their place; they count once they are noted. */
+  /** Writes bytes at their offset. They count only after `note`. */
   async write(bytes: Buffer, position: number): Promise<void> {
     try {
       for (let done = 0; done < bytes.length; ) {
@@ -80,7 +80,7 @@ export class PiecesFile {
     }
   }
 
-  /** Notes that a piece is filled. */
+  /** Records that a piece is filled. */
   async note(piece: Piece, etag?: string): Promise<void> {
     await this.#handle.datasync();
     const version = etag === undefined ? {} : { etag };
@@ -93,22 +93,22 @@ export class PiecesFile {
   }
 }
 
-/** Removes a file of pieces and what is noted about it. */
+/** Removes a file of pieces and its state. */
 export async function removePieces(path: string): Promise<void> {
   await rm(path, { force: true });
   await rm(statePath(path), { force: true });
 }
 
-/** Bytes that are there of a file of pieces; 0 when there is none. */
+/** Returns how many bytes of a file of pieces are filled; 0 if it does not exist. */
 export async function bytesOfPieces(path: string): Promise<number> {
   const pieces = (await readState(path))?.pieces ?? [];
   return pieces.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
 /**
- * Joins pieces into few, sorted and without overlaps.
+ * Sorts pieces and merges those that overlap or are close to each other.
  *
- * @param gap - Bytes between two pieces up to which they become one: a request costs more than a few bytes. @default 0
+ * @param gap - Maximum distance in bytes at which pieces are merged, because a request costs more than a few bytes. @default 0
  */
 export function joinPieces(pieces: readonly Piece[], gap = 0): Piece[] {
   const result: Piece[] = [];

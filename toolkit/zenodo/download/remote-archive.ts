@@ -8,34 +8,32 @@ import type { HttpGet } from '../http/http.ts';
 import { fetchPieces } from './fetch-pieces.ts';
 import { joinPieces, type Piece, PiecesFile, removePieces } from './pieces-file.ts';
 
-/** Where an archive is, and where the few bytes of it are kept that are fetched. */
+/** Location of an archive, and of the file for the parts of it that are downloaded. */
 export interface RemoteArchiveOptions extends Omit<HttpGet, 'headers'>, ArchivePlace {
-  /** File of the pieces; it takes no more space than they do. */
+  /** File for the downloaded pieces. It needs only as much space as they do. */
   readonly pieces: string;
-  /** Of the archive, in bytes. */
+  /** Size of the archive in bytes. */
   readonly size: number;
   readonly md5: string;
 }
 
-/** The end of a zip: its records, and of small archives the directory too. In bytes. */
+/** Bytes at the end of a zip that contain its end records and, for small archives, the central directory. */
 const TAIL = 32 * 2 ** 10;
-/** The end records behind the longest comment, in bytes. */
+/** The same with the longest possible comment, bytes. */
 const MAX_TAIL = 68 * 2 ** 10;
 const LOCAL_HEADER = 30;
 const STORED = 0;
 const DEFLATED = 8;
-/** Bytes between two members up to which they are fetched together. */
+/** Members with gaps up to this size, bytes, are downloaded together. */
 const GAP = 16 * 2 ** 10;
-/** Room for the extra fields of a local header, whose length is not in the central directory. */
+/** Bytes allowed for the extra fields of a local header, whose length is not in the central directory. */
 const EXTRA = 128;
 
-/**
- * A zip on a server of which only the central directory is fetched, and the beginnings of members that are asked for.
- */
+/** A zip on a server, of which only the central directory and the first bytes of selected members are downloaded. */
 export class RemoteArchive {
   readonly #get: RemoteArchiveOptions;
   readonly #file: PiecesFile;
-  /** In the order of the directory, as `locateMembers` gives them. */
+  /** In the order of the central directory, see `locateMembers`. */
   readonly members: readonly LocatedMember[];
 
   private constructor(get: RemoteArchiveOptions, file: PiecesFile, members: readonly LocatedMember[]) {
@@ -45,9 +43,9 @@ export class RemoteArchive {
   }
 
   /**
-   * Fetches the central directory: one or two requests.
+   * Downloads the central directory with one or two requests, three if the zip has a long comment.
    *
-   * @throws RangeIgnored when the server sends whole files only; ReigniteError as `fetchPieces` and `locateMembers`.
+   * @throws RangeIgnored if the server sends only whole files; ReigniteError as `fetchPieces` and `locateMembers`.
    */
   static async open(options: RemoteArchiveOptions): Promise<RemoteArchive> {
     const { pieces, size, md5 } = options;
@@ -60,16 +58,16 @@ export class RemoteArchive {
     }
   }
 
-  /** Bytes of the archive that were fetched so far. */
+  /** Bytes of the archive that were downloaded so far. */
   get bytes(): number {
     return this.#file.bytes;
   }
 
   /**
-   * Reads the beginnings of members, neighbours in one request.
+   * Reads the first bytes of members. Neighbouring members share a request.
    *
-   * @param length - Unpacked bytes wanted of each; fewer come of a shorter member.
-   * @returns By path. A member that is packed in an unknown way or damaged is missing.
+   * @param length - Maximum unpacked bytes per member.
+   * @returns The bytes by path. Members that are damaged or use an unknown compression are missing.
    */
   async heads(members: readonly LocatedMember[], length: number): Promise<ReadonlyMap<string, Buffer>> {
     const starts = await this.starts(members, length);
@@ -77,9 +75,9 @@ export class RemoteArchive {
   }
 
   /**
-   * As `heads`, by packed length: of a member that packs well, much more content comes than the bytes that are fetched.
+   * Like `heads`, but limited by packed length. A well-compressed member gives much more content than that.
    *
-   * @param length - Packed bytes of each.
+   * @param length - Packed bytes per member.
    */
   async starts(members: readonly LocatedMember[], length: number): Promise<ReadonlyMap<string, Buffer>> {
     await fetchPieces(this.#get, this.#get.size, this.#file, piecesOf(members, length), () => undefined);
@@ -98,13 +96,13 @@ export class RemoteArchive {
     }
   }
 
-  /** How many requests `heads` would make, and how many bytes would come. */
+  /** Returns how many requests `heads` would make, and how many bytes it would download. */
   costOf(members: readonly LocatedMember[], length: number): { readonly requests: number; readonly bytes: number } {
     const missing = piecesOf(members, length).flatMap((piece) => this.#file.missing(piece));
     return { requests: missing.length, bytes: missing.reduce((sum, { start, end }) => sum + end - start, 0) };
   }
 
-  /** Closes the archive and forgets what was fetched. */
+  /** Closes the archive and deletes what was downloaded. */
   async close(): Promise<void> {
     await this.#file.close();
     await removePieces(this.#file.path);
@@ -112,9 +110,9 @@ export class RemoteArchive {
 }
 
 /**
- * Fetches the end of an archive and, where it is not in there, the central directory.
+ * Downloads the end of an archive and, if it does not contain it, the central directory.
  *
- * @returns The members and their places.
+ * @returns The members and their byte ranges.
  */
 export async function fetchDirectory(
   get: Omit<RemoteArchiveOptions, 'pieces' | 'md5'>,
@@ -126,7 +124,7 @@ export async function fetchDirectory(
     fetchPieces(get, size, file, [{ start: Math.max(0, size - bytes), end: size }], onBytes);
   const readEnd = () => openForReading(file.path, (handle) => readEndOfDirectory(handle, get.url));
   await fetchTail(TAIL);
-  // A long comment puts the end of the directory before the tail.
+  // With a long comment, the end record is before the tail.
   const { offset, size: length } = await readEnd().catch(() => fetchTail(MAX_TAIL).then(readEnd));
   await fetchPieces(get, size, file, [{ start: offset, end: offset + length }], onBytes);
   return locateMembers(file.path, { root, folders });
@@ -143,7 +141,7 @@ function pieceOf({ start, end, path }: LocatedMember, length: number): Piece {
   return { start, end: Math.min(end, start + LOCAL_HEADER + Buffer.byteLength(path) + EXTRA + length) };
 }
 
-/** Unpacks as much of a member as its first bytes give. */
+/** Unpacks the first bytes of a member as far as possible. */
 function contentOf(bytes: Buffer): Buffer | undefined {
   if (bytes.length < LOCAL_HEADER || bytes.readUInt32LE(0) !== 0x04034b50) return undefined;
   const method = bytes.readUInt16LE(8);

@@ -7,30 +7,30 @@ import { parseContentRange } from '../http/http-headers.ts';
 import { refusalOf } from '../http/http-status.ts';
 import type { PartFile, PartState } from './part-file.ts';
 
-/** A file to be brought to disk. */
+/** A file to transfer. */
 export interface Transfer extends Omit<HttpGet, 'headers'> {
   readonly path: string;
-  /** Bytes of the whole file. */
+  /** Size of the complete file in bytes. */
   readonly size: number;
   readonly md5: string;
-  /** Called with the bytes on disk, and the bytes there will be. */
+  /** Called with the bytes on disk so far, and in total. */
   readonly onProgress?: ((bytes: number, size: number) => void) | undefined;
 }
 
 /**
- * Replies in a row that do not continue the bytes on disk, until these are given up: one such reply may be the mistake
- * of a moment, and gigabytes hang on it.
+ * Number of consecutive replies that may fail to continue the bytes on disk before these are discarded. A single one may be
+ * a temporary error, and gigabytes may be at stake.
  */
 const MAX_RANGE_MISMATCHES = 2;
 
 /**
- * Brings `part` to the length of the whole file, from the bytes that are there on: by Range where the server keeps
- * to it, from zero where it does not. Whether they are the right bytes is for the caller to check.
+ * Transfers the rest of a file into `part`: continues from the bytes on disk if the server supports Range, else starts from
+ * zero. The caller must check that the bytes are correct.
  *
- * @param again - Whether the file is fetched again because its bytes were wrong; recorded with them.
- * @returns `reused`: bytes of earlier attempts that were kept. A file of another length than `size` may result
- *   when the server has such a one.
- * @throws ReigniteError NETWORK (the bytes so far stay), RATE_LIMITED, ACCESS_DENIED, FILE_NOT_IN_RECORD, NO_SPACE,
+ * @param again - Whether the file is transferred again because its bytes were wrong; recorded in the state.
+ * @returns `reused`: bytes of earlier attempts that were kept. The length of the file may differ from `size` if that of the
+ *   server's file does.
+ * @throws ReigniteError NETWORK (bytes that arrived are kept), RATE_LIMITED, ACCESS_DENIED, FILE_NOT_IN_RECORD, NO_SPACE,
  *   NOT_WRITABLE; the signal's reason when aborted.
  */
 export async function transfer(job: Transfer, part: PartFile, again: boolean): Promise<{ reused: number }> {
@@ -40,20 +40,20 @@ export async function transfer(job: Transfer, part: PartFile, again: boolean): P
     job.onProgress?.(have, job.size);
     if (have === job.size && have > 0) return { reused };
     const reply = await ask(job, part, have);
-    // Whatever ends it, its connection is one of the few that the server allows.
+    // The connection must be released even after an error, because only few are allowed per host.
     const taken = await take(job, part, reply, have, again).finally(() => discard(reply));
     if (taken.isLast) return { reused: taken.isAnew ? 0 : reused };
     have = taken.length;
   }
 }
 
-/** What a reply brought. */
+/** Result of storing a reply. */
 interface Taken {
-  /** Of the file on disk, in bytes. */
+  /** Length of the file on disk in bytes. */
   readonly length: number;
-  /** Whether it brought the file from its beginning. */
+  /** Whether the reply contained the file from its start. */
   readonly isAnew: boolean;
-  /** Whether nothing more is to be asked for. */
+  /** Whether no further request is needed. */
   readonly isLast: boolean;
 }
 
@@ -67,15 +67,15 @@ async function take(job: Transfer, part: PartFile, reply: HttpReply, have: numbe
   }
   if (reply.status === 200) {
     const length = await takeWhole(job, part, reply, again);
-    // A reply that ended in order and is too short: the length was wrong, or the file is another one.
+    // A complete reply that is too short means that the published length is wrong or that this is another file.
     return { length, isAnew: true, isLast: length >= job.size || length <= have };
   }
   if (have > 0 && endsAt(reply, have)) return { length: have, isAnew: false, isLast: true };
-  await countMisfit(job, part, reply, have);
-  throw new ReigniteError('NETWORK', misfitText(job, reply, have));
+  await countMismatch(job, part, reply, have);
+  throw new ReigniteError('NETWORK', mismatchText(job, reply, have));
 }
 
-/** Bytes on disk that may be the beginning of this file: 0 when they belong to another one, or are too many. */
+/** Returns how many bytes on disk can be reused: 0 if they belong to another file or are too many. */
 async function usableLength(job: Transfer, part: PartFile): Promise<number> {
   const length = await part.length();
   const state = await part.state();
@@ -110,7 +110,7 @@ function isWebPage(path: string): boolean {
   return /\.html?$/i.test(path);
 }
 
-/** Whether a reply is what was asked for: the rest of the same file, as it is. */
+/** Returns whether a reply contains the rest of the same file, without content encoding. */
 function continuesAt(reply: HttpReply, from: number, size: number, state: PartState | undefined): boolean {
   if (reply.status !== 206 || contentCodings(reply).length > 0) return false;
   const range = parseContentRange(reply.header('content-range'));
@@ -119,13 +119,13 @@ function continuesAt(reply: HttpReply, from: number, size: number, state: PartSt
   return etag === undefined || state?.etag === undefined || etag === state.etag;
 }
 
-/** Whether a 416 says that the file has just the bytes that are here: then it is another one than the record's. */
+/** Returns whether a 416 states that the server's file has exactly the bytes on disk. It is then not the record's file. */
 function endsAt(reply: HttpReply, have: number): boolean {
   return reply.status === 416 && reply.header('content-range')?.trim() === `bytes */${have}`;
 }
 
-/** Discards the bytes when replies keep not matching them. */
-async function countMisfit(job: Transfer, part: PartFile, reply: HttpReply, have: number): Promise<void> {
+/** Counts replies that do not continue the bytes on disk, and discards these after too many. */
+async function countMismatch(job: Transfer, part: PartFile, reply: HttpReply, have: number): Promise<void> {
   if (have === 0) return;
   const state = await part.state();
   const rangeMismatches = (state?.rangeMismatches ?? 0) + 1;
@@ -139,7 +139,7 @@ function isOtherVersion(reply: HttpReply, state: PartState | undefined): boolean
   return etag !== undefined && state?.etag !== undefined && etag !== state.etag;
 }
 
-function misfitText(job: Transfer, reply: HttpReply, have: number): string {
+function mismatchText(job: Transfer, reply: HttpReply, have: number): string {
   const codings = contentCodings(reply);
   const range = reply.header('content-range');
   const what = [
@@ -157,14 +157,14 @@ function strong(etag: string | undefined): string | undefined {
 async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply, again: boolean): Promise<number> {
   const codings = contentCodings(reply);
   const announced = reply.header('content-length');
-  // A file that is compressed itself is sometimes labelled as if the server had done it: its length gives it away.
+  // Servers sometimes label a compressed file as if they had compressed it themselves. Its length shows that it was not.
   const asItIs = codings.length === 0 || announced === String(job.size);
   const etag = asItIs ? strong(reply.header('etag')) : undefined;
   const lastModified = asItIs ? reply.header('last-modified') : undefined;
   const body = asItIs ? reply.body : decodeBody(reply, codings);
   body.on('error', () => {});
   const chunks = withNetworkErrors(body, reply.url, job.signal);
-  // CacheLookup at before anything is given up: a page in place of the rest of a file must not cost what is here of it.
+  // Checked before the bytes on disk are discarded: a web page sent in place of the file must not cost them.
   const first = await chunks.next();
   if (!first.done) refuseWebPage(first.value, reply.url, job.path);
   const state = { url: job.url, size: job.size, md5: job.md5, ...(again ? { again } : {}) };
@@ -174,7 +174,7 @@ async function takeWhole(job: Transfer, part: PartFile, reply: HttpReply, again:
     ...(lastModified === undefined ? {} : { lastModified }),
   });
   const length = await append(job, part, 0, putBack(first, chunks)).finally(() => body.destroy());
-  // Without a length and without chunks the end of the connection is the end of the file: it may be a cut as well.
+  // Without a length and without chunked encoding, a lost connection looks like the end of the file.
   const endKnown = announced !== undefined || reply.header('transfer-encoding') !== undefined;
   if (length < job.size && !endKnown) {
     throw new ReigniteError('NETWORK', `${job.url} ended after ${length} of ${job.size} bytes.`);
@@ -186,7 +186,7 @@ function append(job: Transfer, part: PartFile, from: number, chunks: AsyncIterab
   return part.append(from, job.size, chunks, (length) => job.onProgress?.(length, job.size));
 }
 
-/** Passes chunks on, so that network errors and disk errors can be distinguished. */
+/** Passes chunks through and converts errors, so that network errors and disk errors can be distinguished. */
 async function* withNetworkErrors(
   body: Readable,
   url: string,
@@ -205,7 +205,7 @@ async function* putBack(first: IteratorResult<Buffer>, rest: AsyncGenerator<Buff
   yield* rest;
 }
 
-/** A page of a proxy or of a login is not always labelled as one. */
+/** Refuses a web page, for example of a proxy or a login, which is not always labelled as HTML. */
 function refuseWebPage(first: Buffer, url: string, path: string): void {
   if (isWebPage(path) || !/^\s*<(!doctype html|html)\b/i.test(first.subarray(0, 64).toString('latin1'))) return;
   throw new ReigniteError('NETWORK', `${url} answered with a web page instead of ${basename(path)}.`);

@@ -10,17 +10,17 @@ const DECODERS: Readonly<Record<string, () => Transform>> = {
   br: createBrotliDecompress,
 };
 
-/** Codings of a reply in the order in which they were applied; empty when the body is what it is. */
+/** Returns the content encodings of a reply in the order in which they were applied; empty if there are none. */
 export function contentCodings(reply: Pick<HttpReply, 'header'>): readonly string[] {
   const names = (reply.header('content-encoding') ?? '').split(',').map((name) => name.trim().toLowerCase());
   return names.filter((name) => name !== '' && name !== 'identity');
 }
 
 /**
- * Undoes the codings that a server put around a file although `identity` was asked for (nginx does so with some
- * types). Errors of the body are passed on.
+ * Decodes the content encodings that a server applied although `identity` was requested (nginx does so for some types).
+ * Errors of the body are passed on.
  *
- * @throws ReigniteError NETWORK for a coding that is not known.
+ * @throws ReigniteError NETWORK for an unknown encoding.
  */
 export function decodeBody(reply: HttpReply, codings: readonly string[]): Readable {
   let stream = reply.body;
@@ -28,7 +28,7 @@ export function decodeBody(reply: HttpReply, codings: readonly string[]): Readab
     const decoder = DECODERS[name];
     if (decoder === undefined)
       throw new ReigniteError('NETWORK', `${reply.url} answered with an unsupported content encoding, "${name}".`);
-    // The error itself reaches the reader of the last stream; there is nothing else to do about it here.
+    // Nothing to do here: the error reaches the reader of the last stream.
     stream = pipeline(stream, decoder(), () => {});
   }
   return stream;

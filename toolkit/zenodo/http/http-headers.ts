@@ -1,14 +1,14 @@
 import { packageVersion } from '../../../config/package-files.ts';
 
-/** Bytes `start` to `end` of a file, both included. */
+/** Bytes `start` to `end` of a file, both inclusive. */
 export interface ByteRange {
   readonly start: number;
   readonly end: number;
 }
 
 /**
- * What a Range header asks of a file of `size` bytes: one range, `'unsatisfiable'` when it has none of those bytes,
- * undefined when the whole file is to be sent (no header, several ranges, or one that is not understood).
+ * Parses a Range header for a file of `size` bytes. Returns one range; `'unsatisfiable'` if the file has none of these
+ * bytes; undefined if the whole file is to be sent (no header, several ranges, or an invalid one).
  *
  * @see RFC 9110, section 14
  */
@@ -27,14 +27,14 @@ export function parseByteRange(value: string | undefined, size: number): ByteRan
   return { start, end: to === '' ? size - 1 : Math.min(Number(to), size - 1) };
 }
 
-/** What a 206 brings: bytes `start` to `end`, both included, of `total` (undefined where the server does not know). */
+/** Content of a 206 reply: bytes `start` to `end`, both inclusive, of `total` (undefined if unknown to the server). */
 export interface ContentRange {
   readonly start: number;
   readonly end: number;
   readonly total: number | undefined;
 }
 
-/** Reads `bytes 0-99/1000` or `bytes 0-99/*`; undefined for anything else, `bytes * /1000` of a 416 included. */
+/** Parses `bytes 0-99/1000` or `bytes 0-99/*`. Returns undefined for anything else, such as the header of a 416. */
 export function parseContentRange(value: string | undefined): ContentRange | undefined {
   const match = /^bytes\s+(\d+)-(\d+)\/(\d+|\*)$/i.exec(value?.trim() ?? '');
   if (match === null) return undefined;
@@ -44,19 +44,19 @@ export function parseContentRange(value: string | undefined): ContentRange | und
 }
 
 /**
- * How this client names itself: `name/version (+url)`, the form that Zenodo's support asks for.
- * Clients without an identifying name are throttled or refused there.
+ * Returns the user agent in the form `name/version (+url)`, which Zenodo's support asks for. Zenodo throttles or refuses
+ * clients that do not identify themselves.
  */
 export function defaultUserAgent(): string {
   return `reignite/${packageVersion()} (TypeScript; +https://zenodo.org/records/15674785)`;
 }
 
-/** Names the personal token that is sent to the record's API: for records that are not public, and a higher rate. */
+/** Environment variable with a personal token for the record's API: for records that are not public, and a higher rate. */
 export const TOKEN_VARIABLE = 'ZENODO_TOKEN';
 
 /**
- * The token of the environment, if `url` is at the API's own host: a record may link to files anywhere, and no other
- * host must see it.
+ * Returns the token from the environment if `url` is on the host of the API. A record may link to files anywhere, and no
+ * other host may see the token.
  */
 export function tokenFor(url: string, api: string, environment: NodeJS.ProcessEnv = process.env): string | undefined {
   const token = environment[TOKEN_VARIABLE]?.trim();

@@ -1,14 +1,14 @@
 import { type ErrorCode, ReigniteError } from '../../errors.ts';
 import type { HttpReply } from './http.ts';
 
-/** Longest wait that a server's `Retry-After` may ask for. Unit: ms. */
+/** Upper limit of the wait that a server can ask for, ms. */
 const MAX_WAIT_MS = 3_600_000;
 
 /**
- * What a refusal means for us.
+ * Converts an HTTP status to an error.
  *
- * @param reply - A reply whose status is none of those that the caller wanted.
- * @param gone - The error of 404 and 410.
+ * @param reply - A reply with a status that the caller did not expect.
+ * @param gone - Error code for 404 and 410.
  */
 export function refusalOf(reply: HttpReply, gone: ErrorCode): ReigniteError {
   const { status, url } = reply;
@@ -27,8 +27,8 @@ export function refusalOf(reply: HttpReply, gone: ErrorCode): ReigniteError {
 }
 
 /**
- * How long the server asks to wait, in ms: the longer of Retry-After (seconds or a date) and X-RateLimit-Reset
- * (epoch seconds). Meant for 429 and 503 alone: Zenodo sends Retry-After with successful replies too.
+ * Returns how long the server asks to wait, in ms: the longer of Retry-After (seconds or a date) and X-RateLimit-Reset
+ * (epoch seconds). Use it only for 429 and 503, because Zenodo also sends Retry-After with successful replies.
  */
 export function retryAfterMs(reply: Pick<HttpReply, 'header'>, now: number): number | undefined {
   const waits = [fromRetryAfter(reply.header('retry-after'), now), fromReset(reply.header('x-ratelimit-reset'), now)];

@@ -9,10 +9,9 @@ import { retryAfterMs } from './http-status.ts';
 import type { HostRateLimiter } from './rate-limiter.ts';
 
 /**
- * Limits the open sockets per host. A closing socket counts until it is fully closed, so
- * that its successor does not come before it has gone.
+ * Limits the open sockets per host. A closing socket counts until it is fully closed, so that the limit is never exceeded.
  *
- * @param most - Sockets to one host and port.
+ * @param most - Maximum number of sockets per host and port.
  */
 function limitConnectionsPerHost(most: number): buildConnector.connector {
   const connect = buildConnector({});
@@ -27,7 +26,7 @@ function limitConnectionsPerHost(most: number): buildConnector.connector {
     const begin = () => {
       open.set(host, (open.get(host) ?? 0) + 1);
       connect(options, (error, socket) => {
-        // There is none after an error, whatever the types say.
+        // There is no socket after an error, contrary to the types.
         if (error !== null || !socket) {
           leave(host);
           callback(error ?? new Error(`No connection to ${host}.`), null);
@@ -47,42 +46,42 @@ function onceClosed(socket: Socket, then: () => void): void {
   else socket.once('close', then);
 }
 
-/** One GET. Nothing is retried here: that is the caller's, who knows what is on disk. */
+/** Options of one GET. It is not retried here, but by the caller, who knows what is on disk. */
 export interface HttpGet {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
   readonly userAgent?: string | undefined;
-  /** Personal token; sent in a header, to the host of `url` alone. */
+  /** Personal token, sent in a header and only to the host of `url`. */
   readonly token?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Give up when the head of a reply takes longer, or its body pauses longer than this, in ms. Default 30 s. */
+  /** Maximum time until the head of the reply arrives, and between bytes of its body, in ms. Default 30 s. */
   readonly stallMs?: number | undefined;
-  /** Limits the rate of requests. Default: no limit, as for our loopback server. */
+  /** Limits the rate of requests. Default: no limit, for example for a server on this machine. */
   readonly rateLimiter?: HostRateLimiter | undefined;
 }
 
-/** Head of a reply, with its body still to be read. */
+/** A reply whose body has not been read yet. */
 export interface HttpReply {
   readonly status: number;
-  /** Value of a header (name in lower case); the first one where it came several times. */
+  /** Returns the value of a header (name in lower case), the first one if it occurs several times. */
   readonly header: (name: string) => string | undefined;
   readonly body: Readable;
-  /** Where the reply came from, after redirects. */
+  /** Address of the reply, after redirects. */
   readonly url: string;
 }
 
 const DEFAULT_STALL_MS = 30_000;
 const MAX_REDIRECTS = 5;
-/** To one origin, idle ones that are kept for the next request included. */
+/** Maximum number of connections per origin, including idle ones that are kept for the next request. */
 const MAX_CONNECTIONS = 2;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
- * Sends one GET, through the proxy of HTTPS_PROXY, HTTP_PROXY and NO_PROXY (never for this machine itself),
- * and follows redirects. The token stays behind when a redirect leads to another host.
+ * Sends one GET and follows redirects. Uses the proxy set by HTTPS_PROXY, HTTP_PROXY and NO_PROXY, except for addresses of
+ * this machine. The token is not sent to another host after a redirect.
  *
- * @throws ReigniteError NETWORK when there is no connection or no answer; the signal's reason when aborted.
+ * @throws ReigniteError NETWORK without a connection or an answer; the signal's reason when aborted.
  */
 export async function httpGet(get: HttpGet): Promise<HttpReply> {
   const first = parseHttpUrl(get.url);
@@ -97,13 +96,13 @@ export async function httpGet(get: HttpGet): Promise<HttpReply> {
   throw new ReigniteError('NETWORK', `${first.href} redirects more than ${MAX_REDIRECTS} times.`);
 }
 
-/** Discards an unread body; its errors do not matter. */
+/** Discards an unread body and ignores its errors. */
 export function discard(reply: HttpReply): void {
   reply.body.on('error', () => {});
   reply.body.destroy();
 }
 
-/** Turns what went wrong underneath into NETWORK; passes on our own errors, and the reason of an abort. */
+/** Converts an error of the connection to NETWORK. Passes on our own errors and the reason of an abort. */
 export function asNetworkError(error: unknown, url: string, signal?: AbortSignal): unknown {
   if (signal?.aborted) return signal.reason;
   if (error instanceof ReigniteError) return error;
@@ -119,7 +118,7 @@ const CERTIFICATE_REMEDY =
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Where a name has several addresses, the errors of all of them come wrapped in one without a message.
+  // If a host name has several addresses, their errors are wrapped in one without a message.
   if (error.message === '' && error instanceof AggregateError) return messageOf(error.errors[0]);
   const code = codeOf(error);
   return `${error.message.replace(/\.$/, '')}${code === undefined ? '' : ` (${code})`}`;
@@ -144,7 +143,7 @@ async function send(url: URL, get: HttpGet, token: string | undefined): Promise<
   try {
     const reply = await sendNow(url, get, token);
     reply.body.once('close', leave);
-    // Only with a refusal is it meant: Zenodo sends Retry-After with successful replies too.
+    // Only for refusals, because Zenodo also sends Retry-After with successful replies.
     if (reply.status === 429 || reply.status === 503)
       get.rateLimiter?.holdOff(url.host, retryAfterMs(reply, Date.now()) ?? 0);
     return reply;
@@ -157,7 +156,7 @@ async function send(url: URL, get: HttpGet, token: string | undefined): Promise<
 async function sendNow(url: URL, get: HttpGet, token: string | undefined): Promise<HttpReply> {
   const { signal, stallMs = DEFAULT_STALL_MS } = get;
   try {
-    // While a request waits for the proxy to open a tunnel, it ignores its signal and its own time limits.
+    // While a request waits for the proxy to open a tunnel, undici ignores its signal and its time limits.
     const { statusCode, headers, body } = await withStallLimit(stallMs, signal, (limited) =>
       request(url, {
         dispatcher: dispatcherFor(url),
@@ -201,8 +200,8 @@ function dispatcherFor(url: URL): Dispatcher {
 }
 
 /**
- * A proxy that hangs up on the request for a tunnel is an error of the request like any other: undici takes it for a
- * connection that was lost by chance, and tries again without pause or end, also when the request was abandoned.
+ * Makes a proxy that refuses a tunnel an ordinary error of the request. By default, undici treats it as a lost connection
+ * and retries forever without a pause, even if the request was aborted.
  */
 function triedOnce({ connect }: Pool.Options): Pick<Pool.Options, 'connect'> {
   if (typeof connect !== 'function') return {};

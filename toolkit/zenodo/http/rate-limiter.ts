@@ -9,8 +9,8 @@ const Log = z.object({ sent: z.array(z.number()), notBefore: z.number() });
 type Log = z.infer<typeof Log>;
 
 /**
- * When a host was asked lately, and until when it asked to be left alone. Kept on disk, so that a process that was
- * killed and started again knows what the one before it had sent. Times are epoch ms.
+ * Recent requests to a host, and the time until which the host asked for no requests. Stored on disk, so that a restarted
+ * process knows what the one before it had sent. Times are epoch ms.
  */
 class RequestLog {
   readonly #path: string;
@@ -19,13 +19,13 @@ class RequestLog {
     this.#path = path;
   }
 
-  /** Requests after `since`, oldest first, none from the future: a clock that was put back must not stop everything. */
+  /** Reads the requests after `since`, oldest first. Ignores those in the future, in case the clock was set back. */
   read(since: number, now: number): Log {
     const { sent, notBefore } = this.#load();
     return { sent: sent.filter((time) => time > since && time <= now).sort((a, b) => a - b), notBefore };
   }
 
-  /** Losing a record is harmless, so a full disk does not stop requests. */
+  /** Writes the log. Losing it is harmless, so a full disk does not stop requests. */
   write(log: Log): void {
     try {
       makeFolderSync(dirname(this.#path));
@@ -47,26 +47,25 @@ class RequestLog {
 }
 
 export interface RateLimiterOptions {
-  /** Where the requests of the last minute are noted. */
+  /** Folder in which recent requests are recorded. */
   readonly folder: string;
-  /** Open at the same time, to one host. Default: 2. */
+  /** Maximum number of open requests per host. Default: 2. */
   readonly connections?: number;
-  /** In any window, to one host. Default: 50. */
+  /** Maximum number of requests per host in any window. Default: 50. */
   readonly requests?: number;
-  /** Default: 60 s. */
+  /** Length of a window. Default: 60 s. */
   readonly windowMs?: number;
 }
 
-/** A wait that the server asked for and that is no longer than this is made here, without giving up the turn. */
+/** If the server asks for a wait up to this, it is made here instead of throwing RATE_LIMITED. */
 const SHORT_WAIT_MS = 1_000;
 const QUEUE_POLL_MS = 20;
-/** A request leaves a little after it is noted, one more than another: the server counts where they arrive. */
+/** Added to the window, because requests arrive at the server with varying delays after they were recorded. */
 const UNDER_WAY_MS = 100;
 
 /**
- * Holds back requests, host by host: at most a fixed number at once and in any minute, none
- * while the host asked to be left alone. One process of a state directory does all its downloading; what it sent before
- * it was killed counts too.
+ * Limits requests per host: at most a fixed number at the same time and in any window, and none while the host asked for
+ * no requests. A single process of a state directory makes all downloads; requests of an earlier process count too.
  */
 export class HostRateLimiter {
   readonly #options: Required<RateLimiterOptions>;
@@ -77,11 +76,11 @@ export class HostRateLimiter {
   }
 
   /**
-   * Waits for the turn of one request.
+   * Waits until a request may be sent.
    *
-   * @returns To be called when the reply has ended, however it ended.
-   * @throws ReigniteError RATE_LIMITED with the wait when the host asked to be left alone for longer than a second;
-   *   the signal's reason when aborted.
+   * @returns A function to call when the reply has ended, also after an error.
+   * @throws ReigniteError RATE_LIMITED with the time to wait if the host asked for no requests for more than a second; the
+   *   signal's reason when aborted.
    */
   async enter(host: string, signal?: AbortSignal): Promise<() => void> {
     const state = this.#stateOf(host);
@@ -99,7 +98,7 @@ export class HostRateLimiter {
     };
   }
 
-  /** Records for how long the host asked not to be called. */
+  /** Records for how long the host asked for no requests. */
   holdOff(host: string, ms: number): void {
     const { log } = this.#stateOf(host);
     const now = Date.now();
@@ -107,7 +106,7 @@ export class HostRateLimiter {
     log.write({ sent, notBefore: Math.max(notBefore, now + ms) });
   }
 
-  /** 0 when the request may go, and is counted; else how long to wait before asking again, ms. */
+  /** Returns 0 and counts the request if it may be sent; else the time in ms after which to check again. */
   #waitOf(host: string, log: RequestLog): number {
     const { requests, windowMs } = this.#options;
     const now = Date.now();
@@ -121,7 +120,7 @@ export class HostRateLimiter {
     const oldest = sent.at(-requests);
     if (oldest !== undefined) return oldest + windowMs + UNDER_WAY_MS - now;
     log.write({ sent: [...sent, now], notBefore });
-    // What counts is when it leaves, and on a busy disk the note has taken a while.
+    // The time of sending counts, and on a busy disk writing the log took a while.
     if (Date.now() > now) log.write({ sent: [...sent, Date.now()], notBefore });
     return 0;
   }

@@ -7,18 +7,19 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 
 const Note = z.object({
-  /** Whose attempts are counted. */
+  /** Run to which the attempts belong. */
   execution: z.string(),
-  /** What they fail for. */
+  /** What the attempts lack. */
   resource: z.enum(['network', 'space']),
-  /** Since when attempts bring nothing, and when the last one failed, epoch ms. */
+  /** Start of the time without progress, epoch ms. */
   since: z.number(),
+  /** When the last attempt failed, epoch ms. */
   last: z.number(),
-  /** The wait that was given then, ms. */
+  /** Wait after the last attempt, ms. */
   wait: z.number(),
-  /** Bytes that were there then. */
+  /** Bytes on disk after the last attempt. */
   bytes: z.number(),
-  /** Failed attempts since the last byte. */
+  /** Failed attempts since the last new byte. */
   failures: z.number(),
 });
 type Note = z.infer<typeof Note>;
@@ -27,33 +28,33 @@ type Note = z.infer<typeof Note>;
 export interface FailedAttempt {
   /** What was attempted: the path of a file, the address of a record. */
   readonly subject: string;
-  /** A run that is started again gets a new budget. */
+  /** Run to which the attempt belongs. A restarted run gets a new budget. */
   readonly execution: string;
-  /** Of the file, on disk; more than at the last failure is progress. */
+  /** Bytes of the file on disk. More than after the last failure is progress. */
   readonly bytes: number;
-  /** When the attempt began, epoch ms. */
+  /** When the attempt started, epoch ms. */
   readonly startedAt: number;
 }
 
 export interface RetryLimits {
-  /** How long the network may bring nothing, ms. */
+  /** Maximum time without a new byte from the network, ms. */
   readonly retryTimeoutMs: number;
-  /** How long a full disk is waited for, ms. */
+  /** Maximum time to wait for space on a full disk, ms. */
   readonly diskFullTimeoutMs: number;
-  /** Wait before the second attempt, ms; doubles. */
+  /** Wait before the second attempt, ms. Doubles with every failure. */
   readonly retryMs: number;
 }
 
 const MAX_WAIT_MS = 100_000;
-/** How often a full disk is looked at. */
+/** Wait between two checks of a full disk. */
 const SPACE_WAIT_MS = 30_000;
-/** A pause between attempts longer than this, beyond the wait, means that no process was running; it does not count. */
+/** If the pause between attempts exceeds the wait by more than this, no process was running, and the count restarts. */
 const ABSENT_MS = 120_000;
 
 /**
- * Decides after a failed attempt whether there is another one, and when. What is limited is the time without a single
- * new byte, not the number of attempts, and time without space apart from time without the network; waits grow with failures in a row and are short again after progress.
- * Kept on disk, so that a process that was killed does not restart the count.
+ * Decides after a failed attempt whether and when to try again. The limit is not the number of attempts but the time without
+ * a new byte, counted separately for a lack of space and for the network. Waits grow with consecutive failures and are
+ * reset by progress. Stored on disk, so that a killed process does not restart the count.
  */
 export class RetryBudget {
   readonly #folder: string;
@@ -64,8 +65,10 @@ export class RetryBudget {
   }
 
   /**
-   * @returns The error to end the attempt with: with a wait, or not retryable where the budget is used up. What is
-   *   neither about the network nor about space comes back as it is.
+   * Evaluates a failed attempt.
+   *
+   * @returns The error to throw: with the time to wait, or not retryable if the budget is exhausted. Errors that concern
+   *   neither the network nor space are returned unchanged.
    */
   async after(error: unknown, attempt: FailedAttempt, limits: RetryLimits, now = Date.now()): Promise<unknown> {
     if (!(error instanceof ReigniteError)) return error;
@@ -83,7 +86,7 @@ export class RetryBudget {
     const left = since + (code === 'NO_SPACE' ? limits.diskFullTimeoutMs : limits.retryTimeoutMs) - now;
     if (left <= 0) {
       await this.done(attempt.subject);
-      return given(error, now - since);
+      return exhausted(error, now - since);
     }
     const wait = waitFor(error, failures, left, limits);
     const { execution, bytes } = attempt;
@@ -96,7 +99,7 @@ export class RetryBudget {
     });
   }
 
-  /** Forgets what was counted. */
+  /** Resets the budget of a subject. */
   async done(subject: string): Promise<void> {
     this.#notes.delete(subject);
     await bestEffort(rm(this.#pathOf(subject), { force: true }), 'an old note only shortens the patience');
@@ -112,7 +115,7 @@ export class RetryBudget {
     }
   }
 
-  /** On a disk that is full, memory has to do. */
+  /** Saves a note, in memory too in case the disk is full. */
   async #write(subject: string, note: Note): Promise<void> {
     this.#notes.set(subject, note);
     await bestEffort(
@@ -128,7 +131,7 @@ export class RetryBudget {
 
 const SPACE_REMEDY = 'Free disk space: the run continues as soon as there is enough.';
 
-/** A server's own wish is followed, once even beyond the limit; a little chance keeps clients from coming together. */
+/** Computes the wait. That of the server is respected even if it exceeds the limit. Jitter keeps clients apart. */
 function waitFor(
   error: ReigniteError,
   failures: number,
@@ -147,7 +150,7 @@ function jitter(most: number): number {
   return Math.round(Math.random() * most);
 }
 
-function given(error: ReigniteError, ms: number): ReigniteError {
+function exhausted(error: ReigniteError, ms: number): ReigniteError {
   const seconds = Math.round(ms / 1_000);
   const what = error.code === 'NO_SPACE' ? 'There was no space' : 'No new byte arrived';
   return new ReigniteError(error.code, `${error.message} ${what} for ${seconds} s.`, {

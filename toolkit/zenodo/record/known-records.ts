@@ -22,18 +22,18 @@ const Known = z.object({
   concept: z.string().exactOptional(),
   doi: z.string().exactOptional(),
   title: z.string().exactOptional(),
-  // A record that listed no files may be open by now: it is asked for again.
+  // A record without files is fetched again, because its files may have become public.
   files: z.array(RecordFile).min(1),
 });
 
 /**
- * Records as an API described them, kept in the state directory. The meaning of a number is resolved once, and stays
- * so.
+ * Descriptions of records, stored in the state directory. A concept number is resolved to a version only once, so that it
+ * keeps its meaning.
  */
 export class KnownRecords {
   readonly #folder: string;
 
-  /** @param folder - `records` of the state directory. */
+  /** @param folder - Folder `records` of the state directory. */
   constructor(folder: string, api: string) {
     this.#folder = join(folder, sha256Of(api).slice(0, 16));
   }
@@ -44,7 +44,7 @@ export class KnownRecords {
     }
   }
 
-  /** The record that a number was resolved to; undefined when it never was. */
+  /** Returns the record to which a number was resolved; undefined if it never was. */
   async recall(asked: string): Promise<ZenodoRecord | undefined> {
     try {
       return Known.parse(JSON.parse(await readFile(this.#pathOf(parseRecordId(asked)), 'utf8')));
@@ -59,10 +59,10 @@ export class KnownRecords {
 }
 
 /**
- * The answer of the API to a question for the record, as stored in the mirror: `record.json`.
+ * Reads the API's description of the record from `record.json` in a mirror folder.
  *
- * @returns Undefined when there is none, or one of another record.
- * @throws ReigniteError RECORD_INVALID when it is not such an answer.
+ * @returns Undefined if the file is missing or describes another record.
+ * @throws ReigniteError RECORD_INVALID if the file is not a description of a record.
  */
 export async function recordOfMirror(mirror: string, api: string, asked: string): Promise<ZenodoRecord | undefined> {
   const path = join(mirror, 'record.json');

@@ -2,11 +2,11 @@ import { ReigniteError } from '../../errors.ts';
 import { TOKEN_VARIABLE } from '../http/http-headers.ts';
 import type { RecordAccess } from './record-json.ts';
 
-/** Words of Zenodo's old and new API for restricted files. */
+/** Access statuses of restricted files in Zenodo's old and new API. */
 const NOT_OPEN = new Set(['restricted', 'embargoed', 'closed']);
 
 /**
- * Checks, before anything is fetched without a token, that the files of the record are public.
+ * Checks that the files of a record are public, before they are downloaded without a token.
  *
  * @throws ReigniteError ACCESS_DENIED with the record's access status.
  */
@@ -17,7 +17,7 @@ export function checkFilesAreOpen(id: string, access: RecordAccess): void {
 /**
  * Checks that a record lists files.
  *
- * @throws ReigniteError ACCESS_DENIED when they are not public, else RECORD_EMPTY; both with the record's access status.
+ * @throws ReigniteError ACCESS_DENIED if the files are not public, else RECORD_EMPTY; both with the record's access status.
  */
 export function checkHasFiles(id: string, access: RecordAccess, files: number): void {
   if (files > 0) return;
@@ -40,24 +40,24 @@ function describe({ status, files, until }: RecordAccess): string {
   return parts.join(', ');
 }
 
-/** Links of Zenodo that name a file: of its API and its pages, and of the buckets of its older API. */
+/** Zenodo's links to files: those of its API, of its pages, and of the buckets of its older API. */
 const NAMED = /^(.*\/(?:records\/[^/?#]+\/files|api\/files\/[^/?#]+)\/)(.+)$/s;
 const CONTENT = '/content';
 
-/** A key in an address: every part percent-encoded, as Zenodo does it. */
+/** Percent-encodes every part of a key for use in a URL, like Zenodo. */
 export function encodedKey(key: string): string {
   return key.split('/').map(encodeURIComponent).join('/');
 }
 
 /**
- * The address of a file's bytes.
+ * Returns the URL of a file's content.
  *
- * A link is used as the record gives it. One that holds the key without encoding it, whose `#`, `?` or `%` would lead
- * elsewhere, is encoded.
+ * A link is used as the record gives it. If it contains the key without percent-encoding, the key is encoded, because a
+ * `#`, `?` or `%` would change its meaning.
  *
- * @param own - Address of the record in the API.
- * @param link - As the record gives it, absolute or relative to `own`.
- * @throws ReigniteError RECORD_INVALID when the link names another file than the key, or has a `#` whose place is unclear.
+ * @param own - URL of the record in the API.
+ * @param link - Link in the record, absolute or relative to `own`.
+ * @throws ReigniteError RECORD_INVALID if the link names another file than the key, or has a `#` whose meaning is unclear.
  */
 export function fileUrl(key: string, link: string | undefined, own: string): string {
   if (link === undefined) return `${own}/files/${encodedKey(key)}${CONTENT}`;
@@ -77,7 +77,7 @@ function withoutContent(path: string): string {
   return path.endsWith(CONTENT) ? path.slice(0, -CONTENT.length) : path;
 }
 
-/** Undefined for what is not a percent-encoding. */
+/** Decodes percent-encoding; undefined if it is invalid. */
 function decoded(text: string): string | undefined {
   try {
     return decodeURIComponent(text);

@@ -1,14 +1,14 @@
 import { ReigniteError } from '../../errors.ts';
 
 const NUMBER = /^[1-9]\d{0,17}$/;
-/** Numbers of other servers with Zenodo's software, such as `0gc3e-4mn72`. */
+/** Record IDs of other servers with Zenodo's software, such as `0gc3e-4mn72`. */
 const INVENIO = /^[0-9a-z]{5}-[0-9a-z]{5}$/;
 
 /**
- * The number of a record, from any of the ways in which people write it: the number itself, the DOI
- * (`10.5281/zenodo.N`, also with `doi:` or as an address of doi.org), or the address of its page or of its API.
+ * Extracts the number of a record from the number itself, its DOI (`10.5281/zenodo.N`, also with `doi:` or as a URL of
+ * doi.org), or the URL of its page or API.
  *
- * @throws ReigniteError CONFIG_INVALID when there is no record number in it.
+ * @throws ReigniteError CONFIG_INVALID if it does not contain a record number.
  */
 export function parseRecordId(record: string | number): string {
   const text = String(record).trim();

@@ -2,20 +2,20 @@ import { z } from 'zod';
 import { foldedPath } from '../../archive/check-entries.ts';
 import { isArchive, rootOfArchive } from '../../dataset/layout.ts';
 
-/** Temporary files that a download keeps next to a file; a file of the record with such a name would be overwritten. */
+/** Extensions of temporary files next to a download. A file of the record with such a name would be overwritten. */
 const HELPERS = ['.part', '.part.json', '.part.lock', '.pieces', '.pieces.json'];
-/** Where archives wait to be unpacked, in the data folder. */
+/** Folder in the data folder for archives that are not unpacked yet. */
 const ARCHIVES = 'archives';
-/** Disks take 255 bytes; the helpers' endings and the marks of temporary files need the rest. */
+/** File systems allow 255 bytes; the extensions of temporary files need the rest. */
 const MAX_NAME_BYTES = 220;
 
 /**
- * What keeps a key of a record from being a path in the data folder.
+ * Returns why a key of a record cannot be used as a path in the data folder.
  *
- * @returns Undefined for a key that can be used.
+ * @returns Undefined if the key can be used.
  */
 function faultOfKey(key: string): string | undefined {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the check looks for them
   if (/[\u0000-\u001f\u007f]/.test(key) || /\p{Surrogate}/u.test(key))
     return 'has control characters or broken Unicode';
   if (key.includes('\\')) return 'has a backslash';
@@ -27,10 +27,10 @@ function faultOfKey(key: string): string | undefined {
 }
 
 /**
- * Finds two files of a record that cannot both be stored: on a disk that folds case and Unicode forms they are one file,
- * one is per file where the other needs a folder, or one has the name of a download's temporary file for the other.
+ * Finds two files of a record that cannot both be stored: they are the same file on a disk that ignores case or Unicode
+ * forms, the name of one is that of a folder that the other needs, or of a temporary file of the other's download.
  *
- * @returns A sentence that names both; undefined where every file has a place of its own.
+ * @returns A sentence that names both; undefined if there is no collision.
  */
 function collisionOfKeys(keys: readonly string[]): string | undefined {
   const taken = new Map<string, string>();
@@ -51,12 +51,12 @@ function collisionOfKeys(keys: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Where a file is stored, below the data folder, as a disk that folds names sees it. */
+/** Returns where a file is stored in the data folder, as a key that is equal on disks that ignore case. */
 function placeOf(key: string): string {
   return foldedPath(isArchive(key) ? `${ARCHIVES}/${key}` : key);
 }
 
-/** The folders that a file, or what is unpacked of it, needs. */
+/** Lists the folders that a file, or what is unpacked from it, needs. */
 function foldersOf(key: string): readonly string[] {
   const parts = placeOf(key).split('/');
   const above = parts.slice(1).map((_, k) => parts.slice(0, k + 1).join('/'));
@@ -78,7 +78,7 @@ const Key = z
 
 const Size = z.int().nonnegative();
 
-/** Zenodo writes `md5:<hex>`; its older serialiser leaves the prefix out. */
+/** Zenodo writes `md5:<hex>`; its older API omits the prefix. */
 const Md5 = z
   .string()
   .regex(/^(md5:)?[0-9a-f]{32}$/i, 'expected md5:<32 hex digits>')
@@ -91,7 +91,7 @@ const Link = z
 const Links = z.object({ content: Link.optional(), download: Link.optional(), self: Link.optional() });
 type Links = z.output<typeof Links>;
 
-/** `content` and `download`, where they are given, lead to bytes; `self` then leads to metadata. */
+/** Chooses the link to the content. If there is `content` or `download`, `self` is a link to metadata. */
 function linkOf(links: Links | undefined): string | undefined {
   return links?.content ?? links?.download ?? links?.self;
 }
@@ -109,7 +109,7 @@ const LegacyFile = z
     link: linkOf(links),
   }));
 
-/** An entry is read in the shape whose name it has, so that a complaint names a field that is there. */
+/** Parses an entry in the old or the new format, depending on its fields, so that errors name fields that it has. */
 const File = z.unknown().transform((value, context) => {
   const legacy = typeof value === 'object' && value !== null && 'filename' in value && !('key' in value);
   const parsed = (legacy ? LegacyFile : TodaysFile).safeParse(value);
@@ -118,7 +118,7 @@ const File = z.unknown().transform((value, context) => {
   return z.NEVER;
 });
 
-/** A list, or InvenioRDM's object with entries (by name, or a list again). */
+/** A list, or InvenioRDM's object with `entries` (an object by name, or a list). */
 const Files = z.preprocess(
   (files) => {
     if (typeof files !== 'object' || files === null || !('entries' in files) || Array.isArray(files)) return files;
@@ -134,10 +134,10 @@ const Files = z.preprocess(
 const Text = z.string().nullish();
 const Id = z.union([z.int(), z.string().min(1)]);
 
-/** The list of files alone, as `/records/:id/files` has it. */
+/** The list of files that `/records/:id/files` returns. */
 export const FilesJson = Files;
 
-/** InvenioRDM may say only whether there are files: they are asked for then. A record of metadata alone has none. */
+/** InvenioRDM may state only whether there are files, which must then be requested. A metadata-only record has none. */
 function listed(files: unknown): unknown {
   if (files === null) return undefined;
   const isCounted =
@@ -146,7 +146,7 @@ function listed(files: unknown): unknown {
   return files.enabled === false ? [] : undefined;
 }
 
-/** Needed for a message alone: of another type it is left out. */
+/** Used only in messages; a value of another type is ignored. */
 const Said = Text.catch(undefined);
 const Access = z.object({
   status: Said,
@@ -154,19 +154,19 @@ const Access = z.object({
   embargo: z.object({ until: Said }).nullish().catch(undefined),
 });
 
-/** Whether the files of a record are public, as the record itself says. */
+/** Whether the files of a record are public, as stated in the record. */
 export interface RecordAccess {
-  /** Such as `open`, `restricted`, `embargoed` or `metadata-only`; undefined where the server does not say. */
+  /** For example `open`, `restricted`, `embargoed` or `metadata-only`; undefined if not stated. */
   readonly status: string | undefined;
-  /** Of the files alone: `public` or `restricted`. */
+  /** Access to the files: `public` or `restricted`. */
   readonly files: string | undefined;
-  /** Day on which an embargo ends. */
+  /** Date on which an embargo ends. */
   readonly until: string | undefined;
 }
 
 /**
- * What of a record's JSON we use, in each of the shapes that Zenodo has answered with. `concept` is the number that
- * means all versions; `files` is undefined where they are listed elsewhere.
+ * The fields of a record's JSON that are used, in all formats in which Zenodo has returned them. `concept` is the number
+ * of all versions together. `files` is undefined if they are listed elsewhere.
  */
 export const RecordJson = z
   .object({
@@ -197,7 +197,7 @@ function textOf(id: string | number | null | undefined): string | undefined {
   return id === null || id === undefined ? undefined : String(id);
 }
 
-/** Absolute, or relative to the record's own address. */
+/** Returns whether a link is an http address, absolute or relative to the URL of the record. */
 function isHttpAddress(link: string): boolean {
   const base = 'https://base.invalid';
   return URL.canParse(link, base) && /^https?:$/.test(new URL(link, base).protocol);

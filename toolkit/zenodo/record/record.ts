@@ -10,22 +10,22 @@ import { FilesJson, RecordJson } from './record-json.ts';
 
 /** A file of a record, as published. */
 export interface RecordFile {
-  /** Its name in the record. */
+  /** Name in the record. */
   readonly key: string;
-  /** In bytes. */
+  /** Size in bytes. */
   readonly size: number;
-  /** MD5 of its bytes, lower-case hex. */
+  /** MD5 in lower-case hex. */
   readonly md5: string;
-  /** Where its bytes are. */
+  /** URL of the content. */
   readonly url: string;
-  /** Of an archive that was recognised by its contents: the folder that its members belong to. */
+  /** For an archive that was recognised by its contents: the folder to which its members belong. */
   readonly root?: Kind;
 }
 
 /** One version of a record. */
 export interface ZenodoRecord {
   readonly id: string;
-  /** The concept number (all versions), where the server gives it. */
+  /** The concept number, which refers to all versions, if stated. */
   readonly concept?: string;
   readonly doi?: string;
   readonly title?: string;
@@ -36,20 +36,20 @@ export interface ZenodoRecord {
 export interface FetchRecordOptions extends Omit<HttpGet, 'url' | 'headers'> {
   /** Root of the API, such as `https://zenodo.org/api`. */
   readonly api: string;
-  /** Number, DOI or address of a record: of one version, or of all versions, which resolves to the newest. */
+  /** Number, DOI or URL of one version, or of all versions, which resolves to the newest. */
   readonly record: string | number;
 }
 
-/** A record with thousands of files is far below. */
+/** Limit of a description, bytes; far above that of a record with thousands of files. */
 const MAX_BYTES = 32 * 2 ** 20;
 
 /**
- * Fetches the description of a record and its files from the API. A concept record resolves to its newest version: the answer's `id`
- * is that of the version, and is what a run has to be pinned to.
+ * Fetches the description of a record and its files from the API. A concept record resolves to its newest version: the
+ * returned `id` is that of the version, and is the one to which a run must be pinned.
  *
  * @throws ReigniteError RECORD_NOT_FOUND, RECORD_INVALID (names the field), ACCESS_DENIED and RECORD_EMPTY (both with
- *   the record's access status), RATE_LIMITED (with the wait the server asks for), NETWORK, or CONFIG_INVALID when
- *   `record` is not a record.
+ *   the record's access status), RATE_LIMITED (with the time to wait), NETWORK, or CONFIG_INVALID if `record` is not a
+ *   record.
  * @example const { id, files } = await fetchRecord({ api: 'https://zenodo.org/api', record: 15674785 });
  */
 export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRecord> {
@@ -68,9 +68,9 @@ export async function fetchRecord(options: FetchRecordOptions): Promise<ZenodoRe
 }
 
 /**
- * Reads a record from an answer of the API that was kept.
+ * Reads a record from a stored answer of the API.
  *
- * @throws ReigniteError RECORD_INVALID that names the field; RECORD_EMPTY, ACCESS_DENIED when it lists no files.
+ * @throws ReigniteError RECORD_INVALID naming the field; RECORD_EMPTY or ACCESS_DENIED if it lists no files.
  */
 export function readRecord(json: unknown, api: string, origin: string): ZenodoRecord {
   const parsed = parse(RecordJson, json, origin, 'the record');
@@ -94,7 +94,7 @@ function recordOf(
   };
 }
 
-/** Whether redirects have led to the address of that version. */
+/** Returns whether redirects have led to the URL of this version. */
 function isRecordPage(url: string, id: string): boolean {
   return new URL(url).pathname.endsWith(`/records/${id}`);
 }

@@ -3,14 +3,14 @@ import picomatch from 'picomatch';
 import { ReigniteError } from '../../errors.ts';
 
 /**
- * What of a record is wanted: globs over the paths that its files and the members of its archives have in the data
- * folder (`images/he/patient1_*`, `**` for any depth). One without a slash fits a name at any depth (`*.json`).
+ * Selects files of a record with globs over the paths that they and the members of archives have in the data folder
+ * (`images/he/patient1_*`, `**` for any depth). A glob without a slash matches names at any depth (`*.json`).
  */
 export class Selection {
   readonly #matches: (path: string) => boolean;
   readonly #bases: readonly string[];
 
-  /** @throws ReigniteError USAGE for a glob that is none. */
+  /** @throws ReigniteError USAGE for an empty glob, or without any. */
   constructor(globs: readonly string[]) {
     const patterns = globs.map((glob) => glob.replace(/^\.?\/+/, ''));
     if (patterns.length === 0 || patterns.some((pattern) => pattern === '')) {
@@ -23,12 +23,12 @@ export class Selection {
     this.#bases = patterns.map((pattern) => (pattern.includes('/') ? picomatch.scan(pattern).base : ''));
   }
 
-  /** Whether a file of the record, or a member of an archive, is wanted. */
+  /** Returns whether a file of the record, or a member of an archive, is selected. */
   takes(path: string): boolean {
     return this.#matches(path);
   }
 
-  /** Whether something below a folder may be wanted: what a look into the archive has to decide. */
+  /** Returns whether something in a folder may be selected, so that the archive must be inspected. */
   mayTakeBelow(folder: string): boolean {
     return this.#bases.some((base) => {
       const fixed = posix.normalize(base);

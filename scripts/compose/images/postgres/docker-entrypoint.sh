@@ -1,5 +1,5 @@
 #!/bin/bash
-# As the official image does at its first start: sets up the database, serves the socket alone meanwhile, starts again.
+# Like the official image's first start: sets up the database while serving only the socket, then starts again.
 set -eu
 [ "$1" = postgres ] || exec "$@"
 if [ "$(id -u)" = 0 ]; then

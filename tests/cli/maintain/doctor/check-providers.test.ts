@@ -25,7 +25,7 @@ it('names every GPU and runs a network on each', async () => {
   expect(findings.at(-1)).toMatchObject({ name: 'Provider auto', detail: 'takes cuda' });
 });
 
-it('does not number the only GPU, nor those that are not known', async () => {
+it('shows no number for the only GPU, nor for unknown ones', async () => {
   for (const gpus of [[H200], undefined]) {
     const findings = await checkProviders({ obstacle: undefined, gpus, probe: probing([H200]) });
     const ofCuda = findings.filter(({ name }) => name === 'ONNX Runtime cuda');
@@ -33,7 +33,7 @@ it('does not number the only GPU, nor those that are not known', async () => {
   }
 });
 
-it('runs nothing on CUDA where something is missing', async () => {
+it('does not try CUDA if something is missing', async () => {
   const obstacle = { reason: 'the CUDA provider is not installed', remedy: 'Install it.' };
   const findings = await checkProviders({ obstacle, gpus: [H200, T4], probe: probing([]) });
   const ofCuda = findings.filter(({ name }) => name === 'ONNX Runtime cuda');

@@ -73,7 +73,7 @@ describe.each(WAYS)('the fast engine, sums on the $sums, $precision', ({ sums, p
     expect(farthest).toBeLessThanOrEqual(most);
   });
 
-  it('predicts annotated pixels alone and to the same labels', async () => {
+  it('predicts only annotated pixels, with the same labels', async () => {
     const how = { engine: 'fast', sums, precision };
     const [width, height] = [90, 100];
     const truth = new Uint8Array(width * height);
@@ -122,7 +122,7 @@ describe('the graph of the fast engine', () => {
     expect(second.result.counts?.opened).toBe(1);
   });
 
-  it('gives the same bytes whatever the size of the batch', async () => {
+  it('gives the same bytes for every batch size', async () => {
     const one = await segmentTiny('one', [100, 120], { engine: 'fast', sums: 'device', batchSize: 1 });
     const four = await segmentTiny('four', [100, 120], { engine: 'fast', sums: 'device', batchSize: 4 });
     expect(four.result).toMatchObject({ batchSize: 4, counts: { batch: 4 } });
@@ -131,14 +131,14 @@ describe('the graph of the fast engine', () => {
   });
 });
 
-it('refuses half precision where sums are made on the host', async () => {
+it('rejects half precision if sums are computed on the host', async () => {
   await expect(segmentTiny('half', [40, 40], { engine: 'fast', precision: 'float16' })).rejects.toMatchObject({
     code: 'ENGINE_UNSUPPORTED',
     message: expect.stringContaining('float16 on CUDA only, not on cpu'),
   });
 });
 
-it.each(WAYS)('refuses networks that give NaN (sums on the $sums, $precision)', async (how) => {
+it.each(WAYS)('rejects networks that give NaN (sums on the $sums, $precision)', async (how) => {
   const job = { ...(await tinyJob('broken', [40, 40], {})), engine: 'fast', ...how } as const;
   const file = join(job.modelDir, 'fold_1.onnx');
   const graph = readModel(file);
@@ -151,7 +151,7 @@ it.each(WAYS)('refuses networks that give NaN (sums on the $sums, $precision)', 
   });
 });
 
-it('refuses ONNX models from elsewhere, and slides', async () => {
+it('rejects ONNX models from other sources, and slides', async () => {
   const labels = ['a', 'b', 'c'];
   const sidecar = { kind: 'segmentation', output: { values: 'probabilities', layout: 'NHWC' }, labels };
   await writeOwnSegmentation(scratch.path('own.onnx'), sidecar, 'probabilities, NHWC out');

@@ -72,13 +72,13 @@ async function expectSameInPieces(networks: ImageNetworks, passOver: PassOver, p
 }
 
 describe('the fast engine, interrupted and resumed', () => {
-  it('ends in the same bytes with sums on the host', async () => {
+  it('gives the same bytes with sums on the host', async () => {
     const networks = fakeNetworks({ height: TILE, width: TILE }, 4, 3);
     const tilesOfRow = 4;
     await expectSameInPieces(networks, hostPass(networks), 3 * tilesOfRow + 3);
   });
 
-  it('ends in the same bytes with sums in the graph, also in blocks of other heights', async () => {
+  it('gives the same bytes with sums in the graph, also with other block heights', async () => {
     const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
     const card = await readModelCard(modelDir);
     const options = { provider: 'cpu', precision: 'float32', batch: 1, session: { threads: 1 } } as const;
@@ -106,7 +106,7 @@ describe('the fast engine, interrupted and resumed', () => {
   });
 });
 
-it('gives the same bytes where commits are left out, and starts over when it is interrupted before the first', async () => {
+it('gives the same bytes if commits are skipped, and starts over if interrupted before the first', async () => {
   const networks = fakeNetworks({ height: TILE, width: TILE }, 4, 3);
   const image = await writeRgb(scratch.path('image.png'), WIDTH, HEIGHT, noise(WIDTH * HEIGHT * 3, 7));
   for (const passOf of [exactPass(networks), hostPass(networks)]) {
@@ -142,7 +142,7 @@ async function openOnCpu() {
   return { network, passOver, image };
 }
 
-it('brings back three bytes per pixel where all rows fit into one run', async () => {
+it('transfers three bytes per pixel if all rows fit into one run', async () => {
   const { network, passOver, image } = await openOnCpu();
   try {
     await segmentWith(jobIn(scratch, 'first', image), network, passOver, IDENTITY);
@@ -156,7 +156,7 @@ it('brings back three bytes per pixel where all rows fit into one run', async ()
   }
 });
 
-it('runs fewer rows at once where the device has no room for a block', async () => {
+it('runs fewer rows at once if the device has no room for a block', async () => {
   const { network, passOver, image } = await openOnCpu();
   const [whole, tight] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'tight', image)];
   const tried: number[] = [];
@@ -190,7 +190,7 @@ it('runs fewer rows at once where the device has no room for a block', async () 
   }
 });
 
-it('refuses an image of which one tile row has more values than CUDA counts', async () => {
+it('rejects an image of which one tile row has more values than CUDA can index', async () => {
   const modelDir = await writeTinyModel(scratch.path('model'), [TILE, TILE]);
   const network = await RowsNetwork.open(modelDir, await readModelCard(modelDir), {
     provider: 'cpu',

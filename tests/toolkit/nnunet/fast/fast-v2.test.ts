@@ -28,7 +28,7 @@ const WAYS = [
 
 describe.each(MODELS)('the fast engine on nnU-Net v2 ($what)', ({ model, image }) => {
   it.each([false, true])(
-    'gives the labels of the exact engine but for near ties (mirroring: %s)',
+    'gives the labels of the exact engine except for near ties (mirroring: %s)',
     async (mirroring) => {
       const folder = join(ROOT, 'models', model);
       const { modelDir } = await prepareTissueModel(folder, scratch.path('models'), { mirroring });

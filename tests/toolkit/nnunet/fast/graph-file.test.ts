@@ -14,7 +14,7 @@ async function tinyModel() {
   return (batch: number) => graphFile(folder, card, batch, 'float32');
 }
 
-it('builds the graph again where the file is not what was written, or nothing says what that was', async () => {
+it('rebuilds the graph if the file has changed, or nothing records what was written', async () => {
   const graphOf = await tinyModel();
   const path = await graphOf(1);
   const bytes = await readFile(path);
@@ -35,7 +35,7 @@ it('builds the graph again where the file is not what was written, or nothing sa
   }
 });
 
-it('keeps the newest graphs of other batches, and what others wrote', async () => {
+it('keeps the newest graphs of other batch sizes, and files of others', async () => {
   const graphOf = await tinyModel();
   const paths: string[] = [];
   for (const batch of [1, 2, 3, 4]) {

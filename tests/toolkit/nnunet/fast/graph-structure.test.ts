@@ -29,7 +29,7 @@ async function tinyGraph(precision: Precision) {
   return { graph, body, folds: card.folds.length };
 }
 
-it('has the weights of every fold once, in half precision where it is asked for, and sums in float32', async () => {
+it('has the weights of every fold once, in half precision on request, and sums in float32', async () => {
   for (const precision of ['float32', 'float16'] as const) {
     const { graph, body, folds } = await tinyGraph(precision);
     const weights = graph.tensors.filter(({ name }) => /^fold\d+\./.test(name));

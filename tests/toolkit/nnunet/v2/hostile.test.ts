@@ -117,7 +117,7 @@ describe('damaged and hostile nnU-Net v2 models', () => {
     },
   );
 
-  it('calls a checkpoint of something else what it is not', async () => {
+  it('says what a checkpoint of another kind is', async () => {
     const folder = scratch.path('model');
     await cp(MODEL, folder, { recursive: true });
     await writeFile(join(folder, 'fold_0', 'checkpoint_final.pth'), 'version https://git-lfs.github.com/spec/v1\n');

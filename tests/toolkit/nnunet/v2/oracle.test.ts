@@ -33,7 +33,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     expect(found.fromMask).toBeLessThanOrEqual(listed.length + nearTies);
   });
 
-  it('cuts off black rows and columns first: a frame changes no pixel inside and is label 0', async () => {
+  it('crops black rows and columns first: a frame changes no pixel inside and gets label 0', async () => {
     const image = join(ROOT, 'images/small_0000.png');
     const frame = { top: 7, bottom: 300, left: 12, right: 5, background: 'black' };
     const framed = scratch.path('framed.png');
@@ -51,7 +51,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     expect((await readGrey16(wide.margin))[0]).toBe(65535);
   });
 
-  it('takes the whole of a black image', async () => {
+  it('does not crop a black image', async () => {
     const image = scratch.path('black.png');
     await sharp({ create: { width: 40, height: 30, channels: 3, background: 'black' } })
       .png()
@@ -62,7 +62,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     expect(await decodeLabels(job.mask)).toMatchObject({ width: 40, height: 30 });
   });
 
-  it('predicts mirrored tiles only when asked, as another model', async () => {
+  it('predicts mirrored tiles only on request, as a different model', async () => {
     const models = scratch.path('models');
     const plain = await prepareTissueModel(RESIDUAL, models);
     const mirrored = await prepareTissueModel(RESIDUAL, models, { mirroring: true });
@@ -101,7 +101,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     expect(furthest).toBeLessThan(1e-5);
   });
 
-  it('refuses colours for a grey model, by name', async () => {
+  it('rejects colours for a grey model, by name', async () => {
     const grey = join(ROOT, 'models/C_old_plans_grey/nnUNetTrainer__nnUNetPlans__2d');
     const { modelDir } = await prepareTissueModel(grey, scratch.path('models'));
     const job = jobIn(scratch, 'colours', join(ROOT, 'images/small_0000.png'));
@@ -116,7 +116,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     ['E_four_channels', 'two', 'has 2 channels (grey and alpha), but the model needs 4', /an RGB PNG whose alpha/],
     ['F_two_channels', 'grey_small', 'has 1 channel (grey), but the model needs 2', /a grey PNG whose alpha/],
     ['F_two_channels', 'rgba', 'has 4 channels (RGB and alpha), but the model needs 2', /2 samples per pixel/],
-  ])('refuses for %s an image of other channels, by their number: %s', async (name, image, message, remedy) => {
+  ])('rejects for %s an image with another number of channels: %s', async (name, image, message, remedy) => {
     const folder = join(ROOT, 'models', name);
     const { modelDir, channels } = await prepareTissueModel(folder, scratch.path('models'));
     expect(channels).toBe(name === 'E_four_channels' ? 4 : 2);
@@ -128,7 +128,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     });
   });
 
-  it('names labels, folds and what a reader should know', async () => {
+  it('lists labels, folds and remarks', async () => {
     const regions = join(ROOT, 'models/D_regions_rescale');
     const model = await prepareTissueModel(regions, scratch.path('models'));
     expect(model).toMatchObject({ folds: [0, 2], classes: 4, nnunet: { version: 2, plans: 'nnUNetPlans 2d' } });

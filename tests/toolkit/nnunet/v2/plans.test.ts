@@ -18,7 +18,7 @@ function plans(configuration: object, kwargs: object = {}, name = '2d') {
 }
 
 describe('parseV2Plans', () => {
-  it('reads new plans, and old ones as if they were new', () => {
+  it('reads new plans, and converts old ones', () => {
     expect(parseV2Plans(JSON.parse(NEW), '2d', 'plans.json')).toMatchObject({
       patch: [256, 224],
       isOld: false,
@@ -41,7 +41,7 @@ describe('parseV2Plans', () => {
     expect(() => parseV2Plans(json, 'large', 'plans.json')).toThrow(expect.objectContaining({ code: 'PLANS_INVALID' }));
   });
 
-  it('takes one number for all stages, other kernels, norms and activations', () => {
+  it('accepts one number for all stages, and other kernels, norms and activations', () => {
     const kwargs = {
       kernel_sizes: 5,
       features_per_stage: 16,
@@ -98,7 +98,7 @@ describe('parseV2Dataset', () => {
   const RGB = { channel_names: { 0: 'R', 1: 'G', 2: 'B' } };
   const dataset = (json: object) => parseV2Dataset({ ...RGB, ...json }, 'dataset.json');
 
-  it('counts labels by their place, without `ignore`', () => {
+  it('counts labels by position, without `ignore`', () => {
     expect(dataset({ labels: { background: 0, a: 2, b: 7, ignore: 8 } })).toEqual({
       channels: 3,
       outputs: 3,
@@ -111,7 +111,7 @@ describe('parseV2Dataset', () => {
     });
   });
 
-  it('names the values that regions write', () => {
+  it('lists the values that regions write', () => {
     const labels = { background: 0, whole: [1, 2], core: 2 };
     expect(dataset({ labels, regions_class_order: [1, 2] })).toMatchObject({
       outputs: 2,

@@ -26,7 +26,7 @@ async function framedNoise(width: number, height: number): Promise<string> {
 }
 
 describe('the sliding window of nnU-Net v2', () => {
-  it.each(METHODS)('is resumed behind any tile to the same bits ($decision.kind)', async (method) => {
+  it.each(METHODS)('resumes after any tile with the same bits ($decision.kind)', async (method) => {
     const image = await framedNoise(60, 50);
     const networks = fakeNetworks({ height: 16, width: 16 }, 3, 2, method);
     const whole = jobIn(scratch, 'whole', image);
@@ -52,7 +52,7 @@ describe('the sliding window of nnU-Net v2', () => {
     }
   });
 
-  it('gives every pixel around the image that is not black label 0, also over several tile rows', async () => {
+  it('gives every pixel of the cropped black border label 0, also over several tile rows', async () => {
     const image = await framedNoise(60, 50);
     const [method] = METHODS;
     const job = jobIn(scratch, 'a', image);

@@ -80,7 +80,7 @@ describe('v2UnetGraph', () => {
     expect(furthest((await logitsOf(other)).logits, (await logitsOf(PLAIN)).logits)).toBeGreaterThan(1e-3);
   });
 
-  it('runs without norm, and a residual encoder with a stem of its own', async () => {
+  it('supports networks without norm, and a residual encoder with its own stem', async () => {
     const { names } = await logitsOf({ ...PLAIN, norm: undefined });
     expect(names.filter((name) => name.includes('.norm.'))).toEqual([]);
     const residual = await logitsOf({ ...PLAIN, name: 'ResidualEncoderUNet', stemFeatures: 4 });
@@ -89,7 +89,7 @@ describe('v2UnetGraph', () => {
     expect(residual.names).not.toContain('encoder.stages.2.blocks.1.skip.0.conv.weight');
   });
 
-  it('folds batch normalisation to the numbers that it has as an operator of its own', async () => {
+  it('folds batch normalisation with the same numbers as a separate operator', async () => {
     const norm = { kind: 'batch', epsilon: 1e-5, affine: true } as const;
     const batch = { ...PLAIN, convBias: true, norm, activation: { kind: 'none' } } as const;
     const [folded, apart] = [await logitsOf(batch), await logitsOf({ ...batch, activationFirst: true })];

@@ -29,34 +29,34 @@ const CREATED =
   'DRIVER | LAYER:          Using "llvmpipe (LLVM 15.0.6, 256 bits)" with driver: "/mesa/libvulkan_lvp.so"';
 
 describe('the adapter of WebGPU', () => {
-  it('is the device that was created, and a software rasteriser is named as one', () => {
+  it('is the device that was created; a software rasteriser is named as such', () => {
     const { library, ...names } = parseLoaderLog(`${LISTED}\n${CREATED}\n`);
     expect(names).toEqual({ adapter: 'llvmpipe (LLVM 15.0.6, 256 bits), software rasteriser' });
     expect(library).toBe('/mesa/libvulkan_lvp.so');
     expect(isRealGpu(names)).toBe(false);
   });
 
-  it('is the hardware among the devices listed, where the loader does not say which one was created', () => {
+  it('is the hardware among the listed devices if the loader does not say which one was created', () => {
     const names = parseLoaderLog(LISTED);
     expect(names).toEqual({ adapter: 'NVIDIA RTX A5000' });
     expect(isRealGpu(names)).toBe(true);
   });
 
-  it('is unknown, and does not count as a GPU, where nothing names it', () => {
+  it('is unknown, and does not count as a GPU, if nothing names it', () => {
     expect(parseLoaderLog('Warning: something else [0 of 3]')).toEqual({});
     expect(isRealGpu({})).toBe(false);
     expect(isRealGpu({ adapter: 'adapter unknown' })).toBe(false);
     expect(adapterText({})).toBe('adapter unknown');
   });
 
-  it('has its driver named with the version where the library holds it', async () => {
+  it('shows the version of its driver if the library contains it', async () => {
     const folder = await temporaryFolder();
     await writeFile(join(folder, 'libvulkan_lvp.so'), '\0\0abcMesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)\0');
     expect(vulkanDriver(join(folder, 'libvulkan_lvp.so'))).toBe('Mesa 25.0.7');
     expect(vulkanDriver(join(folder, 'libvk_swiftshader.so'))).toBe('libvk_swiftshader.so');
   });
 
-  it('is looked for where a driver is installed or named', async () => {
+  it('is looked up only if a driver is installed or named', async () => {
     const folder = await temporaryFolder();
     const nowhere = { HOME: folder, XDG_CONFIG_DIRS: folder, XDG_DATA_DIRS: folder };
     const named = join(folder, 'vulkan', 'icd.d', 'x.json');
@@ -120,7 +120,7 @@ describe('NVIDIA', () => {
       expect(gpus?.map(({ adapter }) => adapter)).toEqual(names);
     });
 
-    it('are not known without an answer, and where parts of a GPU are visible', async () => {
+    it('are unknown without an answer, and if only parts of a GPU are visible', async () => {
       expect(visibleGpus({ CUDA_VISIBLE_DEVICES: 'MIG-1' }, lines)).toBeUndefined();
       expect(visibleGpus({}, 'failed', await temporaryFolder())).toBeUndefined();
     });
@@ -157,7 +157,7 @@ describe('what keeps CUDA from running', () => {
     expect(cudaObstacle({ driver: '535.129.03', needs: { missing: [], cuda: 12 } })).toBeUndefined();
   });
 
-  it('then the files, then each library that the loader does not find', () => {
+  it('then names the files, then each library that the loader does not find', () => {
     expect(cudaObstacle({ driver: '580.95.05' })?.reason).toBe('the CUDA provider is not installed');
     expect(cudaObstacle({ driver: '580.95.05', needs })?.reason).toBe('the loader does not find libcublas.so.13');
     expect(cudaObstacle({ driver: '580.95.05', needs: { ...needs, missing: [] } })).toBeUndefined();
@@ -176,13 +176,13 @@ describe('a GPU that CUDA does not see', () => {
     expect(cudaObstacle({ ...sound, gpus, device: 3 })?.reason).toBe(reason);
   });
 
-  it('is not looked for where the GPUs are not known', () => {
+  it('is not looked up if the GPUs are unknown', () => {
     expect(cudaObstacle({ ...sound, device: 3 })).toBeUndefined();
     expect(cudaObstacle({ ...sound, gpus: [h200, t4], device: 1 })).toBeUndefined();
   });
 });
 
-it('says what went wrong without the place in the sources of ONNX Runtime', () => {
+it('says what went wrong, without source positions of ONNX Runtime', () => {
   const error = new Error(
     '/onnxruntime_src/onnxruntime/core/x.cc:136 f(const A&)::<lambda()> status == S::Success was false. No adapters.\nmore',
   );

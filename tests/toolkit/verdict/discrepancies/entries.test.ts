@@ -45,7 +45,7 @@ describe('discrepancy report, tissue', () => {
     expect(strayEntry(rois, 'annotated')).toMatchObject({ status: 'not measured', affectedTotal: 0 });
   });
 
-  it('names the class with two names', () => {
+  it('names the class that has two names', () => {
     const entry = labelNameEntry([
       { value: 2, name: 'Tumor epithelium' },
       { value: 4, name: 'Stroma' },
@@ -55,7 +55,7 @@ describe('discrepancy report, tissue', () => {
 });
 
 describe('discrepancy report, cells', () => {
-  it('shows what 16-bit sums would have made of a count beyond them', () => {
+  it('shows how 16-bit sums would have changed a larger count', () => {
     const confusion = {
       'reader R1|AI': [
         [65_536 + 10, 0],
@@ -63,9 +63,17 @@ describe('discrepancy report, cells', () => {
       ],
     };
     const metrics = { groups: { nuclei: { readers: ['reader R1', 'AI'], f1: { macro: [], '0': [] }, confusion } } };
-    expect(overflowEntry({ nuclei: metrics })).toMatchObject({
+    expect(overflowEntry({ nuclei: metrics }, [])).toMatchObject({
       status: 'affects results',
       affected: ['nuclei, nuclei: reader R1|AI'],
+    });
+    const overflowing = [{ name: 'nuclei: reader R1|AI', wrapped: 0.25, unwrapped: 0.75 }];
+    const evaluation = { verdict: 'reproduced', reason: '', counts: 'wrapped', overflowing } as const;
+    expect(overflowEntry({ nuclei: metrics }, [{ task: 'nuclei', evaluation }])).toMatchObject({
+      effect: expect.stringMatching(
+        /\. The F1 values in print for Nuclei detection are those of counts that wrapped\.$/,
+      ),
+      corrected: [{ name: 'nuclei: reader R1|AI', paper: 0.25, corrected: 0.75 }],
     });
     const small = {
       ...metrics.groups.nuclei,
@@ -76,10 +84,10 @@ describe('discrepancy report, cells', () => {
         ],
       },
     };
-    expect(overflowEntry({ nuclei: { groups: { nuclei: small } } }).status).toBe('no effect here');
+    expect(overflowEntry({ nuclei: { groups: { nuclei: small } } }, []).status).toBe('no effect here');
   });
 
-  it('flags published tiles without a point where we have some', () => {
+  it('flags published tiles without a point where the reproduced ones have some', () => {
     const at = (x: number, y: number) => ({ x, y, class: 0 });
     const image = {
       task: 'nuclei',
@@ -106,7 +114,7 @@ describe('discrepancy report, record', () => {
     expect(sharedPatientsEntry(rows).affected).toEqual(['patient 1, within he', 'patient 2, across: tested in nuclei']);
   });
 
-  it('finds equal images of different ROIs; an ROI and its own context are not a pair', () => {
+  it('finds identical images of different ROIs; an ROI and its own context are not a pair', () => {
     const image = (path: string, sha256: string) => ({ path: `images/he/${path}.png`, sha256 });
     const images = [image('a', '1'), image('a_with_context', '1'), image('b', '2'), image('c', '2')];
     const rows = [row('b', 'he', 'train', '1'), row('c', 'he', 'test', '2')];

@@ -22,7 +22,7 @@ describe('what the discrepancy report says of the pixels of a record', () => {
     expect(maskValues(countsOf(0), 17)).toBe('labels');
   });
 
-  it('counts negated masks and images with alpha, and warns who trains on them', () => {
+  it('counts negated masks and images with alpha, and warns about training on them', () => {
     const entry = negatedMasksEntry([
       { path: 'annotations/he/a.png', values: 'negated' },
       { path: 'annotations/he/b.png', values: 'labels' },

@@ -4,10 +4,11 @@ import { type PictureSize, pyramidSizes } from '../../../slide/write/pyramid-siz
 
 type Rgb = readonly [number, number, number];
 
-/** px; radius of a cell at the largest level, and at each smaller one. */
+/** Radius of a cell marker at the largest level and at each smaller one, px. */
 const RADII = [6, 4, 2.5, 1.5, 1];
-/** px; from this radius on a cell is a ring, so that it does not hide what it marks. */
+/** From this radius on, px, a marker is a ring, so that it does not hide the cell. */
 const RING_FROM = 4;
+/** Width of the ring, px. */
 const RING = 2;
 const OPAQUE = 255;
 const RIM_COLOUR = [20, 20, 20, 160] as const;
@@ -16,10 +17,10 @@ const RIM_COLOUR = [20, 20, 20, 160] as const;
 export type PlacedCells = Float32Array;
 
 /**
- * Cells as rings, in small levels as dots, in the colours of their classes, drawn for every level, so that they are
- * visible in small levels too.
+ * Makes a layer of cell markers in the colours of their classes: rings in large levels, dots in small ones. Every level is
+ * drawn separately, so that cells stay visible in small levels.
  *
- * @param size - Of the largest level, px.
+ * @param size - Size of the largest level, px.
  * @param colours - By class; at most 254.
  */
 export function cellsLayer(cells: PlacedCells, size: PictureSize, colours: readonly Rgb[]): ZoomLayer {
@@ -47,7 +48,7 @@ export function cellsLayer(cells: PlacedCells, size: PictureSize, colours: reado
   };
 }
 
-/** Fills what is nearer to a point than `outer` and no nearer than `inner`, px. */
+/** Fills a ring around a point, from radius `inner` to `outer`, px. */
 function fillRing(
   data: Uint8Array,
   tile: PictureSize,
@@ -67,13 +68,14 @@ function fillRing(
   }
 }
 
-/** Numbers of the cells of each tile of the largest level. */
+/** Index of the cells by tile of the largest level. */
 class CellSquares {
   readonly #cells: PlacedCells;
   readonly #across: number;
   readonly #down: number;
-  /** Where the cells of each square begin in `#sorted`, and the end. */
+  /** Where the cells of each square start in `#sorted`, and the end of the last. */
   readonly #starts: Uint32Array;
+  /** Indices of the cells, sorted by square. */
   readonly #sorted: Uint32Array;
 
   constructor(cells: PlacedCells, { width, height }: PictureSize) {
@@ -96,7 +98,7 @@ class CellSquares {
     }
   }
 
-  /** Cells of a tile, and those that reach into it. @param reach - px of the tile's level. */
+  /** Finds the cells of a tile and those whose markers reach into it. @param reach - px of the tile's level. */
   around({ level, left, top, width, height }: ZoomTile, reach: number): readonly number[] {
     const scale = 2 ** level;
     const [x1, y1] = [(left - reach) * scale, (top - reach) * scale];
@@ -122,7 +124,7 @@ class CellSquares {
   }
 }
 
-/** The square of a coordinate, within their number. */
+/** Returns the square of a coordinate, clamped to the grid. */
 function clamped(coordinate: number, count: number): number {
   return Math.min(count - 1, Math.max(0, Math.floor(coordinate / ZOOM_TILE)));
 }

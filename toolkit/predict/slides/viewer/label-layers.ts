@@ -7,10 +7,10 @@ import { pyramidSizes } from '../../../slide/write/pyramid-sizes.ts';
 const VALUES = 256;
 const OPAQUE = 255;
 const TRANSPARENT = [0, 0, 0, 0] as const;
-/** As in the report: the less clear, the more of this. */
+/** Colour of low confidence, as in the report: the lower the confidence, the more opaque. */
 const UNCLEAR = [0, 20, 90] as const;
 
-/** The classes in their colours, each pixel that of one label: colours are never mixed. Label 0 is not drawn. */
+/** Makes a layer of the classes in their colours. Colours are never blended, and label 0 is not drawn. */
 export function classesLayer(mask: LabelPyramid): ZoomLayer {
   const palette = Array.from({ length: VALUES }, (_, value) => {
     const isDrawn = value !== 0 && value !== NOT_PREDICTED;
@@ -28,7 +28,7 @@ export function classesLayer(mask: LabelPyramid): ZoomLayer {
   };
 }
 
-/** How unclear each pixel is: transparent where the network was certain, and where nothing was computed. */
+/** Makes a layer of low confidence. It is transparent where the confidence is high and where nothing was predicted. */
 export function confidenceLayer(confidence: LabelPyramid, mask: LabelPyramid): ZoomLayer {
   const palette = Array.from({ length: VALUES }, (_, value) => {
     const opacity = Math.round((1 - value / OPAQUE) ** 2 * OPAQUE);
@@ -46,7 +46,7 @@ export function confidenceLayer(confidence: LabelPyramid, mask: LabelPyramid): Z
   };
 }
 
-/** The values of a tile. Below the smallest level of the file, of every four the upper left one is taken, as in it. */
+/** Reads the values of a tile. Levels smaller than those of the file take the upper left of every four pixels, as it does. */
 async function valuesOf(pyramid: LabelPyramid, { level, left, top, width, height }: ZoomTile): Promise<Uint8Array> {
   const last = pyramid.levels.length - 1;
   if (level <= last) return pyramid.read(level, left, top, width, height);

@@ -9,10 +9,10 @@ const QUALITY = 80;
 const WHITE = 255;
 
 /**
- * The slide as JPEG tiles. A tile of a smaller level is made from the four files of the level before it, so that it is
- * the same after a kill, and memory does not grow with the slide.
+ * Makes a layer of JPEG tiles of the slide. A tile of a smaller level is made from the four files of the next larger one,
+ * so it is the same after an interruption, and memory does not grow with the slide.
  *
- * @param folder - Where the tiles of this layer are written.
+ * @param folder - Folder to which the tiles of this layer are written.
  */
 export function slideLayer(view: SlideView, folder: string): ZoomLayer {
   const levels = pyramidSizes(view, ZOOM_TILE);
@@ -30,7 +30,7 @@ export function slideLayer(view: SlideView, folder: string): ZoomLayer {
   return layer;
 }
 
-/** The tile as its four tiles of the level before, half as large. */
+/** Joins the four tiles of the next larger level and halves their size. */
 async function halved(layer: ZoomLayer, folder: string, { level, column, row, width, height }: ZoomTile) {
   const finer = layer.levels[level - 1] ?? { width: 0, height: 0 };
   const below = [0, 1, 2, 3].flatMap((part) => {
@@ -57,7 +57,7 @@ async function halved(layer: ZoomLayer, folder: string, { level, column, row, wi
     .toBuffer();
 }
 
-/** Where a level has an odd number of rows or columns, the last is taken twice: no white comes in at the border. */
+/** Repeats the last row and column of a level of odd size, so that no white is blended in at the border. */
 function repeatBorder(
   pixels: Uint8Array,
   { width, height }: { readonly width: number; readonly height: number },

@@ -6,13 +6,13 @@ import type { ViewChoice } from '../../../slide/read/slide-view.ts';
 import { type ImagePrediction, isOfSlide } from '../../prediction.ts';
 import { readPredictionSummary } from '../../prediction-summary.ts';
 
-/** A prediction of a slide, and the folder that its files are below. */
+/** A prediction of a slide, and its prediction folder. */
 export interface SlidePrediction {
   readonly folder: string;
   readonly image: ImagePrediction;
 }
 
-/** A slide to be viewed, with what was predicted on it. */
+/** A slide to view, with its predictions. */
 export interface ViewedSlide {
   readonly name: string;
   /** Absolute path of the slide. */
@@ -23,13 +23,13 @@ export interface ViewedSlide {
 }
 
 /**
- * The slides of prediction folders. Tissue and cells of the same slide, from two folders, are put together.
+ * Finds the slides of prediction folders. Combines tissue and cells of the same slide from two folders.
  *
- * @param folders - Absolute.
- * @param slides - Folder that holds the slides now, where they were moved.
- * @param onLeftOut - Gets a sentence on each folder whose predictions are not all of slides.
- * @throws ReigniteError FILE_MISSING for a folder without a prediction, or a slide that is not there; USAGE for folders
- *   without slides, and for two slides of one name; PATH_TRAVERSAL for a name that is not that of a single folder.
+ * @param folders - Absolute paths.
+ * @param slides - Folder that contains the slides, if they were moved.
+ * @param onLeftOut - Called with a note on each folder with images that are not slides, or without any prediction.
+ * @throws ReigniteError FILE_MISSING for a folder without a prediction, or for a slide or file that does not exist; USAGE
+ *   for folders without slides, and for two slides of the same name; PATH_TRAVERSAL for a name that contains a path.
  */
 export async function viewedSlides(
   folders: readonly string[],
@@ -62,7 +62,7 @@ export async function viewedSlides(
   return [...found.values()];
 }
 
-/** Tiles are written into a folder of the slide's name. */
+/** Checks the name of a slide, because its tiles are written into a folder of that name. */
 function requireFolderName(name: string, folder: string): void {
   if (!['', '.', '..'].includes(name) && !/[/\\\0]/.test(name)) return;
   throw new ReigniteError(
@@ -95,7 +95,7 @@ function requireFiles({ path, tissue, cells }: ViewedSlide): void {
   });
 }
 
-/** Absolute path of a file of a prediction. */
+/** Returns the absolute path of a file of a prediction. */
 export function pathOf({ folder, image }: SlidePrediction, file: string): string {
   return join(folder, image.files[file] ?? `no file ${file}`);
 }

@@ -12,8 +12,9 @@ import { classesLayer, confidenceLayer } from './label-layers.ts';
 import { slideLayer } from './slide-layer.ts';
 import { pathOf, type SlidePrediction, type ViewedSlide } from './viewed-slides.ts';
 
-/** A layer of the viewer; its tiles are in a folder of this name. */
+/** A layer of the viewer. */
 export interface ViewerLayer {
+  /** Also the name of the folder of its tiles. */
   readonly id: 'slide' | 'classes' | 'confidence' | 'cells';
   readonly zoom: ZoomLayer;
 }
@@ -23,7 +24,7 @@ export interface OpenSlideLayers {
   /** px of the largest level. */
   readonly width: number;
   readonly height: number;
-  /** µm per px of the largest level, where it is known. */
+  /** µm per px of the largest level, if known. */
   readonly mpp?: number;
   readonly layers: readonly ViewerLayer[];
   readonly legend: readonly LegendPart[];
@@ -36,18 +37,18 @@ export interface LegendPart {
 }
 
 interface LayerOptions {
-  /** Folder of the slide's tiles, a folder per layer. */
+  /** Folder of the slide's tiles, with one subfolder per layer. */
   readonly folder: string;
-  /** Whether the slide is shown in its own resolution, not that of the network. */
+  /** Whether to show the slide at its full resolution instead of that of the network. */
   readonly isFull: boolean;
 }
 
 /**
- * Opens all that a slide's layers are made of.
+ * Opens the files from which the layers of a slide are made.
  *
- * @param use - Works with them; the files are closed afterwards.
- * @throws ReigniteError of a slide or prediction that cannot be read; PREDICTION_CONFLICT for a slide of another size than
- *   the predicted one.
+ * @param use - Called with the layers. The files are closed afterwards.
+ * @throws ReigniteError if a slide or prediction cannot be read; PREDICTION_CONFLICT if the slide is not of the same size
+ *   as the predicted one.
  */
 export async function withLayers<Result>(
   viewed: ViewedSlide,
@@ -66,10 +67,10 @@ export async function withLayers<Result>(
       const [mask, confidence] = [pathOf(viewed.tissue, 'mask'), pathOf(viewed.tissue, 'margin')];
       const masks = await LabelPyramid.open(mask);
       opened.push(masks);
-      const margins = await LabelPyramid.open(confidence);
-      opened.push(margins);
+      const confidences = await LabelPyramid.open(confidence);
+      opened.push(confidences);
       layers.push({ id: 'classes', zoom: classesLayer(masks) });
-      layers.push({ id: 'confidence', zoom: confidenceLayer(margins, masks) });
+      layers.push({ id: 'confidence', zoom: confidenceLayer(confidences, masks) });
       legend.push({ layer: 'classes', classes: classesOf(viewed.tissue, masks) });
     }
     if (viewed.cells !== undefined) {
@@ -86,7 +87,7 @@ export async function withLayers<Result>(
   }
 }
 
-/** Layers on another slide would look like a result. */
+/** Refuses a slide of another size, because predictions drawn over the wrong slide would look like a result. */
 function refuseOtherSize({ path, tissue, cells }: ViewedSlide, { width, height }: Slide): void {
   for (const { folder, image } of [tissue, cells].filter((each) => each !== undefined)) {
     if (image.width === width && image.height === height) continue;
@@ -98,7 +99,7 @@ function refuseOtherSize({ path, tissue, cells }: ViewedSlide, { width, height }
   }
 }
 
-/** The cells of a prediction in px of the view. */
+/** Reads the cells of a prediction and converts them to px of the view. */
 async function placedCells(path: string, scale: number): Promise<PlacedCells> {
   const { data } = await readNpy(path);
   const placed = new Float32Array(data.length);

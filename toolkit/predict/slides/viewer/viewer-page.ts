@@ -1,13 +1,13 @@
 import { type Html, html, jsonScript } from '../../../report/page/html.ts';
 import type { LegendPart, ViewerLayer } from './viewer-layers.ts';
 
-/** A slide of the page, as its script reads it. */
+/** A slide of the page, as data for its script. */
 export interface ShownSlide {
   readonly name: string;
   /** px of the largest level. */
   readonly width: number;
   readonly height: number;
-  /** µm per px of the largest level, where it is known. */
+  /** µm per px of the largest level, if known. */
   readonly mpp?: number;
   readonly layers: readonly {
     readonly id: ViewerLayer['id'];
@@ -24,12 +24,12 @@ export interface ShownSlide {
 
 const SCRIPT = 'assets/slide-viewer.js';
 
-/** Whether a page is one that this program wrote, also an earlier version of it. */
+/** Returns whether a page was written by this program or an earlier version of it. */
 export function isViewerPage(text: string): boolean {
   return text.includes(`<script src="${SCRIPT}">`);
 }
 
-/** The page of the viewer; everything that it loads is in the same folder. */
+/** Renders the page of the viewer. Everything that it loads is in the same folder. */
 export function viewerPage(slides: readonly ShownSlide[]): Html {
   const options = slides.map(({ name }, index) => html`<option value="${index}">${name}</option>`);
   return html`<!doctype html>

@@ -17,28 +17,28 @@ import { pathOf, type ViewedSlide } from './viewed-slides.ts';
 import { type OpenSlideLayers, type ViewerLayer, withLayers } from './viewer-layers.ts';
 import { isViewerPage, type ShownSlide, viewerPage } from './viewer-page.ts';
 
-/** Raised whenever the same slide would give other tiles. */
+/** Raised whenever a change gives other tiles for the same slide. */
 const SCHEMA = 1;
-/** Below the folder of the page: a folder per slide. */
+/** Next to the page: contains one folder per slide. */
 const TILES = 'tiles';
-/** In the folder of a slide: what its tiles were made from. */
+/** In the folder of a slide: lists what its tiles were made from. */
 const SOURCES_FILE = 'sources.json';
 const STATIC = ['slide-viewer.css', 'slide-viewer.js'] as const;
 const OPENSEADRAGON = 'openseadragon/build/openseadragon/openseadragon.min.js';
 
-/** What will be written for one slide. */
+/** Estimate of what will be written for one slide. */
 export interface ViewerPlan {
   readonly name: string;
-  /** Tiles looked at; those in which there is nothing to see get no file. */
+  /** Number of tiles, including empty ones, which are not written. */
   readonly tiles: number;
-  /** About; by some of the tiles. */
+  /** Estimated from a sample of the tiles. */
   readonly bytes: number;
 }
 
 export interface ViewerOptions {
-  /** Absolute folder of the page; of it alone. */
+  /** Absolute path of the folder of the page, which contains nothing else. */
   readonly out: string;
-  /** Whether slides are shown in their own resolution, not that of the network. */
+  /** Whether to show slides at full resolution instead of that of the network. */
   readonly isFull: boolean;
   readonly signal?: AbortSignal;
 }
@@ -50,7 +50,7 @@ export interface ViewerProgress {
   readonly of: number;
 }
 
-/** Finds out how much would be written, from some tiles of every layer. Writes nothing. */
+/** Estimates how much would be written, from a sample of the tiles of every layer. Writes nothing. */
 export async function planViewer(
   slides: readonly ViewedSlide[],
   { out, isFull, signal }: ViewerOptions,
@@ -72,13 +72,13 @@ export async function planViewer(
 }
 
 /**
- * Writes a page that shows slides and what was predicted on them, offline, with deep zoom. Tiles that are there are kept;
- * killed anywhere, the next call writes the rest. The page itself comes last.
+ * Writes a page that shows slides and their predictions with deep zoom, and works offline. Existing tiles are kept, so
+ * after an interruption the next call writes the rest. The page itself is written last.
  *
- * @param plans - Of `planViewer`.
- * @returns The absolute path of the page, and how many tiles were written.
- * @throws ReigniteError NO_SPACE, NOT_WRITABLE, RESULTS_IN_USE; PREDICTION_CONFLICT where a slide's folder holds other files, or the page
- *   is that of another program; what the slides and predictions lack; the signal's reason.
+ * @param plans - Result of `planViewer`.
+ * @returns The absolute path of the page, and the number of tiles that were written.
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE, RESULTS_IN_USE; PREDICTION_CONFLICT if the folder of a slide contains other
+ *   files or the page was written by another program; the errors of `withLayers`; the signal's reason.
  */
 export async function writeViewer(
   slides: readonly ViewedSlide[],
@@ -144,7 +144,7 @@ function describedSlide({ name, tissue, cells }: ViewedSlide, { width, height, m
   return { name, width, height, ...(mpp !== undefined && { mpp }), legend, notes: [...notes] };
 }
 
-/** What `sources.json` of a viewer, also of an earlier version, contains. */
+/** Schema of `sources.json`, also of earlier versions. */
 const Sources = z.object({
   schema: z.int(),
   isFull: z.boolean(),
@@ -152,14 +152,14 @@ const Sources = z.object({
   files: z.array(z.object({ file: z.string(), size: z.number(), mtimeMs: z.number() })),
 });
 
-/** What the tiles depend on: files by size and time, since a slide takes long to read. */
+/** Describes what the tiles depend on. Files are compared by size and time, because hashing a slide takes long. */
 async function sourcesOf({ path, tissue, cells, choice }: ViewedSlide, isFull: boolean): Promise<string> {
   const files = [
     path,
     ...(tissue === undefined ? [] : [pathOf(tissue, 'mask'), pathOf(tissue, 'margin')]),
     ...(cells === undefined ? [] : [pathOf(cells, 'points')]),
   ];
-  // Names alone: the page is passed on as a folder, and must not tell where the files were.
+  // Only base names: the folder may be given to others and must not reveal where the files were.
   const described = await Promise.all(
     files.map(async (file) => {
       const { size, mtimeMs } = await stat(file);
@@ -169,7 +169,7 @@ async function sourcesOf({ path, tissue, cells, choice }: ViewedSlide, isFull: b
   return `${JSON.stringify({ schema: SCHEMA, isFull, choice, files: described }, null, 1)}\n`;
 }
 
-/** Makes sure that there is no page, or one of a viewer. */
+/** Throws if the page exists and was not written by the viewer. */
 async function refuseForeignPage(page: string): Promise<void> {
   const text = await readTextIfThere(page);
   if (text === undefined || isViewerPage(text)) return;
@@ -178,9 +178,9 @@ async function refuseForeignPage(page: string): Promise<void> {
   });
 }
 
-/** Makes sure that a folder holds nothing, or tiles of a viewer. */
+/** Throws unless a folder is empty or contains tiles of a viewer. */
 async function refuseForeign(folder: string): Promise<void> {
-  // A stop within the first write leaves nothing else.
+  // If the first write was interrupted, the folder contains only its temporary file.
   await sweepTemporaries(folder, { sole: true, of: (name) => name === SOURCES_FILE });
   const isEmpty = (await namesIn(folder)).length === 0;
   if (isEmpty || (await readJsonIfValid(join(folder, SOURCES_FILE), Sources)) !== undefined) return;
@@ -191,7 +191,7 @@ async function refuseForeign(folder: string): Promise<void> {
   );
 }
 
-/** Removes tiles of other sources; those of the same are kept. */
+/** Removes tiles that were made from other sources. */
 async function forgetOthers(folder: string, sources: string, beforeFirst: () => Promise<void>): Promise<void> {
   const path = join(folder, SOURCES_FILE);
   const known = await readFile(path, 'utf8').catch(() => undefined);
@@ -200,7 +200,7 @@ async function forgetOthers(folder: string, sources: string, beforeFirst: () => 
     return;
   }
   await refuseForeign(folder);
-  // The old sources are replaced last: a stop before leaves a folder that is still known as one of tiles.
+  // The old sources are replaced last, so that after an interruption the folder is still recognised as one of tiles.
   const others = (await namesIn(folder)).filter((name) => name !== SOURCES_FILE);
   for (const name of others) await rm(join(folder, name), { recursive: true, force: true });
   await beforeFirst();

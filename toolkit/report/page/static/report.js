@@ -1,5 +1,5 @@
-// The report's script: orders the galleries, and shows one region with its layers. Works from disk, without network;
-// without it everything but the viewer is there all the same.
+// The report's script: sorts the galleries and shows a region with its layers. It works from disk, without network. If
+// scripts are disabled, everything except the viewer still works.
 
 const { words, rois } = JSON.parse(document.getElementById('viewer-data').textContent);
 
@@ -10,7 +10,7 @@ addEventListener('beforeprint', () => {
 
 for (const place of document.querySelectorAll('main .wide')) {
   let width = 0;
-  // A folded table has no width until it is opened.
+  // A collapsed table has no width until it is opened.
   new ResizeObserver(() => {
     if (place.clientWidth === width) return;
     width = place.clientWidth;
@@ -18,7 +18,7 @@ for (const place of document.querySelectorAll('main .wide')) {
   }).observe(place);
 }
 
-/** Shows a table that is wider than its place row by row, every value with the head of its column. */
+/** Shows a table that is too wide row by row, every value with the heading of its column. */
 function arrange(table, width) {
   table.classList.remove('rows');
   if (width === 0 || table.offsetWidth <= width) return;
@@ -32,7 +32,7 @@ function arrange(table, width) {
   table.classList.add('rows');
 }
 
-/** Orders and filters a gallery as its selects say. */
+/** Sorts and filters a gallery according to its controls. */
 function orderGallery(bar) {
   const list = document.getElementById(bar.dataset.for);
   const [order, filter, said] = [bar.querySelector('select'), bar.querySelector('input'), bar.querySelector('output')];
@@ -86,7 +86,7 @@ for (const link of document.querySelectorAll('a[data-view]')) {
 const asked = decodeURIComponent(location.hash).match(/^#view=(.+)$/);
 if (asked && byKey.has(asked[1])) open(byKey.get(asked[1]));
 
-/** Shows a region; its neighbours are those of the same gallery as it is ordered now. */
+/** Shows a region. Its neighbours are those in the current order of its gallery. */
 function open(index) {
   current = rois[index];
   spot = -1;
@@ -155,7 +155,7 @@ function toggle(layer, isOn) {
   if (box !== null && !box.disabled) box.checked = isOn;
 }
 
-/** Which colour is which label, and how much of it there is. */
+/** Fills the legend: the colour of every label, and how much of it there is. */
 function legendOf() {
   const { labels, isShare, truth } = words[current.task];
   const amount = (value) => (value === null ? '–' : isShare ? `${(100 * value).toFixed(1)} %` : value);
@@ -193,7 +193,7 @@ function draw(isWhole = false) {
   part('scale').textContent = micrometres < 1000 ? `${micrometres} µm` : `${micrometres / 1000} mm`;
 }
 
-/** The zoom at which all of the region is seen. */
+/** Returns the zoom at which the whole region is visible. */
 function wholeZoom() {
   return Math.min(stage.clientWidth / current.width, stage.clientHeight / current.height);
 }
@@ -203,14 +203,14 @@ function showAll() {
   centre(current.width / 2, current.height / 2, true);
 }
 
-/** Puts a place of the region, in its px, in the middle. */
+/** Centres a position of the region, in its px. */
 function centre(x, y, isWhole = false) {
   view.x = stage.clientWidth / 2 - x * view.zoom;
   view.y = stage.clientHeight / 2 - y * view.zoom;
   draw(isWhole);
 }
 
-/** Zooms so that the place under (x, y) of the stage stays there. */
+/** Zooms so that the position under (x, y) of the stage does not move. */
 function zoomBy(factor, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
   const zoom = Math.min(FINEST, Math.max(wholeZoom() / 2, view.zoom * factor));
   view.x = x - ((x - view.x) * zoom) / view.zoom;
@@ -225,7 +225,7 @@ function move(x, y) {
   draw();
 }
 
-/** Goes to the next place where the predictions differ. */
+/** Shows the next hotspot at which the predictions differ. */
 function nextSpot(step) {
   const { spots } = current;
   if (spots.length === 0) return;
@@ -245,7 +245,7 @@ function tellSpot() {
       : `difference ${spot + 1} of ${spots.length}: ${counted(spots[spot].count, one, many)}`;
 }
 
-/** The region before or after this one in its gallery. */
+/** Shows the region before or after this one in its gallery. */
 function neighbour(step) {
   const list = document.getElementById(`gallery-${current.task}`);
   const keys = [...list.querySelectorAll('li:not([hidden]) a[data-view]')].map((link) => link.dataset.view);

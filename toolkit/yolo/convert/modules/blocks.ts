@@ -14,7 +14,7 @@ import {
 import type { ModuleNode } from '../module-tree.ts';
 import { activation, batchNorm, conv2d, convBlock } from './convolution.ts';
 
-/** `models.common.Bottleneck`: two convolutions, added to their input where `add` says so. */
+/** `models.common.Bottleneck`: two convolutions, added to their input if `add` is set. */
 export function bottleneck(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const inner = layers.build(childOf(layers, module, 'cv1'), [x]);
@@ -31,13 +31,13 @@ export function c3(layers: Layers, module: ModuleNode, inputs: readonly Feature[
   const x = onlyInput(layers, module, inputs);
   const first = convBlock(layers, childOf(layers, module, 'cv1'), x);
   const chain = layers.build(childOf(layers, module, 'm'), [first]);
-  const beside = convBlock(layers, childOf(layers, module, 'cv2'), x);
-  return convBlock(layers, childOf(layers, module, 'cv3'), joined(layers, module, [chain, beside]));
+  const parallel = convBlock(layers, childOf(layers, module, 'cv2'), x);
+  return convBlock(layers, childOf(layers, module, 'cv3'), joined(layers, module, [chain, parallel]));
 }
 
 /**
- * `models.common.BottleneckCSP`, of releases up to 3.1: as C3, with one batch normalisation over both branches. Each
- * branch ends in a convolution, so each takes its part of the normalisation in.
+ * `models.common.BottleneckCSP` of releases up to 3.1: like C3, with one batch normalisation over both branches. Each
+ * branch ends in a convolution, into which its part of the normalisation is folded.
  */
 export function bottleneckCsp(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
@@ -46,10 +46,10 @@ export function bottleneckCsp(layers: Layers, module: ModuleNode, inputs: readon
   const chain = conv2d(layers, childOf(layers, module, 'cv3'), layers.build(childOf(layers, module, 'm'), [first]), {
     normalisation: { ...normalisation, from: 0 },
   });
-  const beside = conv2d(layers, childOf(layers, module, 'cv2'), x, {
+  const parallel = conv2d(layers, childOf(layers, module, 'cv2'), x, {
     normalisation: { ...normalisation, from: chain.channels },
   });
-  const both = joined(layers, module, [chain, beside]);
+  const both = joined(layers, module, [chain, parallel]);
   if (both.channels !== normalisation.channels) {
     throw unsupportedModule(layers, module, `normalises ${normalisation.channels} of ${both.channels} channels`);
   }
@@ -57,13 +57,13 @@ export function bottleneckCsp(layers: Layers, module: ModuleNode, inputs: readon
   return convBlock(layers, childOf(layers, module, 'cv4'), active);
 }
 
-/** Modules one behind the other. */
+/** Runs modules one after the other. */
 export function sequential(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   return [...module.children.values()].reduce((value, child) => layers.build(child, [value]), x);
 }
 
-/** Joins feature maps of one size along the channels. */
+/** Concatenates feature maps of the same size along the channels. */
 export function joined(layers: Layers, module: ModuleNode, features: readonly Feature[]): Feature {
   const [first] = features;
   if (first === undefined) throw unsupportedModule(layers, module, 'joins nothing');

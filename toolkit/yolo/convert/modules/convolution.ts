@@ -29,8 +29,8 @@ import type { NetworkTensor } from '../tensor-usage.ts';
 import { emitConv } from './summands.ts';
 
 /**
- * Applies an activation of the tree: releases from 4.0 on use SiLU, 3.x Hardswish, the CSP blocks up to 5.0
- * LeakyReLU(0.1). `utils.activations` holds the versions for PyTorch releases that lacked them.
+ * Applies an activation module. Releases from 4.0 on use SiLU, 3.x Hardswish, and the CSP blocks up to 5.0
+ * LeakyReLU(0.1). `utils.activations` contains versions for PyTorch releases that lacked them.
  */
 export function activation(layers: Layers, module: ModuleNode, x: Feature): Feature {
   const { graph } = layers;
@@ -68,21 +68,21 @@ const CONV2D = 'torch.nn.modules.conv.Conv2d';
 /** Of training on one device, or on several that share their statistics; the same in inference. */
 const BATCH_NORMS = ['torch.nn.modules.batchnorm.BatchNorm2d', 'torch.nn.modules.batchnorm.SyncBatchNorm'];
 
-/** A batch normalisation, or the part of one that follows this convolution. */
+/** The batch normalisation after a convolution, which may be a part of a larger one. */
 export interface Normalisation {
-  /** Channels of the whole. */
+  /** Channels of the whole normalisation. */
   readonly channels: number;
   /** First channel that belongs to this convolution. */
   readonly from: number;
   readonly read: () => Promise<BatchNorm>;
 }
 
-/** Another arrangement of the same sums, which lets the convolution see other inputs (see Focus). */
+/** Rewrites a convolution to an equivalent one over a rearranged input (see Focus). */
 export interface WeightRewrite {
   readonly kernel: Pair;
   readonly stride: Pair;
   readonly padding: Pair;
-  /** Channels of the input that is really there. */
+  /** Channels of the actual input. */
   readonly inputs: number;
   readonly weight: (weight: Float32Array) => Float32Array;
 }
@@ -102,12 +102,12 @@ export function convModule(layers: Layers, module: ModuleNode, inputs: readonly 
   return convBlock(layers, module, onlyInput(layers, module, inputs));
 }
 
-/** `torch.nn.Conv2d` as a layer of its own. */
+/** `torch.nn.Conv2d` as a separate layer. */
 export function conv2dModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   return conv2d(layers, module, onlyInput(layers, module, inputs));
 }
 
-/** @param rearrange - Turns the convolution into one over the input as it is. */
+/** Builds convolution, normalisation and activation. @param rearrange - Rewrites the convolution for another input. */
 export function convBlock(
   layers: Layers,
   module: ModuleNode,
@@ -117,17 +117,17 @@ export function convBlock(
   const convolution = childOf(layers, module, 'conv');
   const bn = module.children.get('bn');
   const normalisation = bn === undefined ? undefined : { ...batchNorm(layers, bn), from: 0 };
-  const emitConv = conv2d(layers, convolution, x, {
+  const y = conv2d(layers, convolution, x, {
     ...(normalisation && { normalisation }),
     ...(rearrange && { rearrange }),
   });
-  if (normalisation !== undefined && normalisation.channels !== emitConv.channels) {
-    throw unsupportedModule(layers, module, `normalises ${normalisation.channels} of ${emitConv.channels} channels`);
+  if (normalisation !== undefined && normalisation.channels !== y.channels) {
+    throw unsupportedModule(layers, module, `normalises ${normalisation.channels} of ${y.channels} channels`);
   }
-  return activation(layers, childOf(layers, module, 'act'), emitConv);
+  return activation(layers, childOf(layers, module, 'act'), y);
 }
 
-/** A `BatchNorm2d` or `SyncBatchNorm` with weights and running statistics. */
+/** Reads a `BatchNorm2d` or `SyncBatchNorm` with weights and running statistics. */
 export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisation, 'from'> {
   if (!BATCH_NORMS.includes(module.className))
     throw unsupportedModule(layers, module, 'is not a known batch normalisation');
@@ -156,7 +156,7 @@ export interface Conv2dOptions {
   readonly rearrange?: (shape: Conv2dShape) => WeightRewrite;
 }
 
-/** `torch.nn.Conv2d` over zeros-padded input, with what follows folded in. */
+/** `torch.nn.Conv2d` with zero padding, and the normalisation after it folded in. */
 export function conv2d(
   layers: Layers,
   module: ModuleNode,
@@ -195,7 +195,7 @@ export function conv2d(
   });
 }
 
-/** The bias with the normalisation that follows; none where there is neither. */
+/** Returns the bias with the normalisation folded in; undefined if there is neither. */
 function biasOf(
   bias: NetworkTensor | undefined,
   outputs: number,
@@ -229,7 +229,7 @@ function conv2dShape(layers: Layers, module: ModuleNode): Conv2dShape {
   };
 }
 
-/** How many positions a kernel has along an axis. */
+/** Computes the length of a convolution's output along one axis. */
 export function convOutputLength(
   length: number,
   kernel: number,

@@ -7,7 +7,7 @@ import { conv2d } from './convolution.ts';
 import { setAsideAll } from './set-aside.ts';
 
 const DETECT = 'models.yolo.Detect';
-/** A head with coefficients of masks behind the classes, which are left out. */
+/** A head with mask coefficients after the classes, which are ignored. */
 const SEGMENT = 'models.yolo.Segment';
 const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
 /** Columns before the classes: centre x, centre y, width, height, objectness. */
@@ -44,13 +44,13 @@ interface Level {
  *
  *     xy = (2 s + (cell - 0.5)) stride,  wh = (2 s)^2 anchor
  *
- * in float32 and in this order of operations, as releases from 6.0 on have it. Those load older networks too, with
- * anchors times stride in the place of their buffer `anchor_grid`.
+ * in float32 and in this order of operations, as in releases from 6.0 on. These also load older networks, with anchors
+ * times stride instead of the buffer `anchor_grid`.
  *
- * Rows go level by level, within it anchor by anchor, within that cell by cell in rows.
+ * Rows are ordered by level, then anchor, then cell (row-major).
  *
- * @param strides - Of each level in px, as the network has them.
- * @param size - Of the input in px.
+ * @param strides - Stride of each level in px, from the network.
+ * @param size - Size of the input, px.
  */
 export function detect(
   layers: Layers,
@@ -138,7 +138,7 @@ function decode(graph: GraphBuilder, { name, x, anchors, outputs, classes, strid
   return reshape(graph, `${name}.rows`, joined, [1, anchors * height * width, BOX_COLUMNS + classes]);
 }
 
-/** Column and row of each cell, less a half. */
+/** Returns column and row of each cell of the output grid, minus 0.5. */
 function cellOffsets(height: number, width: number): Float32Array {
   const offsets = new Float32Array(height * width * 2);
   for (let cell = 0; cell < height * width; cell++) {
@@ -148,7 +148,7 @@ function cellOffsets(height: number, width: number): Float32Array {
   return offsets;
 }
 
-/** The buffer `anchors` is in units of the stride. */
+/** Reads the anchors of a level and converts them from units of the stride to px. */
 async function anchorSizes(
   { read }: NetworkTensor,
   level: number,

@@ -2,7 +2,7 @@ import { childOf, type Feature, type Layers, onlyInput, unsupportedModule } from
 import type { ModuleNode } from '../module-tree.ts';
 import { type Conv2dShape, convBlock, type WeightRewrite } from './convolution.ts';
 
-/** Row and column of each of the four groups of channels that Focus makes of a 2 x 2 block, in its order. */
+/** Row and column of the four groups of channels that Focus makes from a 2 x 2 block, in its order. */
 const PARTS = [
   [0, 0],
   [1, 0],
@@ -14,8 +14,8 @@ const PARTS = [
  * `models.common.Focus`, the first layer up to release 5.0: every 2 x 2 block of pixels becomes four groups of
  * channels, then a convolution.
  *
- * Written as the one convolution over the image that it is: twice the kernel, stride and padding. (Release 6.0 made
- * the same step, see https://github.com/ultralytics/yolov5/pull/4825.)
+ * Built as the equivalent single convolution over the image, with twice the kernel, stride and padding. Release 6.0 made
+ * the same change, see https://github.com/ultralytics/yolov5/pull/4825.
  */
 export function focus(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);

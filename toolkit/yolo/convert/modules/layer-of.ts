@@ -30,7 +30,7 @@ export function concatModule(layers: Layers, module: ModuleNode, inputs: readonl
   return joined(layers, module, inputs);
 }
 
-/** `torch.nn.Upsample` to the nearest neighbour by 2. */
+/** `torch.nn.Upsample` by 2 with nearest-neighbour interpolation. */
 function upsample(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   requireAttribute(module, 'mode', 'nearest');
@@ -43,7 +43,7 @@ function upsample(layers: Layers, module: ModuleNode, inputs: readonly Feature[]
   return checkedFeature(layers, module, feature);
 }
 
-/** What the official networks of YOLOv5 3.0 to 7.0 are made of, besides the head, and the modules of PyTorch itself. */
+/** Modules of the official YOLOv5 networks 3.0 to 7.0 except the head, and modules of PyTorch itself. */
 const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder>([
   ['models.common.Conv', convModule],
   ['models.common.DWConv', convModule],
@@ -71,9 +71,9 @@ const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder
 ]);
 
 /**
- * Adds the nodes of a module, and of those within it, to the graph.
+ * Adds the nodes of a module and its submodules to the graph.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED naming class and place of a module that is not known.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED for an unknown module, naming its class and path.
  */
 export function layerOf(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const build = BUILDERS.get(module.className) ?? ultralyticsLayer(module.className);

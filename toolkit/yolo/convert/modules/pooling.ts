@@ -16,7 +16,7 @@ import { convBlock, convOutputLength } from './convolution.ts';
 const MAX_POOL = 'torch.nn.modules.pooling.MaxPool2d';
 const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
 
-/** `models.common.SPP`, of releases up to 5.0: the input and its maxima over several neighbourhoods, joined. */
+/** `models.common.SPP` of releases up to 5.0: the input and several max poolings of it, concatenated. */
 export function spp(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = convBlock(layers, childOf(layers, module, 'cv1'), onlyInput(layers, module, inputs));
   const pools = childOf(layers, module, 'm');
@@ -25,7 +25,7 @@ export function spp(layers: Layers, module: ModuleNode, inputs: readonly Feature
   return convBlock(layers, childOf(layers, module, 'cv2'), joined(layers, module, [x, ...pooled]));
 }
 
-/** `models.common.SPPF`: one maximum applied three times over, all stages joined. */
+/** `models.common.SPPF`: the same max pooling applied three times, with all stages concatenated. */
 export function sppf(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = convBlock(layers, childOf(layers, module, 'cv1'), onlyInput(layers, module, inputs));
   const pool = childOf(layers, module, 'm');
@@ -35,12 +35,12 @@ export function sppf(layers: Layers, module: ModuleNode, inputs: readonly Featur
   return convBlock(layers, childOf(layers, module, 'cv2'), joined(layers, module, [x, once, twice, thrice]));
 }
 
-/** `torch.nn.MaxPool2d` as a layer of its own. */
+/** `torch.nn.MaxPool2d` as a separate layer. */
 export function maxPoolModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   return pooling(layers, module, module.place, onlyInput(layers, module, inputs));
 }
 
-/** @param name - Of the node: a pooling may be used several times over. */
+/** Builds a max pooling. @param name - Name of the node; a pooling may be used several times. */
 export function pooling(layers: Layers, module: ModuleNode, name: string, x: Feature): Feature {
   if (module.className !== MAX_POOL) throw unsupportedModule(layers, module, 'is not a known pooling');
   requireAttribute(module, 'ceil_mode', false);

@@ -2,7 +2,7 @@ import type { Value } from '../../../onnx/graph/graph.ts';
 import { add, type ConvolutionShape, conv, floats, resizeNearest } from '../../../onnx/graph/operators.ts';
 import type { Feature, Layers } from '../layers.ts';
 
-/** A convolution in the graph; its weights are read when the model is written. */
+/** A convolution in the graph. Its weights are read when the model is written. */
 export interface ConvolutionNode {
   readonly place: string;
   readonly outputs: number;
@@ -13,16 +13,17 @@ export interface ConvolutionNode {
   readonly bias: (() => Promise<Float32Array>) | undefined;
 }
 
-/** A map that a convolution takes, and the first of its channels among all. */
+/** One of the concatenated inputs of a convolution. */
 interface Summand {
   readonly map: Feature;
+  /** Index of its first channel in the concatenation. */
   readonly from: number;
 }
 
 /**
- * Convolves a feature map. A convolution of 1 x 1 pixels sums over channels, so that it needs no joined map: it takes
- * the parts one by one and adds up. A part that repeats its pixels is emitConv before it is enlarged, which is a
- * quarter of the work and the same numbers.
+ * Convolves a feature map. A 1 x 1 convolution sums over channels, so it is applied to each part of a concatenated map
+ * separately, and the results are added. An enlarged part is convolved before it is enlarged, which gives the same numbers
+ * with a quarter of the work.
  */
 export function emitConv({ graph }: Layers, x: Feature, node: ConvolutionNode): Value {
   const { place, outputs, shape, weight, bias } = node;
@@ -54,7 +55,7 @@ function isPointwise({ kernel, stride = [1, 1], padding = [0, 0], groups }: Conv
   return groups === 1 && [...kernel, ...stride].every((n) => n === 1) && padding.every((n) => n === 0);
 }
 
-/** Enlarged maps come first: ONNX Runtime takes an addition into the convolution that stands last. */
+/** Lists the inputs of a convolution, enlarged maps first: ONNX Runtime fuses an addition into the last convolution. */
 function summandsOf(x: Feature): readonly [Summand, ...Summand[]] {
   let from = 0;
   const all = (x.parts ?? [x]).map((map) => {
@@ -67,7 +68,7 @@ function summandsOf(x: Feature): readonly [Summand, ...Summand[]] {
   return [first, ...others];
 }
 
-/** Columns `from` to `from + count` (exclusive) of a matrix with `rows` rows. */
+/** Copies columns `from` to `from + count` (exclusive) of a matrix with `rows` rows. */
 function columns(matrix: Float32Array, rows: number, from: number, count: number): Float32Array {
   const width = matrix.length / rows;
   if (count === width) return matrix;

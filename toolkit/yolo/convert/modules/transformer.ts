@@ -12,8 +12,8 @@ interface Sequence {
 }
 
 /**
- * `TransformerBlock`, the chain within `C3TR`: every pixel looks at all others, several times over; a linear map of
- * each pixel serves as its position.
+ * `TransformerBlock`, the chain in `C3TR`: several layers of self-attention over all pixels. A linear map of each pixel is
+ * added as its position embedding.
  */
 export function transformerBlock(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const { graph } = layers;
@@ -34,7 +34,7 @@ export function transformerBlock(layers: Layers, module: ModuleNode, inputs: rea
   return { value: map, channels: x.channels, height: x.height, width: x.width };
 }
 
-/** `TransformerLayer`, which has no normalisation: attention, then two linear maps, each added to its input. */
+/** `TransformerLayer`, without normalisation: attention, then two linear maps, each step added to its input. */
 function transformerLayer(layers: Layers, module: ModuleNode, x: Sequence): Sequence {
   const { graph } = layers;
   const of = (name: string) => ({ ...x, value: linear(layers, childOf(layers, module, name), x) });
@@ -45,7 +45,7 @@ function transformerLayer(layers: Layers, module: ModuleNode, x: Sequence): Sequ
   return { ...x, value: add(graph, `${module.place}.mixed`, outer, first.value) };
 }
 
-/** `torch.nn.MultiheadAttention` with equal lengths of queries, keys and values. */
+/** `torch.nn.MultiheadAttention` with queries, keys and values of equal length. */
 function attention(layers: Layers, module: ModuleNode, query: Sequence, key: Sequence, value: Sequence): Value {
   const { graph, ledger } = layers;
   const { place } = module;
@@ -84,7 +84,7 @@ function attention(layers: Layers, module: ModuleNode, query: Sequence, key: Seq
   return linear(layers, childOf(layers, module, 'out_proj'), { value: whole, pixels, features });
 }
 
-/** `torch.nn.Linear` of as many outputs as inputs, over the features of a sequence. */
+/** `torch.nn.Linear` over the features of a sequence, with equally many outputs and inputs. */
 function linear(layers: Layers, module: ModuleNode, { value, features }: Sequence): Value {
   const { graph, ledger } = layers;
   const { place } = module;

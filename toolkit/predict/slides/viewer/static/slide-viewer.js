@@ -1,10 +1,10 @@
-// Shows slides with their layers. Everything is in this folder: opened from a disk, it loads nothing from elsewhere.
+// Shows slides with their layers. Works offline: everything is loaded from this folder.
 /* global OpenSeadragon */
 (() => {
   const TILE = 512;
   const NAMES = { slide: 'Slide', classes: 'Tissue classes', confidence: 'Low confidence', cells: 'Cells' };
   const OPACITY = { slide: 1, classes: 0.5, confidence: 0, cells: 1 };
-  // Shown where a layer has no tile: else a tile of a smaller level, with bits of its neighbours, would be drawn.
+  // Shown if a layer has no tile. Otherwise OpenSeadragon would draw a tile of a smaller level, with parts of its neighbours.
   const BLANK = 'data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7';
   const byId = (id) => document.getElementById(id);
   const slides = JSON.parse(byId('slides').textContent);
@@ -13,7 +13,7 @@
 
   const viewer = OpenSeadragon({
     element: byId('stage'),
-    // Of files on a disk, a browser lets a page draw pictures and not read them: WebGL needs to read them.
+    // From a local file, browsers let a page draw images but not read their pixels, which WebGL would need.
     drawer: 'canvas',
     showNavigationControl: false,
     showNavigator: true,
@@ -29,7 +29,7 @@
     subPixelRoundingForTransparency: OpenSeadragon.SUBPIXEL_ROUNDING_OCCURRENCES.ALWAYS,
   });
 
-  /** Where the tiles of a layer are, for OpenSeadragon. */
+  /** Describes the tiles of a layer for OpenSeadragon. */
   const sourceOf = (layer) => {
     const bits = layer.present.map((text) => atob(text));
     const last = layer.levels - 1;
@@ -44,13 +44,13 @@
       getTileUrl: (level, column, row) => {
         const across = Math.ceil(Math.ceil(layer.width / 2 ** (last - level)) / TILE);
         const index = row * across + column;
-        const isThere = (bits[last - level].charCodeAt(index >> 3) >> (index & 7)) & 1;
-        return isThere ? `${folder}/${level}/${column}_${row}.${layer.format}` : BLANK;
+        const exists = (bits[last - level].charCodeAt(index >> 3) >> (index & 7)) & 1;
+        return exists ? `${folder}/${level}/${column}_${row}.${layer.format}` : BLANK;
       },
     };
   };
 
-  // Labels keep their colours at every zoom: only the slide is smoothed.
+  // Only the slide is smoothed, so that labels keep their exact colours at every zoom.
   viewer.addHandler('tile-drawing', ({ context, tiledImage }) => {
     context.imageSmoothingEnabled = tiledImage === items.get('slide');
   });
@@ -114,7 +114,7 @@
     ),
   ];
 
-  /** A bar of 1, 2 or 5 times a power of ten, at most 160 px long. */
+  /** Draws a scale bar of 1, 2 or 5 times a power of ten, at most 160 px long. */
   const drawScale = () => {
     const box = byId('scale');
     box.hidden = shown.mpp === undefined || viewer.world.getItemCount() === 0;

@@ -15,17 +15,17 @@ import type { ModuleNode } from '../../module-tree.ts';
 import { joined } from '../blocks.ts';
 import { flag, halvesOf, summed } from './parts.ts';
 
-/** `PSABlock` of YOLO11: attention, then two convolutions, each added to its input. */
+/** `PSABlock` of YOLO11: attention, then two convolutions, each step added to its input. */
 export function psaBlock(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   return attended(layers, module, 'ffn', onlyInput(layers, module, inputs), flag(module, 'add', true));
 }
 
-/** `ABlock` of YOLO12: as PSABlock, with attention within areas. */
+/** `ABlock` of YOLO12: like PSABlock, with attention within areas. */
 export function aBlock(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   return attended(layers, module, 'mlp', onlyInput(layers, module, inputs), true);
 }
 
-/** `PSA` of YOLOv10: the second half of the channels through attention, joined with the first. */
+/** `PSA` of YOLOv10: attention on the second half of the channels, concatenated with the first half. */
 export function psa(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const [a, b] = halvesOf(
     layers,
@@ -55,8 +55,8 @@ interface Heads {
 }
 
 /**
- * `Attention` of YOLOv10 and YOLO11: every pixel of the map looks at every other; a convolution of a channel each over
- * the values adds where they stand.
+ * `Attention` of YOLOv10 and YOLO11: self-attention over all pixels of the map. A depthwise convolution of the values adds
+ * a position encoding.
  */
 export function attention(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
@@ -84,7 +84,7 @@ export function attention(layers: Layers, module: ModuleNode, inputs: readonly F
   return projected(layers, module, map('map', result), map('values.map', values));
 }
 
-/** `AAttn` of YOLO12: attention within `area` stripes of the map, of as many rows each. */
+/** `AAttn` of YOLO12: attention within each of `area` equal stripes of the map. */
 export function areaAttention(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const { graph } = layers;
@@ -98,7 +98,7 @@ export function areaAttention(layers: Layers, module: ModuleNode, inputs: readon
   if (mixed.channels !== 3 * channels || !Number.isInteger(pixels)) {
     throw unsupportedModule(layers, module, `splits ${x.height} x ${x.width} px into ${areas} areas`);
   }
-  // [1, heads x 3 length, areas x pixels], areas first.
+  // From [1, heads x 3 length, areas x pixels] to areas first.
   const stripes = reshape(graph, `${place}.stripes`, mixed.value, [heads, 3 * length, areas, pixels]);
   const split = transpose(graph, `${place}.areas`, stripes, [2, 0, 1, 3]);
   const queries = slice(graph, `${place}.queries`, split, 2, 0, length);
@@ -116,7 +116,7 @@ export function areaAttention(layers: Layers, module: ModuleNode, inputs: readon
   return projected(layers, module, map('map', result), map('values.map', values));
 }
 
-/** Values weighed by the softmax of the products of queries and keys: [areas, heads, features, pixels]. */
+/** Computes scaled dot-product attention: [areas, heads, features, pixels]. */
 function weighed(layers: Layers, { place }: ModuleNode, scale: number, { queries, keys, values }: Heads): Value {
   const { graph } = layers;
   const factor = floats(graph, `${place}.scale`, [1], () => Float32Array.of(scale));

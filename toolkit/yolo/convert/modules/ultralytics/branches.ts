@@ -16,7 +16,7 @@ import {
 import type { ModuleNode } from '../../module-tree.ts';
 import { channelsOf } from './parts.ts';
 
-/** `CBLinear` of YOLOv9: a convolution whose channels are sections, each for another layer further on. */
+/** `CBLinear` of YOLOv9: a convolution whose channels are split into sections for different later layers. */
 export function cbLinear(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const y = layers.build(childOf(layers, module, 'conv'), [onlyInput(layers, module, inputs)]);
   const located = attribute(module, 'c2s');
@@ -28,7 +28,7 @@ export function cbLinear(layers: Layers, module: ModuleNode, inputs: readonly Fe
   return { ...sameShape(y, y.value), sections };
 }
 
-/** `CBFuse` of YOLOv9: one section of each input, enlarged to the size of the last input, all added to it. */
+/** `CBFuse` of YOLOv9: takes one section of each input, enlarges it to the size of the last input and adds it to that. */
 export function cbFuse(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const last = inputs.at(-1);
   const located = attribute(module, 'idx');
@@ -60,7 +60,7 @@ function sectionOf(layers: Layers, module: ModuleNode, index: number, x: Feature
   return channelsOf(layers, `${module.place}.${index}.section`, x, from, count);
 }
 
-/** `torch.nn.ConvTranspose2d` with a stride of its kernel, as YOLOv6 enlarges. */
+/** `torch.nn.ConvTranspose2d` with a stride equal to its kernel, which YOLOv6 uses for upsampling. */
 export function convTranspose2d(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const { graph, ledger } = layers;

@@ -18,16 +18,16 @@ import type { ModuleNode } from '../../module-tree.ts';
 import type { Size } from '../detect.ts';
 import { setAsideAll } from '../set-aside.ts';
 
-/** What `Detect.postprocess` of Ultralytics keeps of a one-to-one head. */
+/** Number of boxes that `Detect.postprocess` of Ultralytics keeps from a one-to-one head. */
 const MAX_ONE_TO_ONE = 300;
 const MODULE_LIST = 'torch.nn.modules.container.ModuleList';
 
 export interface DflOptions {
-  /** Of each level in px. */
+  /** Stride of each level, px. */
   readonly strides: readonly number[];
-  /** Of the input in px. */
+  /** Size of the input, px. */
   readonly size: Size;
-  /** Of two heads, the one whose boxes are to be suppressed. */
+  /** For a network with two heads: use the one-to-many head, whose boxes need suppression. */
   readonly oneToMany: boolean;
 }
 
@@ -36,9 +36,9 @@ export interface DflHead {
   readonly value: Value;
   readonly shape: readonly number[];
   /**
-   * `yolov8`: [1, 4 + classes, rows], centre x, centre y, width, height in px, class scores; to be suppressed.
-   * `end2end`: [1, rows, 6], x1, y1, x2, y2 in px, score, class, best first; of a one-to-one head, not to be
-   * suppressed.
+   * `yolov8`: [1, 4 + classes, rows], centre x, centre y, width, height in px, class scores; needs suppression.
+   * `end2end`: [1, rows, 6], x1, y1, x2, y2 in px, score, class, best first; from a one-to-one head, without need for
+   * suppression.
    */
   readonly format: 'yolov8' | 'end2end';
   readonly rows: number;
@@ -46,10 +46,10 @@ export interface DflHead {
 }
 
 /**
- * `Detect` of Ultralytics in inference: distances from the middle of a cell to the four sides of the box, each the mean
- * of a distribution over `reg_max` whole numbers, in units of the stride; sigmoid scores.
+ * `Detect` of Ultralytics in inference. A box is given by the distances from the middle of a cell to its four sides, each
+ * the mean of a distribution over `reg_max` integers, in units of the stride. Scores are sigmoids.
  *
- * Rows go level by level, within it cell by cell in rows. A one-to-one head (YOLOv10, YOLO26) ends in its best 300, as
+ * Rows are ordered by level, then cell (row-major). A one-to-one head (YOLOv10, YOLO26) outputs its best 300 boxes, as
  * exported by Ultralytics.
  */
 export function detectDfl(
@@ -89,7 +89,7 @@ export function detectDfl(
   return { value, shape: [1, 4 + classes, rows], format: 'yolov8', rows, classes };
 }
 
-/** YOLOv10 and YOLO26 have a head that gives one box an object; a release that has both says which is used. */
+/** Returns whether the one-to-one head (one box per object) is used. Releases with two heads store which one. */
 function hasOneToOne(module: ModuleNode): boolean {
   if (!module.children.has('one2one_cv2')) return false;
   if (!module.children.has('cv2')) return true;
@@ -118,7 +118,7 @@ function checkLevels(
   }
 }
 
-/** The outputs of one branch of all levels: [1, channels, rows]. */
+/** Concatenates the outputs of one branch over all levels: [1, channels, rows]. */
 function branch(layers: Layers, module: ModuleNode, name: string, inputs: readonly Feature[], channels: number): Value {
   const list = childOf(layers, module, name);
   if (list.className !== MODULE_LIST) throw unsupportedModule(layers, list, 'is not a known list of modules');
@@ -138,7 +138,7 @@ function branch(layers: Layers, module: ModuleNode, name: string, inputs: readon
   return concat(layers.graph, `head.${name}`, levels, 2);
 }
 
-/** `DFL`: the mean of each distribution, [1, 4, rows]. */
+/** `DFL`: computes the mean of each distribution, [1, 4, rows]. */
 function meanOfBins(layers: Layers, module: ModuleNode, boxes: Value, bins: number, rows: number): Value {
   const { graph, ledger } = layers;
   const convolution = childOf(layers, childOf(layers, module, 'dfl'), 'conv');
@@ -150,7 +150,7 @@ function meanOfBins(layers: Layers, module: ModuleNode, boxes: Value, bins: numb
   return reshape(graph, 'head.distances', means, [1, 4, rows]);
 }
 
-/** Upper left and lower right corners in units of the stride, [1, 2, rows] each. */
+/** Computes the upper left and lower right corners in units of the stride, [1, 2, rows] each. */
 function cornersOf(
   graph: GraphBuilder,
   inputs: readonly Feature[],
@@ -183,7 +183,7 @@ function stridesOf(inputs: readonly Feature[], strides: readonly number[]): Floa
 }
 
 /**
- * The best pairs of a row and a class among the rows with the best scores: [1, kept, 6].
+ * Selects the rows with the best scores, then the best pairs of row and class among them: [1, kept, 6].
  *
  * @param boxes - [1, 4, rows].
  * @param scores - [1, classes, rows].
@@ -217,10 +217,10 @@ function bestOf(
   return reshape(graph, 'output0', concat(graph, 'head.pairs', columns, 1), [1, kept, 6]);
 }
 
-/** Number of float32 in TensorProto.DataType. */
+/** Value of float32 in TensorProto.DataType. */
 const FLOAT = 1;
 
-/** What the head holds besides: the head that is not used, and masks of a segmentation model. */
+/** Marks tensors as unused: those of the other head, and those for masks. */
 function setAsideUnused(layers: Layers, module: ModuleNode, isOneToOne: boolean): void {
   const unused = isOneToOne ? ['cv2', 'cv3'] : ['one2one_cv2', 'one2one_cv3'];
   for (const name of [...unused, 'proto', 'cv4', 'one2one_cv4']) {

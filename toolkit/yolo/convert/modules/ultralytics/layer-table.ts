@@ -12,7 +12,7 @@ import { a2c2f, aConv, aDown, c1, c2, c2f, c2psa, c3f, elan, sppElan } from './s
 
 const PACKAGE = /^ultralytics\.nn\.modules\.(?:\w+\.)?(\w+)$/;
 
-/** Modules of Ultralytics 8 by the name of their class; releases differ in the file that it is in. */
+/** Modules of Ultralytics 8 by class name. Their file differs between releases. */
 const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder>([
   ['A2C2f', a2c2f],
   ['AAttn', areaAttention],
@@ -59,13 +59,13 @@ const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder
   ['TransformerBlock', transformerBlock],
 ]);
 
-/** What builds a module of Ultralytics; undefined for a class that is not known. */
+/** Returns the builder of an Ultralytics module; undefined for an unknown class. */
 export function ultralyticsLayer(className: string): LayerBuilder | undefined {
   const [, name] = PACKAGE.exec(className) ?? [];
   return name === undefined ? undefined : BUILDERS.get(name);
 }
 
-/** The name of a class of Ultralytics without its file, such as `Detect`; undefined for one of another package. */
+/** Returns the name of an Ultralytics class without its file, such as `Detect`; undefined for other packages. */
 export function ultralyticsClass(className: string): string | undefined {
   return PACKAGE.exec(className)?.[1];
 }

@@ -4,13 +4,13 @@ import { asBoolean } from '../../../../pytorch/pickle/access.ts';
 import { attribute, type Feature, type Layers, sameShape, unsupportedModule } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 
-/** Channels `from` to `from + count` (exclusive) of a feature map. */
+/** Slices channels `from` to `from + count` (exclusive) of a feature map. */
 export function channelsOf({ graph }: Layers, name: string, x: Feature, from: number, count: number): Feature {
   const value = slice(graph, name, x.value, 1, from, from + count);
   return { value, channels: count, height: x.height, width: x.width };
 }
 
-/** Both halves of the channels of a map. @throws ReigniteError CHECKPOINT_UNSUPPORTED for an odd number of channels. */
+/** Splits the channels of a map into halves. @throws ReigniteError CHECKPOINT_UNSUPPORTED for an odd number of channels. */
 export function halvesOf(layers: Layers, module: ModuleNode, x: Feature): readonly [Feature, Feature] {
   if (x.channels % 2 !== 0) throw unsupportedModule(layers, module, `halves ${x.channels} channels`);
   const half = x.channels / 2;
@@ -18,13 +18,13 @@ export function halvesOf(layers: Layers, module: ModuleNode, x: Feature): readon
   return [first, channelsOf(layers, `${module.place}.second`, x, half, half)];
 }
 
-/** The second half of the channels of a map. */
+/** Returns the second half of the channels of a map. */
 export function secondHalfOf(layers: Layers, module: ModuleNode, x: Feature): Feature {
   if (x.channels % 2 !== 0) throw unsupportedModule(layers, module, `halves ${x.channels} channels`);
   return channelsOf(layers, `${module.place}.second`, x, x.channels / 2, x.channels / 2);
 }
 
-/** The sum of two maps of one shape. */
+/** Adds two maps of the same shape. */
 export function summed(layers: Layers, module: ModuleNode, name: string, x: Feature, y: Feature): Feature {
   if (y.channels !== x.channels || y.height !== x.height || y.width !== x.width) {
     throw unsupportedModule(layers, module, 'adds feature maps of different shapes');
@@ -33,7 +33,7 @@ export function summed(layers: Layers, module: ModuleNode, name: string, x: Feat
   return sameShape(x, value);
 }
 
-/** An attribute that older releases of a class do not have. */
+/** Reads a boolean attribute that older releases lack. @param absent - Value if it is missing. */
 export function flag(module: ModuleNode, name: string, absent: boolean): boolean {
   const located = attribute(module, name);
   return located.value === undefined ? absent : asBoolean(located);

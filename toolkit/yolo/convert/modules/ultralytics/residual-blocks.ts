@@ -18,7 +18,7 @@ import { flag, summed } from './parts.ts';
 
 const MAX_POOLINGS = 64;
 
-/** `SPPF` of Ultralytics: one maximum applied `n` times over, all stages joined; newer ones may add their input. */
+/** `SPPF` of Ultralytics: the same max pooling applied `n` times, all stages concatenated. Newer ones may add the input. */
 export function sppf(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const pool = childOf(layers, module, 'm');
@@ -31,23 +31,23 @@ export function sppf(layers: Layers, module: ModuleNode, inputs: readonly Featur
   return flag(module, 'add', false) ? summed(layers, module, `${module.place}.add`, y, x) : y;
 }
 
-/** `SCDown` of YOLOv10: two convolutions one behind the other. */
+/** `SCDown` of YOLOv10: two convolutions in sequence. */
 export function scDown(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
   return layers.build(childOf(layers, module, 'cv2'), [first]);
 }
 
-/** `CIB` of YOLOv10: a chain of convolutions, added to its input where it says so. */
+/** `CIB` of YOLOv10: a chain of convolutions, added to its input if `add` is set. */
 export function cib(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const y = layers.build(childOf(layers, module, 'cv1'), [x]);
   return flag(module, 'add', false) ? summed(layers, module, `${module.place}.add`, x, y) : y;
 }
 
-/** `RepConv`: a convolution of 3 x 3 px, one of 1 x 1 and perhaps the input itself, added, then an activation. */
+/** `RepConv`: the sum of a 3 x 3 convolution, a 1 x 1 convolution and optionally the normalised input, then an activation. */
 export function repConv(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
-  // A fused network has the sum as one convolution.
+  // In a fused network, the sum is a single convolution.
   if (module.children.has('conv')) return activated(layers, module, layers.build(childOf(layers, module, 'conv'), [x]));
   const wide = layers.build(childOf(layers, module, 'conv1'), [x]);
   const narrow = layers.build(childOf(layers, module, 'conv2'), [x]);
@@ -61,7 +61,7 @@ function activated(layers: Layers, module: ModuleNode, x: Feature): Feature {
   return activation(layers, childOf(layers, module, 'act'), x);
 }
 
-/** A batch normalisation by itself: a convolution of 1 x 1 px in which every channel sees itself only. */
+/** Builds a batch normalisation without convolution as a depthwise 1 x 1 convolution. */
 function normalised(layers: Layers, module: ModuleNode, x: Feature): Feature {
   const { graph } = layers;
   const { channels, read } = batchNorm(layers, module);
@@ -77,7 +77,7 @@ function normalised(layers: Layers, module: ModuleNode, x: Feature): Feature {
   return sameShape(x, conv(graph, module.place, x.value, { weight, bias }, { kernel: [1, 1], groups: channels }));
 }
 
-/** `RepVGGDW` of YOLOv10: two convolutions of a channel each (7 x 7 and 3 x 3 px), added, then SiLU. */
+/** `RepVGGDW` of YOLOv10: the sum of two depthwise convolutions (7 x 7 and 3 x 3), then SiLU. */
 export function repVggDw(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const wide = layers.build(childOf(layers, module, 'conv'), [x]);
@@ -88,7 +88,7 @@ export function repVggDw(layers: Layers, module: ModuleNode, inputs: readonly Fe
   return act === undefined ? sameShape(sum, silu(layers.graph, module.place, sum.value)) : activation(layers, act, sum);
 }
 
-/** `GhostConv`: a convolution, and another of a channel each over its result, joined. */
+/** `GhostConv`: a convolution, concatenated with a depthwise convolution of its result. */
 export function ghostConv(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
   return joined(layers, module, [first, layers.build(childOf(layers, module, 'cv2'), [first])]);

@@ -10,8 +10,8 @@ import { halvesOf, secondHalfOf, summed } from './parts.ts';
 const MAX_PADDING = 1_024;
 
 /**
- * `C2f` and its kin (`C3k2`, `C2fCIB`, `C2fPSA`): a convolution, the second half of its channels through a chain of
- * blocks, and everything on the way joined and mixed.
+ * `C2f` and its variants (`C3k2`, `C2fCIB`, `C2fPSA`): a convolution, then a chain of blocks on the second half of its
+ * channels. The convolution and the outputs of all blocks are concatenated and mixed by another convolution.
  */
 export function c2f(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
@@ -19,7 +19,7 @@ export function c2f(layers: Layers, module: ModuleNode, inputs: readonly Feature
   return mixed(layers, module, 'cv2', first, blocks);
 }
 
-/** `RepNCSPELAN4` and `ELAN1` of YOLOv9: as C2f with two blocks of other kinds. */
+/** `RepNCSPELAN4` and `ELAN1` of YOLOv9: like C2f with two blocks of other kinds. */
 export function elan(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
   return mixed(layers, module, 'cv4', first, [childOf(layers, module, 'cv2'), childOf(layers, module, 'cv3')]);
@@ -41,7 +41,7 @@ function mixed(
   return layers.build(childOf(layers, module, last), [joined(layers, module, parts)]);
 }
 
-/** `C2` and `C2PSA`: the first (`C2`) or the second half of the channels through blocks, joined with the other half. */
+/** `C2`: a chain of blocks on the first half of the channels, concatenated with the other half. */
 export function c2(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const [a, b] = halvesOf(
     layers,
@@ -52,7 +52,7 @@ export function c2(layers: Layers, module: ModuleNode, inputs: readonly Feature[
   return layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, [chain, b])]);
 }
 
-/** See {@link c2}. */
+/** `C2PSA`: like {@link c2}, with the blocks on the second half. */
 export function c2psa(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const [a, b] = halvesOf(
     layers,
@@ -63,14 +63,14 @@ export function c2psa(layers: Layers, module: ModuleNode, inputs: readonly Featu
   return layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, [a, chain])]);
 }
 
-/** `C1`: a convolution, and a chain of convolutions that is added to its result. */
+/** `C1`: a convolution, plus a chain of convolutions of its result. */
 export function c1(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const first = layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)]);
   const chain = layers.build(childOf(layers, module, 'm'), [first]);
   return summed(layers, module, `${module.place}.add`, chain, first);
 }
 
-/** `C3f`: as C2f, with a convolution of its own for the part that goes through no block. */
+/** `C3f`: like C2f, with a separate convolution for the part that bypasses the blocks. */
 export function c3f(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const parts = [layers.build(childOf(layers, module, 'cv2'), [x]), layers.build(childOf(layers, module, 'cv1'), [x])];
@@ -82,7 +82,7 @@ export function c3f(layers: Layers, module: ModuleNode, inputs: readonly Feature
   return layers.build(childOf(layers, module, 'cv3'), [joined(layers, module, parts)]);
 }
 
-/** `A2C2f` of YOLO12: as C2f without the split; scaled and added to its input where it has a `gamma`. */
+/** `A2C2f` of YOLO12: like C2f without the split. With `gamma`, the result is scaled and added to the input. */
 export function a2c2f(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
   const parts = [layers.build(childOf(layers, module, 'cv1'), [x])];
@@ -98,7 +98,7 @@ export function a2c2f(layers: Layers, module: ModuleNode, inputs: readonly Featu
   return summed(layers, module, `${module.place}.add`, x, scaled);
 }
 
-/** `SPPELAN` of YOLOv9: an input and its maxima, one pooling behind the other, joined. */
+/** `SPPELAN` of YOLOv9: a convolution and three successive max poolings of it, concatenated. */
 export function sppElan(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const parts = [layers.build(childOf(layers, module, 'cv1'), [onlyInput(layers, module, inputs)])];
   for (const name of ['cv2', 'cv3', 'cv4']) {
@@ -108,14 +108,15 @@ export function sppElan(layers: Layers, module: ModuleNode, inputs: readonly Fea
   return layers.build(childOf(layers, module, 'cv5'), [joined(layers, module, parts)]);
 }
 
-/** `AConv` of YOLOv9: means over squares of 2 px, then a convolution. */
+/** `AConv` of YOLOv9: 2 x 2 average pooling, then a convolution. */
 export function aConv(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const means = meansOfSquares(layers, module, onlyInput(layers, module, inputs));
   return layers.build(childOf(layers, module, 'cv1'), [means]);
 }
 
 /**
- * `ADown` of YOLOv9: half of the channels of the means by a convolution, the other half by maxima and a convolution.
+ * `ADown` of YOLOv9: 2 x 2 average pooling, then a convolution of one half of the channels, and max pooling and a
+ * convolution of the other half.
  */
 export function aDown(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const [a, b] = halvesOf(layers, module, meansOfSquares(layers, module, onlyInput(layers, module, inputs)));
@@ -135,7 +136,7 @@ export function aDown(layers: Layers, module: ModuleNode, inputs: readonly Featu
   return joined(layers, module, [first, second]);
 }
 
-/** Means over every 2 x 2 px, one px apart. */
+/** Average pooling over 2 x 2 px with stride 1. */
 function meansOfSquares(layers: Layers, module: ModuleNode, x: Feature): Feature {
   const value = layers.graph.node(`${module.place}.means`, 'AveragePool', [x.value], {
     kernel_shape: ints([2, 2]),
@@ -144,8 +145,8 @@ function meansOfSquares(layers: Layers, module: ModuleNode, x: Feature): Feature
 }
 
 /**
- * `torch.nn.ZeroPad2d`. Written as zeros joined to the map: ONNX Runtime takes a `Pad` into the `MaxPool` behind it,
- * whose own padding never wins, so that maxima of negative values at the border would be lost.
+ * `torch.nn.ZeroPad2d`, built by concatenating zeros. ONNX Runtime would fuse a `Pad` into the `MaxPool` after it, whose
+ * padding is minus infinity, so that a zero at the border would not win over negative values.
  */
 export function zeroPad(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
@@ -168,7 +169,7 @@ export function zeroPad(layers: Layers, module: ModuleNode, inputs: readonly Fea
   return { value, channels, height, width };
 }
 
-/** A map between two blocks of zeros along an axis; a block without elements is left out. */
+/** Concatenates zeros before and after a map along an axis. Empty blocks are left out. */
 function bordered(
   { graph }: Layers,
   { place }: ModuleNode,
