@@ -160,7 +160,7 @@ async function compareTask(
   const scores = pairedScores(task, a, b, config);
   const names = a.labelNames ?? b.labelNames;
   const isCompared = compared.some((each) => each.agreement !== undefined);
-  const judged = judge(cells !== undefined, agreement, scores, config);
+  const judged = withUnread(judge(cells !== undefined, agreement, scores, config), compared);
   return {
     task,
     ...(isCompared ? judged : { verdict: 'not comparable' as const, reason: 'No ROI could be compared.' }),
@@ -213,6 +213,16 @@ function judge(
     ? `${grouped(same)} points have a counterpart (A has ${grouped(a)}, B ${grouped(b)}); largest distance ${farthest.toFixed(2)} px`
     : `${grouped(most - same)} of ${grouped(most)} pixels differ`;
   return { verdict: isEqual ? 'equal' : isNear ? 'within tolerance' : 'differs', reason: `${said}${ofScores}.` };
+}
+
+/** Lets ROIs that both sides have, but that cannot be compared, count as a difference. */
+function withUnread(
+  { verdict, reason }: { readonly verdict: Likeness; readonly reason: string },
+  compared: readonly ComparedPrediction[],
+): { readonly verdict: Likeness; readonly reason: string } {
+  const unread = compared.filter((each) => each.reason !== undefined).length;
+  if (unread === 0) return { verdict, reason };
+  return { verdict: 'differs', reason: `${unread} of ${compared.length} cannot be compared; of the others, ${reason}` };
 }
 
 function remarksOn(
