@@ -117,6 +117,7 @@ export function describeInferred(
   ImagePrediction,
   | 'image'
   | 'name'
+  | 'sha256'
   | 'width'
   | 'height'
   | 'cached'
@@ -134,6 +135,7 @@ export function describeInferred(
   return {
     image,
     name,
+    sha256: seen.sha256,
     width: input.width,
     height: input.height,
     ...seen.said,

@@ -122,7 +122,7 @@ const TumourShare = z.object({ positive: z.int(), negative: z.int(), percent: z.
 export const PredictedImage = z.object({
   image: z.string(),
   name: z.string(),
-  sha256: z.string().exactOptional().describe('Of the file, of slides'),
+  sha256: z.string().exactOptional().describe('Of the file'),
   ...Size.shape,
   mpp: z.number().exactOptional(),
   resampledTo: Size.exactOptional(),

@@ -49,7 +49,7 @@ export interface ImagePrediction {
   readonly image: string;
   /** Base name of its output files. */
   readonly name: string;
-  /** Slides only: SHA-256 of the file. Missing in summaries of earlier versions. */
+  /** SHA-256 of the file. Missing in summaries of earlier versions. */
   readonly sha256?: string;
   readonly width: number;
   readonly height: number;
