@@ -64,7 +64,10 @@ async function checkoutAt(folder: string): Promise<Checkout> {
 }
 
 function contender(name: string, { HostRows: Rows, segmentWith: segment, exactPass: exact }: Checkout): Contender {
-  const outputs = { mask: join(WORK_FOLDER, `sums-${name}.png`), margin: join(WORK_FOLDER, `sums-${name}.margin.png`) };
+  const outputs = {
+    mask: join(WORK_FOLDER, `sums-${name}.png`),
+    confidence: join(WORK_FOLDER, `sums-${name}.margin.png`),
+  };
   const partialDir = join(WORK_FOLDER, `sums-${name}.partial`);
   const pass: PassOver =
     values.engine === 'fast' ? (roi, partial, before) => new Rows(roi, networks, partial, before) : exact(networks);

@@ -68,9 +68,9 @@ async function setUp() {
   return { activity, services, home, input, outputs: tissueOutputs('he', results, roi) };
 }
 
-const bytesOf = async ({ mask, margin }: { mask: string; margin: string }) => [
+const bytesOf = async ({ mask, confidence }: { mask: string; confidence: string }) => [
   await readFile(mask),
-  await readFile(margin),
+  await readFile(confidence),
 ];
 
 describe('inferRoi, of tissue', () => {

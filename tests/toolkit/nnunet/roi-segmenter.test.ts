@@ -43,7 +43,7 @@ describe('createRoiSegmenter', () => {
     const expected = await segmentWholeImage(job.rgb, 100, 70, networks);
     await networks.release();
     expect((await decodeLabels(job.mask)).data).toEqual(Buffer.from(expected.labels));
-    expect(await readGrey16(job.margin)).toEqual(expected.margins);
+    expect(await readGrey16(job.confidence)).toEqual(expected.confidences);
     expect(result).toMatchObject({ width: 100, height: 70, tiles: 24, tilesTotal: 24, provider: 'cpu', fallbacks: [] });
     expect(result.ortVersion).toMatch(/^1\./);
     expect(result.instructionSet).toContain(process.arch);
@@ -85,7 +85,7 @@ describe('createRoiSegmenter', () => {
     await writeRgb(image, 90, 70, noise(90 * 70 * 3, 7));
     expect((await segmenter.segment(next)).resumedFrom).toBeDefined();
     expect(await readFile(next.mask)).toEqual(await readFile(alone.mask));
-    expect(await readFile(next.margin)).toEqual(await readFile(alone.margin));
+    expect(await readFile(next.confidence)).toEqual(await readFile(alone.confidence));
   });
 
   it('does not block the event loop', async () => {
@@ -125,7 +125,7 @@ describe('createRoiSegmenter', () => {
     // The thread may have continued for a while, into the next fold, before it stopped.
     expect(tiles[0]).toBeGreaterThanOrEqual(told ?? Number.POSITIVE_INFINITY);
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
-    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(await readFile(job.confidence)).toEqual(await readFile(whole.confidence));
   });
 
   it('runs one job at a time and drops one that is cancelled while it waits', async () => {
@@ -250,6 +250,6 @@ describe('a killed process', () => {
     }
     expect(attempts).toBe(2);
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
-    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(await readFile(job.confidence)).toEqual(await readFile(whole.confidence));
   });
 });

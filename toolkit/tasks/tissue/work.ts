@@ -19,7 +19,7 @@ import type { RoiJob, RoiSegmenter, SegmentResult } from '../../nnunet/sliding-w
 import type { TissueTaskDefinition } from '../definition.ts';
 import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
-import { confusionOf, MARGIN, MASK, type SegmentFacts } from './files.ts';
+import { CONFIDENCE, confusionOf, MASK, type SegmentFacts } from './files.ts';
 import { recordModel } from './model.ts';
 
 /** Prepares the segmentation model, once per content: the record's five folds, converted to ONNX, or a custom model. */
@@ -95,7 +95,7 @@ export async function segmentAndScore(
   more: Pick<RoiJob, 'rounding'> = {},
 ): Promise<InferredProduct> {
   await refuseOtherSize(roi, image, truth);
-  const outputs = { mask: join(folder, MASK), margin: join(folder, MARGIN) };
+  const outputs = { mask: join(folder, MASK), confidence: join(folder, CONFIDENCE) };
   const ran = await segmenter.segment(
     {
       ...outputs,
@@ -112,7 +112,7 @@ export async function segmentAndScore(
   );
   report({ phase: 'scoring' });
   const facts = await factsOf(roi, { truth, mask: outputs.mask }, ran);
-  return { files: { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts, ran };
+  return { files: { [MASK]: outputs.mask, [CONFIDENCE]: outputs.confidence }, facts, ran };
 }
 
 async function factsOf(
