@@ -88,6 +88,8 @@ export interface ImagePrediction {
   readonly engine?: 'fast';
   /** Fast engine only: precision of its multiplications. */
   readonly precision?: Precision;
+  /** Of the fast engine on a GPU: tiles at once as configured, 0 by its memory. */
+  readonly batchSize?: number;
   readonly seconds: number;
   /** What users should know about the numbers, one sentence each. */
   readonly notes: readonly string[];

@@ -95,7 +95,7 @@ describe('writeReport', () => {
     const [layers] = (await read()).rois;
     expect(layers).toMatchObject({ roi: 'x_with_context', width: 60, height: 40, spots: [{ x: 20, y: 30, count: 1 }] });
     expect(Object.keys(layers.files).sort()).toEqual(['differ', 'image', 'ours', 'published', 'truth']);
-    expect(layers.notes).toEqual(['The layer "margin" is missing: its file cannot be read (FILE_MISSING).']);
+    expect(layers.notes).toEqual(['The layer "confidence" is missing: its file cannot be read (FILE_MISSING).']);
     const html = await readFile(join(results, 'report', 'index.html'), 'utf8');
     expect(html).toContain('data-view="he/x_with_context"');
     const { data: pixels } = await sharp(join(results, 'report', layers.files.differ))
@@ -140,6 +140,22 @@ describe('writeReport', () => {
     expect(parts).toEqual(expect.arrayContaining(['summary.json', 'report/index.html', 'verdict/he.json', 'figures/']));
     expect(parts.every((part) => ids.has(part))).toBe(true);
     expect(graph.filter((entity) => entity['@type'] === 'CreateAction')).toHaveLength(1);
+  });
+
+  it.each([
+    ['running', { actionStatus: 'http://schema.org/ActiveActionStatus' }],
+    ['partial', { actionStatus: 'http://schema.org/CompletedActionStatus', endTime: expect.any(String) }],
+    ['failed', { actionStatus: 'http://schema.org/FailedActionStatus', error: 'The run failed.' }],
+    ['cancelled', { actionStatus: 'http://schema.org/FailedActionStatus', error: 'The run was cancelled.' }],
+  ])('writes the crate of a run that is %s', async (status, expected) => {
+    const results = await writeResults();
+    const summary = JSON.parse(await readFile(join(results, 'summary.json'), 'utf8'));
+    await writeFile(join(results, 'summary.json'), JSON.stringify({ ...summary, status }));
+    await writeReport(results, { version: '1.2.3' });
+    const { '@graph': graph } = JSON.parse(await readFile(join(results, 'ro-crate-metadata.json'), 'utf8'));
+    const action = graph.find((entity: { '@id': string }) => entity['@id'] === '#run');
+    expect(action).toMatchObject(expected);
+    expect('endTime' in action).toBe(status !== 'running');
   });
 
   it('writes a certificate that says what was checked, when, and with which result, and names no user', async () => {
