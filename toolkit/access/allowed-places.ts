@@ -8,6 +8,7 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { hasCode } from '../files/disk-error.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { readJsonIfValid } from '../files/json-file.ts';
 import { PRIVATE_FILE } from '../files/private-home.ts';
 import type { NamedPlaces } from './named-places.ts';
 
@@ -71,6 +72,17 @@ export async function allowPlaces(home: Pick<HomeFolders, 'allowed'>, named: Par
   const places = await resolvePlaces(named);
   const text = canonicalJson(places);
   await writeFileAtomic(join(home.allowed, `${sha256Of(text).slice(0, 16)}.json`), text, { mode: PRIVATE_FILE });
+}
+
+/** Lists, per command that recorded places, the folders that it may write. Files that cannot be read are left out. */
+export async function recordedFolders(home: Pick<HomeFolders, 'allowed'>): Promise<readonly (readonly string[])[]> {
+  const names = (await readdir(home.allowed).catch(() => [])).filter((name) => name.endsWith('.json'));
+  const recorded: (readonly string[])[] = [];
+  for (const name of names.sort()) {
+    const places = await readJsonIfValid(join(home.allowed, name), Places);
+    if (places !== undefined) recorded.push(places.written);
+  }
+  return recorded;
 }
 
 /**
