@@ -6,6 +6,7 @@ import type { PatientCounts } from './resampled-intervals.ts';
 export type OverviewByStem = ReadonlyMap<string, OverviewRow>;
 
 const WITH_CONTEXT = '_with_context';
+const UNKNOWN = 'image ';
 
 /** Indexes rows by the stem of their image; the first row wins. */
 export function overviewByStem(rows: readonly OverviewRow[]): OverviewByStem {
@@ -25,7 +26,12 @@ export function rowOf(overview: OverviewByStem, roi: string): OverviewRow | unde
 /** Returns the patient ID of an ROI. An ROI that is not in the overview counts as a separate patient. */
 export function patientOf(overview: OverviewByStem, roi: string): string {
   const id = rowOf(overview, roi)?.facts['patient_id']?.trim();
-  return id === undefined || id === '' ? `image ${roi}` : id;
+  return id === undefined || id === '' ? `${UNKNOWN}${roi}` : id;
+}
+
+/** Returns whether an ID of `patientOf` stands for an ROI of unknown patient. */
+export function isUnknownPatient(id: string): boolean {
+  return id.startsWith(UNKNOWN);
 }
 
 /** Counts of one ROI: its confusion matrices, concatenated. */

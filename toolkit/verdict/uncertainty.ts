@@ -1,6 +1,6 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { counted } from '../format.ts';
-import { type OverviewByStem, patientOf, type RoiCounts, rowOf } from './patients.ts';
+import { isUnknownPatient, type OverviewByStem, patientOf, type RoiCounts, rowOf } from './patients.ts';
 import { type Measure, type PatientCounts, supportOf } from './resampled-intervals.ts';
 import { drawResamples, GENERATOR } from './resamples.ts';
 import type { Breakdown, PatientsFile, Uncertainty } from './verdict-file.ts';
@@ -51,6 +51,7 @@ export function describeDraws(
   { resamples, seed }: Pick<VerdictConfig, 'resamples' | 'seed'>,
 ): Uncertainty & { readonly warnings: string[] } {
   const cohorts = patientsByCohort(patients, measure);
+  const subject = patients.every(({ id }) => isUnknownPatient(id)) ? 'image' : 'patient';
   const groups: readonly (readonly [string, number])[] =
     cohorts === undefined ? [['', patients.length]] : Object.entries(cohorts);
   return {
@@ -60,7 +61,7 @@ export function describeDraws(
     seed,
     generator: GENERATOR,
     level: 0.95,
-    warnings: groups.flatMap(([group, count]) => warningOf(group, count)),
+    warnings: [...groups.flatMap(([group, count]) => warningOf(group, count, subject)), ...unknownPatients(patients)],
   };
 }
 
@@ -74,12 +75,22 @@ function patientsByCohort(patients: readonly PatientCounts[], measure: Measure):
   return Object.fromEntries([...new Set(cohorts)].map((cohort) => [cohort, countOf(cohort)]));
 }
 
-function warningOf(group: string, patients: number): string[] {
+/** Says which resampled units are images, because the overview does not name their patients. */
+function unknownPatients(patients: readonly PatientCounts[]): string[] {
+  const unknown = patients.filter(({ id }) => isUnknownPatient(id)).length;
+  if (unknown === 0) return [];
+  const which = unknown === patients.length ? 'any image' : counted(unknown, 'image');
+  return [
+    `The overview gives no patient_id for ${which}: each counts as a patient of its own, so the intervals are too narrow if several are of one patient.`,
+  ];
+}
+
+function warningOf(group: string, patients: number, subject: 'image' | 'patient'): string[] {
   if (patients >= FEW_PATIENTS) return [];
   const of = group === '' ? '' : ` of ${group}`;
-  if (patients < 2) return [`The scores${of} rest on ${counted(patients, 'patient')}, so there is no interval.`];
+  if (patients < 2) return [`The scores${of} rest on ${counted(patients, subject)}, so there is no interval.`];
   return [
-    `The intervals${of} rest on ${patients} patients: with fewer than ${FEW_PATIENTS} they say little about other patients.`,
+    `The intervals${of} rest on ${patients} ${subject}s: with fewer than ${FEW_PATIENTS} they say little about other ${subject}s.`,
   ];
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { measureCells } from '../../../toolkit/verdict/cells-counts.ts';
+import { patientOf } from '../../../toolkit/verdict/patients.ts';
 import { type PatientCounts, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
 import { drawResamples } from '../../../toolkit/verdict/resamples.ts';
 import { describeDraws } from '../../../toolkit/verdict/uncertainty.ts';
@@ -33,6 +34,22 @@ describe('scores from one patient', () => {
     expect(warnings).toEqual([
       'The intervals of RUMC rest on 2 patients: with fewer than 10 they say little about other patients.',
       'The scores of SCDC rest on 1 patient, so there is no interval.',
+    ]);
+  });
+
+  it('are said to rest on images where the overview names no patients', () => {
+    const images = PATIENTS.map((each) => ({ ...each, id: patientOf(new Map(), `roi${each.id}`) }));
+    const tooNarrow = 'counts as a patient of its own, so the intervals are too narrow if several are of one patient.';
+    expect(describeDraws(images, measure, SETTINGS).warnings).toEqual([
+      'The intervals of RUMC rest on 2 images: with fewer than 10 they say little about other images.',
+      'The scores of SCDC rest on 1 image, so there is no interval.',
+      `The overview gives no patient_id for any image: each ${tooNarrow}`,
+    ]);
+    const mixed = [...PATIENTS.slice(0, 2), ...images.slice(2)];
+    expect(describeDraws(mixed, measure, SETTINGS).warnings).toEqual([
+      'The intervals of RUMC rest on 2 patients: with fewer than 10 they say little about other patients.',
+      'The scores of SCDC rest on 1 patient, so there is no interval.',
+      `The overview gives no patient_id for 1 image: each ${tooNarrow}`,
     ]);
   });
 
