@@ -20,6 +20,8 @@ const NOT_PREDICTED = 255;
 interface MaskFault {
   readonly code: 'ROI_WITHOUT_PAIR' | 'IMAGE_UNREADABLE' | 'SIZE_MISMATCH';
   readonly cause: string;
+  /** Missing for the usual remedy of the code. */
+  readonly remedy?: string;
 }
 
 /** Order in which kinds of faults determine the error code. */
@@ -54,7 +56,9 @@ export async function checkMasks(
   const code = BY_WEIGHT.find((each) => faults.some((fault) => fault.code === each));
   if (code !== undefined) {
     const causes = faults.map(({ cause }) => cause);
-    throw new ReigniteError(code, formatProblems(causes, `${masks.length} masks`));
+    const remedies = new Set(faults.flatMap((fault) => (fault.code === code ? (fault.remedy ?? []) : [])));
+    const remedy = remedies.size === 0 ? {} : { remedy: [...remedies].join(' ') };
+    throw new ReigniteError(code, formatProblems(causes, `${masks.length} masks`), remedy);
   }
   return [...paletteRemark(palettes), ...remarks];
 }
@@ -79,7 +83,7 @@ async function checkMask(
     return { isPalette, remark };
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
-    return { code: 'IMAGE_UNREADABLE', cause: error.message.replace(/\.$/, '') };
+    return { code: 'IMAGE_UNREADABLE', cause: error.message.replace(/\.$/, ''), remedy: error.remedy };
   }
 }
 

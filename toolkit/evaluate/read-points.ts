@@ -41,16 +41,21 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
     });
   }
   const found = new Map<string, readonly CellPoint[]>();
-  const faults: string[] = [];
+  const faults: ReigniteError[] = [];
   for (const file of known) {
     try {
       found.set(file.slice(0, -SUFFIX.length), await readPoints(join(folder, file), task));
     } catch (error) {
       if (!(error instanceof ReigniteError)) throw error;
-      faults.push(error.message.replace(/\.$/, ''));
+      faults.push(error);
     }
   }
-  if (faults.length > 0) throw new ReigniteError('NPY_INVALID', formatProblems(faults, `${known.length} points files`));
+  if (faults.length > 0) {
+    const causes = faults.map(({ message }) => message.replace(/\.$/, ''));
+    throw new ReigniteError('NPY_INVALID', formatProblems(causes, `${known.length} points files`), {
+      remedy: [...new Set(faults.map(({ remedy }) => remedy))].join(' '),
+    });
+  }
   return { found, remarks: describeUnscored(others, `image of the task ${task}`) };
 
   function isKnown(file: string): boolean {

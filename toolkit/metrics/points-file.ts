@@ -20,11 +20,15 @@ export function expectClasses(points: readonly CellPoint[], classes: number, sou
       throw new ReigniteError(
         'NPY_INVALID',
         `Point ${index} of ${source} is at (${x}, ${y}): both coordinates must be finite numbers.`,
+        { remedy: 'Remove the point, or correct its coordinates, in px.' },
       );
     }
     if (!Number.isInteger(of) || of < 0 || of >= classes) {
       const cause = `Point ${index} of ${source} has the class ${of}; expected a whole number from 0 to ${classes - 1}.`;
-      throw new ReigniteError('NPY_INVALID', cause);
+      const last = classes - 1;
+      throw new ReigniteError('NPY_INVALID', cause, {
+        remedy: `Number the classes from 0${last === 0 ? '' : ` to ${last}`} in the third column, and leave out points of other classes.`,
+      });
     }
   }
   return points;
@@ -47,7 +51,9 @@ export async function readPoints(
   const { shape, data } = await readNpy(path);
   const [rows = 0, columns] = shape;
   if (shape.length !== 2 || columns !== 3) {
-    throw new ReigniteError('NPY_INVALID', `${path} has the shape (${shape.join(', ')}); points are n x 3.`);
+    throw new ReigniteError('NPY_INVALID', `${path} has the shape (${shape.join(', ')}); points are n x 3.`, {
+      remedy: 'Save an array with one row per cell and three columns: x and y in px, and the number of the class.',
+    });
   }
   const value = (k: number) => Number(data[k] ?? Number.NaN);
   const points = Array.from({ length: rows }, (_, row) => ({
