@@ -1,9 +1,11 @@
 import { open } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
+import { shellWord } from '../shell-word.ts';
 import { areAsStored, type ImageHeader, type Obstacle } from './image-header.ts';
 import { readJpegHeader } from './jpeg-header.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';
+import { otherFormatOf, START_BYTES } from './other-formats.ts';
 import { readPngHeader } from './png-header.ts';
 import type { ByteSource } from './tiff-directory.ts';
 import { readTiffHeader } from './tiff-header.ts';
@@ -192,12 +194,47 @@ function refusal(path: string, { reason, remedy }: Obstacle): ReigniteError {
   });
 }
 
-/** Creates the error for an unsupported format, naming the format if the image library knows it. */
+/** Creates the error for an unsupported format, naming the format if its first bytes or the image library tell. */
 async function otherFormat(path: string): Promise<ReigniteError> {
-  const { header } = await openImage(path);
-  return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} has the format ${header.format}.`, {
-    remedy: `Save it as PNG, JPEG or TIFF, for example with \`magick ${path} OUT.png\`.`,
+  const known = otherFormatOf(await startOf(path));
+  if (known === undefined) {
+    const { header } = await openImage(path).catch((error: unknown) => {
+      // Otherwise the remedy would be to look at the image.
+      if (error instanceof ReigniteError && error.code === 'IMAGE_UNREADABLE') throw unknownFormat(path, error);
+      throw error;
+    });
+    return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} has the format ${header.format}.`, {
+      remedy: conversionOf(path),
+    });
+  }
+  const { what, isConvertible } = known;
+  return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} cannot be read: it is ${what}.`, {
+    remedy: isConvertible
+      ? conversionOf(path)
+      : 'Name a PNG, JPEG or TIFF image; if this should be one, copy it again.',
   });
+}
+
+function unknownFormat(path: string, cause: ReigniteError): ReigniteError {
+  return new ReigniteError('IMAGE_UNREADABLE', cause.message, {
+    cause,
+    remedy: `If another program opens it, save it there as PNG or TIFF, or try \`magick ${shellWord(path)} OUT.png\`.`,
+  });
+}
+
+function conversionOf(path: string): string {
+  return `Save it as PNG, JPEG or TIFF, for example with \`magick ${shellWord(path)} OUT.png\`.`;
+}
+
+async function startOf(path: string): Promise<Uint8Array> {
+  const handle = await open(path);
+  try {
+    const start = new Uint8Array(START_BYTES);
+    const { bytesRead } = await handle.read(start, 0, START_BYTES, 0);
+    return start.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 function spaceOf({ colours, bits }: ImageHeader): string {

@@ -146,6 +146,22 @@ describe('AcceptedImage of PNG and JPEG', () => {
     expect(await image.decode()).toMatchObject({ width: WIDTH, height: HEIGHT });
   });
 
+  it.each([
+    ['a BMP', 'BM\x46\0\0\0', 'it is a BMP image', "magick '"],
+    ['a JPEG 2000', '\0\0\0\x0cjP  \r\n', 'it is a JPEG 2000 image', 'magick'],
+    ['an empty file', '', 'it is empty (0 bytes)', 'copy it again'],
+    ['a text file', 'a,b\n1,2\n', 'it is a text file', 'Name a PNG, JPEG or TIFF image'],
+    ['an unknown file', '\x01\x02\x03\x04', 'unsupported image format', 'If another program opens it'],
+  ])('says of %s what it is and what to do', async (_, bytes, cause, remedy) => {
+    const path = join(folder(), 'an image.dat');
+    await writeFile(path, bytes, 'latin1');
+    await expect(AcceptedImage.open(path)).rejects.toMatchObject({
+      code: 'IMAGE_UNREADABLE',
+      message: expect.stringContaining(cause),
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+
   it('rejects a CMYK JPEG and other formats by name, with a remedy', async () => {
     const cmyk = fileURLToPath(new URL('../../fixtures/segment/images/cmyk.jpg', import.meta.url));
     await expect(AcceptedImage.open(cmyk)).rejects.toMatchObject({
