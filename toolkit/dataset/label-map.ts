@@ -15,7 +15,7 @@ const LabelMap = z.record(z.string().min(1), Value).refine((map) => Object.keys(
 /**
  * Reads he_label_map.json, an object from names to pixel values, 0 to 255.
  *
- * @returns The labels, sorted by value.
+ * @returns The labels, sorted by value. No value and no name occurs twice.
  * @throws ReigniteError LABEL_MAP_INVALID naming the label; FILE_MISSING.
  */
 export async function readLabelMap(path: string): Promise<readonly MappedLabel[]> {
@@ -27,6 +27,8 @@ export async function readLabelMap(path: string): Promise<readonly MappedLabel[]
     const cause = `${path}: ${place}: ${withoutStop(issue?.message ?? 'not understood')}.`;
     throw new ReigniteError('LABEL_MAP_INVALID', cause, { cause: parsed.error });
   }
+  const twice = repeatedKey(text);
+  if (twice !== undefined) throw new ReigniteError('LABEL_MAP_INVALID', `${path}: "${twice}" is there twice.`);
   const labels = Object.entries(parsed.data).map(([name, value]) => ({ value, name }));
   labels.sort((a, b) => a.value - b.value);
   for (const [k, { value, name }] of labels.entries()) {
@@ -39,4 +41,12 @@ export async function readLabelMap(path: string): Promise<readonly MappedLabel[]
     }
   }
   return labels;
+}
+
+const KEY = /("(?:[^"\\]|\\.)*")\s*:/g;
+
+/** Returns a key that a flat JSON object has twice: parsing would keep only its last value. */
+function repeatedKey(text: string): string | undefined {
+  const keys = [...text.matchAll(KEY)].map(([, key = '""']) => String(JSON.parse(key)));
+  return keys.find((key, at) => keys.indexOf(key) !== at);
 }

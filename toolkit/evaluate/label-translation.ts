@@ -11,15 +11,27 @@ const OTHER_NAMES: Readonly<Record<string, number>> = { 'tumor epithelium': 2 };
 /**
  * Reads which mask values a model uses for the labels: a JSON object from the paper's names to values.
  *
- * @throws ReigniteError LABEL_MAP_INVALID naming every label that is not one of the paper's; FILE_MISSING.
+ * @throws ReigniteError LABEL_MAP_INVALID naming every label that is not one of the paper's, or two names of one label;
+ *   FILE_MISSING.
  */
 export async function readLabelTranslation(path: string): Promise<LabelTranslation> {
   const translation: (number | undefined)[] = Array.from({ length: 256 }, () => undefined);
   const unknown: string[] = [];
+  const named = new Map<number, string>();
   for (const { name, value } of await readLabelMap(path)) {
     const label = labelNamed(name);
-    if (label === undefined) unknown.push(name);
-    else translation[value] = label;
+    if (label === undefined) {
+      unknown.push(name);
+      continue;
+    }
+    const other = named.get(label);
+    if (other !== undefined) {
+      throw new ReigniteError('LABEL_MAP_INVALID', `${path}: "${other}" and "${name}" name the same label.`, {
+        remedy: 'Keep the one name whose value the masks use for the label.',
+      });
+    }
+    named.set(label, name);
+    translation[value] = label;
   }
   if (unknown.length === 0) return translation;
   throw new ReigniteError('LABEL_MAP_INVALID', `${path} contains unknown labels: ${unknown.join(', ')}.`, {

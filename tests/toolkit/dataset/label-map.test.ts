@@ -17,6 +17,7 @@ describe('readLabelMap', () => {
     ['no label', '{}', 'has no label'],
     ['a value beyond a byte', '{"Stroma": 256}', 'label "Stroma"'],
     ['a fraction', '{"Stroma": 4.5}', 'label "Stroma"'],
+    ['a name twice', '{"Stroma": 4, "Str\\u006fma": 5}', '"Stroma" is there twice'],
     ['a value twice', '{"Stroma": 4, "Tumor": 4}', '"Stroma" and "Tumor" both have the value 4'],
   ])('refuses %s', async (_, text, message) => {
     const path = join(await temporaryFolder(), 'he_label_map.json');
