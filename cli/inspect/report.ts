@@ -56,8 +56,22 @@ export async function foldersOf(run: string | undefined, signal: AbortSignal): P
 }
 
 /**
+ * Refuses an open run, whose results are not complete yet.
+ *
+ * @throws ReigniteError RUN_OPEN.
+ */
+export function refuseOpen({ openRun }: Pick<KnownFolders, 'openRun'>): void {
+  if (openRun === undefined) return;
+  throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open: its results are not complete yet.`, {
+    remedy:
+      'Wait until it has ended, then run the same command again. If it was interrupted, run its own command again to resume it.',
+  });
+}
+
+/**
  * `reignite report`: rebuilds report, crate and manifest of a run from its results.
  *
+ * @throws ReigniteError RUN_OPEN; RUN_NOT_FOUND; USAGE; FILE_MISSING.
  * @param options.data - The run's record; known for runs of this state directory. Without it, the viewer keeps its
  *   current layers.
  */
@@ -66,7 +80,9 @@ export async function reportCommand(
   options: { readonly json?: boolean; readonly data?: string },
   signal: AbortSignal,
 ): Promise<number> {
-  const { results, data: known } = await foldersOf(run, signal);
+  const folders = await foldersOf(run, signal);
+  refuseOpen(folders);
+  const { results, data: known } = folders;
   const data = options.data === undefined ? known : resolve(options.data);
   const { files } = await writeReport(results, { version: packageVersion(), data, signal });
   const report = join(results, 'report', 'index.html');
@@ -87,12 +103,9 @@ export async function verifyCommand(
   { json }: { readonly json?: boolean },
   signal: AbortSignal,
 ): Promise<number> {
-  const { results, openRun } = await foldersOf(run, signal);
-  if (openRun !== undefined) {
-    throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open; its results are not complete yet.`, {
-      remedy: 'Run its command again to resume it, and verify once it has ended.',
-    });
-  }
+  const folders = await foldersOf(run, signal);
+  refuseOpen(folders);
+  const { results } = folders;
   const { files, findings } = await verifyManifest(results, signal);
   if (json) printResult(JSON.stringify({ results, files, findings }, null, 1));
   else {

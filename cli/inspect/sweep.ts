@@ -10,7 +10,7 @@ import { counted, listed } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
-import { foldersOf } from './report.ts';
+import { foldersOf, refuseOpen } from './report.ts';
 import { usualData } from './usual-data.ts';
 
 /** Minimum distance between thresholds in the table. */
@@ -130,12 +130,9 @@ export async function sweepCommand(
   if (!(step >= SMALLEST_STEP && step <= MAX_STEP)) {
     throw new ReigniteError('USAGE', `Expected --step from ${SMALLEST_STEP} to ${MAX_STEP}, got ${step}.`);
   }
-  const { results, data: known, openRun } = await foldersOf(run, signal);
-  if (openRun !== undefined) {
-    throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open: its results are not complete yet.`, {
-      remedy: 'Wait until it has ended, then run the same command again.',
-    });
-  }
+  const folders = await foldersOf(run, signal);
+  refuseOpen(folders);
+  const { results, data: known } = folders;
   const summary = await RESULTS.summary.read(results);
   const home = homeFromEnvironment();
   const data = await dataOf(results, options.data, known);

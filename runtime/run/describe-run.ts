@@ -3,6 +3,7 @@ import { type Provenance, verdictText } from '../../toolkit/dataset/provenance.t
 import { provenanceOf, type Summary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { Verdict } from '../../toolkit/verdict/verdict-file.ts';
+import type { predictImages } from '../../workflows/predict-images.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import type { ServerSession } from '../session/server-session.ts';
 import { type OpenState, openStateOf } from './open-state.ts';
@@ -37,7 +38,7 @@ export async function describeRun(session: ServerSession, execution: WorkflowExe
   const open = execution.status.name === 'RUNNING' ? await openStateOf(session, execution) : undefined;
   return {
     ...factsOf(execution),
-    status: statusOf(execution, summary?.status, open),
+    status: statusOf(execution, summary?.status ?? (await predictionEnd(session.client, execution)), open),
     paused: open?.isPaused ?? false,
     verdicts: Object.fromEntries(verdicts),
     said: Object.fromEntries(said),
@@ -53,12 +54,21 @@ export async function describeEarlier(client: Client, execution: WorkflowExecuti
   const outcome = isDone ? await handle.result().catch(() => undefined) : undefined;
   return {
     ...factsOf(execution),
-    status: statusOf(execution, outcome?.status),
+    status: statusOf(execution, outcome?.status ?? (await predictionEnd(client, execution))),
     paused: false,
     verdicts: {},
     said: outcome?.verdicts ?? {},
     provenance: null,
   };
+}
+
+/** Returns how a completed prediction ended; undefined for any other execution. */
+async function predictionEnd(client: Client, execution: WorkflowExecutionInfo): Promise<Summary['status'] | undefined> {
+  const { workflowId, runId, status } = execution;
+  if (!isPrediction(execution) || status.name !== 'COMPLETED') return undefined;
+  const handle = client.workflow.getHandle<typeof predictImages>(workflowId, runId, { followRuns: false });
+  const outcome = await handle.result().catch(() => undefined);
+  return outcome === undefined || outcome.failed === 0 ? 'done' : 'partial';
 }
 
 /** Returns what to do about an open run that needs something; otherwise an empty string. */

@@ -132,6 +132,7 @@ describe('reignite evaluate', () => {
       const own = data.map((label) => label + 10);
       await encodeLabels(join(shifted, name), { width, height, data: own });
     }
+    await writeFile(join(shifted, 'of-no-roi.png'), '');
     const names = ['Unannotated', 'Background', 'Tumor epithelium', 'Reactive epithelium', 'Stroma'];
     const map = Object.fromEntries(names.map((name, label) => [name, label + 10]));
     await writeFile(join(folder(), 'labels.json'), JSON.stringify(map));
@@ -139,6 +140,7 @@ describe('reignite evaluate', () => {
     const { status, stdout, stderr } = await runCommand([...words, '--labels', 'labels.json', '--json'], place());
     expect(status, stderr).toBe(0);
     expect(HeMetrics.parse(metricsIn(stdout)).all.overall).toBe(1);
+    expect(stderr).toContain('of-no-roi.png belongs to no ROI of the test set and is not scored.');
     // Without the map the values from 17 on would not be labels; 10 to 14 would be other labels.
     const without = await runCommand([...words, '--json'], place());
     expect(HeMetrics.parse(metricsIn(without.stdout)).all.overall).toBe(0);

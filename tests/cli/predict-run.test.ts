@@ -59,6 +59,8 @@ it('predicts the same with a durable run as without, though everything is killed
     images: [{ name: 'large' }, { name: 'small' }],
     failures: [{ code: 'IMAGE_UNREADABLE', image: join(folder(), 'broken.png') }],
   });
+  const { runs } = JSON.parse((await runCommand(['list', '--json'], place('home-run'))).stdout);
+  expect(runs).toContainEqual(expect.objectContaining({ results: join(folder(), 'run'), status: 'partial' }));
 });
 
 it('can be listed, watched, paused, cancelled, retried and explained with the run commands', async () => {

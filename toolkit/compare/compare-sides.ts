@@ -11,7 +11,7 @@ import {
   type RoiDifference,
   sumOfAgreements,
 } from './compare-predictions.ts';
-import { compareSlideCells, compareSlideMasks, whyNotOneSlide } from './compare-slides.ts';
+import { compareSlideCells, compareSlideMasks, whyNotOneFile, whyNotOneSlide } from './compare-slides.ts';
 import { type PairedScores, pairedScores } from './paired-scores.ts';
 import type { Side, SideTask } from './side.ts';
 
@@ -160,7 +160,7 @@ async function compareTask(
   const scores = pairedScores(task, a, b, config);
   const names = a.labelNames ?? b.labelNames;
   const isCompared = compared.some((each) => each.agreement !== undefined);
-  const judged = judge(cells !== undefined, agreement, scores, config);
+  const judged = withUnread(judge(cells !== undefined, agreement, scores, config), compared);
   return {
     task,
     ...(isCompared ? judged : { verdict: 'not comparable' as const, reason: 'No ROI could be compared.' }),
@@ -183,7 +183,7 @@ async function compareRoi(
 ): Promise<ComparedPrediction> {
   const { maxDistance } = config.cells.tolerance;
   const [ofA, ofB] = [a.slides?.get(roi), b.slides?.get(roi)];
-  const reason = whyNotOneSlide(ofA, ofB);
+  const reason = whyNotOneSlide(ofA, ofB) ?? whyNotOneFile(a.sources?.get(roi), b.sources?.get(roi), 'images');
   if (reason !== undefined) return { roi, difference: null, reason };
   if (ofA === undefined || ofB === undefined) {
     return cells === undefined ? compareMaskFiles(roi, a, b) : comparePointFiles(cells, roi, a, b, maxDistance);
@@ -213,6 +213,16 @@ function judge(
     ? `${grouped(same)} points have a counterpart (A has ${grouped(a)}, B ${grouped(b)}); largest distance ${farthest.toFixed(2)} px`
     : `${grouped(most - same)} of ${grouped(most)} pixels differ`;
   return { verdict: isEqual ? 'equal' : isNear ? 'within tolerance' : 'differs', reason: `${said}${ofScores}.` };
+}
+
+/** Lets ROIs that both sides have, but that cannot be compared, count as a difference. */
+function withUnread(
+  { verdict, reason }: { readonly verdict: Likeness; readonly reason: string },
+  compared: readonly ComparedPrediction[],
+): { readonly verdict: Likeness; readonly reason: string } {
+  const unread = compared.filter((each) => each.reason !== undefined).length;
+  if (unread === 0) return { verdict, reason };
+  return { verdict: 'differs', reason: `${unread} of ${compared.length} cannot be compared; of the others, ${reason}` };
 }
 
 function remarksOn(

@@ -7,6 +7,8 @@ import { folderOf } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
+import type { EvaluationSource } from '../evaluate/evaluation-source.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { fileExists } from '../files/open-for-reading.ts';
 import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../predict/prediction.ts';
@@ -19,7 +21,7 @@ import { settingsInEffect } from '../tasks/cells/settings.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
-import type { Side, SideSlide, SideTask } from './side.ts';
+import type { Side, SideImage, SideSlide, SideTask } from './side.ts';
 
 /** Options for reading a folder. */
 export interface SideOptions {
@@ -97,6 +99,8 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
     known ??= source.data;
     about.set(`${task}: predictions`, source.predictions);
     about.set(`${task}: categories`, source.categories ?? 'by-id');
+    if (source.classes !== undefined) about.set(`${task}: classes`, source.classes.join(', '));
+    await refuseChanged(source);
     const counts = await RESULTS.evaluatedPatients.readIfThere(folder, task);
     const rois = new Set([...(counts?.patients.flatMap((patient) => patient.rois) ?? [])]);
     const predictions = new Map(
@@ -109,6 +113,16 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
     const isMarked = known !== undefined && (await isSyntheticRecord(known));
     return { name, kind: 'evaluation', folder, ...(known && { data: known }), isSynthetic: isMarked, about, tasks };
   }
+  for (const own of ['boxes', 'masks']) {
+    if (!(await fileExists(join(folder, 'metrics', `${own}.json`)))) continue;
+    throw new ReigniteError(
+      'NOT_COMPARABLE',
+      `${folder} holds scores of \`evaluate --${own}\`, which name no record.`,
+      {
+        remedy: 'Compare the folders that `npx reignite predict` wrote.',
+      },
+    );
+  }
   const isOld = (await statIfThere(join(folder, 'metrics'))) !== undefined;
   throw new ReigniteError(
     'NOT_COMPARABLE',
@@ -117,6 +131,17 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
       : `${folder} holds neither a run, nor an evaluation, nor predictions.`,
     isOld ? { remedy: 'Run the same `npx reignite evaluate` again, then compare.' } : {},
   );
+}
+
+/** @throws ReigniteError NOT_COMPARABLE when predictions are no longer those that were scored. */
+async function refuseChanged({ predictions, files = {} }: EvaluationSource): Promise<void> {
+  for (const [file, sha256] of Object.entries(files)) {
+    const path = join(predictions, file);
+    if ((await sha256OfFile(path).catch(() => undefined)) === sha256) continue;
+    throw new ReigniteError('NOT_COMPARABLE', `${path} has changed since it was scored.`, {
+      remedy: 'Run the same `npx reignite evaluate` again, then compare.',
+    });
+  }
 }
 
 function predictionSide(folder: string, summary: PredictionSummary, { name, data }: SideOptions): Side {
@@ -129,9 +154,10 @@ function predictionSide(folder: string, summary: PredictionSummary, { name, data
   const about = new Map(flat({ ...settings, model: { path: basename(path), digest, folds: more.folds } }));
   const predictions = new Map(images.map((image) => [image.name, fileOf(image)]));
   const paths = new Map(images.map((image) => [image.name, image.image]));
+  const sources = new Map(images.map((image) => [image.name, imageOf(image)]));
   const labelNames = model.labels ?? namesIn(images);
   const slides = new Map(images.filter(isOfSlide).map((image) => [image.name, slideOf(folder, image)]));
-  const found = { predictions, images: paths, slides, ...(labelNames && { labelNames }) };
+  const found = { predictions, images: paths, sources, slides, ...(labelNames && { labelNames }) };
   // `isSynthetic` is false since the images are the user's; the notes of each say what is known about it.
   return {
     name,
@@ -153,15 +179,15 @@ function namesIn(images: PredictionSummary['images']): SideTask['labelNames'] {
   return names.size === 0 ? undefined : [...names].sort(([a], [b]) => a - b).map(([value, name]) => ({ value, name }));
 }
 
-function slideOf(
-  folder: string,
-  { sha256, width, height, resampledTo, mpp, files, tumourProportion: tumour }: ImagePrediction,
-): SideSlide {
+function imageOf({ sha256, width, height }: ImagePrediction): SideImage {
+  return { ...(sha256 !== undefined && { sha256 }), width, height };
+}
+
+function slideOf(folder: string, image: ImagePrediction): SideSlide {
+  const { width, height, resampledTo, mpp, files, tumourProportion: tumour } = image;
   const picture = files['tissuePicture'];
   return {
-    ...(sha256 !== undefined && { sha256 }),
-    width,
-    height,
+    ...imageOf(image),
     seen: resampledTo ?? { width, height },
     ...(mpp !== undefined && { mpp }),
     ...(picture !== undefined && { picture: join(folder, picture) }),

@@ -19,6 +19,7 @@ import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evalua
 import { cellRows, cellSubsetScores } from './cell-rows.ts';
 import {
   describeSubset,
+  digestsOf,
   type Evaluated,
   type EvaluationInput,
   patientsFile,
@@ -57,7 +58,16 @@ export async function evaluateCells(
   };
   const subset = classes && cellSubsetScores(classes, scores, counts, patients, config);
   const evidence = {
-    source: { data, predictions, categories: rule },
+    source: {
+      data,
+      predictions,
+      files: await digestsOf(
+        predictions,
+        [...found.keys()].map((stem) => `${stem}.npy`),
+      ),
+      categories: rule,
+      ...(classes && { classes: [...classes.names] }),
+    },
     counts: patientsFile(counts.pairs, counts.side, counts.rois, patients),
   };
   await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) }, evidence);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
@@ -19,8 +19,17 @@ import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evalua
 import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { checkMasks } from './check-masks.ts';
-import { describeSubset, type Evaluated, type EvaluationInput, patientsFile, writeMetrics } from './evaluation.ts';
+import {
+  describeSubset,
+  describeUnscored,
+  digestsOf,
+  type Evaluated,
+  type EvaluationInput,
+  patientsFile,
+  writeMetrics,
+} from './evaluation.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
+import { namesIn } from './read-points.ts';
 import { type BothMasks, countsOf, type Pair, type ScoredMasks, scoreMasks, scorePublished } from './scored-masks.ts';
 import { type ShownOverall, type TissueSubsetScores, tissueRows, tissueSubsetScores } from './tissue-rows.ts';
 
@@ -35,6 +44,8 @@ export async function evaluateTissue(
   const pairs = rois.map((roi) => ({ ...roi, prediction: join(predictions, `${roi.roi}.png`) }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const maskRemarks = await checkMasks(checked, labels);
+  const masks = pairs.map(({ prediction }) => basename(prediction));
+  const others = (await namesIn(predictions)).filter((name) => name.endsWith('.png') && !masks.includes(name)).sort();
   const both = { own: await scoreMasks(data, pairs, labels), published: await scorePublished(data, task, pairs) };
   const patients = overviewByStem(overview);
   const metrics = heMetrics(both.own.total);
@@ -48,7 +59,13 @@ export async function evaluateTissue(
     ...(both.published && { publishedWithoutPrediction: both.published.without }),
   };
   const evidence = {
-    source: { data, predictions, ...(labels && { labels: labels.map((label) => label ?? null) }) },
+    source: {
+      data,
+      predictions,
+      files: await digestsOf(predictions, masks),
+      ...(labels && { labels: labels.map((label) => label ?? null) }),
+      ...(classes && { classes: [...classes.names] }),
+    },
     counts: patientsFile(['confusion'], HE_LABELS.length, countsOf(both.own.rois, both.published?.rois), patients),
   };
   await writeMetrics(out, task, { metrics, intervals, ...(subset && { classes: subset.file }) }, evidence);
@@ -60,7 +77,13 @@ export async function evaluateTissue(
     images: pairs.length,
     rows: subset?.rows ?? tissueRows(both, intervals),
     ...(subset && { classes: subset.file }),
-    remarks: [...(classes === undefined ? [] : [describeSubset(classes)]), ...maskRemarks, ...undrawn, ...left.remarks],
+    remarks: [
+      ...(classes === undefined ? [] : [describeSubset(classes)]),
+      ...maskRemarks,
+      ...describeUnscored(others, 'ROI of the test set'),
+      ...undrawn,
+      ...left.remarks,
+    ],
   };
 }
 

@@ -1,9 +1,15 @@
 import { z } from 'zod';
+import { Sha256 } from '../brands.ts';
 
 /** `metrics/<task>.source.json`: what an evaluation scored, so that two of them can be compared. */
 export const EvaluationSource = z.object({
   data: z.string().describe('Absolute data folder'),
   predictions: z.string().describe('Absolute folder of the predictions'),
+  files: z
+    .record(z.string(), Sha256)
+    .exactOptional()
+    .describe('SHA-256 of each scored file, by file name; missing if an earlier version scored them'),
+  classes: z.array(z.string()).exactOptional().describe('Classes named with --classes'),
   categories: z.enum(['by-id', 'by-name']).exactOptional(),
   labels: z
     .array(z.int().nullable())

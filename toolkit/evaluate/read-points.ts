@@ -5,6 +5,7 @@ import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { readPoints } from '../metrics/points-file.ts';
 import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
+import { describeUnscored } from './evaluation.ts';
 
 const MAX_NAMED = 20;
 
@@ -50,7 +51,7 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
     }
   }
   if (faults.length > 0) throw new ReigniteError('NPY_INVALID', formatProblems(faults, `${known.length} points files`));
-  return { found, remarks: others.map((file) => `${file} belongs to no image of the task ${task} and is not scored.`) };
+  return { found, remarks: describeUnscored(others, `image of the task ${task}`) };
 
   function isKnown(file: string): boolean {
     return stems.has(file.slice(0, -SUFFIX.length));
@@ -58,7 +59,7 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
 }
 
 /** Lists a folder; empty if it does not exist. */
-async function namesIn(folder: string): Promise<readonly string[]> {
+export async function namesIn(folder: string): Promise<readonly string[]> {
   return readdir(folder).catch(() => []);
 }
 

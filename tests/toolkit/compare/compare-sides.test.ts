@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
@@ -9,7 +9,9 @@ import { compareSides, expectCompared } from '../../../toolkit/compare/compare-s
 import { pairedScores } from '../../../toolkit/compare/paired-scores.ts';
 import { readSide } from '../../../toolkit/compare/read-side.ts';
 import type { Side, SideTask } from '../../../toolkit/compare/side.ts';
+import { digestsOf } from '../../../toolkit/evaluate/evaluation.ts';
 import { writePredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
+import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import type { PatientsFile } from '../../../toolkit/verdict/verdict-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -151,6 +153,29 @@ describe('compareSides', () => {
     expect(comparison.tasks[0]?.remarks[0]).toContain('A is 2 x 1 px, B 3 x 1.');
   });
 
+  it('counts an ROI that cannot be compared as a difference', async () => {
+    const [small, large] = [await mask([4, 2]), await mask([4, 2, 2])];
+    const [a, b] = [small, large].map((other) =>
+      side(
+        new Map([
+          [
+            'he',
+            task({
+              predictions: new Map([
+                ['a', small],
+                ['b', other],
+              ]),
+            }),
+          ],
+        ]),
+      ),
+    );
+    if (a === undefined || b === undefined) throw new Error('There are two sides');
+    const { verdict, tasks } = await compareSides(a, b, options);
+    expect(verdict).toBe('differs');
+    expect(tasks[0]?.reason).toBe('1 of 2 cannot be compared; of the others, 0 of 2 pixels differ.');
+  });
+
   it('explains why predictions of a whole slide cannot be compared', async () => {
     const folder = await temporaryFolder();
     const slide = {
@@ -177,6 +202,28 @@ describe('compareSides', () => {
     expect(() => expectCompared({ ...comparison, verdict: 'equal' })).not.toThrow();
   });
 
+  it('does not compare predictions of different images with the same name', async () => {
+    const folder = await temporaryFolder();
+    const sideOf = async (name: string, sha256?: string, width = 9): Promise<Side> => {
+      const out = join(folder, name);
+      const files = { points: 'points/one.npy' };
+      const how = { cached: false, provider: 'cpu', seconds: 1, notes: [] };
+      const image = { image: '/one.png', name: 'one', width, height: 9, ...how, files };
+      await writePredictionSummary(out, {
+        ...{ task: 'nuclei', model: { path: '/m', digest: 'd' }, settings: {}, failures: [] },
+        images: [{ ...image, ...(sha256 !== undefined && { sha256 }) }],
+      });
+      return readSide(out, { name });
+    };
+    const one = await sideOf('one', 'a'.repeat(64));
+    const other = await compareSides(one, await sideOf('other', 'b'.repeat(64)), options);
+    expect(other.verdict).toBe('not comparable');
+    expect(() => expectCompared(other)).toThrow('The images differ: the file of A has the SHA-256 aaaaaaaaaaaa');
+    const wider = await compareSides(one, await sideOf('wider', undefined, 10), options);
+    expect(() => expectCompared(wider)).toThrow('that of A is 9 x 9 px, that of B 10 x 9.');
+    expect((await compareSides(one, await sideOf('old'), options)).verdict).toBe('equal');
+  });
+
   it('rejects sides of different records, and sides without a common task', async () => {
     const he = new Map([['he', task()]] as const);
     const one = side(he, { record: '1' });
@@ -196,5 +243,20 @@ describe('readSide', () => {
     await mkdir(dirname(metrics), { recursive: true });
     await writeFile(metrics, '{}');
     await expect(readSide(folder, { name: 'x' })).rejects.toThrow('do not say which predictions');
+    await writeFile(join(folder, 'metrics', 'boxes.json'), '{}');
+    await expect(readSide(folder, { name: 'x' })).rejects.toThrow('scores of `evaluate --boxes`');
+  });
+
+  it('rejects predictions that have changed since they were scored', async () => {
+    const folder = await temporaryFolder();
+    const path = await mask([4, 2]);
+    const files = await digestsOf(dirname(path), ['mask.png']);
+    await RESULTS.source.write(folder, { data: '/d', predictions: dirname(path), files }, 'he');
+    expect((await readSide(folder, { name: 'x' })).kind).toBe('evaluation');
+    await writeFile(path, await readFile(await mask([4, 4])));
+    await expect(readSide(folder, { name: 'x' })).rejects.toMatchObject({
+      code: 'NOT_COMPARABLE',
+      message: `${path} has changed since it was scored.`,
+    });
   });
 });

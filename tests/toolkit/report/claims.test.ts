@@ -67,10 +67,24 @@ describe('the claims of a report', () => {
   });
 
   it('on the paper: whether it was reproduced, limited to what was compared', () => {
-    const data = run({ kind: 'paper' }, '15674785');
+    const configuration = RunConfig.parse({ name: 'paper', record: '15674785', tasks: ['he'] });
+    const data = run({ kind: 'paper' }, '15674785', { configuration });
     expect(headlineOf(data).answer).toBe('Yes, as far as it was compared: reproduced.');
     expect(headlineOf(data).sentence).toContain('Nuclei detection and PD-L1 detection were not part of this run.');
     expect(citations(data, '1').join()).toContain('https://doi.org/10.5281/zenodo.15674785');
+  });
+
+  it('on a cancelled run: which chosen tasks were not finished', () => {
+    const configuration = RunConfig.parse({ name: 'x', record: '42', tasks: ['he', 'pdl1'] });
+    const { summary } = run({ kind: 'other' }, '42');
+    const cancelled = { configuration, summary: { ...summary, status: 'cancelled' as const, tasks: {} } };
+    const one = headlineOf(run({ kind: 'other' }, '42', cancelled)).sentence;
+    expect(one).toContain('PD-L1 detection was not finished. Nuclei detection was not part of this run.');
+    const none = headlineOf(run({ kind: 'other' }, '42', { ...cancelled, tasks: [] }));
+    expect(none.answer).toBe('Undetermined: no task was finished.');
+    expect(none.sentence).toContain('H&E tissue segmentation and PD-L1 detection were not finished.');
+    const sample = headlineOf(run({ kind: 'synthetic' }, '1', { ...cancelled, tasks: [] }));
+    expect(sample.answer).toContain('finished no task; this says nothing about the paper');
   });
 
   it('name a custom model', () => {
@@ -146,6 +160,22 @@ describe('the methods text', () => {
     expect(text).toContain('ONNX Runtime 1.30.0 (execution provider cuda, engine "exact"), with 1 thread per session');
     expect(text).toContain('in float32 (TensorFloat-32 switched off) with');
     expect(text).toContain('an AMD EPYC machine (linux x64; NVIDIA H200, driver 570.1.2)');
+    const fast = {
+      ...engine,
+      engine: 'fast',
+      precision: 'float16',
+      adapter: 'NVIDIA H200',
+      driver: '570.1.2',
+    } as const;
+    for (const [batchSize, tiles] of [
+      [4, '4 tiles at once'],
+      [0, 'as many tiles at once as its memory allows'],
+    ] as const) {
+      // Also where all results came from the cache, and no machine is named.
+      const cached = methodsOf({ tasks: [{ ...tissue('reproduced'), engine: { ...fast, batchSize } }] });
+      expect(cached).toContain('in float16 (TensorFloat-32 switched off) with ONNX Runtime 1.30.0');
+      expect(cached).toContain(`(execution provider cuda on NVIDIA H200, driver 570.1.2, engine "fast", ${tiles})`);
+    }
     const without = methodsOf({
       tasks: [{ ...tissue('reproduced'), engine }],
       environments: [{ ...machine, adapter: undefined, driver: undefined }],

@@ -142,6 +142,22 @@ describe('writeReport', () => {
     expect(graph.filter((entity) => entity['@type'] === 'CreateAction')).toHaveLength(1);
   });
 
+  it.each([
+    ['running', { actionStatus: 'http://schema.org/ActiveActionStatus' }],
+    ['partial', { actionStatus: 'http://schema.org/CompletedActionStatus', endTime: expect.any(String) }],
+    ['failed', { actionStatus: 'http://schema.org/FailedActionStatus', error: 'The run failed.' }],
+    ['cancelled', { actionStatus: 'http://schema.org/FailedActionStatus', error: 'The run was cancelled.' }],
+  ])('writes the crate of a run that is %s', async (status, expected) => {
+    const results = await writeResults();
+    const summary = JSON.parse(await readFile(join(results, 'summary.json'), 'utf8'));
+    await writeFile(join(results, 'summary.json'), JSON.stringify({ ...summary, status }));
+    await writeReport(results, { version: '1.2.3' });
+    const { '@graph': graph } = JSON.parse(await readFile(join(results, 'ro-crate-metadata.json'), 'utf8'));
+    const action = graph.find((entity: { '@id': string }) => entity['@id'] === '#run');
+    expect(action).toMatchObject(expected);
+    expect('endTime' in action).toBe(status !== 'running');
+  });
+
   it('writes a certificate that says what was checked, when, and with which result, and names no user', async () => {
     const results = await writeResults();
     const summary = JSON.parse(await readFile(join(results, 'summary.json'), 'utf8'));

@@ -7,6 +7,7 @@ import { RESULTS } from '../../results/results-folder.ts';
 import { headlineOf } from '../page/headline.ts';
 import { hrefOf } from '../page/html.ts';
 import type { ReportData } from '../report-data.ts';
+import type { RunStatus } from '../summary.ts';
 import { type Described, describedFiles } from './described-files.ts';
 import { PARAMETERS, workflowEntities } from './workflow-entities.ts';
 
@@ -17,6 +18,19 @@ const LICENCES = {
 } as const satisfies Record<RecordKind, object>;
 const CRATE = 'https://w3id.org/ro/crate/1.1';
 const WORKFLOW_CRATE = 'https://w3id.org/workflowhub/workflow-ro-crate/1.0';
+
+/**
+ * Status of a run in the terms of schema.org. A run with failed ROIs is complete: its results say which are missing.
+ *
+ * @see https://schema.org/ActionStatusType
+ */
+const ACTION_STATUS: Readonly<Record<RunStatus, object>> = {
+  running: { actionStatus: 'http://schema.org/ActiveActionStatus' },
+  done: { actionStatus: 'http://schema.org/CompletedActionStatus' },
+  partial: { actionStatus: 'http://schema.org/CompletedActionStatus' },
+  failed: { actionStatus: 'http://schema.org/FailedActionStatus', error: 'The run failed.' },
+  cancelled: { actionStatus: 'http://schema.org/FailedActionStatus', error: 'The run was cancelled.' },
+};
 
 /** The profiles that the crate conforms to. */
 const PROFILES = [
@@ -98,11 +112,13 @@ function rootOf(data: ReportData, files: readonly Described[]): object {
   const { summary, tasks, provenance } = data;
   const verdicts = tasks.map(({ task, verdict }) => `${TASK_TITLES[task]}: ${verdictText(provenance.kind, verdict)}`);
   const named = TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) => TASK_TITLES[task]);
+  const { question, answer } = headlineOf(data);
+  const ofTasks = named.length === 0 ? '' : ` Tasks: ${named.join(', ')}. ${verdicts.join('; ')}.`;
   return {
     '@id': './',
     '@type': 'Dataset',
     name: `${provenance.kind === 'synthetic' ? 'Run on' : 'Reproduction of'} ${comparedText(provenance, summary.record)}`,
-    description: `${headlineOf(data).question} ${headlineOf(data).answer} Tasks: ${named.join(', ')}. ${verdicts.join('; ')}.`,
+    description: `${question} ${answer}${ofTasks}`,
     datePublished: endOf(data),
     license: { '@id': licenceOf(data)['@id'] },
     author: { '@id': '#agent' },
@@ -124,8 +140,8 @@ function actionOf(data: ReportData, files: readonly Described[]): object {
     '@type': 'CreateAction',
     name: summary.run,
     ...(times.began === undefined ? {} : { startTime: moment(times.began) }),
-    endTime: endOf(data),
-    actionStatus: 'http://schema.org/CompletedActionStatus',
+    ...(summary.status === 'running' ? {} : { endTime: endOf(data) }),
+    ...ACTION_STATUS[summary.status],
     agent: { '@id': '#agent' },
     instrument: { '@id': RESULTS.workflow.path },
     object: referTo([recordId(data), ...given]),

@@ -28,10 +28,13 @@ export function headlineOf(data: ReportData): Headline {
   const differing = titlesOf(tasks.filter((task) => task.verdict === 'differs'));
   const question = QUESTIONS[provenance.kind](data.summary.record);
   const yes = provenance.kind === 'paper' ? 'Yes, it reproduces.' : 'Yes, they reproduce.';
+  const isSample = provenance.kind === 'synthetic';
   const answer =
-    provenance.kind === 'synthetic'
-      ? sampleAnswer(verdict, differing)
-      : answerOf(verdict, differing, isWhole(data) ? yes : undefined);
+    tasks.length === 0
+      ? unfinishedAnswer(isSample)
+      : isSample
+        ? sampleAnswer(verdict, differing)
+        : answerOf(verdict, differing, isWhole(data) ? yes : undefined);
   return { verdict, question, answer, sentence: sentenceOf(data) };
 }
 
@@ -47,15 +50,37 @@ function sentenceOf({ tasks, summary, configuration, provenance }: ReportData): 
     const titles = titlesOf(tasks.filter((task) => task.verdict === each));
     return titles.length === 0 ? [] : [`${listed(titles)} ${titles.length === 1 ? one : several}${where}.`];
   });
-  const missing = TASKS.filter((task) => tasks.every((each) => each.task !== task)).map((task) => TASK_TITLES[task]);
-  if (missing.length > 0)
-    sentences.push(`${listed(missing)} ${missing.length === 1 ? 'was' : 'were'} not part of this run.`);
+  sentences.push(...withoutVerdict({ tasks, summary, configuration }));
   const custom = titlesOf(tasks.filter(({ task }) => configuration?.[task].model !== undefined));
   if (custom.length > 0) sentences.push(`${listed(custom)} ran with a custom model in place of the record's.`);
   const failed = Object.values(summary.tasks).reduce((sum, { rois }) => sum + rois.failed, 0);
   if (failed > 0)
     sentences.push(`${counted(failed, 'ROI')} failed and ${failed === 1 ? 'is' : 'are'} not included in any score.`);
   return sentences.join(' ');
+}
+
+/** Names the tasks without a verdict: those that were chosen and are not finished, and those that were not chosen. */
+function withoutVerdict({
+  tasks,
+  summary,
+  configuration,
+}: Pick<ReportData, 'tasks' | 'summary' | 'configuration'>): string[] {
+  const chosen = new Set<string>(configuration?.tasks ?? Object.keys(summary.tasks));
+  const missing = TASKS.filter((task) => tasks.every((each) => each.task !== task));
+  const sentence = (of: readonly Task[], what: string) =>
+    of.length === 0
+      ? []
+      : [`${listed(of.map((task) => TASK_TITLES[task]))} ${of.length === 1 ? 'was' : 'were'} not ${what}.`];
+  return [
+    ...sentence(
+      missing.filter((task) => chosen.has(task)),
+      'finished',
+    ),
+    ...sentence(
+      missing.filter((task) => !chosen.has(task)),
+      'part of this run',
+    ),
+  ];
 }
 
 /** Whether every ROI of every task was compared. */
@@ -87,6 +112,13 @@ function answerOf(verdict: Verdict, differing: readonly string[], yes: string | 
     case 'not comparable':
       return 'Undetermined: there are no published results to compare with.';
   }
+}
+
+/** Returns the answer for a run that ended before any task had a verdict. */
+function unfinishedAnswer(isSample: boolean): string {
+  return isSample
+    ? `The run on the synthetic sample finished no task; ${NOT_THE_PAPER}.`
+    : 'Undetermined: no task was finished.';
 }
 
 function sampleAnswer(verdict: Verdict, differing: readonly string[]): string {

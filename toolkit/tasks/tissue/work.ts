@@ -66,9 +66,9 @@ export function segmentOnce(
   { parts, guard, services, onStart }: InferenceOnce,
   segmenter: RoiSegmenter,
 ): Promise<Made> {
-  return makeInference(services, parts, guard, (folder) => {
+  return makeInference(services, parts, guard, (folder, onTurn) => {
     onStart?.();
-    return segmentAndScore({ ...job, folder }, segmenter);
+    return segmentAndScore({ ...job, folder, onTurn }, segmenter);
   });
 }
 
@@ -89,6 +89,7 @@ export async function segmentAndScore(
     folder,
     signal,
     report,
+    onTurn,
   }: InferenceJob & { readonly folder: string },
   segmenter: RoiSegmenter,
   more: Pick<RoiJob, 'rounding'> = {},
@@ -107,7 +108,7 @@ export async function segmentAndScore(
       ...session,
       ...more,
     },
-    { signal, onProgress: report },
+    { signal, onProgress: report, ...(onTurn && { onTurn }) },
   );
   report({ phase: 'scoring' });
   const facts = await factsOf(roi, { truth, mask: outputs.mask }, ran);
