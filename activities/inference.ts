@@ -14,13 +14,15 @@ export interface InferenceMeans {
   readonly scratchBytes?: number;
   /** Number of the GPU for CUDA, overriding the runs' setting. Default: the runs' setting. */
   readonly device?: number;
+  /** Whether an ROI may wait for another, to be read meanwhile. */
+  readonly readsAhead?: boolean;
 }
 
 /** The activities that run networks. */
 export function createInferenceActivities(
   home: HomeFolders,
   storage?: RunStorage,
-  { scratchBytes, device }: InferenceMeans = {},
+  { scratchBytes, device, readsAhead = false }: InferenceMeans = {},
 ) {
   const services = servicesOf(home, storage, scratchBytes);
   const fixed = device === undefined ? {} : { device };
@@ -30,9 +32,9 @@ export function createInferenceActivities(
   };
   return {
     probeInference: createProbeInference(services, engines),
-    inferRoi: createInferRoi({ ...services, engines }),
+    inferRoi: createInferRoi({ ...services, engines, readsAhead }),
     measureTask: createMeasureTask({ ...services, engines }),
-    ...createPredictionSteps(home, engines),
+    ...createPredictionSteps(home, engines, readsAhead),
   };
 }
 export type InferenceActivities = ReturnType<typeof createInferenceActivities>;

@@ -52,7 +52,7 @@ const modelDir = await writeRandomUnet(join(WORK_FOLDER, values.small ? 'random-
 const image = await prepareImage(width, height);
 
 function contender(name: string, segmenter: typeof exact) {
-  const outputs = { mask: join(WORK_FOLDER, `${name}.png`), margin: join(WORK_FOLDER, `${name}.margin.png`) };
+  const outputs = { mask: join(WORK_FOLDER, `${name}.png`), confidence: join(WORK_FOLDER, `${name}.margin.png`) };
   return inNode(name, async () => {
     const job = {
       ...outputs,

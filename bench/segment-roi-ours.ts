@@ -49,7 +49,7 @@ const segmenter = createRoiSegmenter({
   ...(threads === undefined ? {} : { threads: Number(threads) }),
 });
 try {
-  const files = { image, modelDir: model, partialDir, mask, margin: `${mask}.margin.png` };
+  const files = { image, modelDir: model, partialDir, mask, confidence: `${mask}.margin.png` };
   const job: RoiJob = truth === undefined ? { ...files, scope: 'full' } : { ...files, truth, scope: 'annotated' };
   await segmenter.segment(job, { signal: enough.signal, onProgress: report });
 } catch (error) {

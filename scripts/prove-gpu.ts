@@ -96,12 +96,12 @@ async function compareWithCpu(name: string, how: EnsembleOptions): Promise<void>
 
 async function difference(name: string, other: string) {
   const [mask, expected] = [await decodeLabels(pathOf(name, 'mask')), await decodeLabels(pathOf(other, 'mask'))];
-  const margins = (await decodeGrey16(pathOf(other, 'margin'))).data;
+  const confidences = (await decodeGrey16(pathOf(other, 'confidence'))).data;
   let [differing, most] = [0, 0];
   for (let at = 0; at < mask.data.length; at++) {
     if (mask.data[at] === expected.data[at]) continue;
     differing++;
-    most = Math.max(most, margins[at] ?? 0);
+    most = Math.max(most, confidences[at] ?? 0);
   }
   return { differing, most, pixels: mask.data.length };
 }
@@ -151,7 +151,7 @@ async function segmentTwice(
     say('GPU busy in the second', share === undefined ? 'not measured' : `${share.toFixed(0)} %`);
     say(
       'both masks the same bit by bit',
-      (await isSame(name, 'mask')) && (await isSame(name, 'margin')) ? 'yes' : 'no',
+      (await isSame(name, 'mask')) && (await isSame(name, 'confidence')) ? 'yes' : 'no',
     );
     say('precision', first.precision ?? 'float32');
     say('tiles at once', String(first.counts?.batch ?? 1));
@@ -161,7 +161,7 @@ async function segmentTwice(
   }
 }
 
-async function isSame(name: string, kind: 'mask' | 'margin'): Promise<boolean> {
+async function isSame(name: string, kind: 'mask' | 'confidence'): Promise<boolean> {
   const [first, second] = [
     await readFile(pathOf(`${name}-first`, kind)),
     await readFile(pathOf(`${name}-second`, kind)),
@@ -190,12 +190,12 @@ function jobOf(modelDir: string, image: string, name: string) {
     image,
     partialDir,
     mask: pathOf(name, 'mask'),
-    margin: pathOf(name, 'margin'),
+    confidence: pathOf(name, 'confidence'),
     scope: 'full',
   } as const;
 }
 
-function pathOf(name: string, kind: 'mask' | 'margin'): string {
+function pathOf(name: string, kind: 'mask' | 'confidence'): string {
   return join(folder, `${name}.${kind}.png`);
 }
 

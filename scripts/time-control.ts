@@ -12,7 +12,8 @@
  * again, and the results must equal those of an undisturbed run, bit for bit. Prints one line per case, then all as
  * JSON; the exit status is 1 if a time limit is missed. Linux.
  *
- * Usage: `node --import tsx scripts/time-control.ts [--times 5] [--case NAME]...`
+ * Usage: `node --import tsx scripts/time-control.ts [--times 5] [--case NAME]... [--provider cpu] [--side 2400]`; a smaller side
+ * (px) for a provider that is slow.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -43,9 +44,8 @@ const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
  * About 750 steps of 25 ms, on one thread. On a shared server, a cancellation reaches the worker with a heartbeat, 3 s
  * later.
  */
-const ROI = { name: 'patient1_he_roi1', width: 2_400, height: 2_400 };
+const SIDE = '2400';
 const FOLDS = 5;
-const ROWS = tileGrid(ROI, { height: 32, width: 32 }).rows.length;
 /** s */
 const MARKS = { cancel: 10, terminate: 20 };
 /** Shorter than a step, so that the state is seen as an attempt found it. */
@@ -81,8 +81,15 @@ interface Attempt {
 }
 
 const { values } = parseArgs({
-  options: { times: { type: 'string', default: '5' }, case: { type: 'string', multiple: true } },
+  options: {
+    times: { type: 'string', default: '5' },
+    case: { type: 'string', multiple: true },
+    provider: { type: 'string', default: 'cpu' },
+    side: { type: 'string', default: SIDE },
+  },
 });
+const roi = { name: 'patient1_he_roi1', width: Number(values.side), height: Number(values.side) };
+const rows = tileGrid(roi, { height: 32, width: 32 }).rows.length;
 const times = Number(values.times);
 const cwd = await mkdtemp(join(tmpdir(), 'reignite-control-'));
 const expected = await runUndisturbed();
@@ -101,7 +108,7 @@ for (const [name, measure] of Object.entries(CASES)) {
   outcomes.push(outcome);
   console.log(lineOf(outcome));
 }
-console.log(JSON.stringify({ times, roi: ROI, outcomes }));
+console.log(JSON.stringify({ times, provider: values.provider, roi, outcomes }));
 if (outcomes.every(isGood)) await rm(cwd, { recursive: true, force: true });
 else {
   console.log(`kept: ${cwd}`);
@@ -125,9 +132,12 @@ function outputsOf({ words }: Site): Promise<Record<string, string>> {
 }
 
 async function runUndisturbed(): Promise<Record<string, string>> {
-  await writeTinyRecord(cwd, [ROI]);
+  await writeTinyRecord(cwd, [roi]);
   const profile = ['name: slow', 'record: "42"', 'tasks: [he]', `zenodo: { serveFrom: ${join(cwd, 'served')} }`];
-  await writeFile(join(cwd, 'slow.yaml'), [...profile, 'inference: { provider: cpu, threads: 1 }'].join('\n'));
+  await writeFile(
+    join(cwd, 'slow.yaml'),
+    [...profile, `inference: { provider: ${values.provider}, threads: 1 }`].join('\n'),
+  );
   const site = siteOf('calm');
   const { status, stderr } = await runCommand(site.words, site);
   if (status !== 0) throw new Error(`The undisturbed run failed: ${stderr}`);
@@ -262,7 +272,7 @@ function look({ home }: Site): Attempt | undefined {
     const [key = ''] = readdirSync(join(home, 'work'));
     const text = readFileSync(join(home, 'work', key, 'partial', 'state.json'), 'utf8');
     const { owner, next } = State.parse(JSON.parse(text));
-    return { owner, done: [...stepsBefore(next, ROWS, FOLDS)].length };
+    return { owner, done: [...stepsBefore(next, rows, FOLDS)].length };
   } catch {
     return undefined;
   }

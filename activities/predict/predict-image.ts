@@ -17,9 +17,13 @@ export interface PredictImageOutcome {
   readonly cached: boolean;
 }
 
-/** The activities of a prediction that run networks. */
-export function createPredictionSteps(home: HomeFolders, engines: PredictionEngines) {
-  const opened = new LastPredictor(home, engines);
+/**
+ * The activities of a prediction that run networks.
+ *
+ * @param readsAhead - Whether an image may wait for another one; its attempt then counts from its turn.
+ */
+export function createPredictionSteps(home: HomeFolders, engines: PredictionEngines, readsAhead = false) {
+  const opened = new LastPredictor(home, engines, readsAhead);
   return {
     /**
      * Predicts one image; its files and scores are written to the prediction's folder.
@@ -79,7 +83,8 @@ function onImage<Result>(
       // Strips share one outcome, which `planSlide` started: the failure of one of them stays recorded.
       if (about === undefined) await folder.begin(image);
       const onProgress = (progress: object) => beat({ image: name, ...progress });
-      const result = await work({ predictor, folder, options: { signal, onProgress, crashes: { name, signal } } });
+      const crashes = { name, signal, atTurn: opened.readsAhead };
+      const result = await work({ predictor, folder, options: { signal, onProgress, crashes } });
       if (about !== undefined) await folder.recover(image, about);
       return result;
     } catch (error) {
@@ -96,11 +101,13 @@ function onImage<Result>(
 class LastPredictor {
   readonly #home: HomeFolders;
   readonly #engines: PredictionEngines;
+  readonly readsAhead: boolean;
   #last: { readonly key: string; readonly predictor: ImagePredictor } | undefined;
 
-  constructor(home: HomeFolders, engines: PredictionEngines) {
+  constructor(home: HomeFolders, engines: PredictionEngines, readsAhead: boolean) {
     this.#home = home;
     this.#engines = engines;
+    this.readsAhead = readsAhead;
   }
 
   async of(order: PredictionOrder, signal: AbortSignal): Promise<ImagePredictor> {

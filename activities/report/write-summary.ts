@@ -36,8 +36,8 @@ export type WriteSummaryInput = z.infer<typeof WriteSummaryInput>;
 /** The part that all verdict files share; `worst` lists the ROIs that differ most, worst first. */
 const Judged = z.object({ worst: Worst, engine: VerdictEngine.optional() });
 
-function namesOf({ engine, precision, provider }: VerdictEngine) {
-  return { engine, precision, provider };
+function namesOf({ model: _model, ortVersion: _ortVersion, ...named }: VerdictEngine) {
+  return named;
 }
 
 export interface SummaryOutcome {

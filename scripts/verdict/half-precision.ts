@@ -121,11 +121,11 @@ async function segmentAll(
 ): Promise<readonly Segmented[]> {
   const segmented: Segmented[] = [];
   for (const { roi, image, annotation } of rois) {
-    const [mask, margin] = [join(modelDir, `${roi}.mask.png`), join(modelDir, `${roi}.margin.png`)];
+    const [mask, confidence] = [join(modelDir, `${roi}.mask.png`), join(modelDir, `${roi}.margin.png`)];
     const partialDir = join(modelDir, 'partial');
-    await segmenter.segment({ modelDir, image: inside(data, image), partialDir, mask, margin, scope: 'full' });
+    await segmenter.segment({ modelDir, image: inside(data, image), partialDir, mask, confidence, scope: 'full' });
     const truth = (await decodeLabels(inside(data, annotation))).data;
-    segmented.push({ truth, mask: (await decodeLabels(mask)).data, confidence: (await decodeGrey16(margin)).data });
+    segmented.push({ truth, mask: (await decodeLabels(mask)).data, confidence: (await decodeGrey16(confidence)).data });
   }
   return segmented;
 }

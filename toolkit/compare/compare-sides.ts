@@ -11,7 +11,7 @@ import {
   type RoiDifference,
   sumOfAgreements,
 } from './compare-predictions.ts';
-import { compareSlideCells, compareSlideMasks, whyNotOneSlide } from './compare-slides.ts';
+import { compareSlideCells, compareSlideMasks, whyNotOneFile, whyNotOneSlide } from './compare-slides.ts';
 import { type PairedScores, pairedScores } from './paired-scores.ts';
 import type { Side, SideTask } from './side.ts';
 
@@ -183,7 +183,7 @@ async function compareRoi(
 ): Promise<ComparedPrediction> {
   const { maxDistance } = config.cells.tolerance;
   const [ofA, ofB] = [a.slides?.get(roi), b.slides?.get(roi)];
-  const reason = whyNotOneSlide(ofA, ofB);
+  const reason = whyNotOneSlide(ofA, ofB) ?? whyNotOneFile(a.sources?.get(roi), b.sources?.get(roi), 'images');
   if (reason !== undefined) return { roi, difference: null, reason };
   if (ofA === undefined || ofB === undefined) {
     return cells === undefined ? compareMaskFiles(roi, a, b) : comparePointFiles(cells, roi, a, b, maxDistance);

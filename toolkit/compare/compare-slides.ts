@@ -1,7 +1,22 @@
 import type { CellTask } from '../../config/tasks.ts';
 import { type ComparedPrediction, comparePointFiles, unlessUnreadable } from './compare-predictions.ts';
-import type { SideSlide, SideTask } from './side.ts';
+import type { SideImage, SideSlide, SideTask } from './side.ts';
 import { slideMasksAgreement, withSlideMasks } from './slide-masks.ts';
+
+/** Explains why two predictions with the same name are not of the same file; undefined if they may be. */
+export function whyNotOneFile(
+  a: SideImage | undefined,
+  b: SideImage | undefined,
+  what: 'images' | 'slides',
+): string | undefined {
+  if (a === undefined || b === undefined) return undefined;
+  if (a.width !== b.width || a.height !== b.height) {
+    return `The ${what} differ: that of A is ${a.width} x ${a.height} px, that of B ${b.width} x ${b.height}.`;
+  }
+  const [ofA, ofB] = [a.sha256, b.sha256];
+  if (ofA === undefined || ofB === undefined || ofA === ofB) return undefined;
+  return `The ${what} differ: the file of A has the SHA-256 ${ofA.slice(0, 12)}, that of B ${ofB.slice(0, 12)}.`;
+}
 
 /**
  * Explains why two predictions with the same name are not of the same slide at the same resolution; undefined if they
@@ -12,13 +27,8 @@ export function whyNotOneSlide(a: SideSlide | undefined, b: SideSlide | undefine
   if (a === undefined || b === undefined) {
     return `It is an image in ${a === undefined ? 'A' : 'B'}, but a whole slide in ${a === undefined ? 'B' : 'A'}.`;
   }
-  if (a.width !== b.width || a.height !== b.height) {
-    return `The slides differ: that of A is ${a.width} x ${a.height} px, that of B ${b.width} x ${b.height}.`;
-  }
-  const [ofA, ofB] = [a.sha256, b.sha256];
-  if (ofA !== undefined && ofB !== undefined && ofA !== ofB) {
-    return `The slides differ: the file of A has the SHA-256 ${ofA.slice(0, 12)}, that of B ${ofB.slice(0, 12)}.`;
-  }
+  const reason = whyNotOneFile(a, b, 'slides');
+  if (reason !== undefined) return reason;
   if (a.seen.width !== b.seen.width || a.seen.height !== b.seen.height) {
     return `The slide was predicted at ${a.seen.width} x ${a.seen.height} px in A, at ${b.seen.width} x ${b.seen.height} px in B: predict both with the same --level and --mpp.`;
   }

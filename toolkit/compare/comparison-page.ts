@@ -167,7 +167,11 @@ function viewedOf(tasks: readonly ComparedTask[], layers: readonly RoiLayers[]):
 function wordsOf(task: Task) {
   const { viewer } = taskNamed(task);
   const differ = viewer.isMask ? 'Where A and B differ' : 'Without counterpart (ring: B, box: A)';
-  return { ...viewer, sides: ['A', 'B'], layers: { ...viewer.layers, published: 'A', ours: 'B', margin: '', differ } };
+  return {
+    ...viewer,
+    sides: ['A', 'B'],
+    layers: { ...viewer.layers, published: 'A', ours: 'B', confidence: '', differ },
+  };
 }
 
 function differenceText(share: number, unit: string): string {

@@ -21,7 +21,7 @@ import { settingsInEffect } from '../tasks/cells/settings.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
-import type { Side, SideSlide, SideTask } from './side.ts';
+import type { Side, SideImage, SideSlide, SideTask } from './side.ts';
 
 /** Options for reading a folder. */
 export interface SideOptions {
@@ -154,9 +154,10 @@ function predictionSide(folder: string, summary: PredictionSummary, { name, data
   const about = new Map(flat({ ...settings, model: { path: basename(path), digest, folds: more.folds } }));
   const predictions = new Map(images.map((image) => [image.name, fileOf(image)]));
   const paths = new Map(images.map((image) => [image.name, image.image]));
+  const sources = new Map(images.map((image) => [image.name, imageOf(image)]));
   const labelNames = model.labels ?? namesIn(images);
   const slides = new Map(images.filter(isOfSlide).map((image) => [image.name, slideOf(folder, image)]));
-  const found = { predictions, images: paths, slides, ...(labelNames && { labelNames }) };
+  const found = { predictions, images: paths, sources, slides, ...(labelNames && { labelNames }) };
   // `isSynthetic` is false since the images are the user's; the notes of each say what is known about it.
   return {
     name,
@@ -178,15 +179,15 @@ function namesIn(images: PredictionSummary['images']): SideTask['labelNames'] {
   return names.size === 0 ? undefined : [...names].sort(([a], [b]) => a - b).map(([value, name]) => ({ value, name }));
 }
 
-function slideOf(
-  folder: string,
-  { sha256, width, height, resampledTo, mpp, files, tumourProportion: tumour }: ImagePrediction,
-): SideSlide {
+function imageOf({ sha256, width, height }: ImagePrediction): SideImage {
+  return { ...(sha256 !== undefined && { sha256 }), width, height };
+}
+
+function slideOf(folder: string, image: ImagePrediction): SideSlide {
+  const { width, height, resampledTo, mpp, files, tumourProportion: tumour } = image;
   const picture = files['tissuePicture'];
   return {
-    ...(sha256 !== undefined && { sha256 }),
-    width,
-    height,
+    ...imageOf(image),
     seen: resampledTo ?? { width, height },
     ...(mpp !== undefined && { mpp }),
     ...(picture !== undefined && { picture: join(folder, picture) }),

@@ -18,17 +18,23 @@ export interface SideTask {
   readonly labelNames?: readonly { readonly value: number; readonly name: string }[];
   /** Absolute paths of the images, by the same names, if known. */
   readonly images: ReadonlyMap<string, string>;
+  /** What was predicted, by the same names, if known. */
+  readonly sources?: ReadonlyMap<string, SideImage>;
   /** Images that are whole slides, by the same names. */
   readonly slides?: ReadonlyMap<string, SideSlide>;
 }
 
-/** A predicted whole slide of a side. */
-export interface SideSlide {
+/** A predicted image or whole slide of a side. */
+export interface SideImage {
   /** SHA-256 of the file; missing if an earlier version predicted it. */
   readonly sha256?: string;
-  /** Size of the largest level in px. */
+  /** Size in px; of a slide, that of its largest level. */
   readonly width: number;
   readonly height: number;
+}
+
+/** A predicted whole slide of a side. */
+export interface SideSlide extends SideImage {
   /** Size in px at which the network saw it. */
   readonly seen: { readonly width: number; readonly height: number };
   /** Pixel size of the largest level in µm, if known. */

@@ -71,11 +71,13 @@ export async function readCocoFile(
  * Returns the images that a COCO file lists near its start, before the annotations.
  *
  * @param start - The first bytes of the file.
- * @returns Undefined if the list is incomplete or an item is invalid.
+ * @param file - Names the file in errors.
+ * @returns Undefined if the list is incomplete or empty.
+ * @throws ReigniteError ANNOTATIONS_INVALID if an item is invalid.
  */
-export function imagesAtStart(start: Uint8Array): readonly CocoImage[] | undefined {
+export function imagesAtStart(start: Uint8Array, file: string): readonly CocoImage[] | undefined {
   const list = listAtStart(start, 'images');
-  return z.array(Image).min(1).safeParse(list).data;
+  return Array.isArray(list) && list.length > 0 ? parseItems(Image, 'images', list, file) : undefined;
 }
 
 /**

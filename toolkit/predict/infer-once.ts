@@ -4,8 +4,9 @@ import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
-import { EngineChoice, engineChoice } from '../onnx/session/engine-choice.ts';
+import { SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
 import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { OnTurn } from '../threads/inference-thread.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 
@@ -13,7 +14,7 @@ import type { ImagePrediction } from './prediction.ts';
 export const InferenceFacts = z.object({
   provider: z.string(),
   ...AdapterNames.shape,
-  ...EngineChoice.shape,
+  ...SumsChoice.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
 });
@@ -26,12 +27,12 @@ export function factsOf({
   notes,
   ...names
 }: AdapterNames &
-  EngineChoice & {
+  SumsChoice & {
     readonly provider: string;
     readonly seconds: number;
     readonly notes: readonly string[];
   }): InferenceFacts {
-  return { provider, ...adapterNames(names), ...engineChoice(names), seconds, notes: [...notes] };
+  return { provider, ...adapterNames(names), ...sumsChoice(names), seconds, notes: [...notes] };
 }
 
 export function readFacts({ facts }: CacheEntry): InferenceFacts {
@@ -51,6 +52,8 @@ export interface PredictOptions<Progress> {
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
   /** Counts attempts that die without progress, see {@link InferenceGuard}. */
   readonly crashes?: InferenceGuard['crashes'];
+  /** Called when the network comes to the image. */
+  readonly onTurn?: OnTurn;
 }
 
 /** Returns everything that a result depends on: its inputs, and what the network runs on. */
@@ -72,14 +75,18 @@ export interface Inferred {
  *
  * @param of.parts - What the result depends on, except the engine.
  * @param of.engine - What the network runs on; part of the key.
- * @param infer - Computes the result in the folder that it is given, resuming an interrupted attempt. Returns its files.
+ * @param infer - Computes the result in the folder that it is given, resuming an interrupted attempt. Calls
+ *   `onTurn` when the network starts on the image. Returns its files.
  * @throws ReigniteError PROVIDER_UNAVAILABLE if the network ran on another engine. The result is not stored then.
  */
 export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: RanEngine },
   services: PredictServices,
   { crashes }: Pick<PredictOptions<never>, 'crashes'>,
-  infer: (work: string) => Promise<{
+  infer: (
+    work: string,
+    onTurn: OnTurn,
+  ) => Promise<{
     readonly files: Readonly<Record<string, string>>;
     readonly facts: InferenceFacts;
     readonly ran: RanEngine;
@@ -87,8 +94,8 @@ export async function inferOnce(
 ): Promise<Inferred> {
   const parts = inferenceKey(of);
   const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(crashes && { crashes }) };
-  const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
-    const { files, facts, ran } = await infer(work);
+  const { entry, isCached } = await makeInference(services, parts, guard, async (work, onTurn) => {
+    const { files, facts, ran } = await infer(work, onTurn);
     return { files, facts: { ...facts, notes: [...facts.notes] }, ran };
   });
   return { entry, facts: readFacts(entry), isCached };
@@ -110,6 +117,7 @@ export function describeInferred(
   ImagePrediction,
   | 'image'
   | 'name'
+  | 'sha256'
   | 'width'
   | 'height'
   | 'cached'
@@ -119,6 +127,7 @@ export function describeInferred(
   | 'driver'
   | 'engine'
   | 'precision'
+  | 'batchSize'
   | 'seconds'
   | 'notes'
 > &
@@ -126,6 +135,7 @@ export function describeInferred(
   return {
     image,
     name,
+    sha256: seen.sha256,
     width: input.width,
     height: input.height,
     ...seen.said,
@@ -133,7 +143,7 @@ export function describeInferred(
     key: entry.key,
     provider: facts.provider,
     ...adapterNames(facts),
-    ...engineChoice(facts),
+    ...sumsChoice(facts),
     seconds: isCached ? 0 : facts.seconds,
     notes: [...new Set([...cautions, ...notes, ...input.notes, ...facts.notes.map(asSentence), ...seen.notes])],
   };

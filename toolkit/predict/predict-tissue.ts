@@ -57,7 +57,7 @@ function resizeNearest<Data extends Uint8Array | Uint16Array>(
 /** Raised whenever a change gives another mask for the same image and model. */
 const SCHEMA = 2;
 const MASK = 'mask.png';
-const MARGIN = 'margin.png';
+const CONFIDENCE = 'margin.png';
 
 export interface TissueJob {
   /** Absolute path of the image. */
@@ -91,8 +91,8 @@ export async function predictTissue(
 ): Promise<ImagePrediction> {
   const input = await InputImage.open(job.image, job.choices.maxValue, job.model.channels);
   const seen = await networkImage(input, job.choices, options.signal);
-  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
-    segment(job, seen, segmenter, work, options),
+  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work, onTurn) =>
+    segment(job, seen, segmenter, work, { ...options, onTurn }),
   );
   options.signal?.throwIfAborted();
   options.onProgress?.({ phase: 'draw' });
@@ -125,9 +125,9 @@ async function segment(
   seen: NetworkImage,
   segmenter: RoiSegmenter,
   work: string,
-  { signal, onProgress }: PredictOptions<RoiProgress>,
+  { signal, onProgress, onTurn }: PredictOptions<RoiProgress>,
 ): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: RanEngine }> {
-  const outputs = { mask: join(work, MASK), margin: join(work, MARGIN) };
+  const outputs = { mask: join(work, MASK), confidence: join(work, CONFIDENCE) };
   const ran = await segmenter.segment(
     {
       ...session,
@@ -137,9 +137,9 @@ async function segment(
       partialDir: join(work, 'partial'),
       scope: 'full',
     },
-    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(onTurn && { onTurn }) },
   );
-  return { files: { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts: factsOf(ran), ran };
+  return { files: { [MASK]: outputs.mask, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
 }
 
 type TissueFiles = ReturnType<typeof tissueFiles>;
@@ -159,16 +159,16 @@ async function writeOutputs(
     original,
     (length) => new Uint8Array(length),
   );
-  const margins = await decodeGrey16(cache.pathOf(entry.key, MARGIN));
+  const confidences = await decodeGrey16(cache.pathOf(entry.key, CONFIDENCE));
   if (isResampled) {
     await encodeLabels(path(files.mask), mask);
     await encodeGrey16(
       path(files.margin),
-      resizeNearest(margins, original, (length) => new Uint16Array(length)),
+      resizeNearest(confidences, original, (length) => new Uint16Array(length)),
     );
   } else {
     await cache.restore(entry.key, MASK, path(files.mask));
-    await cache.restore(entry.key, MARGIN, path(files.margin));
+    await cache.restore(entry.key, CONFIDENCE, path(files.margin));
   }
   await encodeIndexed(path(files.coloured), mask, paletteOf(classes));
   const areas = classAreas(mask.data, classes, choices.mpp);
@@ -180,7 +180,7 @@ async function writeOutputs(
     minArea: choices.minArea,
     ...(choices.mpp !== undefined && { mpp: choices.mpp }),
   });
-  return { areas, ...tissueCertainty(margins.data), ...written };
+  return { areas, ...tissueCertainty(confidences.data), ...written };
 }
 
 /** Lists the classes that occur and are drawn, with their share of the image. */

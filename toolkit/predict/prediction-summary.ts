@@ -9,7 +9,7 @@ import { readJsonFile, readJsonIfValid } from '../files/json-file.ts';
 import { counted, grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
-import { EngineChoice } from '../onnx/session/engine-choice.ts';
+import { batchText, SumsChoice } from '../onnx/session/engine-choice.ts';
 import { Summary } from '../report/summary.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
@@ -39,9 +39,11 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
   ];
 }
 
-function engineText({ provider, engine, precision = 'float32', ...names }: ImagePrediction): string {
+function engineText({ provider, engine, precision = 'float32', batchSize, ...names }: ImagePrediction): string {
   const on = names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
-  return engine === undefined ? on : `${on}, ${engine} engine, ${precision}`;
+  return engine === undefined
+    ? on
+    : [on, `${engine} engine`, precision, batchText(batchSize)].filter((part) => part !== undefined).join(', ');
 }
 
 function countRows(counts: readonly ClassCount[]): string[] {
@@ -120,7 +122,7 @@ const TumourShare = z.object({ positive: z.int(), negative: z.int(), percent: z.
 export const PredictedImage = z.object({
   image: z.string(),
   name: z.string(),
-  sha256: z.string().exactOptional().describe('Of the file, of slides'),
+  sha256: z.string().exactOptional().describe('Of the file'),
   ...Size.shape,
   mpp: z.number().exactOptional(),
   resampledTo: Size.exactOptional(),
@@ -128,7 +130,7 @@ export const PredictedImage = z.object({
   key: z.string().exactOptional(),
   provider: z.string(),
   ...AdapterNames.shape,
-  ...EngineChoice.shape,
+  ...SumsChoice.shape,
   seconds: z.number(),
   notes: z.array(z.string()),
   cells: z.int().exactOptional(),

@@ -49,7 +49,7 @@ export interface ImagePrediction {
   readonly image: string;
   /** Base name of its output files. */
   readonly name: string;
-  /** Slides only: SHA-256 of the file. Missing in summaries of earlier versions. */
+  /** SHA-256 of the file. Missing in summaries of earlier versions. */
   readonly sha256?: string;
   readonly width: number;
   readonly height: number;
@@ -88,6 +88,8 @@ export interface ImagePrediction {
   readonly engine?: 'fast';
   /** Fast engine only: precision of its multiplications. */
   readonly precision?: Precision;
+  /** Of the fast engine on a GPU: tiles at once as configured, 0 by its memory. */
+  readonly batchSize?: number;
   readonly seconds: number;
   /** What users should know about the numbers, one sentence each. */
   readonly notes: readonly string[];

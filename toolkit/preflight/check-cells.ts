@@ -1,20 +1,25 @@
 import { posix } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { imagesAtStart } from '../dataset/coco-file.ts';
-import { findDetector, findReaders } from '../dataset/find-files.ts';
+import { findDetector, findOverview, findReaders } from '../dataset/find-files.ts';
 import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
+import { readOverview } from '../dataset/overview.ts';
 import {
   type AnnotatedImage,
   annotatedImage,
   type ReaderAnnotations,
   readReaderAnnotations,
 } from '../dataset/readers-annotations.ts';
+import { ReigniteError } from '../errors.ts';
 import { parseNpyHeader } from '../numpy/npy-header.ts';
+import { fileKind, isZip, textKind } from '../pytorch/containers/file-kind.ts';
 import { checkPngs, checkPresence, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
 import { type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
+/** x, y and class of a point. */
+const POINT_COLUMNS = 3;
 /** The header of a .npy file of points is smaller. */
 const NPY_HEADER_BYTES = 128;
 /** A YOLOv5 checkpoint starts with the description of its modules. */
@@ -62,10 +67,12 @@ export async function checkCells(
   };
 }
 
+type ListedImage = Pick<AnnotatedImage, 'fileName' | 'stem'>;
+
 interface CheckedReaders {
   readonly check: RecordCheck;
   /** Undefined if the file is damaged, or too large and without the list near its start. */
-  readonly images?: readonly AnnotatedImage[];
+  readonly images?: readonly ListedImage[];
   readonly annotations?: ReaderAnnotations;
 }
 
@@ -79,11 +86,7 @@ async function checkReaders(tree: RecordTree, task: CellTask, title: string): Pr
   const chosen = path === usual ? {} : { chosen: path };
   const local = await tree.local(path);
   if (local === undefined) {
-    const start = await tree.start(path, READERS_START_BYTES);
-    const images = start && imagesAtStart(start)?.map(annotatedImage);
-    const seen = images === undefined ? '' : `${images.length} images; `;
-    const detail = `${seen}${posix.basename(path)} is too large to check before the download`;
-    return { check: { subject, status: 'unknown', detail, ...chosen }, ...(images && { images }) };
+    return { ...(await checkStart(tree, task, path, subject, chosen)) };
   }
   let annotations: ReaderAnnotations | undefined;
   const check = await checkBy(subject, async () => {
@@ -94,6 +97,41 @@ async function checkReaders(tree: RecordTree, task: CellTask, title: string): Pr
   return annotations === undefined
     ? { check }
     : { check: { ...check, ...chosen }, images: annotations.images, annotations };
+}
+
+/** Looks for the images of a large readers' file at its beginning, else in the overview. */
+async function checkStart(
+  tree: RecordTree,
+  task: CellTask,
+  path: string,
+  subject: string,
+  chosen: Pick<RecordCheck, 'chosen'>,
+): Promise<CheckedReaders> {
+  const start = await tree.start(path, READERS_START_BYTES);
+  let images: readonly ListedImage[] | undefined;
+  const looked = await checkBy(subject, async () => {
+    images = start && imagesAtStart(start, path)?.map(annotatedImage);
+    return images === undefined ? '' : `${images.length} images; `;
+  });
+  if (looked.status === 'fail') return { check: { ...looked, ...chosen } };
+  images ??= await imagesInOverview(tree, task);
+  const isListed = looked.detail === '' && images !== undefined;
+  const seen = isListed ? `${images?.length} images in the overview; ` : looked.detail;
+  const detail = `${seen}${posix.basename(path)} is too large to check before the download`;
+  return { check: { subject, status: 'unknown', detail, ...chosen }, ...(images && { images }) };
+}
+
+/** The test set of a task as the overview lists it, whatever it calls the task: by the folder of the images. */
+async function imagesInOverview(tree: RecordTree, task: CellTask): Promise<readonly ListedImage[] | undefined> {
+  const found = await findOverview(sourceOf(tree));
+  const local = found === undefined ? undefined : await tree.local(found);
+  if (local === undefined) return undefined;
+  const rows = await readOverview(local).catch(() => []);
+  const folder = `${folderOf('images', task)}/`;
+  const images = rows
+    .filter(({ imagePath, split }) => split === 'test' && imagePath.includes(folder))
+    .map(({ imagePath }) => ({ fileName: posix.basename(imagePath), stem: posix.parse(imagePath).name }));
+  return images.length === 0 ? undefined : images;
 }
 
 function doubtOn({ doubt, unused }: ReaderAnnotations, title: string): RecordCheck[] {
@@ -121,7 +159,10 @@ async function checkPoints(tree: RecordTree, subject: string, paths: readonly st
     const kinds = new Set<string>();
     for (const [path, head] of heads) {
       const { dtype, shape } = parseNpyHeader(head, path);
-      kinds.add(`${dtype}, ${shape.length === 2 ? `points x ${shape[1]}` : `shape (${shape.join(', ')})`}`);
+      if (shape.length !== 2 || shape[1] !== POINT_COLUMNS) {
+        throw new ReigniteError('NPY_INVALID', `${path} has the shape (${shape.join(', ')}); points are n x 3.`);
+      }
+      kinds.add(`${dtype}, points x ${POINT_COLUMNS}`);
     }
     const checked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
     return `${checked} checked: ${[...kinds].join('; ')}`;
@@ -136,6 +177,11 @@ async function checkWeights(tree: RecordTree, task: CellTask, title: string): Pr
   const presence = checkPresence(tree, subject, 'checkpoint', [path], { status: 'fail', remedy: FETCH_AGAIN });
   if (presence.status === 'fail') return presence;
   const head = (await tree.heads([path], CHECKPOINT_HEAD_BYTES)).get(path);
+  const other = head === undefined || isZip(head) ? undefined : (fileKind(head) ?? textKind(head));
+  if (other !== undefined) {
+    const detail = `${path} is ${other}, not a PyTorch checkpoint`;
+    return { subject, status: 'fail', detail, remedy: FETCH_AGAIN, ...chosen };
+  }
   const classes = new Set(head === undefined ? [] : moduleClasses(head));
   if (classes.size === 0) return { subject, status: 'unknown', detail: 'checked after the download', ...chosen };
   return { subject, status: 'pass', detail: `YOLOv5 modules: ${[...classes].join(', ')}`, ...chosen };

@@ -18,15 +18,30 @@ export function checkPresence(
 ): RecordCheck {
   const missing = paths.filter((path) => !tree.sizes.has(path));
   if (missing.length === 0) return { subject, status: 'pass', detail: `${paths.length} ${what}` };
-  if (paths.length === 1) return { subject, detail: `${missing[0]} is missing`, ...absent };
-  const detail = `${missing.length} of ${paths.length} ${what} are missing: ${firstOf(missing)}`;
+  const others = otherSpellings(tree, missing);
+  const there = others.length === 0 ? '' : `; the record has ${firstOf(others)}`;
+  if (paths.length === 1) return { subject, detail: `${missing[0]} is missing${there}`, ...absent };
+  const detail = `${missing.length} of ${paths.length} ${what} are missing: ${firstOf(missing)}${there}`;
   return { subject, detail, ...absent };
+}
+
+/** Returns the files whose names differ from the missing ones only in capital letters, or else in `_with_context`. */
+function otherSpellings(tree: RecordTree, missing: readonly string[]): readonly string[] {
+  const inCapitals = spelledAs(tree, missing, (path) => path.toLowerCase());
+  return inCapitals.length > 0 ? inCapitals : spelledAs(tree, missing, (path) => path.replace('_with_context', ''));
+}
+
+function spelledAs(tree: RecordTree, missing: readonly string[], plain: (path: string) => string): readonly string[] {
+  const wanted = new Set(missing.map(plain));
+  return [...tree.sizes.keys()].filter((path) => wanted.has(plain(path)));
 }
 
 /** A check of headers, and the image sizes in them. */
 export interface PngCheck {
   readonly check: RecordCheck;
   readonly sizes: readonly ImageSize[];
+  /** The same by path. */
+  readonly sizeOf: ReadonlyMap<string, ImageSize>;
 }
 
 /**
@@ -42,19 +57,54 @@ export async function checkPngs(
   remedy: string,
 ): Promise<PngCheck> {
   const present = paths.filter((path) => tree.sizes.has(path));
-  if (present.length === 0) return { check: { subject, status: 'unknown', detail: 'there are none' }, sizes: [] };
+  if (present.length === 0)
+    return { check: { subject, status: 'unknown', detail: 'there are none' }, sizes: [], sizeOf: new Map() };
   const heads = await tree.heads(present, PNG_START_BYTES);
-  const headers = [...heads].map(([path, head]) => ({ name: posix.basename(path), header: parsePngStart(head) }));
+  const headers = [...heads].map(([path, head]) => ({
+    path,
+    name: posix.basename(path),
+    header: parsePngStart(head),
+  }));
   const faults = headers.flatMap(({ name, header }) => {
     const wrong = header === undefined ? 'is not a PNG' : fault(header);
     return wrong === undefined ? [] : [`${name} ${wrong}`];
   });
   const sound = headers.flatMap(({ header }) => header ?? []);
   const sizes = sound.map(({ width, height }) => ({ width, height }));
-  if (faults.length > 0) return { check: { subject, status: 'fail', detail: firstOf(faults), remedy }, sizes };
+  const sizeOf = new Map(
+    headers.flatMap(({ path, header }) =>
+      header === undefined ? [] : [[path, { width: header.width, height: header.height }] as const],
+    ),
+  );
+  if (faults.length > 0) return { check: { subject, status: 'fail', detail: firstOf(faults), remedy }, sizes, sizeOf };
   const checked = heads.size === present.length ? 'all' : `${heads.size} of ${present.length}`;
   const detail = `${checked} checked: ${[...new Set(sound.map(modeOf))].join(', ')}`;
-  return { check: { subject, status: 'pass', detail }, sizes };
+  return { check: { subject, status: 'pass', detail }, sizes, sizeOf };
+}
+
+/**
+ * Compares the sizes of images and masks if the headers of both were read.
+ *
+ * @param pairs - Paths of an image and its mask.
+ * @returns Nothing if all agree.
+ */
+export function checkSameSizes(
+  subject: string,
+  pairs: readonly (readonly [image: string, mask: string])[],
+  { images, masks }: { readonly images: PngCheck; readonly masks: PngCheck },
+  differing: { readonly status: 'warn' | 'fail'; readonly remedy: string },
+): readonly RecordCheck[] {
+  const faults = pairs.flatMap(([image, mask]) => {
+    const [one, other] = [images.sizeOf.get(image), masks.sizeOf.get(mask)];
+    if (one === undefined || other === undefined) return [];
+    if (one.width === other.width && one.height === other.height) return [];
+    return [`${posix.basename(mask)} is ${sizeText(other)}, its image ${sizeText(one)}`];
+  });
+  return faults.length === 0 ? [] : [{ subject, detail: firstOf(faults), ...differing }];
+}
+
+function sizeText({ width, height }: ImageSize): string {
+  return `${width} x ${height} px`;
 }
 
 /** Describes depth and colour of a PNG, such as "8-bit RGB". */

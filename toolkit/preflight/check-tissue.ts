@@ -2,7 +2,7 @@ import { join, posix } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { findLabelMap, findOverview } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
-import { readLabelMap } from '../dataset/label-map.ts';
+import { type MappedLabel, readLabelMap } from '../dataset/label-map.ts';
 import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, publishedMask, tissueModelFolder } from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { type HeTestRoi, heTestRoisOf } from '../dataset/test-rois.ts';
@@ -11,12 +11,14 @@ import type { PngStart } from '../image/png-header.ts';
 import { foldsInPaths } from '../nnunet/convert/folds-in-paths.ts';
 import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
 import { readPlansFile } from '../nnunet/convert/plans-file.ts';
-import { checkPngs, checkPresence, modeOf } from './check-files.ts';
+import { checkPngs, checkPresence, checkSameSizes, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
 import { pathsBelow, type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 const NOT_COMPARED = 'No action needed: the names of the labels are not compared with those of the evaluation.';
+const VALUES_OF_CODE =
+  "The run takes the values of the authors' evaluation. If the masks have those of the map, change them.";
 const IMAGES = 'Save the images as 8-bit RGB PNGs.';
 const MASKS = 'Save the masks as 8-bit grey PNGs whose values are the labels, 0 to 16.';
 
@@ -36,11 +38,23 @@ export async function checkTissue(tree: RecordTree, task: TissueTask, withModel:
     imageHeaders.check,
     checkPresence(tree, 'H&E annotations', 'masks of the test set', annotations, needed),
     maskHeaders.check,
+    ...checkSameSizes(
+      'H&E annotations, sizes',
+      rois.map(({ image, annotation }) => [image, annotation]),
+      { images: imageHeaders, masks: maskHeaders },
+      { status: 'fail', remedy: 'Save every mask in the size of its image.' },
+    ),
     checkPresence(tree, subject, 'masks', predictions, {
       status: 'warn',
       remedy: 'No action needed: ROIs without a published mask are computed but not compared.',
     }),
     predictionHeaders.check,
+    ...checkSameSizes(
+      `${subject}, sizes`,
+      rois.map(({ image, roi }) => [image, publishedMask(task, roi, (path) => tree.sizes.has(path))]),
+      { images: imageHeaders, masks: predictionHeaders },
+      { status: 'warn', remedy: 'No action needed: these ROIs are computed but not compared.' },
+    ),
   ];
   return {
     checks: [
@@ -85,14 +99,25 @@ async function checkLabelMap(tree: RecordTree): Promise<RecordCheck> {
   if (found === undefined) {
     return { subject: LABEL_MAP_FILE, status: 'warn', detail: 'the record has none', remedy: NOT_COMPARED };
   }
+  let moved: readonly string[] = [];
   const looked = await checkBy(LABEL_MAP_FILE, async () => {
     const labels = await readLabelMap(await wanted(tree, found));
+    moved = movedLabels(labels);
     return `${labels.length} labels, ${labels[0]?.value} to ${labels.at(-1)?.value}`;
   });
   const check = found === LABEL_MAP_FILE ? looked : { ...looked, chosen: found };
   if (check.status === 'fail') return { ...check, status: 'warn', remedy: NOT_COMPARED };
+  if (moved.length > 0) return { ...check, status: 'warn', detail: firstOf(moved), remedy: VALUES_OF_CODE };
   if (check.detail === `${HE_LABELS.length} labels, 0 to ${HE_LABELS.length - 1}`) return check;
   return { ...check, status: 'warn', detail: `${check.detail}; the authors' evaluation has 17 labels, 0 to 16` };
+}
+
+/** Returns the labels that have another value in the authors' evaluation: their masks would be scored as another tissue. */
+function movedLabels(labels: readonly MappedLabel[]): readonly string[] {
+  return labels.flatMap(({ name, value }) => {
+    const usual = HE_LABELS.findIndex((label) => label.name === name);
+    return usual < 0 || usual === value ? [] : [`"${name}" is ${value}, in the authors' evaluation ${usual}`];
+  });
 }
 
 /** Checks the model: any folder in `models/he` that contains folds, or else anywhere below `models/`. */

@@ -107,6 +107,20 @@ function nestedFault({ key, kind }: FoundArchive, paths: readonly string[]): rea
   return [{ subject: key, status: 'fail', detail, remedy: UNPACK }];
 }
 
+/** Archives of other formats than zip, which a run does not unpack. */
+function otherArchives(files: readonly RecordFile[]): readonly RecordCheck[] {
+  return files
+    .filter(({ key }) => OTHER_ARCHIVE.test(key))
+    .map(({ key }) => ({
+      subject: key,
+      status: 'warn',
+      detail: 'is not a zip file and is not unpacked',
+      remedy: UNPACK,
+    }));
+}
+
+const OTHER_ARCHIVE = /\.(7z|rar|tar|tgz|tbz2?|txz|tar\.(gz|bz2|xz|zst))$/i;
+
 const UNPACK = 'Unpack it and the archives in it into the data folder, then run with `--set zenodo.offline=true`.';
 
 /** A file of the tree in an archive. */
@@ -128,7 +142,7 @@ class FetchedTree implements RemoteTree {
   readonly #members = new Map<string, ArchivedFile>();
   readonly #plain = new Map<string, RecordFile>();
   readonly #request: (file: RecordFile) => Promise<HttpGet>;
-  /** Paths of files that were fetched whole from archives. */
+  /** Paths of files that were fetched whole. */
   readonly #whole = new Set<string>();
   #plainBytes = 0;
   #requestsLeft = MAX_REQUESTS;
@@ -159,7 +173,7 @@ class FetchedTree implements RemoteTree {
       const paths = opened[index]?.archive.members.map(({ path }) => path) ?? [];
       return nestedFault(found, paths);
     });
-    this.faults = [...faults, ...nested];
+    this.faults = [...faults, ...nested, ...otherArchives(files)];
     for (const file of files.filter(({ key }) => !isArchive(key))) {
       this.sizes.set(file.key, file.size);
       this.#plain.set(file.key, file);
@@ -237,9 +251,11 @@ class FetchedTree implements RemoteTree {
     const target = join(this.folder, ...path.split('/'));
     const plain = this.#plain.get(path);
     if (plain !== undefined) {
+      if (this.#whole.has(path)) return target;
       await makeFolder(dirname(target));
       await downloadFile({ ...(await this.#request(plain)), path: target, size, md5: plain.md5 });
       this.#plainBytes += size;
+      this.#whole.add(path);
       return target;
     }
     const member = this.#members.get(path);

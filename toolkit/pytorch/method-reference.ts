@@ -1,9 +1,13 @@
 import type { PickleContext } from './pickle/pickle-context.ts';
 import { isPickleObject, type PickleValue } from './pickle/value.ts';
 
-/** Classes with a method that a network may refer to by name: the segmentation head of YOLOv5 stores `Detect.forward`. */
-const HOLDERS: ReadonlySet<string> = new Set(['models.yolo Detect', 'yolov5.models.yolo Detect']);
-const METHOD = 'forward';
+/** Where the modules of YOLOv5 and of Ultralytics are defined, in a package of any name. */
+const MODULES =
+  /^(?:[A-Za-z_]\w*\.)*(?:models\.(?:common|yolo|experimental)|ultralytics\.nn\.(?:modules|tasks)(?:\.\w+)?)$/;
+/** A class whose method a network may hold by name: the segmentation head of YOLOv5 keeps `Detect.forward`. */
+const HEADS = /^(?:[A-Za-z_]\w*\.)*models\.yolo Detect$/;
+/** What modules that were fused call in place of `forward`; of older releases the last. */
+const FUSED = ['forward_fuse', 'forward', 'fuseforward'];
 /**
  * Opcodes allowed between `getattr` and its call: PUT, BINPUT, LONG_BINPUT, GLOBAL, BINUNICODE, BINGET, LONG_BINGET,
  * TUPLE2, REDUCE.
@@ -15,9 +19,17 @@ export function isGetattr(module: string, name: string): boolean {
   return (module === '__builtin__' || module === 'builtins') && name === 'getattr';
 }
 
+/** Whether a method is one that networks keep by name: of the class of a head, or of a module that was fused. */
+function isMethodOfNetwork(holder: PickleValue | undefined, method: PickleValue | undefined): boolean {
+  if (!isPickleObject(holder)) return false;
+  if (holder.kind === 'global') return HEADS.test(`${holder.module} ${holder.name}`) && method === 'forward';
+  if (holder.kind !== 'reduced' || holder.callable.kind !== 'global') return false;
+  return MODULES.test(holder.callable.module) && FUSED.some((name) => name === method);
+}
+
 /**
- * Tracks every use of `getattr` in a pickle. Only one is harmless: the call that names a known method of a known class,
- * written as Python writes it, with nothing in between. Any other use is reported as dangerous.
+ * Tracks every use of `getattr` in a pickle. Only calls that name a known method of a known class, or of an object of one,
+ * are harmless: written as Python writes them, with nothing in between. Any other use is reported as dangerous.
  */
 export class MethodReferences {
   readonly #context: PickleContext;
@@ -46,10 +58,7 @@ export class MethodReferences {
       isPickleObject(callable) &&
       callable.kind === 'global' &&
       isGetattr(callable.module, callable.name) &&
-      isPickleObject(holder) &&
-      holder.kind === 'global' &&
-      HOLDERS.has(`${holder.module} ${holder.name}`) &&
-      method === METHOD &&
+      isMethodOfNetwork(holder, method) &&
       rest.length === 0;
     const { module, position } = this.#pending;
     if (!isKnown) {

@@ -1,7 +1,7 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
-import { EngineChoice } from '../onnx/session/engine-choice.ts';
+import { SumsChoice } from '../onnx/session/engine-choice.ts';
 
 /** A machine that worked on a run. It has no user or host name, so that identical machines are listed once. */
 export const Environment = z.object({
@@ -17,7 +17,8 @@ export const Environment = z.object({
   adapter: AdapterNames.shape.adapter.optional(),
   driver: AdapterNames.shape.driver.optional(),
   engine: z.string().optional().describe('Only of another engine than exact'),
-  precision: EngineChoice.shape.precision.optional(),
+  precision: SumsChoice.shape.precision.optional(),
+  batchSize: SumsChoice.shape.batchSize.optional(),
 });
 export type Environment = z.infer<typeof Environment>;
 
@@ -26,7 +27,7 @@ export function environment(
   role: Environment['role'],
   version: string,
   engine: AdapterNames &
-    Pick<EngineChoice, 'precision'> & {
+    Pick<SumsChoice, 'precision' | 'batchSize'> & {
       readonly ortVersion?: string;
       readonly provider?: string;
       readonly engine?: string;
@@ -46,5 +47,6 @@ export function environment(
     ...adapterNames(engine),
     ...(engine.engine !== undefined && engine.engine !== 'exact' && { engine: engine.engine }),
     ...(engine.precision !== undefined && { precision: engine.precision }),
+    ...(engine.batchSize !== undefined && { batchSize: engine.batchSize }),
   };
 }

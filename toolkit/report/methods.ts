@@ -2,6 +2,8 @@ import { CELL_TASKS, TASK_TITLES, TASKS, type Task, TISSUE_TASKS } from '../../c
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { comparedText } from '../dataset/provenance.ts';
 import { counted, listed, withArticle } from '../format.ts';
+import { adapterText } from '../onnx/provider/adapter.ts';
+import { batchText } from '../onnx/session/engine-choice.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { Environment } from './environment.ts';
 import type { ReportData } from './report-data.ts';
@@ -92,8 +94,12 @@ function enginesText(data: ReportData): string[] {
   const engines = tasks.flatMap(({ engine }) => (engine === undefined ? [] : [engine]));
   if (engines.length === 0) return [];
   const said = engines.map(
-    ({ ortVersion, provider, precision, engine }) =>
-      `${precision}${provider === 'cuda' ? ' (TensorFloat-32 switched off)' : ''} with ONNX Runtime ${ortVersion} (execution provider ${provider}, engine "${engine}")`,
+    ({ ortVersion, provider, precision, engine, batchSize, ...names }) =>
+      `${precision}${provider === 'cuda' ? ' (TensorFloat-32 switched off)' : ''} with ONNX Runtime ${ortVersion} (execution ${[
+        `provider ${provider}${names.adapter === undefined ? '' : ` on ${adapterText(names)}`}`,
+        `engine "${engine}"`,
+        ...(batchSize === undefined ? [] : [batchText(batchSize)]),
+      ].join(', ')})`,
   );
   const counts = Object.values(summary.tasks).map(({ rois }) => rois);
   const computed = counts.reduce((sum, rois) => sum + rois.computed, 0);

@@ -2,9 +2,16 @@ import { z } from 'zod';
 import { kindOfNumber, Provenance } from '../dataset/provenance.ts';
 import { Verdict, VerdictEngine } from '../verdict/verdict-file.ts';
 
-const TaskSummary = z.object({
+export const TaskSummary = z.object({
   verdict: Verdict,
-  engine: VerdictEngine.pick({ engine: true, precision: true, provider: true })
+  engine: VerdictEngine.pick({
+    engine: true,
+    precision: true,
+    batchSize: true,
+    provider: true,
+    adapter: true,
+    driver: true,
+  })
     .optional()
     .describe('How the networks ran, where not with the exact engine'),
   rois: z.object({

@@ -30,7 +30,7 @@ export interface ViewerWords {
   /** Names and colours of the labels, or of the classes of cells. */
   readonly labels: readonly { readonly name: string; readonly colour: string }[];
   /** Names of the layers; empty for a layer that the task does not have. */
-  readonly layers: Readonly<Record<'image' | 'truth' | 'published' | 'ours' | 'margin' | 'differ', string>>;
+  readonly layers: Readonly<Record<'image' | 'truth' | 'published' | 'ours' | 'confidence' | 'differ', string>>;
   /** Whether predictions are masks, which may be made transparent. */
   readonly isMask: boolean;
   /** Whether amounts are shares of pixels; otherwise they are numbers of points. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
 import { AdapterNames } from '../onnx/provider/adapter.ts';
-import { PRECISIONS } from '../onnx/session/engine-choice.ts';
+import { PRECISIONS, SumsChoice } from '../onnx/session/engine-choice.ts';
 import { MaskComparison } from './compare-masks.ts';
 
 /** How a result compares with the published one. */
@@ -183,6 +183,7 @@ export const VerdictEngine = z.object({
   ortVersion: z.string(),
   engine: z.string(),
   precision: z.enum(PRECISIONS).describe('What the networks multiplied in'),
+  batchSize: SumsChoice.shape.batchSize,
 });
 export type VerdictEngine = z.infer<typeof VerdictEngine>;
 

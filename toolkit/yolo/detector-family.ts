@@ -1,11 +1,14 @@
 import { ReigniteError } from '../errors.ts';
 import { asItems, asString, dictGet, dictHas, locate } from '../pytorch/pickle/access.ts';
 import { isPickleObject, nameOfCallable, type PickleValue } from '../pytorch/pickle/value.ts';
+import { nameOfClass } from './convert/detector-network.ts';
+import { findNetwork } from './convert/find-network.ts';
+import { withoutPackages } from './convert/module-tree.ts';
 
 /** Number of class names that are shown. */
 const FEW = 5;
 const PACKAGES = [
-  [/^(yolov5\.)?models\.yolo\./, 'YOLOv5'],
+  [/^models\.yolo\./, 'YOLOv5'],
   [/^ultralytics\./, 'Ultralytics'],
 ] as const;
 
@@ -17,13 +20,13 @@ const PACKAGES = [
 export function detectorFamily(root: PickleValue, file: string): string | undefined {
   try {
     const start = locate(root, file, 'CHECKPOINT_UNSUPPORTED');
-    const network = dictGet(start, dictHas(start, 'ema') ? 'ema' : 'model');
-    const { value } = network;
+    const { value } = findNetwork(start).network;
     if (!isPickleObject(value) || value.kind !== 'reduced') return undefined;
-    const className = nameOfCallable(value);
+    const className = withoutPackages(nameOfCallable(value));
     const family = PACKAGES.find(([pattern]) => pattern.test(className))?.[1];
     if (family === undefined) return undefined;
-    const release = dictHas(start, 'version') ? ` ${asString(dictGet(start, 'version'))}` : '';
+    const isDict = isPickleObject(root) && root.kind === 'dict';
+    const release = isDict && dictHas(start, 'version') ? ` ${asString(dictGet(start, 'version'))}` : '';
     const names = namesOf(value.state);
     const shown =
       names.length === 0
@@ -41,6 +44,6 @@ export function detectorFamily(root: PickleValue, file: string): string | undefi
     if (isPickleObject(names.value) && names.value.kind === 'dict') {
       return [...names.value.entries.values()].filter((name) => typeof name === 'string');
     }
-    return names.value === undefined || names.value === null ? [] : asItems(names).map(asString);
+    return names.value === undefined || names.value === null ? [] : asItems(names).map(nameOfClass);
   }
 }

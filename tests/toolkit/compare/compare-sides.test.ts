@@ -202,6 +202,28 @@ describe('compareSides', () => {
     expect(() => expectCompared({ ...comparison, verdict: 'equal' })).not.toThrow();
   });
 
+  it('does not compare predictions of different images with the same name', async () => {
+    const folder = await temporaryFolder();
+    const sideOf = async (name: string, sha256?: string, width = 9): Promise<Side> => {
+      const out = join(folder, name);
+      const files = { points: 'points/one.npy' };
+      const how = { cached: false, provider: 'cpu', seconds: 1, notes: [] };
+      const image = { image: '/one.png', name: 'one', width, height: 9, ...how, files };
+      await writePredictionSummary(out, {
+        ...{ task: 'nuclei', model: { path: '/m', digest: 'd' }, settings: {}, failures: [] },
+        images: [{ ...image, ...(sha256 !== undefined && { sha256 }) }],
+      });
+      return readSide(out, { name });
+    };
+    const one = await sideOf('one', 'a'.repeat(64));
+    const other = await compareSides(one, await sideOf('other', 'b'.repeat(64)), options);
+    expect(other.verdict).toBe('not comparable');
+    expect(() => expectCompared(other)).toThrow('The images differ: the file of A has the SHA-256 aaaaaaaaaaaa');
+    const wider = await compareSides(one, await sideOf('wider', undefined, 10), options);
+    expect(() => expectCompared(wider)).toThrow('that of A is 9 x 9 px, that of B 10 x 9.');
+    expect((await compareSides(one, await sideOf('old'), options)).verdict).toBe('equal');
+  });
+
   it('rejects sides of different records, and sides without a common task', async () => {
     const he = new Map([['he', task()]] as const);
     const one = side(he, { record: '1' });

@@ -39,7 +39,7 @@ describe('a custom ONNX model', () => {
       await segmenter.segment({
         image,
         mask,
-        margin: join(folder, `${name}-margin.png`),
+        confidence: join(folder, `${name}-margin.png`),
         modelDir: model.modelDir,
         partialDir: join(folder, `partial-${name}`),
         scope: 'full',

@@ -32,9 +32,9 @@ async function segmented(onnx: string): Promise<Uint8Array> {
   const { modelDir } = await prepareTissueModel(onnx, join(folder, 'models'));
   const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
   onTestFinished(() => segmenter.close());
-  const [mask, margin, partialDir] = [join(folder, 'm.png'), join(folder, 'c.png'), join(folder, 'partial')];
+  const [mask, confidence, partialDir] = [join(folder, 'm.png'), join(folder, 'c.png'), join(folder, 'partial')];
   const image = join(MODELS, 'image.png');
-  await segmenter.segment({ image, mask, margin, modelDir, partialDir, scope: 'full' });
+  await segmenter.segment({ image, mask, confidence, modelDir, partialDir, scope: 'full' });
   return (await decodeLabels(mask)).data;
 }
 

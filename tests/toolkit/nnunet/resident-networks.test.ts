@@ -20,7 +20,7 @@ it('opens no network after the first image if all fit into memory, and counts th
   const segment = async (name: string, keptBytes: number) => {
     const job = { ...jobIn(scratch, name, image), modelDir, keptBytes };
     const { counts, tiles } = await segmenter.segment(job);
-    return { counts, tiles, mask: await readFile(job.mask), margin: await readFile(job.margin) };
+    return { counts, tiles, mask: await readFile(job.mask), confidence: await readFile(job.confidence) };
   };
   const first = await segment('first', Number.POSITIVE_INFINITY);
   const second = await segment('second', Number.POSITIVE_INFINITY);
@@ -35,6 +35,6 @@ it('opens no network after the first image if all fit into memory, and counts th
   expect(tightAgain.counts?.opened).toBeGreaterThan((tight.counts?.opened ?? 0) + FOLDS - 1);
   for (const other of [second, tight, tightAgain]) {
     expect(other.mask.equals(first.mask)).toBe(true);
-    expect(other.margin.equals(first.margin)).toBe(true);
+    expect(other.confidence.equals(first.confidence)).toBe(true);
   }
 });

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../toolkit/nnunet/networks/ort-fold-networks.ts';
@@ -42,7 +43,7 @@ describe('createRoiSegmenter', () => {
     const expected = await segmentWholeImage(job.rgb, 100, 70, networks);
     await networks.release();
     expect((await decodeLabels(job.mask)).data).toEqual(Buffer.from(expected.labels));
-    expect(await readGrey16(job.margin)).toEqual(expected.margins);
+    expect(await readGrey16(job.confidence)).toEqual(expected.confidences);
     expect(result).toMatchObject({ width: 100, height: 70, tiles: 24, tilesTotal: 24, provider: 'cpu', fallbacks: [] });
     expect(result.ortVersion).toMatch(/^1\./);
     expect(result.instructionSet).toContain(process.arch);
@@ -57,6 +58,34 @@ describe('createRoiSegmenter', () => {
       message: expect.stringContaining('GPU 62'),
     });
     await placed.close();
+  });
+
+  it('reads the next image while one is segmented, to the same bits, also where it is stopped and resumed', async () => {
+    const job = await tinyJob('a', 300, 200, 32);
+    const image = await writeRgb(scratch.path('next.png'), 90, 70, noise(90 * 70 * 3, 7));
+    const alone = { ...jobIn(scratch, 'alone', image), modelDir: job.modelDir };
+    await segmenter.segment(alone);
+    const next = { ...jobIn(scratch, 'next', image), modelDir: job.modelDir, imageSha256: await sha256OfFile(image) };
+    let isBegun = false;
+    const stop = new AbortController();
+    let stopped: Promise<unknown> = Promise.resolve();
+    await segmenter.segment(job, {
+      onProgress: ({ phase }) => {
+        if (!isBegun) {
+          isBegun = true;
+          const onProgress = ({ row }: RoiProgress) => row > 0 && stop.abort(new Error('enough'));
+          stopped = segmenter.segment(next, { signal: stop.signal, onProgress });
+          stopped.catch(() => undefined);
+        }
+        // From here on it cannot be read.
+        if (phase === 'encode') rmSync(image, { force: true });
+      },
+    });
+    await expect(stopped).rejects.toThrow('enough');
+    await writeRgb(image, 90, 70, noise(90 * 70 * 3, 7));
+    expect((await segmenter.segment(next)).resumedFrom).toBeDefined();
+    expect(await readFile(next.mask)).toEqual(await readFile(alone.mask));
+    expect(await readFile(next.confidence)).toEqual(await readFile(alone.confidence));
   });
 
   it('does not block the event loop', async () => {
@@ -96,7 +125,7 @@ describe('createRoiSegmenter', () => {
     // The thread may have continued for a while, into the next fold, before it stopped.
     expect(tiles[0]).toBeGreaterThanOrEqual(told ?? Number.POSITIVE_INFINITY);
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
-    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(await readFile(job.confidence)).toEqual(await readFile(whole.confidence));
   });
 
   it('runs one job at a time and drops one that is cancelled while it waits', async () => {
@@ -192,8 +221,12 @@ describe('a killed process', () => {
     for (const child of children) child.kill('SIGKILL');
   });
 
-  it('is resumed by the next one, with the same bytes', async () => {
-    const job = await tinyJob('a', 300, 200, 32);
+  it.each([
+    ['exact', {}],
+    ['fast', { engine: 'fast' }],
+    ['fast, with its sums in the graph', { engine: 'fast', sums: 'device', batchSize: 2 }],
+  ] as const)('is resumed by the next one, with the same bytes: %s', async (_name, how) => {
+    const job = { ...(await tinyJob('a', 300, 200, 32)), ...how };
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);
     const { rgb: _, ...plain } = job;
@@ -217,6 +250,6 @@ describe('a killed process', () => {
     }
     expect(attempts).toBe(2);
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
-    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(await readFile(job.confidence)).toEqual(await readFile(whole.confidence));
   });
 });

@@ -44,7 +44,7 @@ describe('segmentRoi', () => {
     const result = await segmentRoi(job, networks, IDENTITY);
     const expected = await segmentWholeImage(rgb, width, height, networks);
     expect((await decodeLabels(job.mask)).data).toEqual(Buffer.from(expected.labels));
-    expect(await readGrey16(job.margin)).toEqual(expected.margins);
+    expect(await readGrey16(job.confidence)).toEqual(expected.confidences);
     expect(result).toMatchObject({ width, height, notes: [] });
     expect(existsSync(job.partialDir)).toBe(false);
   });
@@ -56,7 +56,7 @@ describe('segmentRoi', () => {
     await segmentRoi(job, networks, IDENTITY);
     const expected = await segmentWholeImage(rgb, 47, 31, networks);
     expect((await decodeLabels(job.mask)).data).toEqual(Buffer.from(expected.labels));
-    expect(await readGrey16(job.margin)).toEqual(expected.margins);
+    expect(await readGrey16(job.confidence)).toEqual(expected.confidences);
   });
 
   it('gives the same bytes wherever and however often it is killed', async () => {
@@ -64,7 +64,7 @@ describe('segmentRoi', () => {
     const { path } = await image(37, 43);
     const whole = jobIn(scratch, 'whole', path);
     await segmentRoi(whole, networks, IDENTITY);
-    const expected = [await readFile(whole.mask), await readFile(whole.margin)];
+    const expected = [await readFile(whole.mask), await readFile(whole.confidence)];
     const passes = networks.runs();
 
     // 4 x 5 tiles, 3 folds: killed before every single tile once, each attempt resuming from the one before.
@@ -82,7 +82,7 @@ describe('segmentRoi', () => {
         );
       }
       expect(attempts).toBeGreaterThan(1);
-      expect([await readFile(job.mask), await readFile(job.margin)]).toEqual(expected);
+      expect([await readFile(job.mask), await readFile(job.confidence)]).toEqual(expected);
       expect(existsSync(job.partialDir)).toBe(false);
     }
     expect(networks.runs()).toBeGreaterThan(passes);
@@ -126,7 +126,7 @@ describe('segmentRoi', () => {
     const result = await segmentRoi(job, networks, identity);
     expect(result.resumedFrom).toBeUndefined();
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
-    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(await readFile(job.confidence)).toEqual(await readFile(whole.confidence));
   });
 
   it('lets the later of two processes finish and the earlier fail, with the same result', async () => {
@@ -154,7 +154,7 @@ describe('segmentRoi', () => {
     await expect(earlier).rejects.toThrow('Another process took over');
     await later;
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
-    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(await readFile(job.confidence)).toEqual(await readFile(whole.confidence));
   });
 
   it('keeps the partial result for a process that opened it while the earlier one writes its mask', async () => {
@@ -172,7 +172,7 @@ describe('segmentRoi', () => {
     await segmentRoi(job, networks, IDENTITY);
     expect(networks.runs()).toBe(passes);
     expect(await readFile(job.mask)).toEqual(await readFile(whole.mask));
-    expect(await readFile(job.margin)).toEqual(await readFile(whole.margin));
+    expect(await readFile(job.confidence)).toEqual(await readFile(whole.confidence));
     expect(existsSync(job.partialDir)).toBe(false);
   });
 
@@ -218,9 +218,11 @@ describe('segmentRoi', () => {
 
     const isAnnotated = (at: number) => (truth[at] ?? 0) >= 1 && (truth[at] ?? 0) <= 16;
     const fullLabels = (await decodeLabels(full.mask)).data;
-    const fullMargins = await readGrey16(full.margin);
+    const fullMargins = await readGrey16(full.confidence);
     expect((await decodeLabels(job.mask)).data).toEqual(fullLabels.map((label, at) => (isAnnotated(at) ? label : 255)));
-    expect(await readGrey16(job.margin)).toEqual(fullMargins.map((margin, at) => (isAnnotated(at) ? margin : 0)));
+    expect(await readGrey16(job.confidence)).toEqual(
+      fullMargins.map((confidence, at) => (isAnnotated(at) ? confidence : 0)),
+    );
   });
 
   it('writes an ROI without annotated pixels as unpredicted, without running a network', async () => {

@@ -44,9 +44,9 @@ describe.skipIf(missing !== undefined)(`segmentation on WebGPU (${missing ?? 'on
     expect(second.counts?.opened).toBe(ran.counts?.opened);
     expect(await readFile(again.mask)).toEqual(await readFile(job.mask));
     const [ours, theirs] = [await decodeLabels(job.mask), await decodeLabels(cpu.mask)];
-    const margins = await readGrey16(cpu.margin);
+    const confidences = await readGrey16(cpu.confidence);
     const differing = [...ours.data.keys()].filter((at) => ours.data[at] !== theirs.data[at]);
-    for (const at of differing) expect(margins[at]).toBeLessThanOrEqual(NEAR_TIE);
+    for (const at of differing) expect(confidences[at]).toBeLessThanOrEqual(NEAR_TIE);
     expect(differing.length).toBeLessThan(ours.data.length / 1000);
   });
 
@@ -59,9 +59,9 @@ describe.skipIf(missing !== undefined)(`segmentation on WebGPU (${missing ?? 'on
     });
     await onCpu.segment(cpu);
     const [ours, theirs] = [await decodeLabels(job.mask), await decodeLabels(cpu.mask)];
-    const margins = await readGrey16(cpu.margin);
+    const confidences = await readGrey16(cpu.confidence);
     for (const [at, label] of theirs.data.entries()) {
-      if (ours.data[at] !== label) expect(margins[at]).toBeLessThanOrEqual(NEAR_TIE);
+      if (ours.data[at] !== label) expect(confidences[at]).toBeLessThanOrEqual(NEAR_TIE);
     }
   });
 

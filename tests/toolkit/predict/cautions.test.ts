@@ -35,9 +35,9 @@ describe('cautions', () => {
 });
 
 describe('certainty', () => {
-  it('of tissue is the median margin and the share of unclear pixels', () => {
-    const margins = Uint16Array.from([0, 6553, 6554, 32768, 65535]);
-    expect(tissueCertainty(margins)).toEqual({ medianConfidence: 0.1, unclearShare: 0.4 });
+  it('of tissue is the median confidence and the share of unclear pixels', () => {
+    const confidences = Uint16Array.from([0, 6553, 6554, 32768, 65535]);
+    expect(tissueCertainty(confidences)).toEqual({ medianConfidence: 0.1, unclearShare: 0.4 });
   });
 
   it('of cells is the median score and the candidates within the image that were too weak', () => {

@@ -4,7 +4,7 @@ import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import type { RanEngine } from '../../../toolkit/onnx/session/refuse-other-engine.ts';
-import { inferOnce } from '../../../toolkit/predict/infer-once.ts';
+import { factsOf, inferOnce } from '../../../toolkit/predict/infer-once.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const CPU: RanEngine = { provider: 'cpu', ortVersion: '1.30.0', instructionSet: 'x64 avx2' };
@@ -44,6 +44,7 @@ describe('inferOnce', () => {
     const fast: RanEngine = { ...CPU, engine: 'fast', precision: 'float16' };
     expect(Object.keys((await infer(fast)).entry.parts)).not.toContain('batchSize');
     for (const batchSize of [0, 4]) expect((await infer({ ...fast, batchSize })).isCached).toBe(false);
+    expect(factsOf({ ...fast, batchSize: 4, seconds: 1, notes: [] })).toMatchObject({ engine: 'fast', batchSize: 4 });
     expect((await infer({ ...fast, batchSize: 4 })).isCached).toBe(true);
     await expect(infer({ ...fast, batchSize: 3 }, { ...fast, batchSize: 4 })).rejects.toThrow('inference.batchSize 4');
   });

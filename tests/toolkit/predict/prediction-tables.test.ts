@@ -47,3 +47,12 @@ it('groups the digits of regions without an outline like those of pixels', () =>
   const lines = describePrediction({ ...IMAGE, width: 1000, height: 1000, regions: 1200, leftOut }, true);
   expect(lines[1]).toContain('1,200 outlines; 1,533 smaller regions (2,953 px');
 });
+
+it('says with what an image was predicted', () => {
+  const on = { adapter: 'NVIDIA H200', driver: '580.95.05' };
+  const first = (of: object) => describePrediction({ ...IMAGE, cached: false, seconds: 2, ...of })[0];
+  expect(first({})).toMatch(/2\.0 s on cpu$/);
+  expect(first({ provider: 'cuda', ...on, engine: 'fast', precision: 'float16', batchSize: 4 })).toMatch(
+    /2\.0 s on cuda \(NVIDIA H200, driver 580\.95\.05\), fast engine, float16, 4 tiles at once$/,
+  );
+});

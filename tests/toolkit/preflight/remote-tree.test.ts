@@ -113,6 +113,14 @@ it('reports an archive of archives', async () => {
   await tree.close();
 });
 
+it('names archives that are not zip files', async () => {
+  const { file, treeOf } = await served('images.zip', [['images/he/a.png', noise(400, 1)]]);
+  const tree = await treeOf([file, { ...file, key: 'models.tar.gz' }, { ...file, key: 'notes.txt' }]);
+  const detail = 'is not a zip file and is not unpacked';
+  expect(tree.faults).toMatchObject([{ subject: 'models.tar.gz', status: 'warn', detail }]);
+  await tree.close();
+});
+
 it('keeps room for the starts of files when it downloads whole files, each of them once', async () => {
   const files = [0, 1, 2, 3].map((k) => [`annotations/${k}.json`, noise(180_000, k)] as const);
   const { tree } = await served('annotations.zip', files);

@@ -80,9 +80,12 @@ describe.each(['zip', 'stream'] as const)('checkpoints written by PyTorch, %s', 
     await checkpoint.close();
   });
 
-  it('rejects an expanded tensor, which a few bytes could make endless', async () => {
-    const promise = openCheckpoint(fixture(`expanded.${format}.pt`));
+  it('rejects reading an expanded tensor, which a few bytes could make endless', async () => {
+    const checkpoint = await openCheckpoint(fixture(`expanded.${format}.pt`));
+    const tensor = asTensor(dictGet(locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_CORRUPT'), 'w'));
+    const promise = checkpoint.readFloat32(tensor);
     await expectRejection(promise, 'CHECKPOINT_UNSUPPORTED', /shape \[5\] in storage \d+ repeats elements/);
+    await checkpoint.close();
   });
 
   it('rejects an unsupported element type, by name', async () => {

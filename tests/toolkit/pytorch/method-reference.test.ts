@@ -29,6 +29,24 @@ describe('getattr in a pickle', () => {
   });
 
   it.each([
+    ['models.common', 'forward_fuse'],
+    ['src.yolov5.models.common', 'forward_fuse'],
+    ['models.common', 'fuseforward'],
+    ['ultralytics.nn.modules.conv', 'forward_fuse'],
+  ])('is harmless where it names what a fused module of %s calls: %s, also a second time', async (module, method) => {
+    const object = `c${module}\nConv\n)\x81q\x07`;
+    const fused = `${object}0${GETATTR}q\x01h\x07${text(method)}q\x03\x86q\x04R`;
+    expect(await verdictOf(fused)).toBe('inert');
+    expect(await verdictOf(`${fused}0h\x01h\x07h\x03\x86R`)).toBe('inert');
+    expect(await verdictOf(`${fused}0h\x01h\x07${text('__init__')}\x86R`)).toBe('dangerous');
+  });
+
+  it.each([
+    [
+      'a method of a fused module that is none',
+      `cmodels.common\nConv\n)\x81q\x070${GETATTR}h\x07${text('__reduce__')}\x86R`,
+    ],
+    ['an object of another package', `cos.models.common2\nConv\n)\x81q\x070${GETATTR}h\x07${text('forward')}\x86R`],
     ['another class', `${GETATTR}cos\nfoo\n${text('forward')}\x86R`],
     ['another method', `${GETATTR}${DETECT}${text('__globals__')}\x86R`],
     ['a class that is made', `${GETATTR}${DETECT})R${text('forward')}\x86R`],

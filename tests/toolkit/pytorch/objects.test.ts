@@ -184,7 +184,6 @@ describe('tensors', () => {
   it.each<[string, readonly (string | Uint8Array)[], string]>([
     ['a tensor of an unknown object', tensor(0, ')', ')', ['cshapes\nPoint\n)R']), 'an object of shapes.Point'],
     ['a parameter of an unknown object', ['ctorch._utils\n_rebuild_parameter\ncshapes\nPoint\n\x85R.'], 'shapes.Point'],
-    ['elements that repeat', tensor(0, 'K\x07\x85', 'K\x00\x85'), 'repeats elements'],
     ['a storage class that is not known', ['(', text('storage'), 'cshapes\nPoint\nNNNtQ.'], 'the name shapes.Point'],
     ['a persistent id of another kind', ['K\x01Q.'], 'something else than a storage'],
   ])('does not support %s', (_, parts, message) =>

@@ -160,6 +160,22 @@ describe('the methods text', () => {
     expect(text).toContain('ONNX Runtime 1.30.0 (execution provider cuda, engine "exact"), with 1 thread per session');
     expect(text).toContain('in float32 (TensorFloat-32 switched off) with');
     expect(text).toContain('an AMD EPYC machine (linux x64; NVIDIA H200, driver 570.1.2)');
+    const fast = {
+      ...engine,
+      engine: 'fast',
+      precision: 'float16',
+      adapter: 'NVIDIA H200',
+      driver: '570.1.2',
+    } as const;
+    for (const [batchSize, tiles] of [
+      [4, '4 tiles at once'],
+      [0, 'as many tiles at once as its memory allows'],
+    ] as const) {
+      // Also where all results came from the cache, and no machine is named.
+      const cached = methodsOf({ tasks: [{ ...tissue('reproduced'), engine: { ...fast, batchSize } }] });
+      expect(cached).toContain('in float16 (TensorFloat-32 switched off) with ONNX Runtime 1.30.0');
+      expect(cached).toContain(`(execution provider cuda on NVIDIA H200, driver 570.1.2, engine "fast", ${tiles})`);
+    }
     const without = methodsOf({
       tasks: [{ ...tissue('reproduced'), engine }],
       environments: [{ ...machine, adapter: undefined, driver: undefined }],

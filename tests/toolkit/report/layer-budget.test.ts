@@ -4,8 +4,8 @@ import { bytesPerRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/repor
 describe('the size of layers', () => {
   it('stays below 25 MB for the 887 ROIs of the paper, whatever their content', async () => {
     const limit = bytesPerRoi(887);
-    const { image, mask, margin, differ, readers, points } = SHARES;
-    expect(image + 3 * mask + margin + differ).toBeLessThanOrEqual(1);
+    const { image, mask, confidence, differ, readers, points } = SHARES;
+    expect(image + 3 * mask + confidence + differ).toBeLessThanOrEqual(1);
     expect(image + readers + 3 * points).toBeLessThanOrEqual(1);
     expect(887 * limit).toBeLessThanOrEqual(25_000_000);
     // What does not compress at all: a byte per pixel of a square.

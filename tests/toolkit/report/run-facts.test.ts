@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { RunConfig } from '../../../config/schema.ts';
 import { commandOf, readConfiguration, writeConfiguration } from '../../../toolkit/report/configuration.ts';
 import { environment } from '../../../toolkit/report/environment.ts';
+import { TaskSummary } from '../../../toolkit/report/summary.ts';
 import { readEnvironments, recordEnvironment } from '../../../toolkit/results/environments.ts';
+import { VerdictEngine } from '../../../toolkit/verdict/verdict-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('the facts of a run', () => {
@@ -39,6 +41,18 @@ describe('the facts of a run', () => {
   it('contain a folder that replaced the record: without it the command would compare something else', () => {
     const served = { name: 'paper', record: '15674785', zenodo: { serveFrom: 'data/sample' } };
     expect(commandOf('paper', RunConfig.parse(served))).toContain('--set zenodo.serveFrom=data/sample');
+  });
+
+  it('name engine, precision, batch and GPU of what was run', async () => {
+    const results = await temporaryFolder();
+    const gpu = { provider: 'cuda', adapter: 'NVIDIA H200', driver: '580.95.05' };
+    const fast = { ...gpu, ortVersion: '1.2.3', engine: 'fast', precision: 'float16', batchSize: 4 } as const;
+    await recordEnvironment(results, environment('inference', '0.1.0', fast));
+    const { ortVersion, ...named } = fast;
+    expect((await readEnvironments(results))[0]).toMatchObject({ ...named, onnxRuntime: ortVersion });
+    const engine = VerdictEngine.parse({ ...fast, model: 'm' });
+    expect(engine).toMatchObject(fast);
+    expect(TaskSummary.shape.engine.parse(engine)).toEqual(named);
   });
 
   it('list machines of the same kind once, without user and host', async () => {

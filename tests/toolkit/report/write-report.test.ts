@@ -95,7 +95,7 @@ describe('writeReport', () => {
     const [layers] = (await read()).rois;
     expect(layers).toMatchObject({ roi: 'x_with_context', width: 60, height: 40, spots: [{ x: 20, y: 30, count: 1 }] });
     expect(Object.keys(layers.files).sort()).toEqual(['differ', 'image', 'ours', 'published', 'truth']);
-    expect(layers.notes).toEqual(['The layer "margin" is missing: its file cannot be read (FILE_MISSING).']);
+    expect(layers.notes).toEqual(['The layer "confidence" is missing: its file cannot be read (FILE_MISSING).']);
     const html = await readFile(join(results, 'report', 'index.html'), 'utf8');
     expect(html).toContain('data-view="he/x_with_context"');
     const { data: pixels } = await sharp(join(results, 'report', layers.files.differ))

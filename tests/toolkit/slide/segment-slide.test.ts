@@ -58,14 +58,14 @@ function slideJob(name: string, slide: string) {
 async function ofImage({ png }: Made, networks: ReturnType<typeof fakeNetworks>) {
   const job = jobIn(scratch, 'image', png);
   await segmentRoi(job, networks, IDENTITY);
-  const { data } = await sharp(job.margin)
+  const { data } = await sharp(job.confidence)
     .toColourspace('grey16')
     .raw({ depth: 'ushort' })
     .toBuffer({ resolveWithObject: true });
-  const margins = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+  const confidences = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
   return {
     labels: (await decodeLabels(job.mask)).data,
-    confidence: Buffer.from(Uint8Array.from(margins, (m) => Math.round(m / 257))),
+    confidence: Buffer.from(Uint8Array.from(confidences, (m) => Math.round(m / 257))),
   };
 }
 

@@ -10,15 +10,15 @@ const PIXELS = 40_000;
 const OPTIONS = { lowConfidenceUpTo: TOLERANCES.tolerance.maxConfidence, labels: HE_LABELS.length };
 
 /** An ROI half stroma, half tumour, of which the first `changed` published pixels were changed. */
-function roi(name: string, changed: number, margin: number): ComparedRoi {
+function roi(name: string, changed: number, confidence: number): ComparedRoi {
   const truth = Uint8Array.from({ length: PIXELS }, (_, at) => (at < PIXELS / 2 ? 4 : 2));
   const ours = truth.slice();
   const published = truth.slice().fill(5, 0, changed);
-  const margins = new Uint16Array(PIXELS).fill(Math.round(margin * 65_535));
+  const confidences = new Uint16Array(PIXELS).fill(Math.round(confidence * 65_535));
   return {
     kind: 'compared',
     roi: name,
-    comparison: compareMasks(published, ours, margins, OPTIONS),
+    comparison: compareMasks(published, ours, confidences, OPTIONS),
     published: countConfusion(truth, published),
     ours: countConfusion(truth, ours),
   };
@@ -145,8 +145,8 @@ describe('compareMasks', () => {
   it('ignores pixels that one side did not predict', () => {
     const published = Uint8Array.of(1, 2, 255, 3);
     const ours = Uint8Array.of(1, 3, 2, 255);
-    const margins = Uint16Array.of(9, 6, 9, 9);
-    const { between, ...counts } = compareMasks(published, ours, margins, OPTIONS);
+    const confidences = Uint16Array.of(9, 6, 9, 9);
+    const { between, ...counts } = compareMasks(published, ours, confidences, OPTIONS);
     expect(counts).toEqual({ pixels: 2, differing: 1, largestConfidence: 6 / 65_535, lowConfidence: 1 });
     expect(between[2]?.[3]).toBe(1);
     expect(between.flat().reduce((sum, count) => sum + count, 0)).toBe(2);

@@ -4,7 +4,7 @@ import type { Decision } from '../model-method.ts';
 import { scalar } from './constants.ts';
 import { castTo } from './fold-nodes.ts';
 
-/** Largest confidence, see `argmaxAndMargin`. */
+/** Largest confidence, see `argmaxAndConfidence`. */
 const WHITE = 65535;
 /** Label of a pixel for which the networks gave NaN; no class has this value. */
 export const NOT_A_NUMBER = 255;
@@ -14,7 +14,7 @@ export interface DecidedPixels {
   /** uint8 */
   readonly labels: Value;
   /** uint16 */
-  readonly margins: Value;
+  readonly confidences: Value;
 }
 
 /**
@@ -36,21 +36,21 @@ class DecisionNodes {
   decide(blended: Value, outputs: number, decision: Decision): DecidedPixels {
     const planes = Array.from({ length: outputs }, (_, plane) => this.#plane(blended, plane));
     const weights = this.#plane(blended, outputs);
-    const { label, margin } = this.#labelAndMargin(planes, weights, decision);
+    const { label, confidence } = this.#labelAndConfidence(planes, weights, decision);
     const zero = this.#difference('zeroOrNaN', this.#sum('every', planes));
     // NaN is not equal to itself; every provider has this operator.
     const isNumber = this.#node('isNumber', 'Equal', [zero, zero]);
     const decided = this.#node('said', 'Where', [isNumber, label, this.#number('none', NOT_A_NUMBER)]);
-    const scaled = multiply(this.#graph, 'decide.scaled', margin, this.#number('white', WHITE));
+    const scaled = multiply(this.#graph, 'decide.scaled', confidence, this.#number('white', WHITE));
     const whole = this.#node('whole', 'Round', [scaled]);
-    const confidence = this.#node('clear', 'Where', [isNumber, whole, this.#number('zero', 0)]);
+    const cleared = this.#node('clear', 'Where', [isNumber, whole, this.#number('zero', 0)]);
     return {
       labels: castTo(this.#graph, 'labels', decided, ELEMENT_TYPES.uint8),
-      margins: castTo(this.#graph, 'margins', confidence, ELEMENT_TYPES.uint16),
+      confidences: castTo(this.#graph, 'margins', cleared, ELEMENT_TYPES.uint16),
     };
   }
 
-  #labelAndMargin(planes: readonly Value[], weights: Value, decision: Decision) {
+  #labelAndConfidence(planes: readonly Value[], weights: Value, decision: Decision) {
     switch (decision.kind) {
       case 'softmax': {
         const { label, best, second } = this.#tournament(planes);
@@ -58,14 +58,14 @@ class DecisionNodes {
           best,
           this.#node('second0', 'Max', [second, this.#number('zero', 0)]),
         ]);
-        return { label, margin: this.#node('margin', 'Div', [distance, weights]) };
+        return { label, confidence: this.#node('margin', 'Div', [distance, weights]) };
       }
       case 'logits': {
         const means = planes.map((plane, at) => this.#node(`mean${at}`, 'Div', [plane, weights]));
         const { label, best, second } = this.#tournament(means);
         const powers = means.map((mean, at) => this.#powerOf(`power${at}`, mean, best));
         const nearest = this.#node('rest', 'Sub', [this.#number('one', 1), this.#powerOf('nearest', second, best)]);
-        return { label, margin: this.#node('margin', 'Div', [nearest, this.#sum('powers', powers)]) };
+        return { label, confidence: this.#node('margin', 'Div', [nearest, this.#sum('powers', powers)]) };
       }
       case 'regions':
         return this.#regions(planes, weights, decision.values);
@@ -94,7 +94,7 @@ class DecisionNodes {
 
   #regions(planes: readonly Value[], weights: Value, values: readonly number[]) {
     let label = this.#number('zero', 0);
-    let margin = this.#number('one', 1);
+    let confidence = this.#number('one', 1);
     for (const [at, plane] of planes.entries()) {
       const mean = this.#node(`mean${at}`, 'Div', [plane, weights]);
       const chance = this.#node(`chance${at}`, 'Sigmoid', [mean]);
@@ -104,9 +104,9 @@ class DecisionNodes {
       const distance = this.#node(`distance${at}`, 'Abs', [
         this.#node(`signed${at}`, 'Sub', [twice, this.#number('one', 1)]),
       ]);
-      margin = this.#node(`margin${at}`, 'Min', [margin, distance]);
+      confidence = this.#node(`margin${at}`, 'Min', [confidence, distance]);
     }
-    return { label, margin };
+    return { label, confidence };
   }
 
   #powerOf(name: string, x: Value, best: Value): Value {

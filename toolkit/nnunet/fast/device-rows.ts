@@ -70,8 +70,8 @@ export class DeviceRows implements ImagePass {
   /** Handles a block without annotated pixels: predicts nothing and passes on the sums of the previous block. */
   #withoutTiles({ finished, unfinished }: BlockPlan, { rows, sums }: CarriedRows): BlockResult {
     const { width } = this.#roi.grid.padded;
-    const [labels, margins] = [new Uint8Array(finished * width), new Uint16Array(finished * width)];
-    if (unfinished === 0) return { labels, margins };
+    const [labels, confidences] = [new Uint8Array(finished * width), new Uint16Array(finished * width)];
+    if (unfinished === 0) return { labels, confidences };
     const planes = this.#network.classes + 1;
     const carry = new Float32Array(planes * unfinished * width);
     const stride = Math.max(1, rows) * width;
@@ -80,7 +80,7 @@ export class DeviceRows implements ImagePass {
       const left = sums.subarray(plane * stride + from * width, plane * stride + to * width);
       carry.set(left, plane * unfinished * width);
     }
-    return { labels, margins, carry };
+    return { labels, confidences, carry };
   }
 
   /** Reads the rows carried over from the previous block: planes x rows x padded width. */
@@ -94,14 +94,14 @@ export class DeviceRows implements ImagePass {
     return { rows, sums };
   }
 
-  #write({ first, end }: RowBlock, { labels, margins }: BlockResult): void {
+  #write({ first, end }: RowBlock, { labels, confidences }: BlockResult): void {
     const { grid } = this.#roi;
     const top = startOfRow(grid, first);
     for (let row = first; row < end; row++) {
-      writeDecidedRows(this.#roi, row, this.#partial, (y, rowLabels, rowMargins) => {
+      writeDecidedRows(this.#roi, row, this.#partial, (y, rowLabels, rowConfidences) => {
         const from = (y - top) * grid.padded.width + grid.offset.x;
         rowLabels.set(labels.subarray(from, from + rowLabels.length));
-        rowMargins.set(margins.subarray(from, from + rowMargins.length));
+        rowConfidences.set(confidences.subarray(from, from + rowConfidences.length));
         return !rowLabels.includes(NOT_A_NUMBER);
       });
     }

@@ -78,9 +78,9 @@ export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
   const one = integers(graph, 'one', [1]);
   const done = graph.node('done', 'Slice', [sums, zero, finished, one]);
   const carry = graph.node('carry', 'Slice', [sums, finished, integers(graph, 'end', [2 ** 31 - 1]), one]);
-  const { labels, margins } = decisionNodes(graph, done, outputs, decision);
+  const { labels, confidences } = decisionNodes(graph, done, outputs, decision);
   graph.output(labels, 'uint8', [ANY_LENGTH, ANY_LENGTH]);
-  graph.output(margins, 'uint16', [ANY_LENGTH, ANY_LENGTH]);
+  graph.output(confidences, 'uint16', [ANY_LENGTH, ANY_LENGTH]);
   graph.output(carry, 'float32', [outputs + 1, ANY_LENGTH, ANY_LENGTH]);
   return graph.build();
 }

@@ -26,7 +26,7 @@ export interface RowsNetworkOptions {
 export interface BlockResult {
   /** finished rows x padded width */
   readonly labels: Uint8Array;
-  readonly margins: Uint16Array;
+  readonly confidences: Uint16Array;
   /** planes x unfinished rows x padded width; missing after the last tile row. */
   readonly carry?: Float32Array;
 }
@@ -157,14 +157,14 @@ export class RowsNetwork {
   }
 
   #resultOf(outputs: InferenceSession.ReturnType): BlockResult {
-    const [labels, margins, carry] = [outputs['labels']?.data, outputs['margins']?.data, outputs['carry']?.data];
-    if (!(labels instanceof Uint8Array) || !(margins instanceof Uint16Array)) {
+    const [labels, confidences, carry] = [outputs['labels']?.data, outputs['margins']?.data, outputs['carry']?.data];
+    if (!(labels instanceof Uint8Array) || !(confidences instanceof Uint16Array)) {
       throw new ReigniteError('INTERNAL', 'The graph of the fast engine gave no labels or no confidence.');
     }
-    this.#outputBytes += labels.byteLength + margins.byteLength;
-    if (!(carry instanceof Float32Array)) return { labels, margins };
+    this.#outputBytes += labels.byteLength + confidences.byteLength;
+    if (!(carry instanceof Float32Array)) return { labels, confidences };
     this.#outputBytes += carry.byteLength;
-    return { labels, margins, carry };
+    return { labels, confidences, carry };
   }
 
   /** Does nothing, because one session serves all images. */

@@ -3,8 +3,7 @@ import type { TileGrid } from './tile-grid.ts';
 /**
  * Adds one tile's weighted output to the accumulator of one fold: `accumulator += float32(output * weight)`.
  *
- * A hot loop: plain indices, no calls. The product is rounded to float32 before it is added, as NumPy does; the
- * store into the Float32Array rounds the sum.
+ * The product is rounded to float32 before it is added, as NumPy does; the store into the Float32Array rounds the sum.
  *
  * @param accumulator - patch.height x padded.width x classes float32: the rows of the current tile row.
  * @param left - First column of the tile in the padded image, px.
@@ -18,38 +17,66 @@ export function accumulateTile(
   output: Float32Array,
 ): void {
   const { height, width } = grid.patch;
-  const weights = grid.weights;
   const stride = grid.padded.width * classes;
-  let from = 0;
+  const floats = width * classes;
   for (let i = 0; i < height; i++) {
-    let to = i * stride + left * classes;
-    for (let j = 0; j < width; j++) {
-      const weight = weights[i * width + j] ?? 0;
-      for (let c = 0; c < classes; c++) {
-        accumulator[to] = (accumulator[to] ?? 0) + Math.fround((output[from] ?? 0) * weight);
-        to++;
-        from++;
-      }
+    const to = i * stride + left * classes;
+    addWeighted(
+      accumulator.subarray(to, to + floats),
+      output.subarray(i * floats, (i + 1) * floats),
+      grid.weights.subarray(i * width, (i + 1) * width),
+      classes,
+    );
+  }
+}
+
+/**
+ * Adds one row of a tile. A hot loop: plain indices from 0, no calls, and four classes at a time, which takes half the
+ * time of one at a time.
+ *
+ * @param sums - width x classes float32.
+ * @param output - As many.
+ * @param weights - width float32.
+ */
+function addWeighted(sums: Float32Array, output: Float32Array, weights: Float32Array, classes: number): void {
+  const rest = classes % 4;
+  const fours = classes - rest;
+  let at = 0;
+  for (let x = 0; x < weights.length; x++) {
+    const weight = weights[x] ?? 0;
+    for (const end = at + fours; at < end; at += 4) {
+      sums[at] = (sums[at] ?? 0) + Math.fround((output[at] ?? 0) * weight);
+      sums[at + 1] = (sums[at + 1] ?? 0) + Math.fround((output[at + 1] ?? 0) * weight);
+      sums[at + 2] = (sums[at + 2] ?? 0) + Math.fround((output[at + 2] ?? 0) * weight);
+      sums[at + 3] = (sums[at + 3] ?? 0) + Math.fround((output[at + 3] ?? 0) * weight);
+    }
+    for (const end = at + rest; at < end; at++) {
+      sums[at] = (sums[at] ?? 0) + Math.fround((output[at] ?? 0) * weight);
     }
   }
 }
 
 /**
  * Divides one row of a fold's accumulator by the count map and adds the sum over the previous folds, all in float32.
- * The order of the two terms does not change the bits.
+ * The order of the two terms does not change the bits. A hot loop, as `addWeighted` is.
  *
  * @param row - width x classes float32, overwritten.
  * @param sums - Count map of the row: width float32, above 0.
  * @param before - Sum over the previous folds: width x classes float32, zeros for the first fold.
  */
 export function addNormalisedRow(row: Float32Array, sums: Float32Array, classes: number, before: Float32Array): void {
+  const rest = classes % 4;
+  const fours = classes - rest;
   let at = 0;
   for (let x = 0; x < sums.length; x++) {
     const sum = sums[x] ?? 1;
-    for (let c = 0; c < classes; c++) {
+    for (const end = at + fours; at < end; at += 4) {
       row[at] = Math.fround((row[at] ?? 0) / sum) + (before[at] ?? 0);
-      at++;
+      row[at + 1] = Math.fround((row[at + 1] ?? 0) / sum) + (before[at + 1] ?? 0);
+      row[at + 2] = Math.fround((row[at + 2] ?? 0) / sum) + (before[at + 2] ?? 0);
+      row[at + 3] = Math.fround((row[at + 3] ?? 0) / sum) + (before[at + 3] ?? 0);
     }
+    for (const end = at + rest; at < end; at++) row[at] = Math.fround((row[at] ?? 0) / sum) + (before[at] ?? 0);
   }
 }
 

@@ -5,16 +5,16 @@ import type { Decision } from '../model-method.ts';
  *
  * @param total - width x classes float32: softmax summed over the folds. Divided here by `folds`, in float32.
  * @param labels - Receives width class indices; the first of equal maxima, as `numpy.argmax`.
- * @param margins - Receives width confidences: the mean softmax of the best class minus that of the second best, as
+ * @param confidences - Receives width confidences: the mean softmax of the best class minus that of the second best, as
  *   `round(65535 * confidence)`.
  * @returns False if the networks gave NaN for any class of a pixel.
  */
-export function argmaxAndMargin(
+export function argmaxAndConfidence(
   total: Float32Array,
   classes: number,
   folds: number,
   labels: Uint8Array,
-  margins: Uint16Array,
+  confidences: Uint16Array,
 ): boolean {
   let at = 0;
   let isNumber = true;
@@ -35,7 +35,7 @@ export function argmaxAndMargin(
       }
     }
     labels[x] = label;
-    margins[x] = Math.round((best - Math.max(second, 0)) * 65535);
+    confidences[x] = Math.round((best - Math.max(second, 0)) * 65535);
   }
   return isNumber;
 }
@@ -47,7 +47,7 @@ const WHITE = 65535;
  *
  * @param total - width x classes float32: logits summed over the folds. Divided here by `folds`, in float32.
  * @param labels - Receives width class indices; the first of equal maxima.
- * @param margins - Receives width confidences: in the softmax of the mean logits, the best class minus the second best,
+ * @param confidences - Receives width confidences: in the softmax of the mean logits, the best class minus the second best,
  *   as `round(65535 * confidence)`.
  * @returns Whether all logits are finite.
  */
@@ -56,7 +56,7 @@ function largestLogit(
   classes: number,
   folds: number,
   labels: Uint8Array,
-  margins: Uint16Array,
+  confidences: Uint16Array,
 ): boolean {
   const means = new Float32Array(classes);
   let isNumber = true;
@@ -77,7 +77,7 @@ function largestLogit(
       if (c !== label && weight > second) second = weight;
     }
     labels[x] = label;
-    margins[x] = Math.round((WHITE * (1 - second)) / sum);
+    confidences[x] = Math.round((WHITE * (1 - second)) / sum);
   }
   return isNumber;
 }
@@ -95,22 +95,22 @@ function lastRegion(
   values: readonly number[],
   folds: number,
   labels: Uint8Array,
-  margins: Uint16Array,
+  confidences: Uint16Array,
 ): boolean {
   const regions = values.length;
   let isNumber = true;
   for (let x = 0; x < labels.length; x++) {
     let label = 0;
-    let margin = 1;
+    let confidence = 1;
     for (let c = 0; c < regions; c++) {
       const mean = Math.fround((total[x * regions + c] ?? 0) / folds);
       if (!Number.isFinite(mean)) isNumber = false;
       const probability = Math.fround(1 / (1 + Math.exp(-mean)));
       if (probability > 0.5) label = values[c] ?? 0;
-      margin = Math.min(margin, Math.abs(2 * probability - 1));
+      confidence = Math.min(confidence, Math.abs(2 * probability - 1));
     }
     labels[x] = label;
-    margins[x] = Math.round(WHITE * margin);
+    confidences[x] = Math.round(WHITE * confidence);
   }
   return isNumber;
 }
@@ -128,7 +128,7 @@ function largestAbove(
   { values, threshold }: Extract<Decision, { kind: 'threshold' }>,
   folds: number,
   labels: Uint8Array,
-  margins: Uint16Array,
+  confidences: Uint16Array,
 ): boolean {
   const channels = values.length;
   let isNumber = true;
@@ -148,8 +148,8 @@ function largestAbove(
     const isAbove = best > threshold;
     const distance = isAbove ? (best - threshold) / (1 - threshold) : (threshold - best) / threshold;
     labels[x] = isAbove ? label : 0;
-    const margin = isAbove && second >= 0 ? Math.min(distance, best - second) : distance;
-    margins[x] = Math.round(WHITE * Math.min(1, Math.max(0, margin)));
+    const confidence = isAbove && second >= 0 ? Math.min(distance, best - second) : distance;
+    confidences[x] = Math.round(WHITE * Math.min(1, Math.max(0, confidence)));
   }
   return isNumber;
 }
@@ -159,19 +159,19 @@ export type DecideRow = (
   total: Float32Array,
   folds: number,
   labels: Uint8Array,
-  margins: Uint16Array,
+  confidences: Uint16Array,
 ) => /** Whether every output is a number. */ boolean;
 
 /** Returns the function for a kind of decision. @param outputs - Outputs of the networks per pixel. */
 export function rowDecider(decision: Decision, outputs: number): DecideRow {
   switch (decision.kind) {
     case 'softmax':
-      return (total, folds, labels, margins) => argmaxAndMargin(total, outputs, folds, labels, margins);
+      return (total, folds, labels, confidences) => argmaxAndConfidence(total, outputs, folds, labels, confidences);
     case 'logits':
-      return (total, folds, labels, margins) => largestLogit(total, outputs, folds, labels, margins);
+      return (total, folds, labels, confidences) => largestLogit(total, outputs, folds, labels, confidences);
     case 'regions':
-      return (total, folds, labels, margins) => lastRegion(total, decision.values, folds, labels, margins);
+      return (total, folds, labels, confidences) => lastRegion(total, decision.values, folds, labels, confidences);
     case 'threshold':
-      return (total, folds, labels, margins) => largestAbove(total, decision, folds, labels, margins);
+      return (total, folds, labels, confidences) => largestAbove(total, decision, folds, labels, confidences);
   }
 }

@@ -6,14 +6,14 @@ import { isAnnotated, NOT_PREDICTED } from './tile-scope.ts';
 import type { TiledRoi } from './tiled-roi.ts';
 
 /** Confidence of a pixel outside the predicted part. */
-const FULL_MARGIN = 65535;
+const FULL_CONFIDENCE = 65535;
 
 /** Decides labels and confidences of a row of the predicted part. @returns False if the networks gave NaN. */
 export type DecidePixels = (
   /** Row in the padded image, px. */
   y: number,
   labels: Uint8Array,
-  margins: Uint16Array,
+  confidences: Uint16Array,
 ) => boolean;
 
 /**
@@ -35,24 +35,25 @@ export function writeDecidedRows(
   const end = isLast ? whole.height : part.top + bottom - grid.offset.y;
   const labels = new Uint8Array(Math.max(0, end - first) * whole.width);
   // Outside the predicted part, the label is 0 by definition.
-  const margins = new Uint16Array(labels.length).fill(FULL_MARGIN);
+  const confidences = new Uint16Array(labels.length).fill(FULL_CONFIDENCE);
   for (let y = top; y < bottom; y++) {
     const imageRow = part.top + y - grid.offset.y;
     const at = (imageRow - first) * whole.width + part.left;
     const after = at + grid.image.width;
-    if (decide(y, labels.subarray(at, after), margins.subarray(at, after))) continue;
+    if (decide(y, labels.subarray(at, after), confidences.subarray(at, after))) continue;
     throw new ReigniteError('INFERENCE_FAILED', `The networks gave NaN in row ${imageRow} of the image.`);
   }
-  if (truth !== undefined) blankUnannotated(truth.subarray(first * whole.width, end * whole.width), labels, margins);
+  if (truth !== undefined)
+    blankUnannotated(truth.subarray(first * whole.width, end * whole.width), labels, confidences);
   partial.writeBytes(labelsFile(row), labels);
-  partial.writeBytes(marginsFile(row), bytesOf(margins));
+  partial.writeBytes(confidencesFile(row), bytesOf(confidences));
 }
 
-function blankUnannotated(truth: Uint8Array, labels: Uint8Array, margins: Uint16Array): void {
+function blankUnannotated(truth: Uint8Array, labels: Uint8Array, confidences: Uint16Array): void {
   truth.forEach((value, x) => {
     if (isAnnotated(value)) return;
     labels[x] = NOT_PREDICTED;
-    margins[x] = 0;
+    confidences[x] = 0;
   });
 }
 
@@ -65,6 +66,6 @@ export function labelsFile(row: number): string {
 }
 
 /** Returns the name of the file with the confidences of the same rows, uint16. */
-export function marginsFile(row: number): string {
+export function confidencesFile(row: number): string {
   return `margins-${row}`;
 }

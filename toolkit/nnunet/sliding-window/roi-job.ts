@@ -36,7 +36,7 @@ export interface RoiJob extends ModelJob {
   /** Path of the label mask: 8-bit grey PNG. */
   readonly mask: string;
   /** Path of the confidence map: 16-bit grey PNG, 65535 x (best - second best mean softmax). */
-  readonly margin: string;
+  readonly confidence: string;
   readonly scope: Scope;
   /** How tile positions are rounded; `half-up` is only for the discrepancy report. Default: half-even, like nnU-Net. */
   readonly rounding?: TileRounding;

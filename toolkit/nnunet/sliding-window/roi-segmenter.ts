@@ -49,7 +49,9 @@ export function createRoiSegmenter(
   start = startSegmenterThread,
   fixed: FixedGpu = {},
 ): RoiSegmenter & SlideSegmenter {
-  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, whatItDid);
+  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, whatItDid, {
+    prepares: true,
+  });
   return {
     async segment(job, options) {
       const answer = await thread.ask({ kind: 'segment', job: { ...defaults, ...job, ...fixed } }, options);

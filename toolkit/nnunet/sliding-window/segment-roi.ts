@@ -1,16 +1,18 @@
 import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode-png.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { labelsFile, marginsFile } from './decided-rows.ts';
+import { confidencesFile, labelsFile } from './decided-rows.ts';
 import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
 import { SlidingWindowEnsemble } from './sliding-window-ensemble.ts';
 import { stepsBefore } from './step-order.ts';
-import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
+import { type ReadRoi, readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 
 export interface SegmentRoiOptions {
   /** Checked before each tile. A tile in progress is finished, and the partial result stays on disk. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: RoiProgress) => void;
+  /** The image, where it was read before its turn came; one that could not be read then is read again. */
+  readonly ahead?: Promise<ReadRoi | undefined>;
   /** Minimum time between commits, ms. Default: every step is committed. */
   readonly commitMs?: number;
 }
@@ -33,7 +35,7 @@ export type PassOver = (roi: TiledRoi, partial: PartialRoi, beforeTile: BeforeTi
 /** Properties of the networks that do not depend on how tiles are predicted. */
 export type ImageNetworks = Pick<FoldNetworks, 'patch' | 'method' | 'folds' | 'releaseLargeNetworks'>;
 
-type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'margin' | 'scope' | 'rounding'>;
+type RoiFiles = Pick<RoiJob, 'image' | 'truth' | 'partialDir' | 'mask' | 'confidence' | 'scope' | 'rounding'>;
 type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal' | 'resumedFrom' | 'notes'>;
 
 /**
@@ -42,7 +44,7 @@ type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal'
  *
  * Predicts one group of tile rows at a time; within a group fold by fold, then row by row and tile by tile
  * (step-order.ts). Each step, one tile row with one fold, is committed to `job.partialDir`. The next call resumes after
- * it with bit-identical results. `mask` and `margin` are written at the end.
+ * it with bit-identical results. `mask` and `confidence` are written at the end.
  *
  * @param identity - Everything that the result depends on. A partial result with another identity is discarded.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SIZE_MISMATCH, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE;
@@ -63,10 +65,10 @@ export async function segmentWith(
   networks: ImageNetworks,
   passOver: PassOver,
   identity: PartialIdentity,
-  { signal, onProgress, commitMs = 0 }: SegmentRoiOptions = {},
+  { signal, onProgress, ahead, commitMs = 0 }: SegmentRoiOptions = {},
 ): Promise<Segmented> {
   signal?.throwIfAborted();
-  const { roi, notes } = await readTiledRoi(job, networks);
+  const { roi, notes } = (await ahead?.catch(() => undefined)) ?? (await readTiledRoi(job, networks));
   const partial = PartialRoi.open(job.partialDir, identity, commitMs);
   const resumedFrom = partial.next;
   const pass = passOver(roi, partial, (step, done) => {
@@ -114,16 +116,16 @@ async function bothOf(one: Promise<void>, other: Promise<void>): Promise<void> {
   if (second.status === 'rejected') throw second.reason;
 }
 
-async function encode({ mask, margin }: RoiFiles, { grid, whole }: TiledRoi, partial: PartialRoi): Promise<void> {
+async function encode({ mask, confidence }: RoiFiles, { grid, whole }: TiledRoi, partial: PartialRoi): Promise<void> {
   const rows = grid.rows.map((_, row) => row);
   const encodeMask = () =>
     encodeLabelsFromFiles(mask, { ...whole, parts: rows.map((row) => partial.pathOf(labelsFile(row))) });
-  const encodeMargin = () =>
-    encodeGrey16FromFiles(margin, { ...whole, parts: rows.map((row) => partial.pathOf(marginsFile(row))) });
-  if (whole.width * whole.height <= TOGETHER) await bothOf(encodeMask(), encodeMargin());
+  const encodeConfidence = () =>
+    encodeGrey16FromFiles(confidence, { ...whole, parts: rows.map((row) => partial.pathOf(confidencesFile(row))) });
+  if (whole.width * whole.height <= TOGETHER) await bothOf(encodeMask(), encodeConfidence());
   else {
     await encodeMask();
-    await encodeMargin();
+    await encodeConfidence();
   }
 }
 

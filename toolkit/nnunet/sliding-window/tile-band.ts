@@ -77,8 +77,8 @@ export class TileBand {
   decide(row: number, totalOf: (y: number) => Float32Array): void {
     const { classes, folds } = this.#networks;
     const first = this.#roi.grid.offset.x * classes;
-    writeDecidedRows(this.#roi, row, this.#partial, (y, labels, margins) =>
-      this.#decideRow(totalOf(y).subarray(first, first + labels.length * classes), folds, labels, margins),
+    writeDecidedRows(this.#roi, row, this.#partial, (y, labels, confidences) =>
+      this.#decideRow(totalOf(y).subarray(first, first + labels.length * classes), folds, labels, confidences),
     );
   }
 

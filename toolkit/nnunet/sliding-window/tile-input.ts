@@ -195,7 +195,7 @@ export function fillTileInput(
   }
 }
 
-/** A hot loop: plain indices, no calls. `from` and `to` are indices of pixels. */
+/** A hot loop: plain indices from 0, no calls, four pixels at a time. `from` and `to` are indices of pixels. */
 function fillRow(
   pixels: Uint8Array,
   { tables, channels, inside }: PixelValues,
@@ -207,10 +207,17 @@ function fillRow(
 ): void {
   for (let channel = 0; channel < tables.length; channel++) {
     const table = tables[channel] ?? new Float32Array();
-    let at = channels * from + channel;
-    const start = channel * plane + to;
-    for (let j = 0; j < count; j++, at += channels) input[start + j] = table[pixels[at] ?? 0] ?? 0;
+    const bytes = pixels.subarray(channels * from + channel, channels * (from + count));
+    const values = input.subarray(channel * plane + to, channel * plane + to + count);
+    const fours = count - (count % 4);
+    for (let j = 0, at = 0; j < fours; j += 4, at += 4 * channels) {
+      values[j] = table[bytes[at] ?? 0] ?? 0;
+      values[j + 1] = table[bytes[at + channels] ?? 0] ?? 0;
+      values[j + 2] = table[bytes[at + 2 * channels] ?? 0] ?? 0;
+      values[j + 3] = table[bytes[at + 3 * channels] ?? 0] ?? 0;
+    }
+    for (let j = fours; j < count; j++) values[j] = table[bytes[channels * j] ?? 0] ?? 0;
     if (inside === undefined) continue;
-    for (let j = 0; j < count; j++) if (inside[from + j] === 0) input[start + j] = 0;
+    for (let j = 0; j < count; j++) if (inside[from + j] === 0) values[j] = 0;
   }
 }

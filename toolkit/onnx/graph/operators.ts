@@ -134,6 +134,12 @@ export function relu(graph: GraphBuilder, name: string, x: Value): Value {
   return graph.node(name, 'Relu', [x]);
 }
 
+/** min(max(x, low), high). */
+export function clip(graph: GraphBuilder, name: string, x: Value, low: number, high: number): Value {
+  const bound = (key: string, value: number) => floats(graph, `${name}.${key}`, [], () => Float32Array.of(value));
+  return graph.node(name, 'Clip', [x, bound('low', low), bound('high', high)]);
+}
+
 /** 1 / (1 + exp(-x)). */
 export function sigmoid(graph: GraphBuilder, name: string, x: Value): Value {
   return graph.node(name, 'Sigmoid', [x]);

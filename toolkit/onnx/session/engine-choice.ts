@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { counted } from '../../format.ts';
 
 /** The order in which sums are added: `exact` as in nnU-Net, `fast` the fastest one. */
 export const ENGINES = ['exact', 'fast'] as const;
@@ -32,9 +33,19 @@ export function precisionOn(provider: string, wanted: Precision | 'auto' = 'auto
   return provider === 'cuda' ? 'float16' : 'float32';
 }
 
-/** Picks the two fields from a larger object, to spread them into documents. */
-export function engineChoice({ engine, precision }: EngineChoice): EngineChoice {
-  return { ...(engine !== undefined && { engine }), ...(precision !== undefined && { precision }) };
+/** Picks the three fields from a larger object, to spread them into documents. */
+export function sumsChoice({ engine, precision, batchSize }: SumsChoice): SumsChoice {
+  return {
+    ...(engine !== undefined && { engine }),
+    ...(precision !== undefined && { precision }),
+    ...(batchSize !== undefined && { batchSize }),
+  };
+}
+
+/** Returns the size of the batch as a phrase, such as `4 tiles at once`; undefined if there are no batches. */
+export function batchText(batchSize: number | undefined): string | undefined {
+  if (batchSize === undefined) return undefined;
+  return batchSize === 0 ? 'as many tiles at once as its memory allows' : `${counted(batchSize, 'tile')} at once`;
 }
 
 /** Returns the engine's part of a partial result's identity. That of the exact engine is the same as before there was another. */

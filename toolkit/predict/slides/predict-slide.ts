@@ -51,10 +51,12 @@ export async function predictSlide(
       { parts: keyOf(job, seen), engine: job.engine },
       services,
       options,
-      async (work) => {
+      async (work, onTurn) => {
         const of = { strips, parts: keyOf(job, seen), engine: job.engine };
         const joins = { [LABELS]: concatenateFiles, [CONFIDENCE]: concatenateFiles };
-        return (await joinStrips(of, services, work, joins)) ?? segment(job, seen, segmenter, work, options);
+        return (
+          (await joinStrips(of, services, work, joins)) ?? segment(job, seen, segmenter, work, { ...options, onTurn })
+        );
       },
     );
     options.signal?.throwIfAborted();
@@ -101,8 +103,8 @@ export async function predictSlideStrip(
   const { pictures: _ofSlide, ...request } = requestOf(job, services, options.signal);
   return withSeenSlide(request, async (seen) => {
     const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
-    const { isCached } = await inferOnce(of, services, options, (work) =>
-      segment(job, seen, segmenter, work, options, rows),
+    const { isCached } = await inferOnce(of, services, options, (work, onTurn) =>
+      segment(job, seen, segmenter, work, { ...options, onTurn }, rows),
     );
     return { cached: isCached };
   });
@@ -127,7 +129,7 @@ async function segment(
   { sha256, tissue }: SeenSlide,
   segmenter: SlideSegmenter,
   work: string,
-  { signal, onProgress }: PredictOptions<SlideProgress>,
+  { signal, onProgress, onTurn }: PredictOptions<SlideProgress>,
   rows?: StripRows,
 ) {
   const outputs = { labels: join(work, LABELS), confidence: join(work, CONFIDENCE) };
@@ -145,7 +147,7 @@ async function segment(
       modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
     },
-    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(onTurn && { onTurn }) },
   );
   return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
 }

@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import type { SeenGlobal } from '../pickle/global-verdict.ts';
 import { PickleContext } from '../pickle/pickle-context.ts';
 import type { PickleValue } from '../pickle/value.ts';
-import type { TensorRef } from '../tensors/tensor.ts';
+import { repeatsElements, type TensorRef } from '../tensors/tensor.ts';
 import { spanOf, toFloat32 } from '../tensors/tensor-elements.ts';
 import type { CheckpointContents, StoredBytes } from './file-source.ts';
 import { FileSource } from './file-source.ts';
@@ -94,6 +94,10 @@ class OpenedCheckpoint implements Checkpoint {
 
   async readFloat32(tensor: TensorRef): Promise<Float32Array> {
     const { key, byteOffset } = tensor.storage;
+    if (repeatsElements(tensor)) {
+      const what = `the tensor of shape [${tensor.shape.join(', ')}] in storage ${key} repeats elements`;
+      throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.path} cannot be read: ${what}.`);
+    }
     const stored = this.#storages.get(key);
     if (stored === undefined) throw new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} has no storage ${key}.`);
     const span = spanOf(tensor);

@@ -17,10 +17,11 @@ export interface TensorParts {
 }
 
 /**
- * Creates a tensor, which must be within its storage and not have more elements than that.
+ * Creates a tensor, which must be within its storage. It may have more elements than that: networks keep such tensors of
+ * their last image, and nothing reads them.
  *
  * @throws ReigniteError CHECKPOINT_CORRUPT if it does not fit its storage; CHECKPOINT_UNSUPPORTED if its storage or
- *   element type is not supported, or it repeats elements (an expanded tensor).
+ *   element type is not supported.
  */
 export function rebuildTensor(parts: TensorParts, context: PickleContext): TensorRef {
   const storage = storageOf(parts.storage, context);
@@ -37,15 +38,13 @@ export function rebuildTensor(parts: TensorParts, context: PickleContext): Tenso
 
 function checkExtent({ dtype, shape, strides, offset, storage }: TensorRef, context: PickleContext): void {
   const available = BigInt(Math.floor(storage.byteLength / ELEMENT_BYTES[dtype]));
-  const count = shape.reduce((product, length) => product * BigInt(length), 1n);
-  if (count === 0n) return;
+  if (shape.includes(0)) return;
   const last = strides.reduce(
     (sum, stride, axis) => sum + BigInt(stride) * BigInt((shape[axis] ?? 1) - 1),
     BigInt(offset),
   );
   const name = `the tensor of shape [${shape.join(', ')}] in storage ${storage.key}`;
   if (last >= available) throw context.corrupt(`${name} ends at element ${last}, beyond the ${available} there are`);
-  if (count > available) throw context.unsupported(`${name} repeats elements`);
 }
 
 function storageOf(value: PickleValue | undefined, context: PickleContext): StorageRef {

@@ -47,7 +47,7 @@ export interface StorageRef {
 
 /**
  * A reference to a tensor that has not been read: its storage, offset, shape and strides in elements. When it is
- * created, it is checked to be within its storage and not to have more elements than that.
+ * created, it is checked to be within its storage. It may have more elements than that: see `repeatsElements`.
  */
 export interface TensorRef {
   readonly kind: 'tensor';
@@ -58,6 +58,12 @@ export interface TensorRef {
   /** First element, counted in elements from the beginning of the storage. */
   readonly offset: number;
   readonly storage: StorageRef;
+}
+
+/** Returns whether a tensor has more elements than its storage: a few bytes could make one of any size. */
+export function repeatsElements({ dtype, shape, storage }: TensorRef): boolean {
+  const count = shape.reduce((product, length) => product * BigInt(length), 1n);
+  return count > BigInt(Math.floor(storage.byteLength / ELEMENT_BYTES[dtype]));
 }
 
 /** Returns the number of elements of a shape; 1 for the empty shape of a scalar. */

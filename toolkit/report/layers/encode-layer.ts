@@ -126,7 +126,7 @@ function coloured(values: Uint8Array, colours: Uint32Array): Uint32Array {
 }
 
 /** Encodes confidences, 0 to 255: transparent at high confidence, more opaque the lower it is. */
-export async function encodeMargins(confidences: Uint8Array, size: Size): Promise<Uint8Array> {
+export async function encodeConfidences(confidences: Uint8Array, size: Size): Promise<Uint8Array> {
   const colours = Uint32Array.from({ length: 256 }, (_, confidence) => {
     const opacity = Math.round((1 - confidence / 255) ** 2 * OPACITY_STEPS) / OPACITY_STEPS;
     return opacity === 0 ? 0 : packed([0, 20, 90], Math.round(opacity * OPAQUE));

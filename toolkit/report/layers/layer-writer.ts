@@ -13,7 +13,7 @@ const MAX_ROI = 600_000;
 export const MAX_VIEWED = 1_000;
 
 /** Share of each layer in an ROI's bytes. */
-export const SHARES = { image: 0.55, mask: 0.11, margin: 0.06, differ: 0.05, readers: 0.2, points: 0.08 } as const;
+export const SHARES = { image: 0.55, mask: 0.11, confidence: 0.06, differ: 0.05, readers: 0.2, points: 0.08 } as const;
 
 /** Number of steps in which the bytes of an ROI are halved. */
 const STEPS_PER_HALVING = 2;

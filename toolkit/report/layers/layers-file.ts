@@ -6,7 +6,7 @@ import { RESULTS } from '../../results/results-folder.ts';
 import type { LayerWriter } from './layer-writer.ts';
 
 /** Layers of the viewer, from bottom to top. */
-const LAYERS = ['image', 'truth', 'published', 'ours', 'margin', 'differ'] as const;
+const LAYERS = ['image', 'truth', 'published', 'ours', 'confidence', 'differ'] as const;
 export type LayerName = (typeof LAYERS)[number];
 
 /**

@@ -5,8 +5,8 @@ import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
 import {
+  encodeConfidences,
   encodeDifferences,
-  encodeMargins,
   encodeMask,
   openPhoto,
   shrinkDifferences,
@@ -25,7 +25,7 @@ export interface TissueSources {
   readonly truth?: string | undefined;
   readonly published: string;
   readonly ours: string;
-  readonly margin?: string | undefined;
+  readonly confidence?: string | undefined;
   /** Translation of the values of our mask, if they are not the paper's labels. */
   readonly labels?: LabelTranslation | undefined;
 }
@@ -77,12 +77,13 @@ export async function drawTissueLayers(sources: TissueSources, limit: number, wr
       return encodeDifferences(shrinkDifferences(published.data, ours.data, ours, size), size);
     });
   }
-  const { margin } = sources;
-  const margins = margin === undefined ? undefined : await orNote(writer, 'margin', decodeGrey16(margin));
-  if (margins !== undefined) {
-    await writer.writeImage('margin', bytes('margin'), longest, async (edge) => {
-      const size = sizeWithin(margins, edge);
-      return encodeMargins(shrinkToSmallest(margins.data, margins, size), size);
+  const { confidence } = sources;
+  const confidences =
+    confidence === undefined ? undefined : await orNote(writer, 'confidence', decodeGrey16(confidence));
+  if (confidences !== undefined) {
+    await writer.writeImage('confidence', bytes('confidence'), longest, async (edge) => {
+      const size = sizeWithin(confidences, edge);
+      return encodeConfidences(shrinkToSmallest(confidences.data, confidences, size), size);
     });
   }
   return { width: ours.width, height: ours.height, classes: classesOf(truth, published, ours), spots };

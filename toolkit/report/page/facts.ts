@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { RunConfig } from '../../../config/schema.ts';
 import { TASKS } from '../../../config/tasks.ts';
 import { counted } from '../../format.ts';
+import { adapterText } from '../../onnx/provider/adapter.ts';
+import { batchText } from '../../onnx/session/engine-choice.ts';
 import { commandOf } from '../configuration.ts';
 import type { Environment } from '../environment.ts';
 import type { ReportData } from '../report-data.ts';
@@ -30,7 +32,14 @@ export function factsSection({ summary, environments, times, tasks }: ReportData
     engine === undefined
       ? []
       : [
-          `${task}: ONNX Runtime ${engine.ortVersion}, ${engine.provider}, ${engine.precision}, engine ${engine.engine}, model ${engine.model.slice(0, 12)}`,
+          [
+            `${task}: ONNX Runtime ${engine.ortVersion}`,
+            engine.adapter === undefined ? engine.provider : `${engine.provider} on ${adapterText(engine)}`,
+            engine.precision,
+            `engine ${engine.engine}`,
+            ...(engine.batchSize === undefined ? [] : [batchText(engine.batchSize)]),
+            `model ${engine.model.slice(0, 12)}`,
+          ].join(', '),
         ],
   );
   const facts: readonly (readonly [string, string])[] = [

@@ -90,7 +90,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
         truth: 'Readers',
         published: 'Published points',
         ours: 'Reproduced points',
-        margin: '',
+        confidence: '',
         differ: 'Points without counterpart (ring: reproduced, box: published)',
       },
       isMask: false,

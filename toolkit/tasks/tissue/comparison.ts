@@ -20,7 +20,7 @@ import { addTissueUncertainty } from '../../verdict/tissue-uncertainty.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { publishedOr } from '../published-prediction.ts';
 import { entryOf, type PlannedRoi, Rows, recalledEntryOf } from '../work.ts';
-import { comparisonKey, confusionOf, MARGIN, MASK } from './files.ts';
+import { CONFIDENCE, comparisonKey, confusionOf, MASK } from './files.ts';
 
 const ComparedFacts = z.object({ comparison: MaskComparison.extend({ between: Rows }), published: Rows });
 type ComparedFacts = z.infer<typeof ComparedFacts>;
@@ -91,7 +91,7 @@ async function compareFiles(planned: PlannedRoi, path: string, lowConfidenceUpTo
   const entry = await entryOf(work.cache, planned);
   const annotation = await decodeLabels(truth);
   const ours = await decodeLabels(work.cache.pathOf(entry.key, MASK));
-  const confidences = await decodeGrey16(work.cache.pathOf(entry.key, MARGIN));
+  const confidences = await decodeGrey16(work.cache.pathOf(entry.key, CONFIDENCE));
   return publishedOr(work.data, async (): Promise<ComparedFacts> => {
     const pair = pairOf(roi, { path: truth, mask: annotation }, { path, mask: await decodeLabels(path) });
     const options = { lowConfidenceUpTo, labels: HE_LABELS.length };

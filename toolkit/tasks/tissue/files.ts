@@ -8,7 +8,7 @@ import { InferenceFacts, type NetworkSetup, networkParts, type RoiSources, Rows 
 
 /** Names of files within cache entries. */
 export const MASK = 'mask.png';
-export const MARGIN = 'margin.png';
+export const CONFIDENCE = 'margin.png';
 
 /** Facts in a cache entry about a segmented ROI. */
 export const SegmentFacts = InferenceFacts.extend({ confusion: Rows });
@@ -25,7 +25,7 @@ export function confusionOf({ facts }: CacheEntry): ConfusionMatrix {
 export function tissueOutputs(task: TissueTask, results: string, roi: string) {
   return {
     mask: RESULTS.mask.in(results, definitionOf(task).folder, roi),
-    margin: RESULTS.confidence.in(results, task, roi),
+    confidence: RESULTS.confidence.in(results, task, roi),
     figure: RESULTS.caseFigure.in(results, definitionOf(task).folder, roi),
   };
 }
@@ -36,7 +36,7 @@ export async function restoreMask(
   entry: CacheEntry,
   outputs: ReturnType<typeof tissueOutputs>,
 ): Promise<void> {
-  await cache.restore(entry.key, MARGIN, outputs.margin);
+  await cache.restore(entry.key, CONFIDENCE, outputs.confidence);
   await cache.restore(entry.key, MASK, outputs.mask);
 }
 
@@ -65,6 +65,14 @@ export function comparisonKey(
   { published, truth }: { readonly published: string; readonly truth: string },
   lowConfidenceUpTo: number,
 ): KeyParts {
-  const [mask, margin] = [fileDigest(entry, MASK), fileDigest(entry, MARGIN)];
-  return { step: 'judge-roi', schema: SCHEMA.comparison, mask, margin, published, truth, lowConfidenceUpTo };
+  const [mask, confidence] = [fileDigest(entry, MASK), fileDigest(entry, CONFIDENCE)];
+  return {
+    step: 'judge-roi',
+    schema: SCHEMA.comparison,
+    mask,
+    margin: confidence,
+    published,
+    truth,
+    lowConfidenceUpTo,
+  };
 }

@@ -77,7 +77,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
         truth: 'Ground truth',
         published: 'Published prediction',
         ours: 'Reproduced prediction',
-        margin: 'Low confidence',
+        confidence: 'Low confidence',
         differ: 'Differences between published and reproduced',
       },
       isMask: true,

@@ -108,7 +108,7 @@ export function tissueLayers(
       truth: inside(data, truth),
       published: inside(data, publishedMaskIn(data, task, roi)),
       ours: inside(results, file),
-      margin: inside(results, `confidence/${task}/${roi}.png`),
+      confidence: inside(results, `confidence/${task}/${roi}.png`),
     };
     const draw: DrawnRoi['draw'] = (limit, writer) => drawTissueLayers(sources, limit, writer);
     return { task, roi, sources: Object.values(sources), settings: '', draw };

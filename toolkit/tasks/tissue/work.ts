@@ -19,7 +19,7 @@ import type { RoiJob, RoiSegmenter, SegmentResult } from '../../nnunet/sliding-w
 import type { TissueTaskDefinition } from '../definition.ts';
 import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
-import { confusionOf, MARGIN, MASK, type SegmentFacts } from './files.ts';
+import { CONFIDENCE, confusionOf, MASK, type SegmentFacts } from './files.ts';
 import { recordModel } from './model.ts';
 
 /** Prepares the segmentation model, once per content: the record's five folds, converted to ONNX, or a custom model. */
@@ -66,9 +66,9 @@ export function segmentOnce(
   { parts, guard, services, onStart }: InferenceOnce,
   segmenter: RoiSegmenter,
 ): Promise<Made> {
-  return makeInference(services, parts, guard, (folder) => {
+  return makeInference(services, parts, guard, (folder, onTurn) => {
     onStart?.();
-    return segmentAndScore({ ...job, folder }, segmenter);
+    return segmentAndScore({ ...job, folder, onTurn }, segmenter);
   });
 }
 
@@ -89,12 +89,13 @@ export async function segmentAndScore(
     folder,
     signal,
     report,
+    onTurn,
   }: InferenceJob & { readonly folder: string },
   segmenter: RoiSegmenter,
   more: Pick<RoiJob, 'rounding'> = {},
 ): Promise<InferredProduct> {
   await refuseOtherSize(roi, image, truth);
-  const outputs = { mask: join(folder, MASK), margin: join(folder, MARGIN) };
+  const outputs = { mask: join(folder, MASK), confidence: join(folder, CONFIDENCE) };
   const ran = await segmenter.segment(
     {
       ...outputs,
@@ -107,11 +108,11 @@ export async function segmentAndScore(
       ...session,
       ...more,
     },
-    { signal, onProgress: report },
+    { signal, onProgress: report, ...(onTurn && { onTurn }) },
   );
   report({ phase: 'scoring' });
   const facts = await factsOf(roi, { truth, mask: outputs.mask }, ran);
-  return { files: { [MASK]: outputs.mask, [MARGIN]: outputs.margin }, facts, ran };
+  return { files: { [MASK]: outputs.mask, [CONFIDENCE]: outputs.confidence }, facts, ran };
 }
 
 async function factsOf(

@@ -9,13 +9,13 @@ import {
   asString,
   asTensor,
   dictGet,
-  dictHas,
   type Located,
   locate,
   refusal,
 } from '../../pytorch/pickle/access.ts';
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
 import { findStateDict, isPlans, networkOf } from '../../pytorch/tensors/state-dict.ts';
+import { findNetwork } from './find-network.ts';
 import { type ModuleNode, readModuleTree } from './module-tree.ts';
 
 /** Family by the class of the network. Of a segmentation model, only the detection part is used. */
@@ -66,9 +66,9 @@ export interface DetectorNetwork {
  */
 export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<DetectorNetwork> {
   const start = locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_UNSUPPORTED');
-  const weights = dictHas(start, 'ema') ? 'ema' : 'model';
-  refuseBareWeights(checkpoint, dictGet(start, weights));
-  const root = readModuleTree(dictGet(start, weights));
+  const { weights, network } = findNetwork(start);
+  refuseBareWeights(checkpoint, network);
+  const root = readModuleTree(network);
   const family = NETWORKS.get(root.className);
   if (family === undefined) throw otherNetwork(checkpoint, root.className);
   const body = root.children.get('model');
@@ -97,14 +97,19 @@ export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<Detec
 function classNames(located: Located, classes: number): readonly string[] {
   if ((located.value ?? null) === null) return Array.from({ length: classes }, (_, index) => `class${index}`);
   const isDict = isPickleObject(located.value) && located.value.kind === 'dict';
-  const names = isDict ? namesByNumber(located, classes) : asItems(located).map(asString);
+  const names = isDict ? namesByNumber(located, classes) : asItems(located).map(nameOfClass);
   if (names.length !== classes) throw refusal(located, `a name for each of ${classes} classes`);
   return names;
 }
 
 function namesByNumber(located: Located, classes: number): readonly string[] {
   if (asDict(located).entries.size !== classes) throw refusal(located, `a name for each of ${classes} classes`);
-  return Array.from({ length: classes }, (_, index) => asString(dictGet(located, index)));
+  return Array.from({ length: classes }, (_, index) => nameOfClass(dictGet(located, index)));
+}
+
+/** Returns the name of a class; classes without names are called by their numbers. */
+export function nameOfClass(located: Located): string {
+  return typeof located.value === 'number' ? String(asInteger(located)) : asString(located);
 }
 
 async function headStrides(checkpoint: Checkpoint, located: Located): Promise<readonly number[]> {

@@ -19,7 +19,9 @@ export interface ModuleNode {
 
 /** Far above the largest official network (about 1,000). Limited because memo references let a small file expand without end. */
 const MAX_MODULES = 20_000;
-const PACKAGE_PREFIX = 'yolov5.';
+/** YOLOv5 is used as a folder, a submodule or a package (`yolov5.`, `src.yolov5.`): its pickles name modules accordingly. */
+const AROUND =
+  /^(?:[A-Za-z_]\w*\.)+(?=models\.(?:common|yolo|experimental)\.\w+$|ultralytics\.nn\.(?:modules|tasks)\.)/;
 
 /**
  * Reads a pickled tree of PyTorch modules.
@@ -49,7 +51,7 @@ class TreeReader {
 
   #readNode(located: Located, place: string): ModuleNode {
     const { module, name, state } = asObject({ ...located, keys: place });
-    const className = `${module}.${name}`;
+    const className = withoutPackages(`${module}.${name}`);
     const attributes = { ...state, keys: place };
     if (!isDict(attributes)) throw notAModule(located, place);
     const children = new Map<string, ModuleNode>();
@@ -58,12 +60,17 @@ class TreeReader {
     }
     return {
       place,
-      className: className.startsWith(PACKAGE_PREFIX) ? className.slice(PACKAGE_PREFIX.length) : className,
+      className,
       attributes,
       tensors: new Map([...tensorsOf(attributes, '_parameters'), ...tensorsOf(attributes, '_buffers')]),
       children,
     };
   }
+}
+
+/** Returns a class without the packages around those of YOLOv5 and Ultralytics. */
+export function withoutPackages(className: string): string {
+  return className.replace(AROUND, '');
 }
 
 /** Joins the path of a module and a name in PyTorch's notation. */

@@ -12,7 +12,7 @@ import { jobIn, readGrey16, useScratch, writeRgb } from '../support/scratch.ts';
 import { writeTinyModel } from '../support/tiny-model.ts';
 
 const TILE = 32;
-/** Of 65,535: margins up to which sums in another order, or half precision, may choose the other label. */
+/** Of 65,535: confidences up to which sums in another order, or half precision, may choose the other label. */
 const NEAR_TIE = { float32: 2, float16: 700 };
 
 const scratch = useScratch();
@@ -34,7 +34,7 @@ async function tinyJob(name: string, [width, height]: readonly [number, number],
 async function segmentTiny(name: string, size: readonly [number, number], more: object) {
   const job = await tinyJob(name, size, more);
   const result = await segmenter.segment(job);
-  return { result, mask: (await decodeLabels(job.mask)).data, margin: await readGrey16(job.margin) };
+  return { result, mask: (await decodeLabels(job.mask)).data, confidence: await readGrey16(job.confidence) };
 }
 
 /** Mean over the classes that occur. */
@@ -66,10 +66,10 @@ describe.each(WAYS)('the fast engine, sums on the $sums, $precision', ({ sums, p
     expect(fast.result).toMatchObject({ engine: 'fast', precision, provider: 'cpu', tiles: exact.result.tiles });
     const most = NEAR_TIE[precision];
     for (const [at, label] of exact.mask.entries()) {
-      if (fast.mask[at] !== label) expect(exact.margin[at]).toBeLessThanOrEqual(most);
+      if (fast.mask[at] !== label) expect(exact.confidence[at]).toBeLessThanOrEqual(most);
     }
     expect(meanDice(exact.mask, fast.mask)).toBeGreaterThan(precision === 'float32' ? 0.9999 : 0.99);
-    const farthest = Math.max(...exact.margin.map((value, at) => Math.abs(value - (fast.margin[at] ?? 0))));
+    const farthest = Math.max(...exact.confidence.map((value, at) => Math.abs(value - (fast.confidence[at] ?? 0))));
     expect(farthest).toBeLessThanOrEqual(most);
   });
 
@@ -88,7 +88,7 @@ describe.each(WAYS)('the fast engine, sums on the $sums, $precision', ({ sums, p
     expect(part.result.tiles).toBeLessThan(full.result.tiles);
     for (const [at, value] of truth.entries()) {
       expect(part.mask[at]).toBe(value === 0 ? 255 : full.mask[at]);
-      if (value !== 0) expect(part.margin[at]).toBe(full.margin[at]);
+      if (value !== 0) expect(part.confidence[at]).toBe(full.confidence[at]);
     }
   });
 });
@@ -108,8 +108,8 @@ describe.each(WAYS)('rows without an annotated pixel, sums on the $sums, $precis
     expect(fast.result.tiles).toBe(exact.result.tiles);
     const most = NEAR_TIE[how.precision];
     for (const [at, label] of exact.mask.entries()) {
-      if (fast.mask[at] !== label) expect(exact.margin[at]).toBeLessThanOrEqual(most);
-      if (truth[at] === 0) expect([label, fast.mask[at], fast.margin[at]]).toEqual([255, 255, 0]);
+      if (fast.mask[at] !== label) expect(exact.confidence[at]).toBeLessThanOrEqual(most);
+      if (truth[at] === 0) expect([label, fast.mask[at], fast.confidence[at]]).toEqual([255, 255, 0]);
     }
   });
 });
@@ -127,7 +127,7 @@ describe('the graph of the fast engine', () => {
     const four = await segmentTiny('four', [100, 120], { engine: 'fast', sums: 'device', batchSize: 4 });
     expect(four.result).toMatchObject({ batchSize: 4, counts: { batch: 4 } });
     expect(four.mask).toEqual(one.mask);
-    expect(four.margin).toEqual(one.margin);
+    expect(four.confidence).toEqual(one.confidence);
   });
 });
 

@@ -66,7 +66,7 @@ async function expectSameInPieces(networks: ImageNetworks, passOver: PassOver, p
   const [whole, pieces] = [jobIn(scratch, 'whole', image), jobIn(scratch, 'pieces', image)];
   await segmentWith(whole, networks, passOver, IDENTITY);
   expect(await segmentInPieces(pieces, networks, passOver, patience)).toBeGreaterThan(3);
-  for (const file of ['mask', 'margin'] as const) {
+  for (const file of ['mask', 'confidence'] as const) {
     expect((await readFile(pieces[file])).equals(await readFile(whole[file]))).toBe(true);
   }
 }
@@ -121,7 +121,7 @@ it('gives the same bytes if commits are skipped, and starts over if interrupted 
     await expect(interrupted).rejects.toThrow('killed');
     const { resumedFrom } = await segmentWith(late, networks, passOf, IDENTITY, { commitMs });
     expect(resumedFrom).toBeUndefined();
-    for (const file of ['mask', 'margin'] as const) {
+    for (const file of ['mask', 'confidence'] as const) {
       expect((await readFile(late[file])).equals(await readFile(whole[file]))).toBe(true);
     }
   }

@@ -7,7 +7,7 @@ import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/ro
 import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
 
 const ROOT = fileURLToPath(new URL('../../../fixtures/nnunet-v2', import.meta.url));
-/** Of 65,535: margins up to which another order of sums, or half precision, may choose the other label. */
+/** Of 65,535: confidences up to which another order of sums, or half precision, may choose the other label. */
 const NEAR_TIE = { float32: 4, float16: 1500 };
 
 const scratch = useScratch();
@@ -35,17 +35,17 @@ describe.each(MODELS)('the fast engine on nnU-Net v2 ($what)', ({ model, image }
       const segment = async (name: string, more: object) => {
         const job = { ...jobIn(scratch, name, join(ROOT, 'images', `${image}_0000.png`)), modelDir, ...more };
         await segmenter.segment(job);
-        return { mask: (await decodeLabels(job.mask)).data, margin: await readGrey16(job.margin) };
+        return { mask: (await decodeLabels(job.mask)).data, confidence: await readGrey16(job.confidence) };
       };
       const exact = await segment('exact', {});
       for (const { sums, precision } of WAYS) {
         const fast = await segment(`${sums}-${precision}`, { engine: 'fast', sums, precision });
         const most = NEAR_TIE[precision];
         for (const [at, label] of exact.mask.entries()) {
-          if (fast.mask[at] !== label) expect(exact.margin[at]).toBeLessThanOrEqual(most);
+          if (fast.mask[at] !== label) expect(exact.confidence[at]).toBeLessThanOrEqual(most);
         }
-        const farthest = exact.margin.reduce(
-          (sofar, value, at) => Math.max(sofar, Math.abs(value - (fast.margin[at] ?? 0))),
+        const farthest = exact.confidence.reduce(
+          (sofar, value, at) => Math.max(sofar, Math.abs(value - (fast.confidence[at] ?? 0))),
           0,
         );
         expect(farthest).toBeLessThanOrEqual(most);

@@ -23,7 +23,7 @@ export function jobIn(
     image,
     partialDir: scratch.path(`${name}.partial`),
     mask: scratch.path(`${name}.mask.png`),
-    margin: scratch.path(`${name}.margin.png`),
+    confidence: scratch.path(`${name}.margin.png`),
     scope: 'full',
   };
 }

@@ -52,7 +52,7 @@ export async function compareWithOracle(
     image: join(root, file),
     partialDir: join(made, 'partial'),
     mask,
-    margin: join(made, 'margin.png'),
+    confidence: join(made, 'margin.png'),
     scope: 'full',
   });
   const ours = await decodeLabels(mask);

@@ -2,10 +2,10 @@ import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-netw
 import { gaussianWeights } from '../../../../toolkit/nnunet/sliding-window/gaussian.ts';
 import { tileStarts } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
-/** Labels and margins of an image. */
+/** Labels and confidences of an image. */
 export interface Segmentation {
   readonly labels: Uint8Array;
-  readonly margins: Uint16Array;
+  readonly confidences: Uint16Array;
 }
 
 /**
@@ -72,13 +72,13 @@ export async function segmentWholeImage(
   }
 
   const labels = new Uint8Array(width * height);
-  const margins = new Uint16Array(width * height);
+  const confidences = new Uint16Array(width * height);
   for (let at = 0; at < labels.length; at++) {
     const of = (Math.floor(at / width) + dy) * paddedWidth + (at % width) + dx;
     const values = Array.from({ length: classes }, (_, c) => Math.fround((mean[of * classes + c] ?? 0) / folds));
     const [best = 0, second = 0] = values.toSorted((a, b) => b - a);
     labels[at] = values.indexOf(best);
-    margins[at] = Math.round((best - second) * 65535);
+    confidences[at] = Math.round((best - second) * 65535);
   }
-  return { labels, margins };
+  return { labels, confidences };
 }

@@ -48,7 +48,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     expect(inside).toEqual((await decodeLabels(plain.mask)).data);
     const outside = all.filter((_, at) => !isInside(at));
     expect(new Set(outside)).toEqual(new Set([0]));
-    expect((await readGrey16(wide.margin))[0]).toBe(65535);
+    expect((await readGrey16(wide.confidence))[0]).toBe(65535);
   });
 
   it('does not crop a black image', async () => {

@@ -47,7 +47,7 @@ describe('the sliding window of nnU-Net v2', () => {
       );
     }
     expect(attempts).toBeGreaterThan(3);
-    for (const file of ['mask', 'margin'] as const) {
+    for (const file of ['mask', 'confidence'] as const) {
       expect((await readFile(killed[file])).equals(await readFile(whole[file]))).toBe(true);
     }
   });

@@ -61,7 +61,7 @@ const MICROMETRES_PER_PIXEL = 0.5;
 const LONGEST_BAR = 160;
 const BARS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000];
 const FINEST = 16;
-const LAYERS = ['image', 'truth', 'published', 'ours', 'margin', 'differ'];
+const LAYERS = ['image', 'truth', 'published', 'ours', 'confidence', 'differ'];
 const SHOWN_FIRST = ['image', 'ours', 'differ'];
 
 const viewer = document.getElementById('viewer');

@@ -1,5 +1,16 @@
 import { type BatchNorm, foldedBias, foldedWeight } from '../../../onnx/graph/fold-batch-norm.ts';
-import { hardSwish, leakyRelu, type Pair, relu, silu } from '../../../onnx/graph/operators.ts';
+import {
+  clip,
+  elu,
+  gelu,
+  hardSwish,
+  leakyRelu,
+  mish,
+  type Pair,
+  relu,
+  sigmoid,
+  silu,
+} from '../../../onnx/graph/operators.ts';
 import {
   checkedFeature,
   childOf,
@@ -37,13 +48,25 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
       return sameShape(x, leakyRelu(graph, place, x.value, positiveAttribute(module, 'negative_slope')));
     case 'torch.nn.modules.activation.ReLU':
       return sameShape(x, relu(graph, place, x.value));
+    case 'torch.nn.modules.activation.ReLU6':
+      return sameShape(x, clip(graph, place, x.value, 0, 6));
+    case 'torch.nn.modules.activation.Mish':
+      return sameShape(x, mish(graph, place, x.value));
+    case 'torch.nn.modules.activation.ELU':
+      return sameShape(x, elu(graph, place, x.value, positiveAttribute(module, 'alpha')));
+    case 'torch.nn.modules.activation.GELU':
+      requireAttribute(module, 'approximate', 'none');
+      return sameShape(x, gelu(graph, place, x.value));
+    case 'torch.nn.modules.activation.Sigmoid':
+      return sameShape(x, sigmoid(graph, place, x.value));
     default:
       throw unsupportedModule(layers, module, 'is not a supported activation');
   }
 }
 
 const CONV2D = 'torch.nn.modules.conv.Conv2d';
-const BATCH_NORM = 'torch.nn.modules.batchnorm.BatchNorm2d';
+/** Of training on one device, or on several that share their statistics; the same in inference. */
+const BATCH_NORMS = ['torch.nn.modules.batchnorm.BatchNorm2d', 'torch.nn.modules.batchnorm.SyncBatchNorm'];
 
 /** The batch normalisation after a convolution, which may be a part of a larger one. */
 export interface Normalisation {
@@ -104,9 +127,10 @@ export function convBlock(
   return activation(layers, childOf(layers, module, 'act'), y);
 }
 
-/** Reads a `BatchNorm2d` with weights and running statistics. */
+/** Reads a `BatchNorm2d` or `SyncBatchNorm` with weights and running statistics. */
 export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisation, 'from'> {
-  if (module.className !== BATCH_NORM) throw unsupportedModule(layers, module, 'is not a known batch normalisation');
+  if (!BATCH_NORMS.includes(module.className))
+    throw unsupportedModule(layers, module, 'is not a known batch normalisation');
   const { ledger } = layers;
   const gamma = ledger.use(module, 'weight', [-1]);
   const channels = gamma.shape[0] ?? 0;

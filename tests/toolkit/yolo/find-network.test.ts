@@ -1,0 +1,91 @@
+import { describe, expect, it } from 'vitest';
+import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import type { Checkpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
+import { isPickleObject, type PickleReduced, type PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
+import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
+import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
+import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-usage.ts';
+import { fixture, opened, SIZE } from './support/fixtures.ts';
+import { attributesAt, dict, list, moduleAt, moduleOf, registerAt } from './support/pickle-tree.ts';
+
+const MODULE = 'torch.nn.parallel.distributed.DistributedDataParallel';
+
+async function converted(checkpoint: Checkpoint): Promise<Buffer> {
+  const network = await readDetectorNetwork(checkpoint);
+  const ledger = new TensorUsage(network.root, checkpoint.path, checkpoint);
+  return Buffer.from(await encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph));
+}
+
+/** The checkpoint of the fixture, as something else may hold its network. */
+async function changed(change: (network: PickleReduced, checkpoint: Checkpoint) => PickleValue): Promise<Checkpoint> {
+  const checkpoint = await opened(fixture('v7.pt'));
+  const root = change(moduleAt(checkpoint, ''), checkpoint);
+  return { ...checkpoint, path: checkpoint.path, root, readFloat32: (tensor) => checkpoint.readFloat32(tensor) };
+}
+
+const autoShape = (network: PickleReduced) =>
+  moduleOf('yolov5.models.common.AutoShape', {
+    model: moduleOf('yolov5.models.common.DetectMultiBackend', { model: network }),
+  });
+
+/** Renames the packages of a network, as a checkout in another folder does. */
+function renamed(value: PickleValue, prefix: string): PickleValue {
+  if (!isPickleObject(value)) return value;
+  if (value.kind === 'dict') {
+    const entries = Array.from(value.entries, ([key, each]) => [key, renamed(each, prefix)] as const);
+    return { ...value, entries: new Map(entries) };
+  }
+  if (value.kind !== 'reduced' || value.callable.kind !== 'global') return value;
+  const { module } = value.callable;
+  const callable = module.startsWith('models.') ? { ...value.callable, module: `${prefix}.${module}` } : value.callable;
+  return { ...value, callable, state: value.state === undefined ? undefined : renamed(value.state, prefix) };
+}
+
+describe('readDetectorNetwork', () => {
+  it.each<[what: string, change: (network: PickleReduced) => PickleValue]>([
+    ['a module that is the whole file', (network) => network],
+    ['a module under another key', (network) => dict({ epoch: 3, net: network })],
+    [
+      'a DataParallel',
+      (module) => dict({ model: moduleOf('torch.nn.parallel.data_parallel.DataParallel', { module }) }),
+    ],
+    ['a DistributedDataParallel', (module) => dict({ ema: moduleOf(MODULE, { module }) })],
+    ['an AutoShape with its backend', autoShape],
+    ['an ensemble of one', (network) => moduleOf('models.experimental.Ensemble', { '0': network })],
+    ['a package of another name', (network) => dict({ model: renamed(network, 'src.detection.yolov5_master') })],
+  ])('finds the network in %s', async (_, change) => {
+    const expected = await converted(await opened(fixture('v7.pt')));
+    expect((await converted(await changed(change))).equals(expected)).toBe(true);
+  });
+
+  it('names an ensemble of several', async () => {
+    const both = (network: PickleReduced) => moduleOf('models.experimental.Ensemble', { '0': network, '1': network });
+    await expect(readDetectorNetwork(await changed(both))).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNSUPPORTED',
+      message: expect.stringContaining('an ensemble of several networks'),
+      remedy: expect.stringContaining('export the ensemble to ONNX'),
+    });
+  });
+
+  it('ends with wrappers that hold each other', async () => {
+    const loop = moduleOf(MODULE, {});
+    const state = loop.state;
+    if (!isPickleObject(state) || state.kind !== 'dict') throw new TypeError('A module has attributes');
+    state.entries.set('_modules', dict({ module: loop }));
+    await expect(readDetectorNetwork(await changed(() => loop))).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNSUPPORTED',
+      message: expect.stringContaining('contains itself'),
+    });
+  });
+
+  it('takes batch normalisation that was synchronised over devices, and classes that are called by number', async () => {
+    const synchronised = await opened(fixture('v7.pt'));
+    const norm = moduleAt(synchronised, 'model.1.bn');
+    const callable = { kind: 'global', module: 'torch.nn.modules.batchnorm', name: 'SyncBatchNorm' } as const;
+    registerAt(synchronised, 'model.1', '_modules').set('bn', { ...norm, callable });
+    const expected = await converted(await opened(fixture('v7.pt')));
+    expect((await converted(synchronised)).equals(expected)).toBe(true);
+    attributesAt(synchronised, '').set('names', list(0, 1));
+    expect((await readDetectorNetwork(synchronised)).names).toEqual(['0', '1']);
+  });
+});
