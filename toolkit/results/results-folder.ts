@@ -69,7 +69,7 @@ export const RESULTS = {
   ),
   candidates: new JsonResultsFile(
     'candidates/<task>/<roi>.json',
-    'Candidates of an ROI above a detection score of 0.25, with class, score, box and NMS outcome',
+    'Candidates of an ROI with detection score above 0.25, or the threshold if lower: class, score, box, NMS outcome',
     'activities/task/infer-roi.ts',
     z.unknown(),
   ),
