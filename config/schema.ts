@@ -58,8 +58,8 @@ export const InferenceConfig = z
       .enum(['exact', 'fast'])
       .default('exact')
       .describe(
-        '`exact` adds up the tiles in the same order as nnU-Net v1. `fast` adds them in another order (ROIs and images, not slides), on CUDA in ' +
-          'one graph and in half precision; its results are cached separately. Default: exact.',
+        '`exact` adds up the tiles in the same order as nnU-Net v1. `fast` (not for slides) adds them in another order, ' +
+          'on CUDA in one graph and in half precision; its results are cached separately. Default: exact.',
       ),
     precision: z
       .enum(['auto', 'float32', 'float16'])
@@ -109,7 +109,8 @@ const TemporalConfig = z
       3,
       'Minimum interval between heartbeats. An activity learns of its cancellation with a heartbeat, so a larger value delays cancellation.',
     ),
-    retrySeconds: seconds(1, 'Wait before the first retry of an activity; doubles up to 100 s.'),
+    // Temporal rejects a first interval above the longest one, which workflows/steps.ts sets.
+    retrySeconds: seconds(1, 'Wait before the first retry of an activity; doubles up to 100 s.', 100),
     maxConcurrentRois: count(4, 64, 'ROIs of a task scheduled on the inference queue at the same time.'),
     batchSize: count(100, 250, 'ROIs per child workflow.'),
   })

@@ -57,7 +57,7 @@ const HeTolerances = z
         ),
         maxDiceDifference: fraction(
           5e-3,
-          'Largest difference in Dice over all ROIs, unless half precision explains it.',
+          'Largest difference in Dice over all ROIs, unless near ties or half precision explain it.',
         ),
       })
       .prefault({})
@@ -95,7 +95,7 @@ const CellTolerances = z
       .strictObject({
         maxDistance: pixels(2, 'Largest distance between a point and its counterpart of the same class.'),
         minMatchedFraction: fraction(0.99, 'Smallest fraction of the points that have a counterpart.'),
-        maxF1Difference: fraction(0.01, 'Largest difference in F1 between a reader and the model.'),
+        maxF1Difference: fraction(0.01, 'Largest difference in the F1 of a reader with the model.'),
       })
       .prefault({})
       .describe('When a task counts as `within tolerance`.'),

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /** Schema of a duration in seconds; unit and default are added to the description. */
-export const seconds = (fallback: number, text: string) =>
-  z.number().positive().max(604_800).default(fallback).describe(`${text} Unit: s. Default: ${fallback}.`);
+export const seconds = (fallback: number, text: string, max = 604_800) =>
+  z.number().positive().max(max).default(fallback).describe(`${text} Unit: s. Default: ${fallback}.`);
 
 /** Schema of a whole number from 1 to `max`; the range and the default are added to the description. */
 export const count = (fallback: number, max: number, text: string) =>

@@ -1,5 +1,5 @@
 // Lists the tensors of a PyTorch checkpoint and the globals that unpickling would import. Nothing in it is executed.
-// Usage: node inspect-checkpoint.ts CHECKPOINT
+// Usage: npx tsx inspect-checkpoint.ts CHECKPOINT
 import { listTensors, openCheckpoint } from 'reignite/checkpoint';
 
 const [path = ''] = process.argv.slice(2);

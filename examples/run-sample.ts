@@ -1,5 +1,5 @@
 // Runs the sample record that comes with the package, and prints the Dice of its H&E segmentation.
-// Usage: node run-sample.ts [state directory [results]]
+// Usage: npx tsx run-sample.ts [state directory [results]]
 import { connect } from 'reignite';
 
 const [home = '.reignite', results = 'results/sample'] = process.argv.slice(2);

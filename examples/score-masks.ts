@@ -1,5 +1,5 @@
 // Scores a folder of label masks (PNG, one label per pixel) against the ground truth masks of the same names.
-// Usage: node score-masks.ts PREDICTIONS GROUND_TRUTH NUMBER_OF_LABELS
+// Usage: npx tsx score-masks.ts PREDICTIONS GROUND_TRUTH NUMBER_OF_LABELS
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfusionMatrix, countConfusion, decodeLabels, dicePerLabel, microDice } from 'reignite/metrics';

@@ -1,5 +1,5 @@
 // Watches the newest run of a state directory until it ends. Pauses and resumes it once.
-// Usage: node watch-and-pause.ts [state directory]
+// Usage: npx tsx watch-and-pause.ts [state directory]
 import { connect } from 'reignite';
 
 const [home = '.reignite'] = process.argv.slice(2);

@@ -204,7 +204,7 @@ export const ERRORS = {
   },
   NPY_INVALID: {
     retryable: false,
-    remedy: 'Write the file again with `numpy.save(path, numpy.ascontiguousarray(array, "float32"))`.',
+    remedy: 'Correct the array, then save it with `numpy.save(path, numpy.ascontiguousarray(array, "float32"))`.',
   },
 
   PROVIDER_UNAVAILABLE: {

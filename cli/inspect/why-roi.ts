@@ -41,7 +41,8 @@ export async function explainRois(
       const listed = run.summary?.tasks[task]?.failures.find((each) => each.roi === roi);
       const key = stage.plan.rois.find((each) => each.roi === roi)?.key;
       const isOutstanding = stage.outstanding.has(roi);
-      answers.push({ task, roi, steps, ...explain({ steps, listed, isOutstanding, key, made }) });
+      const isFresh = run.summary?.generation !== undefined;
+      answers.push({ task, roi, steps, ...explain({ steps, listed, isOutstanding, key, made, isFresh }) });
     }
   }
   return answers;
@@ -54,9 +55,12 @@ interface Known {
   readonly isOutstanding: boolean;
   readonly key: string | undefined;
   readonly made: readonly CacheEntry[];
+  /** Whether the run was started with `--fresh`. */
+  readonly isFresh: boolean;
 }
 
-function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAnswer, 'task' | 'roi' | 'steps'> {
+function explain(known: Known): Omit<RoiAnswer, 'task' | 'roi' | 'steps'> {
+  const { steps, listed, isOutstanding, key, made, isFresh } = known;
   const last = steps.at(-1);
   const named = key === undefined ? {} : { key };
   if (listed?.code === 'ROI_SKIPPED') {
@@ -74,15 +78,11 @@ function explain({ steps, listed, isOutstanding, key, made }: Known): Omit<RoiAn
     const state = failure.code === 'ROI_SET_ASIDE' ? 'set aside' : 'failed';
     return { state, because: failure.cause, failure: pick(failure), ...named };
   }
-  if (!isOutstanding) {
-    return {
-      state: 'cached',
-      because: hitOf(key, made),
-      ...named,
-    };
-  }
-  const because = missOf(key, made);
-  if (last?.outcome === 'completed') return { state: 'computed', because, ...named };
+  // When a run resumes, its new plan finds in the cache what the run itself has computed.
+  const isComputed = last?.outcome === 'completed';
+  if (!isOutstanding && !isComputed) return { state: 'cached', because: hitOf(key, made), ...named };
+  const because = missOf(key, made, isFresh);
+  if (isComputed) return { state: 'computed', because, ...named };
   const waits = last?.failure === undefined ? {} : { failure: pick(last.failure) };
   return { state: 'outstanding', because, ...waits, ...named };
 }
@@ -106,11 +106,17 @@ function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string 
   return text === '' ? '; its cache entry has been deleted since' : `: ${text}`;
 }
 
-/** Explains in a sentence why a result was computed and not taken from the cache. */
-export function missOf(key: string | undefined, made: readonly CacheEntry[]): string {
+/**
+ * Explains in a sentence why a result was computed, or has to be, and was not taken from the cache.
+ *
+ * @param isFresh - Whether the run was started with `--fresh`.
+ */
+export function missOf(key: string | undefined, made: readonly CacheEntry[], isFresh = false): string {
   if (key === undefined) return 'A file of the ROI was missing during planning.';
   const entry = made.find((each) => each.key === key);
-  if (entry === undefined) return 'The cache had no result for it.';
+  if (entry === undefined) {
+    return isFresh ? 'The run was started with --fresh: it uses no earlier result.' : 'The cache had no result for it.';
+  }
   const others = made.filter((each) => each.key !== key && each.parts['rounding'] === undefined);
   const differing = differingParts(others, entry.parts);
   if (differing === undefined) return 'Its image had not been predicted before.';

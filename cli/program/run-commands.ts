@@ -151,7 +151,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
     )
     .option(
       '--device <number>',
-      'GPU that CUDA uses, as `nvidia-smi` numbers them, whatever the runs name: start a worker for each',
+      'GPU that CUDA uses, by its number in `nvidia-smi`; overrides that of the runs; start one worker per GPU',
       parseNumber,
     )
     .option(

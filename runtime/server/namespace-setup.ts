@@ -36,7 +36,7 @@ export async function ensureSearchAttributes(
     throw new ReigniteError(
       'TEMPORAL_START_FAILED',
       `The search attribute ${conflict[0]} of the namespace ${namespace} exists with another type.`,
-      { remedy: 'Use a separate namespace for reignite.' },
+      { remedy: 'Move temporal/ out of the state directory, or set REIGNITE_HOME to another folder.' },
     );
   }
   const missing = wanted.filter(([name]) => listed.customAttributes?.[name] === undefined);

@@ -27,6 +27,12 @@ describe('RunConfig', () => {
     expect(config.zenodo.api).toBe('https://zenodo.org/api');
   });
 
+  it('rejects a first wait that is longer than the longest one, which Temporal would reject in the run', () => {
+    const withWait = (retrySeconds: number) =>
+      RunConfig.safeParse({ name: 'mine', record: '1', temporal: { retrySeconds } }).success;
+    expect([withWait(100), withWait(101)]).toEqual([true, false]);
+  });
+
   it('documents every field, with its default if it has one', () => {
     const fields = leaves(z.toJSONSchema(RunConfig, { io: 'input' }));
     expect(fields.length).toBeGreaterThan(12);

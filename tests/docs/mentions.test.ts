@@ -59,7 +59,7 @@ describe.each(markdownFiles())('%s', (page) => {
   it('names error codes that exist', () => {
     const codes = [...text.matchAll(/`([A-Z][A-Z]+(?:_[A-Z]+)+)`/g)].map(([, code = '']) => code);
     const settings =
-      /^(TEMPORAL|REIGNITE|HTTPS?|NO|NVIDIA|PEER|TRY)_(ADDRESS|HOME|OPENSLIDE|PROXY|CLI|TLS|TF|PYTHON|CANCEL)/;
+      /^(TEMPORAL|REIGNITE|APPTAINER|HTTPS?|NO|NVIDIA|PEER|TRY)_(ADDRESS|HOME|OPENSLIDE|PROXY|CLI|TLS|TF|PYTHON|CANCEL|IMAGE|BIND)/;
     expect(codes.filter((code) => !settings.test(code) && !(code in ERRORS))).toEqual([]);
   });
 });

@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -108,6 +108,16 @@ describe('the npm package', () => {
         'watch-and-pause.ts',
       ]);
       expect(typeCheck(folder, ...programs).stdout).toBe('');
+    });
+
+    it('as they say', () => {
+      const name = 'inspect-checkpoint.ts';
+      const [, runner = '', program = ''] =
+        /^\/\/ Usage: npx (\w+) (\S+) CHECKPOINT$/m.exec(readFileSync(join(folder, name), 'utf8')) ?? [];
+      const checkpoint = packageFile('tests/fixtures/nnunet/single/fold_0/model_best.model');
+      const words = [program, checkpoint];
+      const output = execFileSync(join(MODULES, '.bin', runner), words, { cwd: folder, encoding: 'utf8' });
+      expect(output).toMatch(/^\S+ float32 \d+( x \d+)*$/m);
     });
 
     it('inspect a checkpoint', async () => {

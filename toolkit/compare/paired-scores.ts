@@ -67,10 +67,11 @@ export function pairedScores(
 function refuseOtherMatrices(task: Task, a: PatientsFile, b: PatientsFile): void {
   const isSame = a.side === b.side && a.matrices.join('\n') === b.matrices.join('\n');
   if (isSame) return;
-  const described = ({ matrices, side }: PatientsFile) => `${matrices.join(', ')} (${side - 1} classes)`;
+  const described = ({ matrices, side }: PatientsFile) => `${matrices.join(', ')} (classes: ${side - 1})`;
   throw new ReigniteError(
     'NOT_COMPARABLE',
     `${task}: A was scored against ${described(a)}, B against ${described(b)}.`,
+    { remedy: 'Evaluate both with the same annotations, then compare.' },
   );
 }
 

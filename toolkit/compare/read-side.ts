@@ -48,7 +48,7 @@ export async function readSide(folder: string, options: SideOptions): Promise<Si
 async function readRun(folder: string, summary: Summary, { name, data }: SideOptions): Promise<Side> {
   if (summary.status === 'running') {
     throw new ReigniteError('RUN_OPEN', `The run ${summary.run} is open: its results are not complete yet.`, {
-      remedy: 'Wait until it has ended, then run the same command again.',
+      remedy: 'Wait until it has ended. If it was interrupted, run its own command again first.',
     });
   }
   const about = new Map<string, string>();

@@ -19,7 +19,7 @@ export function heTestRows(rows: readonly OverviewRow[], overview: string): read
   const found = rows.filter((row) => COLUMNS.every((column) => row[column] === MARK[column]));
   if (found.length > 0) return found;
   const wanted = COLUMNS.map((column) => `${column} "${MARK[column]}"`).join(' and ');
-  const held = rows.length === 0 ? 'it has no rows' : COLUMNS.map((column) => valuesOf(rows, column)).join('; ');
+  const held = rows.length === 0 ? 'It has no rows' : COLUMNS.map((column) => valuesOf(rows, column)).join('; ');
   const meant = COLUMNS.flatMap((column) => {
     const near = nearValue(rows, column);
     return near === undefined ? [] : [`"${near}" in ${column} to "${MARK[column]}"`];

@@ -10,7 +10,9 @@ export interface MappedLabel {
 }
 
 const Value = z.int().min(0).max(255);
-const LabelMap = z.record(z.string().min(1), Value).refine((map) => Object.keys(map).length > 0, 'has no label');
+const LabelMap = z
+  .record(z.string().min(1), Value)
+  .refine((map) => Object.keys(map).length > 0, 'expected at least one label');
 
 /**
  * Reads he_label_map.json, an object from names to pixel values, 0 to 255.

@@ -190,7 +190,7 @@ function expectDistinctStems(images: readonly AnnotatedImage[], file: string): v
   for (const { stem, fileName } of images) {
     const other = seen.get(stem);
     if (other !== undefined) {
-      const cause = `${file}: the images ${other} and ${fileName} differ in their extension only.`;
+      const cause = `${file}: the images ${other} and ${fileName} have the same name without extension.`;
       throw new ReigniteError('ANNOTATIONS_INVALID', cause);
     }
     seen.set(stem, fileName);

@@ -21,7 +21,9 @@ export function resolveInData(path: string): string {
   const tail = parts.slice(startOf(parts, path));
   const resolved = posix.normalize(tail.join('/'));
   if (path.includes('\\') || path.includes('\0') || posix.isAbsolute(resolved) || resolved.split('/')[0] === '..') {
-    throw new ReigniteError('PATH_TRAVERSAL', `The path "${path}" in the overview leads out of the data folder.`);
+    throw new ReigniteError('PATH_TRAVERSAL', `The path "${path}" in the overview leads out of the data folder.`, {
+      remedy: 'Correct it in data_overview.csv; separate folders with "/".',
+    });
   }
   return resolved;
 }
@@ -84,6 +86,7 @@ export function heTestRoisOf(rows: readonly OverviewRow[], dataRoot: string): re
       throw new ReigniteError(
         'ROI_WITHOUT_PAIR',
         `${at(overview, row)}: image ${image} and annotation ${annotation} have different names.`,
+        { remedy: 'Correct the row, or download data_overview.csv again.' },
       );
     }
     if (seen.has(roi)) throw new ReigniteError('OVERVIEW_INVALID', `${at(overview, row)}: ${roi} occurs twice.`);
@@ -109,7 +112,7 @@ export async function checkRoiFiles(
   }
   const [first] = missing;
   if (first === undefined) return;
-  const others = missing.length === 1 ? '' : `, nor ${missing.length - 1} other files of the test set`;
+  const others = missing.length === 1 ? '' : `, and ${missing.length - 1} more of the test set`;
   throw new ReigniteError('FILE_MISSING', `File not found: ${join(dataRoot, first)}${others}.`);
 }
 

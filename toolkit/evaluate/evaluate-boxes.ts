@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { parseRecordJson } from '../dataset/read-text.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { notOpened } from '../files/disk-error.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { readCandidatesFile } from '../yolo/detect/candidates-file.ts';
 
@@ -211,7 +212,7 @@ function imagesByStem(images: Truth['images']): ReadonlyMap<string, number> {
 
 async function readJson<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
   const text = await readFile(path, 'utf8').catch((cause) => {
-    throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause, remedy: 'Check the path.' });
+    throw notOpened('File', path, cause);
   });
   const remedy = `Correct the file ${path}, or export it again as COCO JSON.`;
   const found = schema.safeParse(parseOwnJson(text, path, remedy));

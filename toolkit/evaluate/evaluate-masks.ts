@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { MappedLabel } from '../dataset/label-map.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { notOpened } from '../files/disk-error.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
 
 const VALUES = 256;
@@ -102,7 +103,7 @@ export async function evaluateMasks({
 
 async function masksIn(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch((cause) => {
-    throw new ReigniteError('FILE_MISSING', `Folder not found: ${folder}.`, { cause });
+    throw notOpened('Folder', folder, cause);
   });
   const masks = names.filter((name) => /\.png$/i.test(name)).sort();
   if (masks.length > 0) return masks;

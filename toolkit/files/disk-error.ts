@@ -32,6 +32,13 @@ export function asDiskError(error: unknown, path: string): unknown {
   return error;
 }
 
+/** Converts the error of opening a file or folder that the user named, such as an `Image`. */
+export function notOpened(what: string, path: string, cause: unknown): ReigniteError {
+  return hasCode(cause, 'EACCES', 'EPERM')
+    ? new ReigniteError('NOT_READABLE', `No permission to read ${path}.`, { cause })
+    : new ReigniteError('FILE_MISSING', `${what} not found: ${path}.`, { cause, remedy: 'Check the path.' });
+}
+
 /**
  * Converts a system error that was not expected where it occurred into a ReigniteError, by its path and system call:
  * read errors and write errors get different codes. Returns other errors unchanged.

@@ -1,6 +1,7 @@
 import { open } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
+import { notOpened } from '../files/disk-error.ts';
 import { shellWord } from '../shell-word.ts';
 import { areAsStored, type ImageHeader, type Obstacle } from './image-header.ts';
 import { readJpegHeader } from './jpeg-header.ts';
@@ -151,7 +152,7 @@ function requireChannels(path: string, { channels, colours, extra }: ImageHeader
   const has = channels === 1 ? '1 channel' : `${channels} channels`;
   throw new ReigniteError('IMAGE_UNREADABLE', `${path} has ${has}${stored}, but the model needs ${wanted}.`, {
     remedy:
-      `Give the ${wanted} channels of the training, in their order, in one image: ${wanted === 2 ? 'a grey' : 'an RGB'} PNG ` +
+      `Give the ${wanted} training channels, in their order, in one image: ${wanted === 2 ? 'a grey' : 'an RGB'} PNG ` +
       `whose alpha is the last channel, or a TIFF with ${wanted} samples per pixel.`,
   });
 }
@@ -170,7 +171,7 @@ async function readHeader(path: string) {
   try {
     handle = await open(path);
   } catch (error) {
-    throw new ReigniteError('FILE_MISSING', `Image not found: ${path}.`, { cause: error });
+    throw notOpened('Image', path, error);
   }
   try {
     const source: ByteSource = {

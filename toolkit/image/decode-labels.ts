@@ -94,7 +94,7 @@ function obstacleTo(header: Metadata): string | undefined {
   if (format !== 'png') return `it is not a PNG but a ${format.toUpperCase()} file${lossOf(format)}`;
   if (header.isPalette === true) return undefined;
   if (space === 'grey16' || space === 'rgb16') return `its colours are ${space}: its samples have 16 bits instead of 8`;
-  if (space !== 'b-w') return `its colours are ${space}, of which none is a label`;
+  if (space !== 'b-w') return `its colours are ${space}, not label values`;
   if (header.hasAlpha) return 'it has an alpha channel';
   if (header.depth !== 'uchar') return `its samples are ${header.depth}`;
   // Samples with fewer bits would be decoded stretched to 0..255.

@@ -1,6 +1,7 @@
-import { access } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
+import { notOpened } from '../files/disk-error.ts';
 import { pngSize } from './png-header.ts';
 
 // The cache of sharp would return old pixels after a file was replaced, and uses memory.
@@ -24,9 +25,9 @@ export const MAX_PIXELS = 2 ** 31;
  */
 export async function openImage(path: string): Promise<OpenedImage> {
   try {
-    await access(path);
+    await access(path, constants.R_OK);
   } catch (error) {
-    throw new ReigniteError('FILE_MISSING', `Image not found: ${path}.`, { cause: error });
+    throw notOpened('Image', path, error);
   }
   try {
     const pipeline = sharp(path, { ignoreIcc: true, limitInputPixels: MAX_PIXELS });

@@ -129,7 +129,7 @@ function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
   const samples = one(page, TAG.samples, 1);
   const extra = page.get(TAG.extraSamples) ?? [];
   // The image library divides the colours by a premultiplied alpha, which cannot be undone.
-  if (extra.includes(PREMULTIPLIED)) return refused('its colours are multiplied with its alpha', REMEDIES.alpha);
+  if (extra.includes(PREMULTIPLIED)) return refused('its colours are multiplied by its alpha', REMEDIES.alpha);
   const isJpeg = one(page, TAG.compression, NO_COMPRESSION) === JPEG;
   switch (photometric) {
     case PHOTOMETRIC.whiteIsZero:
@@ -142,7 +142,7 @@ function colourObstacle(page: TiffDirectory): ReadHeader | undefined {
       return refused(`it has ${samples} bands, not RGB with at most one more`, REMEDIES.bands);
     case PHOTOMETRIC.palette:
       if (samples === 1 && one(page, TAG.bits, 1) === 8) return undefined;
-      return refused('its palette is not one of 8 bits and one band', REMEDIES.colours);
+      return refused('its palette is not 8-bit with one band', REMEDIES.colours);
     case PHOTOMETRIC.yCbCr:
       if (samples === 3 && isJpeg) return undefined;
       return refused('its colours are YCbCr without JPEG compression', REMEDIES.colours);

@@ -148,7 +148,8 @@ function refuseOtherSize(path: string, fixed: readonly [number, number], wanted:
   if (asked.height === height && asked.width === width) return;
   const cause = `${path} takes tiles of ${width} x ${height} px, not of ${asked.width} x ${asked.height}.`;
   throw new ReigniteError('CONFIG_INVALID', cause, {
-    remedy: 'Leave the tile size out, or give the model as a .pt file, which is converted for any tile size.',
+    remedy:
+      'Leave out `nuclei.tile` or `pdl1.tile`, or give the model as a .pt file, which is converted for any tile size.',
   });
 }
 

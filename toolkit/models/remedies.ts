@@ -14,9 +14,9 @@ const REMEDIES: readonly (readonly [kind: string, remedy: (path: string) => stri
   ['an ONNX file', () => 'It needs no conversion: `predict --model` takes it when its name ends in .onnx.'],
   ['an HTML page', () => 'Download the file again: this is a page about it.'],
   ['an HDF5 file', () => 'Export the model to ONNX with the tools it was made with, such as tf2onnx.'],
-  ['gzip data', (path) => `Unpack it: \`gunzip ${shellWord(path)}\`.`],
+  ['gzip data', (path) => `Unpack it: \`gunzip -c ${shellWord(path)} > FILE\`.`],
   ['a tar archive', (path) => `Unpack it: \`tar -xf ${shellWord(path)}\`.`],
-  ['xz data', (path) => `Unpack it: \`xz -d ${shellWord(path)}\`.`],
+  ['xz data', (path) => `Unpack it: \`xz -dc ${shellWord(path)} > FILE\`.`],
   ['an empty file', () => 'Download the file again.'],
 ];
 

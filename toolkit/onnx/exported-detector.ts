@@ -19,13 +19,9 @@ export function exportedDetector(path: string, model: DescribedModel): Detection
   const names = namesOf(noted);
   if (names === undefined || stride === undefined) return undefined;
   if (task !== 'detect') {
-    throw new ReigniteError(
-      'SIDECAR_INVALID',
-      `${path} is an export of the task ${task}; this task needs a detector.`,
-      {
-        remedy: 'Export a model of the task `detect`.',
-      },
-    );
+    throw new ReigniteError('SIDECAR_INVALID', `${path} is an export of the task ${task}, which is not supported.`, {
+      remedy: 'For cells, export a model of the task `detect`, or give the .pt file of a `segment` model.',
+    });
   }
   const [output] = model.outputs;
   const format = output === undefined ? undefined : formatOf(output, names.length, model.metadata);

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { CellTask } from '../../config/tasks.ts';
@@ -200,8 +199,7 @@ async function writeOutputs(
   const frame = { ...original, ...(mpp !== undefined && { mpp }) };
   await writeFeatures(path(files.geojson), frame, cellFeatures(cells, classes, mpp));
   await drawCellsOverlay(pixels, cells, classes, legend, path(files.overlay));
-  // As in the record: x, y and class of every cell, and no file if there are no cells.
-  if (cells.length === 0) return rm(path(files.points), { force: true });
+  // x, y and class of every cell, as in the record; but of an image without cells an empty array, which summary.json names.
   const data = Float32Array.from(cells.flatMap(({ x, y, class: of }) => [x, y, of]));
   await writeNpy(path(files.points), { dtype: 'float32', shape: [cells.length, 3], data });
 }

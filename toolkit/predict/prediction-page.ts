@@ -17,7 +17,7 @@ import { type StandalonePage, writeStandalonePage } from '../report/page/standal
 import { reportFolder } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ImagePrediction } from './prediction.ts';
-import type { PredictionSummary } from './prediction-summary.ts';
+import { type PredictionSummary, withRelativePaths } from './prediction-summary.ts';
 
 /** If there are more tables of numbers, one per image, they are collapsed. */
 const MANY_TABLES = 4;
@@ -60,7 +60,7 @@ export async function writePredictionPage(
       ['made', 'Model and settings'],
     ],
     isSynthetic: false,
-    main: html`${notesOf(images)}${failuresOf(summary)}
+    main: html`${notesOf(images)}${failuresOf(withRelativePaths(out, summary))}
 <section><h2 id="images">Images</h2><ul class="gallery" aria-label="Images">${cards}</ul>${left === 0 ? NOTHING : html`<p class="note">${counted(left, 'earlier image')} not shown; all are in summary.json.</p>`}</section>
 <section><h2 id="numbers">Numbers</h2>${numbersOf(images)}</section>
 <section><h2 id="made">Model and settings</h2>${factsOf(summary)}</section>`,

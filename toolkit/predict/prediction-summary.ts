@@ -1,4 +1,4 @@
-import { join, relative, resolve } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
@@ -211,21 +211,39 @@ export interface PredictionSummary {
  * stay valid if it is moved together with the images.
  */
 export async function writePredictionSummary(out: string, summary: PredictionSummary): Promise<void> {
-  const relativeOnes = withPaths(summary, (path) => relative(out, path));
+  const relativeOnes = withRelativePaths(out, summary);
   await writeFileAtomic(join(out, 'summary.json'), `${JSON.stringify(relativeOnes, null, 1)}\n`);
   const { predictionTable: table } = taskNamed(summary.task);
   await writeFileAtomic(join(out, table), predictionTable(summary.images));
 }
 
-/** Changes every path of a summary. */
+/** Makes every path of a summary relative to its folder, also in the texts of failures. */
+export function withRelativePaths(out: string, summary: PredictionSummary): PredictionSummary {
+  const changed = withPaths(summary, (path) => relative(out, path));
+  const inFolder = (text: string) => text.replaceAll(`${out}${sep}`, '');
+  return { ...changed, failures: changed.failures.map((failure) => retold(failure, inFolder)) };
+}
+
+/** Changes every path of a summary, and that of an image also where its failure names it. */
 function withPaths(summary: PredictionSummary, change: (path: string) => string): PredictionSummary {
   const ofImage = <Of extends { readonly image: string }>(each: Of): Of => ({ ...each, image: change(each.image) });
   return {
     ...summary,
     model: { ...summary.model, path: change(summary.model.path) },
     images: summary.images.map(ofImage),
-    failures: summary.failures.map(ofImage),
+    failures: summary.failures.map((failure) =>
+      ofImage(retold(failure, (text) => renamed(text, failure.image, change(failure.image)))),
+    ),
   };
+}
+
+function retold(failure: ImageFailure, change: (text: string) => string): ImageFailure {
+  return { ...failure, cause: change(failure.cause), remedy: change(failure.remedy) };
+}
+
+/** Replaces a path in a text. The texts in summaries of earlier versions already have absolute paths. */
+function renamed(text: string, from: string, to: string): string {
+  return isAbsolute(to) && text.includes(to) ? text : text.replaceAll(from, () => to);
 }
 
 /** Returns whether a folder was written by `predict`. */

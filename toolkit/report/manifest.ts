@@ -59,7 +59,7 @@ async function readManifest(path: string): Promise<Map<string, string>> {
 }
 
 /** Lists the files of a folder, sorted, except the manifest and temporary files. Paths are relative, with `/`. */
-async function filesBelow(folder: string): Promise<string[]> {
+export async function filesBelow(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
   return entries
     .filter((entry) => entry.isFile() && !entry.name.endsWith('.tmp'))

@@ -11,6 +11,13 @@ export type NamesOf<Path extends string> = Path extends `${string}<${string}>${i
 /** Patterns of names that are not any single part of a path: a task's folder may have two parts, such as pdl1/nuclei. */
 const ALLOWED: Readonly<Record<string, string>> = { task: '[^/.]+', folder: '.+' };
 
+/** Returns the source of a regular expression that matches a path with any names in place of its placeholders. */
+export function patternOf(path: string): string {
+  return path
+    .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+    .replaceAll(/<(\w+)>/g, (_, name: string) => ALLOWED[name] ?? '[^/]+');
+}
+
 /** Names no command, since a results folder is mostly read by another command than the one that wrote it. */
 const REMEDY = 'Check that the folder is the right one. If it is, run the command that wrote it again.';
 
@@ -52,10 +59,7 @@ export class ResultsFile<Path extends string> implements ResultsEntry {
 
   /** Whether a path, relative to a results folder, belongs to this entry. */
   covers(path: string): boolean {
-    const pattern = this.path
-      .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
-      .replaceAll(/<(\w+)>/g, (_, name: string) => ALLOWED[name] ?? '[^/]+');
-    return new RegExp(`^${pattern}$`).test(path);
+    return new RegExp(`^${patternOf(this.path)}$`).test(path);
   }
 }
 

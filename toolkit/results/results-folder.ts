@@ -7,7 +7,7 @@ import { Summary } from '../report/summary.ts';
 import { SweepFile } from '../sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
-import { JsonResultsFile, type ResultsEntry, ResultsFile } from './results-file.ts';
+import { JsonResultsFile, patternOf, type ResultsEntry, ResultsFile } from './results-file.ts';
 
 /** What reports use of the list of fetched files. */
 const Acquired = z.object({
@@ -69,7 +69,7 @@ export const RESULTS = {
   ),
   candidates: new JsonResultsFile(
     'candidates/<task>/<roi>.json',
-    'Candidates of an ROI above a detection score of 0.25, with class, score, box and NMS outcome',
+    'Candidates of an ROI with detection score above 0.25, or the threshold if lower: class, score, box, NMS outcome',
     'activities/task/infer-roi.ts',
     z.unknown(),
   ),
@@ -225,11 +225,12 @@ export const RESULTS = {
 } as const;
 
 /** Folders with a file per ROI: the RO-Crate lists only the folder, the manifest every file. */
-export const RESULTS_FOLDERS: Readonly<Record<string, string>> = {
+const RESULTS_FOLDERS: Readonly<Record<string, string>> = {
   'inference/': 'Masks and points, laid out as in the record',
   'figures/': 'Figures, laid out as in the record',
   'confidence/': 'Confidence of every pixel',
   'candidates/': 'What the detectors found, with detection scores',
+  'verdict/<task>-declared/': 'What the detector found with the declared settings',
   'report/': 'The report and its files',
 };
 
@@ -245,4 +246,13 @@ export function reportFolder(results: string): string {
 export function entryOf(path: string): ResultsEntry | undefined {
   const entries: readonly ResultsEntry[] = Object.values(RESULTS);
   return entries.find((entry) => entry.covers(path));
+}
+
+/** Returns the folder with a file per ROI that a path, relative to a results folder, is in; undefined outside these. */
+export function folderOf(path: string): { readonly path: string; readonly about: string } | undefined {
+  for (const [folder, about] of Object.entries(RESULTS_FOLDERS)) {
+    const found = new RegExp(`^${patternOf(folder)}`).exec(path)?.[0];
+    if (found !== undefined) return { path: found, about };
+  }
+  return undefined;
 }

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { replaceFile, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
-import { asDiskError, asSystemError } from '../../../toolkit/files/disk-error.ts';
+import { asDiskError, asSystemError, notOpened } from '../../../toolkit/files/disk-error.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 describe('writeFileAtomic', () => {
@@ -99,5 +99,15 @@ describe('asDiskError', () => {
   it('passes other errors on', () => {
     const error = new Error('else');
     expect(asDiskError(error, '/d')).toBe(error);
+  });
+});
+
+describe('notOpened', () => {
+  it.each([
+    ['ENOENT', 'FILE_MISSING', 'Image not found: a.png.'],
+    ['EACCES', 'NOT_READABLE', 'No permission to read a.png.'],
+  ])('converts %s to %s', (code, expected, message) => {
+    const error = notOpened('Image', 'a.png', Object.assign(new Error('open'), { code }));
+    expect(error).toMatchObject({ code: expected, message });
   });
 });

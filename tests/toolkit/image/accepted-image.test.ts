@@ -221,7 +221,7 @@ describe('decodeChannels', () => {
           await expect(decodeChannels(path, other)).rejects.toMatchObject({
             code: 'IMAGE_UNREADABLE',
             message: expect.stringContaining(`has ${samples} channels`),
-            remedy: expect.stringContaining(`${other} channels of the training`),
+            remedy: expect.stringContaining(`${other} training channels`),
           });
         },
       ),

@@ -81,7 +81,7 @@ describe('a custom ONNX model', () => {
     ],
     [{ ...SAME, extra: true }, 'extra'],
     [{ ...SAME, labels: [{ name: 'a', value: 1 }, 'b', 'c'] }, 'twice'],
-    [{ kind: 'detection' }, 'kind'],
+    [{ kind: 'detection' }, 'describes a detector'],
   ])('refuses the sidecar %j, naming what does not fit', async (sidecar, named) => {
     const folder = await temporaryFolder();
     await writeOwnSegmentation(join(folder, 'own.onnx'), sidecar, 'probabilities, NHWC out');
@@ -102,7 +102,11 @@ describe('a custom ONNX model', () => {
     await expect(prepareTissueModel(join(folder, 'alone.onnx'), models)).rejects.toMatchObject({
       code: 'SIDECAR_INVALID',
     });
-    await expect(prepareCellModel(join(folder, 'own.onnx'), models)).rejects.toMatchObject({ code: 'SIDECAR_INVALID' });
+    await expect(prepareCellModel(join(folder, 'own.onnx'), models)).rejects.toMatchObject({
+      code: 'SIDECAR_INVALID',
+      message: expect.stringMatching(/describes a segmentation model\.$/),
+      remedy: 'Use it with `--task he`.',
+    });
   });
 });
 

@@ -7,8 +7,10 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Task } from '../../../config/tasks.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { decodeGrey16 } from '../../../toolkit/image/decode-pixels.ts';
+import { readPoints } from '../../../toolkit/metrics/points-file.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { readNpy } from '../../../toolkit/numpy/npy.ts';
 import type { ImagePrediction, PredictionChoices } from '../../../toolkit/predict/prediction.ts';
@@ -139,7 +141,7 @@ const scales = fc.constantFrom<Pick<PredictionChoices, 'mpp' | 'resample'>>(
   { mpp: 0.9, resample: true },
 );
 
-async function predict(task: Task, path: string, choices: Pick<PredictionChoices, 'mpp' | 'resample'>) {
+async function predict(task: Task, path: string, choices: Pick<PredictionChoices, 'mpp' | 'resample' | 'confidence'>) {
   const order = {
     task,
     model: task === 'he' ? join(folder(), 'own.onnx') : DETECTOR,
@@ -178,7 +180,6 @@ async function expectTissue({ files, areas = [] }: ImagePrediction, width: numbe
 async function expectCells({ files, cells = 0, counts = [] }: ImagePrediction, width: number, height: number) {
   await expectPlacesWithin(files['geojson'] ?? '', width, height);
   expect(counts.reduce((sum, { count }) => sum + count, 0)).toBe(cells);
-  if (cells === 0) return;
   const { data, shape } = await readNpy(join(folder(), 'out', files['points'] ?? ''));
   expect(shape).toEqual([cells, 3]);
   for (let at = 0; at < data.length; at += 3) {
@@ -186,6 +187,18 @@ async function expectCells({ files, cells = 0, counts = [] }: ImagePrediction, w
     expect(x >= 0 && x < width && y >= 0 && y < height).toBe(true);
   }
 }
+
+it('writes every file that the summary of an image without cells names', async () => {
+  const path = join(folder(), 'empty.png');
+  await rgb(64, 48, 1).png().toFile(path);
+  const result = await predict('nuclei', path, { resample: false, confidence: 1 });
+  expect(result.cells).toBe(0);
+  for (const file of Object.values(result.files)) {
+    expect(await fileExists(join(folder(), 'out', file)), file).toBe(true);
+  }
+  expect(await readPoints(join(folder(), 'out', result.files['points'] ?? ''), 'nuclei')).toEqual([]);
+  await expectCells(result, 64, 48);
+});
 
 it('covers exactly the stored pixels and names every conversion, or says why not', async () => {
   await fc.assert(

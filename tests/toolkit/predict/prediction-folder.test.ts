@@ -1,8 +1,13 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { claimOf, failureOf, PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
 import type { PredictionOrder } from '../../../toolkit/predict/prediction-order.ts';
+import { writePredictionPage } from '../../../toolkit/predict/prediction-page.ts';
+import { readPredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
 import { settingsInEffect } from '../../../toolkit/predict/settings-in-effect.ts';
+import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const MODEL = { digest: 'a'.repeat(64) };
@@ -93,4 +98,33 @@ it('keeps the failure of each part of an image until that part is computed', asy
   expect(await causes()).toEqual(['Tile 1 is damaged.']);
   await folder.recover(image, 'rows 1 to 12');
   expect(await causes()).toEqual(['/images/case.svs was started but not finished.']);
+});
+
+it('has relative paths in the failures of its summary and page, and absolute ones for commands', async () => {
+  const root = await temporaryFolder();
+  const out = join(root, 'out');
+  const folder = new PredictionFolder(out);
+  const images = ['near', 'far'].map((name) => ({ path: join(root, 'images', `${name}.gif`), name }));
+  await folder.claim(await claimBy({}));
+  for (const image of images) {
+    const error = new ReigniteError('IMAGE_UNREADABLE', `The image ${image.path} has the format gif.`, {
+      remedy: `Save it with \`magick ${image.path} OUT.png\`, not into ${join(out, 'masks')}.`,
+    });
+    await folder.fail(image, failureOf(image, error));
+  }
+  const { failures } = await folder.writeSummary(images);
+  await writePredictionPage(out, await readPredictionSummary(out), '1');
+  const stored = JSON.parse(await readFile(join(out, 'summary.json'), 'utf8'));
+  expect(stored.failures[1]).toEqual({
+    image: '../images/far.gif',
+    code: 'IMAGE_UNREADABLE',
+    cause: 'The image ../images/far.gif has the format gif.',
+    remedy: 'Save it with `magick ../images/far.gif OUT.png`, not into masks.',
+  });
+  const page = await readFile(RESULTS.page.in(out), 'utf8');
+  expect(page).toContain('The image ../images/near.gif has the format gif.');
+  expect(page).not.toContain(root);
+  const read = (await readPredictionSummary(out)).failures;
+  expect(read.map(({ cause }) => cause)).toEqual(failures.map(({ cause }) => cause));
+  expect(read[1]?.remedy).toContain(join(root, 'images', 'far.gif'));
 });

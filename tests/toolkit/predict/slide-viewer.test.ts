@@ -245,7 +245,7 @@ describe('writeViewer', () => {
       planViewer(await viewedSlides([join(folder(), 'sized')]), { out, isFull: false }),
     ).rejects.toMatchObject({
       code: 'PREDICTION_CONFLICT',
-      message: expect.stringContaining('predicts a slide of 17 x'),
+      message: expect.stringContaining('is for a slide of 17 x'),
       remedy: expect.stringContaining('--slides'),
     });
   });

@@ -142,6 +142,26 @@ describe('writeReport', () => {
     expect(graph.filter((entity) => entity['@type'] === 'CreateAction')).toHaveLength(1);
   });
 
+  it('lists in the crate every file of the manifest, or its folder, and no file of the user', async () => {
+    const results = await writeResults();
+    await mkdir(join(results, 'verdict', 'nuclei-declared'));
+    await writeFile(join(results, 'verdict', 'nuclei-declared', 'a_nuclei_roi1.json'), '[]');
+    await writeFile(join(results, 'notes.txt'), 'of the user');
+    await writeReport(results, { version: '1.2.3' });
+    const manifest = await readFile(join(results, 'manifest.sha256'), 'utf8');
+    const written = manifest
+      .trim()
+      .split('\n')
+      .map((line) => line.slice(66));
+    const { '@graph': graph } = JSON.parse(await readFile(join(results, 'ro-crate-metadata.json'), 'utf8'));
+    const root: { hasPart: { '@id': string }[] } = graph.find((each: { '@id': string }) => each['@id'] === './');
+    const parts = root.hasPart.map((part) => part['@id']);
+    const isCovered = (path: string) =>
+      parts.some((part) => part === path || (part.endsWith('/') && path.startsWith(part)));
+    expect(written.filter((path) => !isCovered(path))).toEqual(['notes.txt', 'ro-crate-metadata.json']);
+    expect(parts).toContain('verdict/nuclei-declared/');
+  });
+
   it.each([
     ['running', { actionStatus: 'http://schema.org/ActiveActionStatus' }],
     ['partial', { actionStatus: 'http://schema.org/CompletedActionStatus', endTime: expect.any(String) }],

@@ -204,7 +204,7 @@ describe('a slide', () => {
   it.each<readonly [string, MadePage, RegExp]>([
     ['ycbcr-planes', oneTile(ramp, { 259: [7], 262: [6], 284: [2] }, { tiles: [ramp, ramp, ramp] }), /separate planes/],
     ['reversed-bits', oneTile(ramp, { 266: [2] }), /reversed order/],
-    ['endless', oneTile(ramp, {}, { width: 2_000_000, height: 1 }), /no slide is so large/],
+    ['endless', oneTile(ramp, {}, { width: 2_000_000, height: 1 }), /no slide is that large/],
   ])('is refused with a remedy: %s', async (name, page, reason) => {
     const refusal = await opened(`${name}.tif`, page).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ code: 'IMAGE_UNREADABLE', message: expect.stringMatching(reason) });

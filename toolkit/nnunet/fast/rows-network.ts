@@ -122,7 +122,7 @@ export class RowsNetwork {
     const outputs = await this.#session.run(feeds, wanted).catch((cause: unknown) => {
       const message = `The networks failed on ${plan.tiles.length} tiles, ${this.batch} at once: ${String(cause)}`;
       const remedy =
-        'If the memory of the GPU is too small, set `inference.batchSize` to 1, or `inference.engine` to exact.';
+        'If the GPU has too little memory, set `inference.batchSize` to 1, or use the exact engine (`predict --engine exact`).';
       throw new ReigniteError('INFERENCE_FAILED', message, { cause, remedy });
     });
     this.#secondsPerTile = (performance.now() - start) / 1000 / Math.max(1, plan.tiles.length);

@@ -101,7 +101,7 @@ export function bioimageSidecar(
 
 function invalid(path: string, what: string): ReigniteError {
   return new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, {
-    remedy: 'Write a model JSON file next to the ONNX file: `npx reignite model describe` makes its draft.',
+    remedy: 'Move this description away: `npx reignite model describe` then makes the draft of a model JSON file.',
   });
 }
 

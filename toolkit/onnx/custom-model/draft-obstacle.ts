@@ -51,7 +51,7 @@ function prototypesObstacle({ shape }: DescribedValue, outputs: readonly Describ
   if (!isHead || typeof masks !== 'number' || rows <= BOX_ROWS + masks) return undefined;
   return {
     what: `it looks like a YOLO segmentation model (${masks} prototypes), whose metadata are missing`,
-    remedy: 'Export it again with `yolo export format=onnx`, which writes the metadata, and keep them.',
+    remedy: 'Give its .pt file, whose boxes are used, or a detector (task `detect`) from `yolo export format=onnx`.',
   };
 }
 

@@ -177,6 +177,15 @@ export function sidecarPath(model: string): string {
 export function parseSidecar<Kind>(path: string, json: unknown, schema: z.ZodType<Kind>): Kind {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
+  const { data } = z.object({ kind: z.enum(['segmentation', 'detection']) }).safeParse(json);
+  if (data !== undefined && parsed.error.issues.some(({ path: [field] }) => field === 'kind')) {
+    const isDetector = data.kind === 'detection';
+    const what = isDetector ? 'a detector' : 'a segmentation model';
+    throw new ReigniteError('SIDECAR_INVALID', `The file ${path} describes ${what}.`, {
+      cause: parsed.error,
+      remedy: isDetector ? 'Use it with `--task nuclei` or `--task pdl1`.' : 'Use it with `--task he`.',
+    });
+  }
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`);
   throw new ReigniteError('SIDECAR_INVALID', `The file ${path} is invalid: ${faults.join('; ')}.`, {
     cause: parsed.error,

@@ -68,7 +68,7 @@ function refuseOtherSpacing(
     'SIDECAR_INVALID',
     `${path} describes a model for ${Number(other.toPrecision(4))} µm/px (spacing_um_px ${spacing}, patches of ${patch} px as ${size.join(' x ')} px); images are given to models at ${MODEL_MPP} µm/px.`,
     {
-      remedy: `Use a model for ${MODEL_MPP} µm/px. To run this one at ${MODEL_MPP} µm/px all the same, write a model JSON file next to the ONNX file: \`npx reignite model describe\` makes its draft.`,
+      remedy: `Use a model for ${MODEL_MPP} µm/px. To run this one at ${MODEL_MPP} µm/px all the same, move this description away: \`npx reignite model describe\` then makes the draft of a model JSON file.`,
     },
   );
 }
@@ -97,6 +97,6 @@ function valuesOf(path: string, final: FinalOperator): UncheckedSidecar['output'
   if (final === 'Sigmoid') return 'sigmoid';
   if (final === 'Softmax') return 'probabilities';
   throw new ReigniteError('SIDECAR_INVALID', `${path} does not say whether the scores are logits or probabilities.`, {
-    remedy: 'Write a model JSON file next to the ONNX file: `npx reignite model describe` makes its draft.',
+    remedy: 'Move this description away: `npx reignite model describe` then makes the draft of a model JSON file.',
   });
 }

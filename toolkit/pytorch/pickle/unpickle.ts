@@ -86,5 +86,6 @@ export async function readPickleFile(path: string): Promise<PickleValue> {
   throw new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
     `${path} is a PyTorch checkpoint where a plain pickle is expected.`,
+    { remedy: 'Put the .pkl file that nnU-Net wrote with these weights in its place.' },
   );
 }

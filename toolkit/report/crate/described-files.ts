@@ -1,7 +1,7 @@
-import { readdir } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { extname, join } from 'node:path';
-import { statIfThere } from '../../files/if-there.ts';
-import { entryOf, RESULTS, RESULTS_FOLDERS } from '../../results/results-folder.ts';
+import { entryOf, folderOf, RESULTS } from '../../results/results-folder.ts';
+import { filesBelow } from '../manifest.ts';
 
 const TYPES: Readonly<Record<string, string>> = {
   '.png': 'image/png',
@@ -16,20 +16,8 @@ const TYPES: Readonly<Record<string, string>> = {
   '.npy': 'application/octet-stream',
 };
 
-/** Folders with few files, which are described individually. */
-const LISTED = ['metrics', 'verdict', 'models', 'environment'] as const;
-
-/** Single files to describe. The workflow is described as a separate entity, and the crate does not describe itself. */
-const SINGLE = [
-  RESULTS.readme,
-  RESULTS.summary,
-  RESULTS.acquisition,
-  RESULTS.trace,
-  RESULTS.configuration,
-  RESULTS.certificate,
-  RESULTS.reportZip,
-  RESULTS.page,
-] as const;
+/** The workflow is described as a separate entity, and the crate does not describe itself. */
+const SEPARATE: ReadonlySet<string> = new Set([RESULTS.workflow.path, RESULTS.crate.path]);
 
 /** A file or folder of a results folder, as described in a crate. */
 export interface Described {
@@ -40,29 +28,28 @@ export interface Described {
   readonly encodingFormat?: string;
 }
 
-/** Lists the files and folders that a crate describes, in a stable order. */
+/**
+ * Lists the files that reignite wrote to a results folder, in a stable order. Of a folder with a file per ROI, only the
+ * folder is listed, and the page of the report.
+ */
 export async function describedFiles(results: string): Promise<readonly Described[]> {
-  const listed = await Promise.all(LISTED.map((folder) => filesIn(results, folder)));
-  const files = [...SINGLE.map(({ path }) => path), ...listed.flat()];
-  const described = await Promise.all(
-    [...files, ...Object.keys(RESULTS_FOLDERS)].map((path) => describe(results, path)),
-  );
-  return described.flat();
+  const written = (await filesBelow(results)).filter((path) => entryOf(path) !== undefined);
+  const files = written.filter((path) => folderOf(path) === undefined || path === RESULTS.page.path);
+  const folders = new Map(written.flatMap((path) => folderOf(path) ?? []).map(({ path, about }) => [path, about]));
+  return [
+    ...(await Promise.all(files.filter((path) => !SEPARATE.has(path)).map((path) => describeFile(results, path)))),
+    ...[...folders].map(([path, name]): Described => ({ '@id': path, '@type': 'Dataset', name })),
+  ];
 }
 
-async function describe(results: string, path: string): Promise<Described[]> {
-  const found = await statIfThere(join(results, path));
-  if (found === undefined) return [];
-  if (found.isDirectory()) return [{ '@id': path, '@type': 'Dataset', name: RESULTS_FOLDERS[path] ?? path }];
+async function describeFile(results: string, path: string): Promise<Described> {
+  const { size } = await stat(join(results, path));
   const encodingFormat = TYPES[extname(path)] ?? 'application/octet-stream';
-  const contentSize = String(found.size);
-  return [{ '@id': path, '@type': 'File', name: entryOf(path)?.about ?? path, contentSize, encodingFormat }];
-}
-
-async function filesIn(results: string, folder: string): Promise<string[]> {
-  const entries = await readdir(join(results, folder), { withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => `${folder}/${name}`)
-    .sort();
+  return {
+    '@id': path,
+    '@type': 'File',
+    name: entryOf(path)?.about ?? path,
+    contentSize: String(size),
+    encodingFormat,
+  };
 }

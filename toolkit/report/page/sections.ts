@@ -114,7 +114,7 @@ export function discrepanciesSection({ discrepancies }: ReportData): Html {
   const entries = discrepancies.map(({ title, what, where, status, effect, corrected, affected, affectedTotal }) => {
     const numbers = corrected
       .slice(0, 40)
-      .map(({ name, paper, corrected: other }) => [name, decimal(paper), decimal(other)]);
+      .map(({ name, paper, corrected: other }) => [name.replace('|', ' and '), decimal(paper), decimal(other)]);
     const listed = affected.slice(0, 20).join(', ');
     const more = affectedTotal > 20 ? ` and ${affectedTotal - 20} more` : '';
     return html`<details><summary>${title} <span class="note">${status}</span></summary>

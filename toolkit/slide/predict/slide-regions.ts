@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
+import { notOpened } from '../../files/disk-error.ts';
 
 const Position = z.array(z.number()).min(2);
 const Ring = z.array(Position).min(4);
@@ -36,7 +37,7 @@ export interface SlideRegion {
  */
 export async function readSlideRegions(path: string): Promise<readonly SlideRegion[]> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ReigniteError('FILE_MISSING', `Regions file not found: ${path}.`, { cause });
+    throw notOpened('Regions file', path, cause);
   });
   const remedy = 'In QuPath: select the annotations, File > Export objects as GeoJSON. Only polygons are accepted.';
   let parsed: z.ZodSafeParseResult<z.infer<typeof RegionsFile>>;

@@ -31,7 +31,7 @@ interface OtherFormat {
 /** Formats by their first bytes. */
 const SIGNATURES: readonly (OtherFormat & { readonly offset: number; readonly bytes: string })[] = [
   { offset: 128, bytes: 'DICM', name: 'a DICOM file', remedy: REMEDIES.openslide },
-  { offset: 0, bytes: 'ZISRAWFILE', name: 'a CZI of Zeiss', remedy: REMEDIES.bioFormats },
+  { offset: 0, bytes: 'ZISRAWFILE', name: 'a Zeiss CZI file', remedy: REMEDIES.bioFormats },
   { offset: 0, bytes: '\u0089HDF', name: 'an HDF5 file (Imaris, BDV and others)', remedy: REMEDIES.bioFormats },
   {
     offset: 0,
@@ -49,23 +49,23 @@ const SUBSTITUTES: typeof SIGNATURES = [
 ];
 /** Formats that only the file name reveals: a JPEG or text file that points to other files, or one without a signature. */
 const ENDINGS: Readonly<Record<string, OtherFormat>> = {
-  '.mrxs': { name: 'a MIRAX slide of 3DHISTECH', remedy: REMEDIES.openslide },
-  '.vms': { name: 'a VMS slide of Hamamatsu', remedy: REMEDIES.openslide },
-  '.vmu': { name: 'a VMU slide of Hamamatsu', remedy: REMEDIES.openslide },
-  '.svslide': { name: 'a slide of Sakura', remedy: REMEDIES.openslide },
+  '.mrxs': { name: 'a 3DHISTECH MIRAX slide', remedy: REMEDIES.openslide },
+  '.vms': { name: 'a Hamamatsu VMS slide', remedy: REMEDIES.openslide },
+  '.vmu': { name: 'a Hamamatsu VMU slide', remedy: REMEDIES.openslide },
+  '.svslide': { name: 'a Sakura slide', remedy: REMEDIES.openslide },
   '.dcm': { name: 'a DICOM file', remedy: REMEDIES.openslide },
-  '.vsi': { name: 'a VSI slide of Olympus', remedy: REMEDIES.bioFormats },
-  '.ets': { name: 'a part of a VSI slide of Olympus', remedy: REMEDIES.bioFormats },
-  '.oir': { name: 'an OIR image of Olympus', remedy: REMEDIES.bioFormats },
-  '.isyntax': { name: 'an iSyntax slide of Philips', remedy: REMEDIES.bioFormats },
-  '.i2syntax': { name: 'an iSyntax slide of Philips', remedy: REMEDIES.bioFormats },
-  '.lif': { name: 'a LIF file of Leica', remedy: REMEDIES.bioFormats },
-  '.nd2': { name: 'an ND2 image of Nikon', remedy: REMEDIES.bioFormats },
-  '.afi': { name: 'a list of fluorescence slides of Aperio', remedy: REMEDIES.channels },
-  '.kfb': { name: 'a KFB slide of KFBio', remedy: REMEDIES.scanner },
-  '.sdpc': { name: 'an SDPC slide of Sqray', remedy: REMEDIES.scanner },
-  '.tmap': { name: 'a TMAP slide of UNIC', remedy: REMEDIES.scanner },
-  '.mds': { name: 'an MDS slide of Motic', remedy: REMEDIES.scanner },
+  '.vsi': { name: 'an Olympus VSI slide', remedy: REMEDIES.bioFormats },
+  '.ets': { name: 'a part of an Olympus VSI slide', remedy: REMEDIES.bioFormats },
+  '.oir': { name: 'an Olympus OIR image', remedy: REMEDIES.bioFormats },
+  '.isyntax': { name: 'a Philips iSyntax slide', remedy: REMEDIES.scanner },
+  '.i2syntax': { name: 'a Philips iSyntax slide', remedy: REMEDIES.scanner },
+  '.lif': { name: 'a Leica LIF file', remedy: REMEDIES.bioFormats },
+  '.nd2': { name: 'a Nikon ND2 image', remedy: REMEDIES.bioFormats },
+  '.afi': { name: 'an Aperio list of fluorescence slides', remedy: REMEDIES.channels },
+  '.kfb': { name: 'a KFBio KFB slide', remedy: REMEDIES.scanner },
+  '.sdpc': { name: 'a Sqray SDPC slide', remedy: REMEDIES.scanner },
+  '.tmap': { name: 'a UNIC TMAP slide', remedy: REMEDIES.scanner },
+  '.mds': { name: 'a Motic MDS slide', remedy: REMEDIES.scanner },
 };
 
 function byItsBytes(head: Buffer, kinds: typeof SIGNATURES): OtherFormat | undefined {
@@ -109,10 +109,10 @@ export function refusePages(path: string, { levels, others }: SlidePages): void 
   if (base.number(TAG.width, 0) < 1 || base.number(TAG.height, 0) < 1) {
     throw slideUnreadable(path, 'it contains no image', REMEDIES.damaged);
   }
-  if (base.has(TAG.hamamatsu)) throw slideUnreadable(path, 'it is an NDPI slide of Hamamatsu', REMEDIES.openslide);
+  if (base.has(TAG.hamamatsu)) throw slideUnreadable(path, 'it is a Hamamatsu NDPI slide', REMEDIES.openslide);
   if (base.text(TAG.xmp).includes('iScan') || others.some((page) => page.text(TAG.xmp).includes('<iScan'))) {
     // Its tiles overlap and are not stored in image order.
-    throw slideUnreadable(path, 'it is a BIF slide of Ventana', REMEDIES.openslide);
+    throw slideUnreadable(path, 'it is a Ventana BIF slide', REMEDIES.openslide);
   }
   const twins = others.filter((page) => isSameSize(page, base) && page.number(TAG.samples, 1) === 1);
   if (base.number(TAG.samples, 1) === 1 && twins.length > 0) {
@@ -126,7 +126,7 @@ export function refuseLevel(path: string, level: SlideLevel): void {
   const refuse = (reason: string, remedy: string): never => {
     throw slideUnreadable(path, `its level of ${width} x ${height} px: ${reason}`, remedy);
   };
-  if (Math.max(width, height) > MAX_SIDE) refuse('no slide is so large', REMEDIES.damaged);
+  if (Math.max(width, height) > MAX_SIDE) refuse('no slide is that large', REMEDIES.damaged);
   if (!isDecodable(layout.compression)) {
     const name = COMPRESSIONS[layout.compression] ?? `number ${layout.compression} of TIFF`;
     refuse(`the compression is ${name}`, REMEDIES.recompress);
@@ -184,13 +184,13 @@ function refuseColours(page: TiffPage, refuse: (reason: string, remedy: string) 
     refuse('its colours are YCbCr without JPEG', REMEDIES.recompress);
   }
   if (photometric === 3 && (page.number(TAG.bits, 1) !== 8 || page.numbers(TAG.colourMap).length < 768)) {
-    refuse('its palette is not one of 8 bits', REMEDIES.recompress);
+    refuse('its palette is not 8-bit', REMEDIES.recompress);
   }
   if (samples < colours || samples > colours + 1) {
     refuse(`it has ${samples} channels, not grey or RGB`, REMEDIES.channels);
   }
   if (page.numbers(TAG.extraSamples).includes(1))
-    refuse('its colours are multiplied with its alpha', REMEDIES.recompress);
+    refuse('its colours are multiplied by its alpha', REMEDIES.recompress);
 }
 
 function isSameSize(a: TiffPage, b: TiffPage): boolean {

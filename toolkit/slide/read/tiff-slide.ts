@@ -1,6 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { ReigniteError } from '../../errors.ts';
+import { notOpened } from '../../files/disk-error.ts';
 import type { ByteSource } from '../../image/tiff-directory.ts';
 import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
@@ -63,7 +64,7 @@ export class TiffSlide implements SlideSource {
    */
   static async open(path: string): Promise<TiffSlide> {
     const handle = await open(path).catch((cause: unknown) => {
-      throw new ReigniteError('FILE_MISSING', `Slide not found: ${path}.`, { cause });
+      throw notOpened('Slide', path, cause);
     });
     try {
       const source = sourceOf(handle);

@@ -157,7 +157,7 @@ function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
     throw new ReigniteError(
       'CHECKPOINT_UNSUPPORTED',
       `${checkpoint.path} cannot be used: it holds plans of nnU-Net v1, without weights.`,
-      { remedy: 'Give the folder with fold_0, or the file of weights of one fold, such as fold_0/model_best.model.' },
+      { remedy: 'Give the folder with fold_0 to `predict --task he`, or fold_0/model_best.model to `model convert`.' },
     );
   }
   const weights = findStateDict(checkpoint.root);

@@ -158,7 +158,9 @@ function exhausted(error: ReigniteError, ms: number): ReigniteError {
     remedy:
       error.code === 'NO_SPACE'
         ? error.remedy
-        : 'Check the connection and the proxy settings, then run the same command again to resume.',
+        : error.code === 'RATE_LIMITED'
+          ? 'Wait until the server accepts requests again, then run the same command again to resume.'
+          : 'Check the connection and the proxy settings, then run the same command again to resume.',
     retryable: false,
   });
 }

@@ -88,6 +88,6 @@ function decoded(text: string): string | undefined {
 
 function elsewhere(key: string, link: string, what: string): ReigniteError {
   return new ReigniteError('RECORD_INVALID', `The link of the file ${JSON.stringify(key)} ${what}: ${link}.`, {
-    remedy: 'Download that file manually into the data folder, and ask the publisher to correct the record.',
+    remedy: 'Unpack the record into the data folder manually and set zenodo.offline to true; tell its publisher.',
   });
 }

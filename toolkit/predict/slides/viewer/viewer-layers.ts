@@ -93,7 +93,7 @@ function refuseOtherSize({ path, tissue, cells }: ViewedSlide, { width, height }
     if (image.width === width && image.height === height) continue;
     throw new ReigniteError(
       'PREDICTION_CONFLICT',
-      `${path} is ${width} x ${height} px, but ${folder} predicts a slide of ${image.width} x ${image.height} px.`,
+      `${path} is ${width} x ${height} px, but ${folder} is for a slide of ${image.width} x ${image.height} px.`,
       { remedy: 'Use `--slides` to name the folder that holds the predicted slides.' },
     );
   }
