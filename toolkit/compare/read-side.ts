@@ -11,6 +11,7 @@ import type { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { fileExists } from '../files/open-for-reading.ts';
+import { namesLike } from '../files/same-name.ts';
 import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../predict/prediction.ts';
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
 import { readConfiguration } from '../report/configuration.ts';
@@ -102,9 +103,13 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
     if (source.classes !== undefined) about.set(`${task}: classes`, source.classes.join(', '));
     await refuseChanged(source);
     const counts = await RESULTS.evaluatedPatients.readIfThere(folder, task);
+    const like = namesLike(Object.keys(source.files ?? {}));
     const rois = new Set([...(counts?.patients.flatMap((patient) => patient.rois) ?? [])]);
     const predictions = new Map(
-      [...rois].sort().map((roi) => [roi, join(source.predictions, `${roi}${endingOf(task)}`)]),
+      [...rois].sort().map((roi) => {
+        const file = `${roi}${endingOf(task)}`;
+        return [roi, join(source.predictions, like(file) ?? file)];
+      }),
     );
     const labels = source.labels?.map((value) => value ?? undefined);
     const { truth } = source;

@@ -5,6 +5,7 @@ import { parseRecordJson } from '../dataset/read-text.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { notOpened } from '../files/disk-error.ts';
+import { namesLike } from '../files/same-name.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { readCandidatesFile } from '../yolo/detect/candidates-file.ts';
 
@@ -149,13 +150,13 @@ async function fromResults({ images }: Truth, labels: ReadonlyMap<number, number
 async function fromCandidates({ images, categories }: Truth, folder: string): Promise<ReadBoxes> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
   const byName = new Map(categories.map(({ name }, label) => [name, label]));
-  const byStem = imagesByStem(images);
+  const byFile = imagesByFile(images, files);
   const boxes: ScoredBox[] = [];
   const unknown = new Set<string>();
   const foreign: string[] = [];
   let least = 0;
   for (const file of files) {
-    const image = byStem.get(parse(file).name);
+    const image = byFile.get(file);
     if (image === undefined) foreign.push(file);
     if (image === undefined) continue;
     const { candidates, classes, confidence } = await readCandidatesFile(join(folder, file));
@@ -167,7 +168,7 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
       else boxes.push({ image, label, box: [x1, y1, x2 - x1, y2 - y1], score });
     }
   }
-  const missing = images.filter(({ file_name }) => !files.includes(`${parse(file_name).name}.json`)).length;
+  const missing = images.length - files.filter((file) => byFile.has(file)).length;
   if (missing > 0 && missing === images.length) {
     throw new ReigniteError(
       'FILE_MISSING',
@@ -196,18 +197,20 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
 }
 
 /** @throws ReigniteError ANNOTATIONS_INVALID when two images, in different folders, would have the same prediction. */
-function imagesByStem(images: Truth['images']): ReadonlyMap<string, number> {
-  const byStem = new Map<string, number>();
+function imagesByFile(images: Truth['images'], files: readonly string[]): ReadonlyMap<string, number> {
+  const byFile = new Map<string, number>();
+  const like = namesLike(files);
   for (const { file_name, id } of images) {
     const stem = parse(file_name).name;
-    if (byStem.has(stem)) {
+    const file = like(`${stem}.json`) ?? `${stem}.json`;
+    if (byFile.has(file)) {
       throw new ReigniteError('ANNOTATIONS_INVALID', `Several annotated images are named ${stem}.`, {
         remedy: 'Give each image a name of its own, or name a COCO file of results, whose boxes have image ids.',
       });
     }
-    byStem.set(stem, id);
+    byFile.set(file, id);
   }
-  return byStem;
+  return byFile;
 }
 
 async function readJson<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {

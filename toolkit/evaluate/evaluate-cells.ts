@@ -37,7 +37,7 @@ export async function evaluateCells(
 ): Promise<Evaluated> {
   const file = inside(data, await readersFileIn(data, task));
   const annotations = await readReaderAnnotations(file, task, 'first', rule);
-  const { found, remarks: pointRemarks } = await readPointsToScore(predictions, annotations);
+  const { found, files, remarks: pointRemarks } = await readPointsToScore(predictions, annotations);
   const points = (stem: string) => found.get(stem);
   const { metrics: paper, remarks } = evaluateDetection({ task, annotations, points });
   const own = await readReaderAnnotations(file, task, 'own', rule);
@@ -63,10 +63,7 @@ export async function evaluateCells(
     source: {
       data,
       predictions,
-      files: await digestsOf(
-        predictions,
-        [...found.keys()].map((stem) => `${stem}.npy`),
-      ),
+      files: await digestsOf(predictions, files),
       truth: truthOf(rule === 'by-id' ? annotations : await readReaderAnnotations(file, task)),
       categories: rule,
       ...(classes && { classes: [...classes.names] }),

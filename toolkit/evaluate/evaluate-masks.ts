@@ -4,6 +4,7 @@ import type { MappedLabel } from '../dataset/label-map.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { notOpened } from '../files/disk-error.ts';
+import { namesLike } from '../files/same-name.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
 
 const VALUES = 256;
@@ -70,8 +71,9 @@ export async function evaluateMasks({
   ignore,
 }: MasksInput): Promise<EvaluatedMasks> {
   const names = await masksIn(truth);
-  const found = new Set(await masksIn(predictions));
-  const missing = names.filter((name) => !found.has(name));
+  const found = await masksIn(predictions);
+  const like = namesLike(found);
+  const missing = names.filter((name) => like(name) === undefined);
   if (missing.length > 0) {
     const shown = `${missing.slice(0, FEW).join(', ')}${missing.length > FEW ? ', ...' : ''}`;
     throw new ReigniteError(
@@ -81,7 +83,8 @@ export async function evaluateMasks({
     );
   }
   const counts: PixelCounts[] = [];
-  for (const name of names) counts.push(await countPixels(join(truth, name), join(predictions, name), ignore));
+  for (const name of names)
+    counts.push(await countPixels(join(truth, name), join(predictions, like(name) ?? name), ignore));
   const total = sumOf(counts);
   const labels = asked ?? valuesOf(total).map((value) => ({ value, name: `value ${value}` }));
   const scored = labels.map((label) => scoreOf(label, total, counts));
@@ -98,7 +101,7 @@ export async function evaluateMasks({
     perImage: Object.fromEntries(perImage),
   };
   await writeFileAtomic(join(out, 'metrics', 'masks.json'), `${JSON.stringify(metrics, null, 1)}\n`);
-  return { metrics, remarks: remarksOf(total, labels, found.size - names.length) };
+  return { metrics, remarks: remarksOf(total, labels, found.length - names.length) };
 }
 
 async function masksIn(folder: string): Promise<readonly string[]> {

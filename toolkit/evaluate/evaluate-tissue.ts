@@ -13,6 +13,7 @@ import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { inside } from '../files/inside.ts';
+import { namesLike } from '../files/same-name.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { heMetrics, overallDice } from '../metrics/he-metrics.ts';
@@ -43,11 +44,16 @@ export async function evaluateTissue(
   const figures = join(out, folderOf('figures', task));
   const overview = await readOverview(await overviewFileIn(data));
   const rois = heTestRoisOf(overview, data);
-  const pairs = rois.map((roi) => ({ ...roi, prediction: join(predictions, `${roi.roi}.png`) }));
+  const found = await namesIn(predictions);
+  const like = namesLike(found);
+  const pairs = rois.map((roi) => ({
+    ...roi,
+    prediction: join(predictions, like(`${roi.roi}.png`) ?? `${roi.roi}.png`),
+  }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const maskRemarks = await checkMasks(checked, labels);
   const masks = pairs.map(({ prediction }) => basename(prediction));
-  const others = (await namesIn(predictions)).filter((name) => name.endsWith('.png') && !masks.includes(name)).sort();
+  const others = found.filter((name) => name.endsWith('.png') && !masks.includes(name)).sort();
   const both = { own: await scoreMasks(data, pairs, labels), published: await scorePublished(data, task, pairs) };
   const patients = overviewByStem(overview);
   const metrics = heMetrics(both.own.total);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
+import { namesLike } from '../files/same-name.ts';
 import { readPoints } from '../metrics/points-file.ts';
 import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
 import { describeUnscored } from './evaluation.ts';
@@ -21,6 +22,8 @@ const SUFFIX = '.npy';
 export interface PointsToScore {
   /** Points by stem of the image. Images without a file are missing: nothing was found in them. */
   readonly found: ReadonlyMap<string, readonly CellPoint[]>;
+  /** Names of the scored files. */
+  readonly files: readonly string[];
   /** Remarks on files that are not scored, one sentence each. */
   readonly remarks: readonly string[];
 }
@@ -32,9 +35,11 @@ export interface PointsToScore {
  *   files.
  */
 export async function readPointsToScore(folder: string, { task, images }: ReaderAnnotations): Promise<PointsToScore> {
-  const stems = new Set(images.map(({ stem }) => stem));
   const files = (await namesIn(folder)).filter((name) => name.endsWith(SUFFIX)).sort();
-  const [known, others] = [files.filter(isKnown), files.filter((file) => !isKnown(file))];
+  const like = namesLike(files);
+  const stems = new Map<string, string>();
+  for (const { stem } of images) stems.set(like(`${stem}${SUFFIX}`) ?? `${stem}${SUFFIX}`, stem);
+  const [known, others] = [files.filter((file) => stems.has(file)), files.filter((file) => !stems.has(file))];
   if (known.length === 0) {
     throw new ReigniteError('ROI_WITHOUT_PAIR', `${folder} has no .npy file for any image of the task ${task}.`, {
       remedy: 'Name the folder that directly contains <image>.npy: an array with x, y and class per cell.',
@@ -44,7 +49,7 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
   const faults: ReigniteError[] = [];
   for (const file of known) {
     try {
-      found.set(file.slice(0, -SUFFIX.length), await readPoints(join(folder, file), task));
+      found.set(stems.get(file) ?? '', await readPoints(join(folder, file), task));
     } catch (error) {
       if (!(error instanceof ReigniteError)) throw error;
       faults.push(error);
@@ -56,11 +61,7 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
       remedy: [...new Set(faults.map(({ remedy }) => remedy))].join(' '),
     });
   }
-  return { found, remarks: describeUnscored(others, `image of the task ${task}`) };
-
-  function isKnown(file: string): boolean {
-    return stems.has(file.slice(0, -SUFFIX.length));
-  }
+  return { found, files: known, remarks: describeUnscored(others, `image of the task ${task}`) };
 }
 
 /** Lists a folder; empty if it does not exist. */
