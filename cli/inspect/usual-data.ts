@@ -38,7 +38,7 @@ export async function usualData(results: string): Promise<string | undefined> {
 }
 
 /**
- * Returns the folder that was recorded together with a results folder. The digest does not tell when the configuration
+ * Returns the folder that was recorded together with a results folder. The digest is not enough if the configuration
  * names a model of the user: its stored path is shortened.
  *
  * @returns Undefined if several were.

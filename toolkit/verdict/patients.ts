@@ -29,7 +29,7 @@ export function patientOf(overview: OverviewByStem, roi: string): string {
   return id === undefined || id === '' ? `${UNKNOWN}${roi}` : id;
 }
 
-/** Returns whether an ID of `patientOf` stands for an ROI of unknown patient. */
+/** Returns whether `patientOf` made an ID up because the patient of an ROI is unknown. */
 export function isUnknownPatient(id: string): boolean {
   return id.startsWith(UNKNOWN);
 }
