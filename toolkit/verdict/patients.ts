@@ -29,7 +29,7 @@ export function patientOf(overview: OverviewByStem, roi: string): string {
   return id === undefined || id === '' ? `${UNKNOWN}${roi}` : id;
 }
 
-/** Returns whether an ID of `patientOf` stands for an ROI of unknown patient. */
+/** Returns whether an ID of `patientOf` is that of an ROI whose patient is unknown. */
 export function isUnknownPatient(id: string): boolean {
   return id.startsWith(UNKNOWN);
 }
