@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { packageVersion } from '../../config/package-files.ts';
@@ -25,6 +25,8 @@ export async function openResults(input: RunInput): Promise<{ readonly movedTo?:
   try {
     if (movedTo !== undefined) await rename(results, movedTo);
     await makeFolder(dirname(results));
+    // It describes the files of the earlier execution; the report writes a new one.
+    await rm(RESULTS.manifest.in(results), { force: true });
   } catch (error) {
     throw asDiskError(error, results);
   }
