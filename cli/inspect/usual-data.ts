@@ -38,8 +38,8 @@ export async function usualData(results: string): Promise<string | undefined> {
 }
 
 /**
- * Returns the folder that was recorded together with a results folder. The digest is not enough if the configuration
- * names a model of the user: its stored path is shortened.
+ * Returns the folder that was recorded together with a results folder. The digest cannot be computed again
+ * if the configuration names a custom model, whose stored path is shortened.
  *
  * @returns Undefined if several were.
  */

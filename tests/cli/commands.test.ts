@@ -9,6 +9,7 @@ import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { runCommand } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
@@ -141,6 +142,10 @@ describe('reignite evaluate', () => {
     expect(status, stderr).toBe(0);
     expect(HeMetrics.parse(metricsIn(stdout)).all.overall).toBe(1);
     expect(stderr).toContain('of-no-roi.png belongs to no ROI of the test set and is not scored.');
+    const { truth = {} } = (await RESULTS.source.readIfThere(join(folder(), 'mapped'), 'he')) ?? {};
+    expect(Object.keys(truth).sort()).toEqual(
+      ['patient1_he_roi1', 'patient1_he_roi2', 'patient2_he_roi1'].map((roi) => `${roi}_with_context`),
+    );
     // Without the map the values from 17 on would not be labels; 10 to 14 would be other labels.
     const without = await runCommand([...words, '--json'], place());
     expect(HeMetrics.parse(metricsIn(without.stdout)).all.overall).toBe(0);
@@ -155,6 +160,8 @@ describe('reignite evaluate', () => {
     expect(status, stderr).toBe(0);
     expect(stderr).toContain('The AI found nothing on nuclei_roi_2');
     const { groups } = DetectionMetrics.parse(metricsIn(stdout));
+    const { truth = {} } = (await RESULTS.source.readIfThere(join(folder(), 'cells'), 'nuclei')) ?? {};
+    expect(Object.keys(truth)).toEqual(expect.arrayContaining(['nuclei_roi_1', 'nuclei_roi_2']));
     // Reader R1 marked 12 cells on two images; both points hit one each.
     expect(groups['nuclei']?.confusion['reader R1|AI']).toEqual([
       [2, 10],

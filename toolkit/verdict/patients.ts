@@ -29,7 +29,7 @@ export function patientOf(overview: OverviewByStem, roi: string): string {
   return id === undefined || id === '' ? `${UNKNOWN}${roi}` : id;
 }
 
-/** Returns whether `patientOf` made an ID up because the patient of an ROI is unknown. */
+/** Returns whether an ID of `patientOf` is that of an ROI whose patient is unknown. */
 export function isUnknownPatient(id: string): boolean {
   return id.startsWith(UNKNOWN);
 }
