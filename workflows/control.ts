@@ -8,7 +8,7 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import type { RunIntervention, SkippedRoi } from '../activities/inputs.ts';
-import { TASKS } from '../config/tasks.ts';
+import type { Task } from '../config/tasks.ts';
 
 /** The state of a run that users can control. */
 export interface ControlState {
@@ -56,9 +56,9 @@ export class RunControl {
    * Registers query and update handlers. Updates that arrived before the first workflow task run synchronously here,
    * so `onChange` must already be usable.
    *
-   * @param options.skips - Whether the work supports excluding an ROI.
+   * @param tasks - The tasks whose ROIs can be skipped; without any there is no update `skipRoi`.
    */
-  listen({ skips }: { readonly skips: boolean } = { skips: true }): void {
+  listen(tasks: readonly Task[] = []): void {
     setHandler(control, () => this.state);
     setHandler(pause, () => this.#change('paused', () => this.#setPaused(true)), {
       validator: () => refuseUnless(!this.#paused, 'The run is already paused.'),
@@ -77,9 +77,9 @@ export class RunControl {
           ),
       },
     );
-    if (!skips) return;
+    if (tasks.length === 0) return;
     setHandler(skipRoi, (skip) => this.#change(`${skip.roi} skipped: ${skip.reason}`, () => this.#skip(skip)), {
-      validator: refuseIncompleteSkip,
+      validator: (skip) => refuseUselessSkip(skip, tasks),
     });
   }
 
@@ -135,7 +135,7 @@ function refuseUnless(holds: boolean, message: string): void {
 }
 
 /** Rejects a skip without a task of the run: it would be accepted without effect. */
-function refuseIncompleteSkip({ task, roi, reason }: Partial<SkippedRoi>): void {
-  const isTask = task !== undefined && TASKS.includes(task);
-  refuseUnless(isTask && !!roi && !!reason, `Expected a task (${TASKS.join(', ')}), an ROI and a reason.`);
+function refuseUselessSkip({ task, roi, reason }: Partial<SkippedRoi>, tasks: readonly Task[]): void {
+  const isTask = task !== undefined && tasks.includes(task);
+  refuseUnless(isTask && !!roi && !!reason, `Expected a task of the run (${tasks.join(', ')}), an ROI and a reason.`);
 }

@@ -41,7 +41,7 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   };
   const control = new RunControl(input.temporal.maxConcurrentRois, show);
   setHandler(progress, () => [stage()]);
-  control.listen({ skips: false });
+  control.listen();
   show();
   return control.runInterruptibly((state) => {
     // An interrupted batch restarts from its first image: finished images come from the cache.

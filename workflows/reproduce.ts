@@ -68,7 +68,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
     wasPaused = paused;
     renderDetails();
   });
-  control.listen();
+  control.listen(input.config.tasks);
   setHandler(progress, () => [...stages.values()]);
   setHandler(stageProgress, recordProgress);
 

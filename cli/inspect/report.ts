@@ -64,7 +64,8 @@ export function refuseOpen({ openRun }: Pick<KnownFolders, 'openRun'>): void {
   if (openRun === undefined) return;
   throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open: its results are not complete yet.`, {
     remedy:
-      'Wait until it has ended, then run the same command again. If it was interrupted, run its own command again to resume it.',
+      'Wait until it has ended, then run the same command again. If it was interrupted, run its own command again to ' +
+      'resume it. If it was terminated, give its run ID instead of the folder.',
   });
 }
 

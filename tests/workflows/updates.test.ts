@@ -40,10 +40,11 @@ describe('an update of a run', () => {
     try {
       await pausing;
       const roi = 'patient1_he_roi0_with_context';
-      const incomplete = handle.executeUpdate('skipRoi', { args: [{ roi, reason: 'out of focus' }] });
-      await expect(incomplete).rejects.toMatchObject({
-        cause: { message: expect.stringContaining('Expected a task') },
-      });
+      for (const task of [undefined, 'pdl1']) {
+        const useless = handle.executeUpdate('skipRoi', { args: [{ task, roi, reason: 'out of focus' }] });
+        const cause = { message: expect.stringContaining('Expected a task of the run (he)') };
+        await expect(useless).rejects.toMatchObject({ cause });
+      }
       await updateRun(client, run.id, { name: 'skipRoi', argument: { task: 'he', roi, reason: 'out of focus' } });
       await handle.executeUpdate('resume');
       expect(await handle.result()).toMatchObject({ status: 'partial' });

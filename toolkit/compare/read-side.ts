@@ -101,7 +101,6 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
     about.set(`${task}: predictions`, source.predictions);
     about.set(`${task}: categories`, source.categories ?? 'by-id');
     if (source.classes !== undefined) about.set(`${task}: classes`, source.classes.join(', '));
-    await refuseChanged(source);
     const counts = await RESULTS.evaluatedPatients.readIfThere(folder, task);
     const like = namesLike(Object.keys(source.files ?? {}));
     const rois = new Set([...(counts?.patients.flatMap((patient) => patient.rois) ?? [])]);
@@ -111,6 +110,7 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
         return [roi, join(source.predictions, like(file) ?? file)];
       }),
     );
+    await refuseChanged(source, [...predictions.values()]);
     const labels = source.labels?.map((value) => value ?? undefined);
     const { truth } = source;
     const scored = { ...(counts && { counts }), ...(truth && { truth }), ...(labels && { labels }) };
@@ -140,14 +140,26 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
   );
 }
 
-/** @throws ReigniteError NOT_COMPARABLE when predictions are no longer those that were scored. */
-async function refuseChanged({ predictions, files = {} }: EvaluationSource): Promise<void> {
-  for (const [file, sha256] of Object.entries(files)) {
-    const path = join(predictions, file);
-    if ((await sha256OfFile(path).catch(() => undefined)) === sha256) continue;
-    throw new ReigniteError('NOT_COMPARABLE', `${path} has changed since it was scored.`, {
+/**
+ * Makes sure that predictions are still those that were scored.
+ *
+ * @param used - Paths of the predictions to compare; those of images without cells may not exist.
+ * @throws ReigniteError NOT_COMPARABLE when one has changed, is gone, or was added.
+ */
+async function refuseChanged({ predictions, files }: EvaluationSource, used: readonly string[]): Promise<void> {
+  if (files === undefined) return;
+  const refusal = (path: string, what: string) =>
+    new ReigniteError('NOT_COMPARABLE', `${path} ${what}.`, {
       remedy: 'Run the same `npx reignite evaluate` again, then compare.',
     });
+  for (const [file, sha256] of Object.entries(files)) {
+    const path = join(predictions, file);
+    const found = await sha256OfFile(path).catch(() => undefined);
+    if (found === undefined) throw refusal(path, 'was scored, but can no longer be read');
+    if (found !== sha256) throw refusal(path, 'has changed since it was scored');
+  }
+  for (const path of used) {
+    if (!(basename(path) in files) && (await fileExists(path))) throw refusal(path, 'was added after the evaluation');
   }
 }
 

@@ -1,4 +1,4 @@
-import { isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { ERRORS, type ErrorCode, ReigniteError } from '../errors.ts';
@@ -219,9 +219,9 @@ export async function writePredictionSummary(out: string, summary: PredictionSum
 
 /** Makes every path of a summary relative to its folder, also in the texts of failures. */
 export function withRelativePaths(out: string, summary: PredictionSummary): PredictionSummary {
-  const changed = withPaths(summary, (path) => relative(out, path));
-  const inFolder = (text: string) => text.replaceAll(`${out}${sep}`, '');
-  return { ...changed, failures: changed.failures.map((failure) => retold(failure, inFolder)) };
+  const inFolder = (text: string) => text.replaceAll(new RegExp(`${PATH_START}${escaped(`${out}${sep}`)}`, 'g'), '');
+  const failures = summary.failures.map((failure) => retold(failure, inFolder));
+  return withPaths({ ...summary, failures }, (path) => relative(out, path));
 }
 
 /** Changes every path of a summary, and that of an image also where its failure names it. */
@@ -241,9 +241,17 @@ function retold(failure: ImageFailure, change: (text: string) => string): ImageF
   return { ...failure, cause: change(failure.cause), remedy: change(failure.remedy) };
 }
 
-/** Replaces a path in a text. The texts in summaries of earlier versions already have absolute paths. */
+/** A path in a sentence starts after a space, a quote or a parenthesis: `/data` is no part of `/mnt/data`. */
+const PATH_START = '(?<![^\\s"\'`(])';
+const PATH_END = '(?!\\.?[^\\s"\'`),;:.])';
+
+/** Replaces a path in a text, but not where it is a part of another path. */
 function renamed(text: string, from: string, to: string): string {
-  return isAbsolute(to) && text.includes(to) ? text : text.replaceAll(from, () => to);
+  return text.replaceAll(new RegExp(`${PATH_START}${escaped(from)}${PATH_END}`, 'g'), () => to);
+}
+
+function escaped(text: string): string {
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }
 
 /** Returns whether a folder was written by `predict`. */

@@ -245,7 +245,9 @@ export function reportFolder(results: string): string {
  */
 export function entryOf(path: string): ResultsEntry | undefined {
   const entries: readonly ResultsEntry[] = Object.values(RESULTS);
-  return entries.find((entry) => entry.covers(path));
+  // `verdict/discrepancies.json` also looks like a `verdict/<task>.json`.
+  const literal = (entry: ResultsEntry) => entry.path.replaceAll(/<[^>]*>/g, '').length;
+  return entries.filter((entry) => entry.covers(path)).sort((a, b) => literal(b) - literal(a))[0];
 }
 
 /** Returns the folder with a file per ROI that a path, relative to a results folder, is in; undefined outside these. */

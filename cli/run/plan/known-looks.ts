@@ -10,7 +10,7 @@ import type { CheckOptions } from '../../../toolkit/preflight/check-record.ts';
 import type { RecordFile } from '../../../toolkit/zenodo/record/record.ts';
 
 /** Raised when the same files would be described differently. */
-const SCHEMA = 2;
+const SCHEMA = 3;
 
 const Size = z.object({ width: z.int(), height: z.int() });
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import sharp from 'sharp';
@@ -277,5 +277,17 @@ describe('readSide', () => {
       code: 'NOT_COMPARABLE',
       message: `${path} has changed since it was scored.`,
     });
+    await rm(path);
+    await expect(readSide(folder, { name: 'x' })).rejects.toThrow('was scored, but can no longer be read');
+  });
+
+  it('rejects points that were added after the evaluation', async () => {
+    const folder = await temporaryFolder();
+    const patients = [{ id: '1', rois: ['roi1'], published: [0], ours: [0] }];
+    await RESULTS.source.write(folder, { data: '/d', predictions: folder, files: {} }, 'nuclei');
+    await RESULTS.evaluatedPatients.write(folder, { matrices: ['x'], side: 1, patients }, 'nuclei');
+    expect((await readSide(folder, { name: 'x' })).kind).toBe('evaluation');
+    await writeFile(join(folder, 'roi1.npy'), '');
+    await expect(readSide(folder, { name: 'x' })).rejects.toThrow('was added after the evaluation');
   });
 });

@@ -5,7 +5,7 @@ import { ReigniteError } from '../../../toolkit/errors.ts';
 import { claimOf, failureOf, PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
 import type { PredictionOrder } from '../../../toolkit/predict/prediction-order.ts';
 import { writePredictionPage } from '../../../toolkit/predict/prediction-page.ts';
-import { readPredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
+import { readPredictionSummary, withRelativePaths } from '../../../toolkit/predict/prediction-summary.ts';
 import { settingsInEffect } from '../../../toolkit/predict/settings-in-effect.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
@@ -127,4 +127,18 @@ it('has relative paths in the failures of its summary and page, and absolute one
   const read = (await readPredictionSummary(out)).failures;
   expect(read.map(({ cause }) => cause)).toEqual(failures.map(({ cause }) => cause));
   expect(read[1]?.remedy).toContain(join(root, 'images', 'far.gif'));
+});
+
+it.each([
+  [
+    '/data',
+    '/mnt/data/a.png',
+    'The image /mnt/data/a.png cannot be read.',
+    'The image ../mnt/data/a.png cannot be read.',
+  ],
+  ['/d/x', '/d/x/a.png', 'No permission to write /d/x/masks/a.png.', 'No permission to write masks/a.png.'],
+])('does not take a part of a path for the folder %s or the image %s', (out, image, cause, stored) => {
+  const failures = [{ image, code: 'IMAGE_UNREADABLE', cause, remedy: '' } as const];
+  const summary = { task: 'he', model: { path: '/m', digest: 'd' }, settings: {}, images: [], failures } as const;
+  expect(withRelativePaths(out, summary).failures[0]?.cause).toBe(stored);
 });

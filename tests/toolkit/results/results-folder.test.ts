@@ -17,6 +17,8 @@ describe('the table of a results folder', () => {
   it.each([
     ['inference/pdl1/nuclei/patient5_nuclei_roi1.npy', RESULTS.points],
     ['metrics/he.json', RESULTS.metrics],
+    ['verdict/he.json', RESULTS.verdict],
+    ['verdict/discrepancies.json', RESULTS.discrepancies],
     ['metrics/nuclei.remarks.json', RESULTS.remarks],
     ['verdict/nuclei-declared/patient5.json', RESULTS.declaredCandidates],
     ['figures/he/cases/patient1.png', RESULTS.caseFigure],

@@ -96,7 +96,9 @@ export function overflowEntry(
     return [...published, ...others].map((pair) => ({ task, ...pair }));
   });
   const largest = counts.reduce((most, count) => Math.max(most, count), 0);
-  const effect = `The largest count is ${grouped(largest)}; ${counted(found.length, 'pair is', 'pairs are')} above the limit of 65,535.`;
+  const effect =
+    `The largest count with the reproduced points is ${grouped(largest)}; with reproduced or published points, ` +
+    `${counted(found.length, 'pair is', 'pairs are')} above the limit of 65,535.`;
   return entryOf(
     {
       id: 'uint16-overflow',
