@@ -110,7 +110,9 @@ async function resized(image: Samples, size: Size): Promise<Sharp> {
   if (channels === RGB) return rawImage(image).resize(options);
   const data = new Uint8Array(size.width * size.height * channels);
   for (let channel = 0; channel < channels; channel++) {
-    const plane = image.data.filter((_, at) => at % channels === channel);
+    const plane = new Uint8Array(image.data.length / channels);
+    // `filter` would collect the values in an ordinary array, which V8 limits to about 100 million.
+    for (let pixel = 0; pixel < plane.length; pixel++) plane[pixel] = image.data[pixel * channels + channel] ?? 0;
     const one = rawImage({ ...image, channels: 1, data: plane })
       .resize(options)
       .toColourspace('b-w');

@@ -50,6 +50,13 @@ export class MethodReferences {
     if (this.#pending !== undefined && !BETWEEN.has(opcode)) this.fail();
   }
 
+  /** Reports a call of what `getattr` returned as dangerous: networks keep a method, they never call it. */
+  refuseCallOfMethod(callable: PickleValue, position: number): void {
+    if (!isPickleObject(callable) || callable.kind !== 'reduced' || callable.callable.kind !== 'global') return;
+    const { module, name } = callable.callable;
+    if (isGetattr(module, name)) this.#context.recordGlobal(module, name, position);
+  }
+
   /** Checks a call before it is recorded. */
   call(callable: PickleValue, args: readonly PickleValue[]): void {
     if (this.#pending === undefined) return;

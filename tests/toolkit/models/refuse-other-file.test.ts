@@ -58,5 +58,6 @@ it('describes a detector without converting it', async () => {
     classes: ['round cell', 'long cell'],
     stride: 16,
     imgsz: 64,
+    hasTwoHeads: true,
   });
 });

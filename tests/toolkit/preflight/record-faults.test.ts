@@ -79,6 +79,7 @@ describe('what a run would stumble over', () => {
       await writeNpy(points, { dtype: 'float32', shape: [1, 2], data: Float32Array.from([1, 2]) });
     });
     expect(all.filter(({ status }) => status === 'fail' || status === 'warn')).toMatchObject([
+      { status: 'warn', detail: expect.stringContaining('1 of 2 points files are missing') },
       { status: 'warn', detail: expect.stringContaining('has the shape (1, 2); points are n x 3.') },
       { status: 'fail', detail: `${detectorFile('nuclei')} is an HTML page, not a PyTorch checkpoint` },
     ]);

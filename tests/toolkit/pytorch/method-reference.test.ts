@@ -53,6 +53,8 @@ describe('getattr in a pickle', () => {
     ['a third argument', `${GETATTR}${DETECT}${text('forward')}N\x87R`],
     ['a call that never comes', GETATTR],
     ['an argument of another function', `cfunctools\nmap\n${GETATTR}\x85R`],
+    ['a call of the method', `${FORWARD}${text('http://a.b')}\x85R`],
+    ['an object of the method', `${FORWARD})\x81`],
     ['a copy on the stack', `${GETATTR}2${DETECT}${text('forward')}\x86R\x86`],
     ['a second use from the memo', `${FORWARD}0h\x01${DETECT}${text('__init__')}\x86R`],
     ['a second use from the memo as a value', `${FORWARD}h\x01\x86`],

@@ -125,15 +125,34 @@ export function classifyGlobal(module: string, name: string): GlobalRisk {
 }
 
 function isDangerous(module: string, name: string): boolean {
-  const [root = ''] = module.split('.');
-  if (DANGEROUS_MODULES.has(root) || DANGEROUS_NAMES.has(describeGlobal(module, name))) return true;
-  if (DANGEROUS_SUBMODULES.some((part) => module === part || module.startsWith(`${part}.`))) return true;
-  return reachesFurther(name);
+  return isDangerousIn(module, name) || reachesFurther(module, name);
 }
 
-/** Since protocol 4, a dotted name can reach from a harmless module into another one that it happens to import. */
-function reachesFurther(name: string): boolean {
+function isDangerousIn(module: string, name: string): boolean {
+  const [root = ''] = module.split('.');
+  if (DANGEROUS_MODULES.has(root) || DANGEROUS_NAMES.has(describeGlobal(module, name))) return true;
+  return DANGEROUS_SUBMODULES.some((part) => module === part || module.startsWith(`${part}.`));
+}
+
+/** Names under which modules usually import libraries. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['np', 'numpy'],
+  ['pd', 'pandas'],
+]);
+
+/**
+ * Since protocol 4, a dotted name can reach from a harmless module into another one that it happens to import: in
+ * `models.common`, `torch.hub.load` is the function of PyTorch.
+ */
+function reachesFurther(module: string, name: string): boolean {
   const parts = name.split('.');
   if (parts.some((part) => DANGEROUS_MODULES.has(part))) return true;
-  return parts.length > 1 && parts.some((part) => part.startsWith('__') || DANGEROUS_NAMES.has(`builtins ${part}`));
+  if (parts.length === 1) return false;
+  if (parts.some((part) => part.startsWith('__') || DANGEROUS_NAMES.has(`builtins ${part}`))) return true;
+  const path = [...module.split('.'), ...parts];
+  const last = path.at(-1) ?? '';
+  return path.slice(0, -1).some((first, at) => {
+    const [root, ...rest] = [ALIASES.get(first) ?? first, ...path.slice(at + 1, -1)];
+    return isDangerousIn([root, ...rest].join('.'), last);
+  });
 }

@@ -60,6 +60,7 @@ export const OBJECT_OPCODES: OpcodeTable = {
   R: (machine) => {
     const args = machine.popKind('tuple').items;
     const callable = machine.popKind('global', 'reduced');
+    machine.methods.refuseCallOfMethod(callable, machine.opcodeAt);
     machine.methods.call(callable, args);
     machine.pushNew(interpretCall(callable, args, machine.context) ?? inert(callable, args));
   },
@@ -70,7 +71,9 @@ export const OBJECT_OPCODES: OpcodeTable = {
   '\x92': (machine) => {
     const kwargs = machine.popKind('dict');
     const args = machine.popKind('tuple').items;
-    machine.pushNew(inert(machine.popKind('global', 'reduced'), args, kwargs));
+    const callable = machine.popKind('global', 'reduced');
+    machine.methods.refuseCallOfMethod(callable, machine.opcodeAt);
+    machine.pushNew(inert(callable, args, kwargs));
   },
   i: (machine) => {
     const callable = globalFromLines(machine);
@@ -94,6 +97,7 @@ export const OBJECT_OPCODES: OpcodeTable = {
 };
 
 function pushInstance(machine: PickleMachine, callable: PickleGlobal | PickleReduced, args: readonly PickleValue[]) {
+  machine.methods.refuseCallOfMethod(callable, machine.opcodeAt);
   machine.pushNew(interpretNew(callable, args, machine.context) ?? inert(callable, args));
 }
 

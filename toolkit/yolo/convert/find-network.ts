@@ -15,7 +15,6 @@ export interface FoundNetwork {
 const WRAPPERS: ReadonlyMap<string, string> = new Map([
   ['torch.nn.parallel.data_parallel.DataParallel', 'module'],
   ['torch.nn.parallel.distributed.DistributedDataParallel', 'module'],
-  ['torch._dynamo.eval_frame.OptimizedModule', '_orig_mod'],
   ['models.common.AutoShape', 'model'],
   ['models.common.DetectMultiBackend', 'model'],
   ['ultralytics.nn.autobackend.AutoBackend', 'model'],
