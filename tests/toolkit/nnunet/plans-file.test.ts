@@ -27,6 +27,7 @@ describe('readPlansFile', () => {
       ],
       baseFeatures: 2,
       modalities: 3,
+      normalisation: [],
       classes: 4,
       convPerStage: 3,
     });

@@ -1,3 +1,4 @@
+import { ReigniteError } from '../../errors.ts';
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import type { ModelCard } from '../model-card.ts';
@@ -34,6 +35,7 @@ export interface ModelRecipe {
  */
 export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
   const plans = await withTrainedChannels(await readPlansFile(first.plans), first.checkpoint);
+  refuseIntensities(plans, first.plans);
   const architecture = unetArchitecture(plans);
   return {
     card: {
@@ -55,6 +57,20 @@ export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
     weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
     graph: (tracker) => unetGraph(architecture, tracker),
   };
+}
+
+/** What nnU-Net v1 calls normalisation by the statistics of an image or of the training set. */
+const INTENSITIES = ['nonCT', 'CT', 'CT2'];
+
+/** @throws ReigniteError CHECKPOINT_UNSUPPORTED where dividing bytes by 255 would not be what the network learned with. */
+function refuseIntensities({ modalities, normalisation }: NnunetPlans, file: string): void {
+  const scheme = normalisation.find((each) => INTENSITIES.includes(each));
+  if (scheme === undefined || modalities === RGB_SOFTMAX.normalisation.length) return;
+  throw new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `${file}: the plans normalise with ${scheme}. nnU-Net v1 models of ${modalities} channels must be trained on bytes / 255.`,
+    { remedy: 'Export the model to ONNX, and describe its input with `npx reignite model describe`.' },
+  );
 }
 
 /** Returns a method that divides bytes by 255 in every channel and expects softmax outputs. */

@@ -57,6 +57,7 @@ const PLANS_FIELDS = [
   'transpose_forward',
   'transpose_backward',
   'plans_per_stage',
+  'normalization_schemes',
 ] as const;
 
 /**

@@ -25,6 +25,7 @@ const Plans = z.object({
   transpose_forward: Transpose,
   transpose_backward: Transpose,
   plans_per_stage: z.record(z.string(), z.unknown()),
+  normalization_schemes: z.record(z.string(), z.string()).optional().catch(undefined),
 });
 
 const ModelInfo = z.object({
@@ -48,6 +49,8 @@ export interface NnunetPlans {
   readonly kernels: readonly Pair[];
   readonly baseFeatures: number;
   readonly modalities: number;
+  /** How nnU-Net normalises each channel, such as `nonCT`; empty if the plans do not say so. */
+  readonly normalisation: readonly string[];
   /** Channels of the softmax: the classes of the plans plus one for "none of them". */
   readonly classes: number;
   readonly convPerStage: number;
@@ -90,6 +93,7 @@ export function parsePlans(info: unknown, file: string): NnunetPlans {
     kernels,
     baseFeatures: plans.base_num_features,
     modalities: plans.num_modalities,
+    normalisation: Object.values(plans.normalization_schemes ?? {}),
     classes: plans.num_classes + 1,
     convPerStage: plans.conv_per_stage,
   };
