@@ -241,7 +241,7 @@ function retold(failure: ImageFailure, change: (text: string) => string): ImageF
   return { ...failure, cause: change(failure.cause), remedy: change(failure.remedy) };
 }
 
-/** A path in a sentence starts after a space, a quote or a parenthesis: `/data` is no part of `/mnt/data`. */
+/** What precedes and follows a path in a sentence: `/data` is not found in `/mnt/data`. */
 const PATH_START = '(?<![^\\s"\'`(])';
 const PATH_END = '(?!\\.?[^\\s"\'`),;:.])';
 
