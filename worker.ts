@@ -26,7 +26,6 @@ import { workflowBundle } from './runtime/workers/workflow-bundle.ts';
 import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import type { HomeFolders } from './toolkit/files/home-folders.ts';
-import { cudaObstacle } from './toolkit/onnx/provider/cuda-obstacle.ts';
 import { openRunStorage, type RunStorage } from './toolkit/storage/run-storage.ts';
 import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';
 
@@ -60,10 +59,8 @@ const QUEUE_OPTIONS: Record<Queue, (home: HomeFolders, settings: WorkerSettings)
   },
   inference: async (home, settings) => {
     const { createInferenceActivities } = await import('./activities/inference.ts');
-    // Where networks take seconds, the next image is read meanwhile; on the CPU that would take their cores.
-    const readsAhead = settings.device !== undefined || cudaObstacle() === undefined;
-    const activities = createInferenceActivities(home, await storageOf(settings), { ...settings, readsAhead });
-    return { activities, maxConcurrentActivityTaskExecutions: readsAhead ? 2 : 1 };
+    const activities = createInferenceActivities(home, await storageOf(settings), settings);
+    return { activities, maxConcurrentActivityTaskExecutions: 1 };
   },
   render: async (home, settings) => {
     const { createRenderActivities } = await import('./activities/render.ts');

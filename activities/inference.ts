@@ -14,15 +14,13 @@ export interface InferenceMeans {
   readonly scratchBytes?: number;
   /** Number of the GPU for CUDA, overriding the runs' setting. Default: the runs' setting. */
   readonly device?: number;
-  /** Whether an ROI may wait for another, to be read meanwhile. */
-  readonly readsAhead?: boolean;
 }
 
 /** The activities that run networks. */
 export function createInferenceActivities(
   home: HomeFolders,
   storage?: RunStorage,
-  { scratchBytes, device, readsAhead = false }: InferenceMeans = {},
+  { scratchBytes, device }: InferenceMeans = {},
 ) {
   const services = servicesOf(home, storage, scratchBytes);
   const fixed = device === undefined ? {} : { device };
@@ -32,9 +30,9 @@ export function createInferenceActivities(
   };
   return {
     probeInference: createProbeInference(services, engines),
-    inferRoi: createInferRoi({ ...services, engines, readsAhead }),
+    inferRoi: createInferRoi({ ...services, engines }),
     measureTask: createMeasureTask({ ...services, engines }),
-    ...createPredictionSteps(home, engines, readsAhead),
+    ...createPredictionSteps(home, engines),
   };
 }
 export type InferenceActivities = ReturnType<typeof createInferenceActivities>;

@@ -17,13 +17,9 @@ export interface PredictImageOutcome {
   readonly cached: boolean;
 }
 
-/**
- * The activities of a prediction that run networks.
- *
- * @param readsAhead - Whether an image may wait for another one; its attempt then counts from its turn.
- */
-export function createPredictionSteps(home: HomeFolders, engines: PredictionEngines, readsAhead = false) {
-  const opened = new LastPredictor(home, engines, readsAhead);
+/** The activities of a prediction that run networks. */
+export function createPredictionSteps(home: HomeFolders, engines: PredictionEngines) {
+  const opened = new LastPredictor(home, engines);
   return {
     /**
      * Predicts one image; its files and scores are written to the prediction's folder.
@@ -83,8 +79,7 @@ function onImage<Result>(
       // Strips share one outcome, which `planSlide` started: the failure of one of them stays recorded.
       if (about === undefined) await folder.begin(image);
       const onProgress = (progress: object) => beat({ image: name, ...progress });
-      const crashes = { name, signal, atTurn: opened.readsAhead };
-      const result = await work({ predictor, folder, options: { signal, onProgress, crashes } });
+      const result = await work({ predictor, folder, options: { signal, onProgress, crashes: { name, signal } } });
       if (about !== undefined) await folder.recover(image, about);
       return result;
     } catch (error) {
@@ -101,13 +96,11 @@ function onImage<Result>(
 class LastPredictor {
   readonly #home: HomeFolders;
   readonly #engines: PredictionEngines;
-  readonly readsAhead: boolean;
   #last: { readonly key: string; readonly predictor: ImagePredictor } | undefined;
 
-  constructor(home: HomeFolders, engines: PredictionEngines, readsAhead: boolean) {
+  constructor(home: HomeFolders, engines: PredictionEngines) {
     this.#home = home;
     this.#engines = engines;
-    this.readsAhead = readsAhead;
   }
 
   async of(order: PredictionOrder, signal: AbortSignal): Promise<ImagePredictor> {

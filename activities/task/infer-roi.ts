@@ -7,7 +7,6 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import type { Scratch } from '../../toolkit/storage/scratch.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { RoiSources } from '../../toolkit/tasks/work.ts';
 import { countingTiles, withHeartbeat } from '../heartbeat.ts';
@@ -27,8 +26,6 @@ export interface RoiOutcome {
 
 export interface InferServices extends WorkerServices {
   readonly engines: PredictionEngines;
-  /** Whether an ROI may wait for another: its attempt counts from its turn then. Default: no. */
-  readonly readsAhead?: boolean;
 }
 
 const Facts = z.object({ seconds: z.number(), tiles: z.int() });
@@ -38,13 +35,13 @@ const Facts = z.object({ seconds: z.number(), tiles: z.int() });
  *
  * May be killed at any time: the next attempt resumes from the finished tiles, or takes the cache entry.
  */
-export function createInferRoi({ engines, readsAhead = false, ...services }: InferServices) {
+export function createInferRoi({ engines, ...services }: InferServices) {
   return async function inferRoi(input: InferRoiInput): Promise<RoiOutcome> {
     const step = InferRoiInput.parse(input);
     const { task, roi, model, engine, settings } = step;
     const { log, cancellationSignal } = Context.current();
     const away = elsewhere(services);
-    const infer = async (beat: (progress: object) => void): Promise<RoiOutcome> => {
+    return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
       const report = countingTiles((progress) => beat({ roi, ...progress }));
       const folders = away === undefined ? step.folders : await bring(away, step, cancellationSignal);
       const work = workOf(services, folders, report);
@@ -71,7 +68,7 @@ export function createInferRoi({ engines, readsAhead = false, ...services }: Inf
         // A run may have workers on several machines, some without its results folder.
         guard: {
           engine,
-          crashes: { name: roi, signal, atTurn: readsAhead },
+          crashes: { name: roi, signal },
           facts: { machine: environment('inference', packageVersion(), engine) },
         },
         services: work,
@@ -79,26 +76,14 @@ export function createInferRoi({ engines, readsAhead = false, ...services }: Inf
       };
       const { entry, isCached } = await kind.infer(job, once, engines);
       if (away === undefined) await kind.restore(cache, entry, folders.results, roi);
+      else await away.scratch.trim();
       const { key } = entry;
       if (isCached) return { roi, key, cached: true, seconds: 0, tiles: 0 };
       const { seconds, tiles } = Facts.parse(entry.facts);
       log.info('inference is in the cache', { key, tiles, seconds });
       return { roi, key, cached: false, seconds, tiles };
-    };
-    return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
-      if (away === undefined) return infer(beat);
-      const { scratch } = away;
-      const outcome = await scratch.using(filesOf(scratch, step), () => infer(beat));
-      await scratch.trim();
-      return outcome;
     });
   };
-}
-
-/** The files that are fetched for an ROI. */
-function filesOf(scratch: Scratch, { folders, image, truth }: InferRoiInput): readonly string[] {
-  const { data } = scratch.foldersOf(folders);
-  return [inside(data, image), inside(data, truth)];
 }
 
 async function bring(away: Elsewhere, step: InferRoiInput, signal: AbortSignal): Promise<InferRoiInput['folders']> {

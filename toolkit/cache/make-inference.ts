@@ -7,7 +7,6 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
 import { type KeyedEngine, type RanEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
-import type { OnTurn } from '../threads/inference-thread.ts';
 import { tilesReached } from '../yolo/detect/partial-detection.ts';
 import { type Made, type MakeServices, make, type Product, type Work } from './make.ts';
 import type { KeyParts } from './step-cache.ts';
@@ -49,32 +48,16 @@ async function endAttempt(work: string, error: unknown): Promise<void> {
   await rm(pathIn(work), { force: true });
 }
 
-/** An attempt whose crashes are counted. */
-interface CountedAttempt {
-  /** As in `beginAttempt`. */
-  readonly work: string;
-  readonly roi: string;
-  readonly signal: AbortSignal;
-  /** Whether it waits for others until it calls `onTurn`. A crash of one of those does not count. */
-  readonly atTurn?: boolean;
-}
-
 /** Runs `attempt`. It counts from `beginAttempt` on; if it fails, until `endAttempt`. */
 export async function countCrashes<Result>(
-  { work, roi, signal, atTurn = false }: CountedAttempt,
-  attempt: (onTurn: OnTurn) => Promise<Result>,
+  { work, roi, signal }: { readonly work: string; readonly roi: string; readonly signal: AbortSignal },
+  attempt: () => Promise<Result>,
 ): Promise<Result> {
-  let isCounted = false;
-  const onTurn = async () => {
-    if (isCounted) return;
-    await beginAttempt(work, roi, signal);
-    isCounted = true;
-  };
-  if (!atTurn) await onTurn();
+  await beginAttempt(work, roi, signal);
   try {
-    return await attempt(onTurn);
+    return await attempt();
   } catch (error) {
-    if (isCounted) await endAttempt(work, error);
+    await endAttempt(work, error);
     throw error;
   }
 }
@@ -108,12 +91,7 @@ export interface InferenceGuard {
    * Counts attempts that crash without progress, and sets the image aside after three. If undefined, they are not
    * counted.
    */
-  readonly crashes?: {
-    readonly name: string;
-    readonly signal: AbortSignal;
-    /** Whether the attempt counts only once `infer` calls `onTurn`. */
-    readonly atTurn?: boolean;
-  };
+  readonly crashes?: { readonly name: string; readonly signal: AbortSignal };
   /** Added to the facts of the result. */
   readonly facts?: object;
 }
@@ -124,27 +102,23 @@ export interface InferenceGuard {
  *
  * @throws ReigniteError PROVIDER_UNAVAILABLE when the network ran on another engine; nothing is stored then.
  *   ROI_SET_ASIDE when three consecutive attempts crashed at the same place.
- * @param infer - Calls `onTurn` when the network starts on the image.
  */
 export function makeInference(
   services: MakeServices,
   parts: KeyParts,
   { engine, remedy, crashes, facts }: InferenceGuard,
-  infer: (folder: string, onTurn: OnTurn) => Promise<InferredProduct>,
+  infer: (folder: string) => Promise<InferredProduct>,
 ): Promise<Made> {
   const work: Work = async (folder, save) => {
-    const counted = async (begin: OnTurn) => {
-      const onTurn = async () => {
-        await begin();
-        // If the attempt kills this process, the next machine must know that it was tried.
-        await save();
-      };
-      if (crashes?.atTurn !== true) await onTurn();
-      return infer(folder, onTurn);
+    const attempt = () => infer(folder);
+    const counted = async () => {
+      // If the attempt kills this process, the next machine must know that it was tried.
+      await save();
+      return attempt();
     };
     const inferred = await (crashes === undefined
-      ? infer(folder, async () => undefined)
-      : countCrashes({ work: folder, roi: crashes.name, ...crashes }, counted));
+      ? attempt()
+      : countCrashes({ work: folder, roi: crashes.name, signal: crashes.signal }, counted));
     refuseOtherEngine(inferred.ran, engine, remedy);
     return facts === undefined ? inferred : { ...inferred, facts: { ...Object(inferred.facts), ...facts } };
   };

@@ -6,7 +6,6 @@ import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
 import { SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
 import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
-import type { OnTurn } from '../threads/inference-thread.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 
@@ -52,8 +51,6 @@ export interface PredictOptions<Progress> {
   readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
   /** Counts attempts that die without progress, see {@link InferenceGuard}. */
   readonly crashes?: InferenceGuard['crashes'];
-  /** Called when the network comes to the image. */
-  readonly onTurn?: OnTurn;
 }
 
 /** Returns everything that a result depends on: its inputs, and what the network runs on. */
@@ -75,18 +72,14 @@ export interface Inferred {
  *
  * @param of.parts - What the result depends on, except the engine.
  * @param of.engine - What the network runs on; part of the key.
- * @param infer - Computes the result in the folder that it is given, resuming an interrupted attempt. Calls
- *   `onTurn` when the network starts on the image. Returns its files.
+ * @param infer - Computes the result in the folder that it is given, resuming an interrupted attempt. Returns its files.
  * @throws ReigniteError PROVIDER_UNAVAILABLE if the network ran on another engine. The result is not stored then.
  */
 export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: RanEngine },
   services: PredictServices,
   { crashes }: Pick<PredictOptions<never>, 'crashes'>,
-  infer: (
-    work: string,
-    onTurn: OnTurn,
-  ) => Promise<{
+  infer: (work: string) => Promise<{
     readonly files: Readonly<Record<string, string>>;
     readonly facts: InferenceFacts;
     readonly ran: RanEngine;
@@ -94,8 +87,8 @@ export async function inferOnce(
 ): Promise<Inferred> {
   const parts = inferenceKey(of);
   const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(crashes && { crashes }) };
-  const { entry, isCached } = await makeInference(services, parts, guard, async (work, onTurn) => {
-    const { files, facts, ran } = await infer(work, onTurn);
+  const { entry, isCached } = await makeInference(services, parts, guard, async (work) => {
+    const { files, facts, ran } = await infer(work);
     return { files, facts: { ...facts, notes: [...facts.notes] }, ran };
   });
   return { entry, facts: readFacts(entry), isCached };

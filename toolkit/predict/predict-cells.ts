@@ -75,8 +75,8 @@ export async function predictCells(
 ): Promise<ImagePrediction> {
   const input = await InputImage.open(job.image, job.choices.maxValue);
   const seen = await networkImage(input, job.choices, options.signal);
-  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work, onTurn) =>
-    detect(job, seen, detector, work, { ...options, onTurn }),
+  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
+    detect(job, seen, detector, work, options),
   );
   options.signal?.throwIfAborted();
   options.onProgress?.({ phase: 'draw' });
@@ -137,7 +137,7 @@ async function detect(
   seen: NetworkImage,
   detector: CellDetector,
   work: string,
-  { signal, onProgress, onTurn }: PredictOptions<DetectionProgress>,
+  { signal, onProgress }: PredictOptions<DetectionProgress>,
 ): Promise<{ files: Record<string, string>; facts: BoxFacts; ran: RanEngine }> {
   const boxes = join(work, BOXES);
   const ran = await detector.detect(
@@ -150,7 +150,7 @@ async function detect(
       modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
     },
-    { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(onTurn && { onTurn }) },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   return { files: { [BOXES]: boxes }, facts: { ...factsOf(ran), seen: SeenFacts.parse(ran.seen) }, ran };
 }

@@ -91,8 +91,8 @@ export async function predictTissue(
 ): Promise<ImagePrediction> {
   const input = await InputImage.open(job.image, job.choices.maxValue, job.model.channels);
   const seen = await networkImage(input, job.choices, options.signal);
-  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work, onTurn) =>
-    segment(job, seen, segmenter, work, { ...options, onTurn }),
+  const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
+    segment(job, seen, segmenter, work, options),
   );
   options.signal?.throwIfAborted();
   options.onProgress?.({ phase: 'draw' });
@@ -125,7 +125,7 @@ async function segment(
   seen: NetworkImage,
   segmenter: RoiSegmenter,
   work: string,
-  { signal, onProgress, onTurn }: PredictOptions<RoiProgress>,
+  { signal, onProgress }: PredictOptions<RoiProgress>,
 ): Promise<{ files: Record<string, string>; facts: InferenceFacts; ran: RanEngine }> {
   const outputs = { mask: join(work, MASK), confidence: join(work, CONFIDENCE) };
   const ran = await segmenter.segment(
@@ -137,7 +137,7 @@ async function segment(
       partialDir: join(work, 'partial'),
       scope: 'full',
     },
-    { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(onTurn && { onTurn }) },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   return { files: { [MASK]: outputs.mask, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
 }

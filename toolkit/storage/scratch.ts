@@ -24,8 +24,6 @@ export interface ScratchOptions {
 /** Local replacements for the folders of runs, on a machine without these folders. Filled with what a step needs. */
 export class Scratch {
   readonly #options: ScratchOptions;
-  /** Files that a step needs, and by how many steps. */
-  readonly #inUse = new Map<string, number>();
 
   constructor(options: ScratchOptions) {
     this.#options = options;
@@ -53,18 +51,7 @@ export class Scratch {
     }
   }
 
-  /** Does a step that needs files: they are not removed until it has ended. */
-  async using<Result>(paths: readonly string[], step: () => Promise<Result>): Promise<Result> {
-    const add = (path: string, count: number) => this.#inUse.set(path, (this.#inUse.get(path) ?? 0) + count);
-    for (const path of paths) add(path, 1);
-    try {
-      return await step();
-    } finally {
-      for (const path of paths) if (add(path, -1).get(path) === 0) this.#inUse.delete(path);
-    }
-  }
-
-  /** Removes the oldest files and cache entries until the rest is within the limit; those in use stay. */
+  /** Removes the oldest files and cache entries until the rest is within the limit. */
   async trim(): Promise<void> {
     const { home, maxBytes } = this.#options;
     const kept = [...(await filesBelow(home.scratch)), ...(await entriesOf(home.cache))];
@@ -72,7 +59,6 @@ export class Scratch {
     let bytes = kept.reduce((sum, each) => sum + each.bytes, 0);
     for (const { path, bytes: freed } of kept) {
       if (bytes <= maxBytes) return;
-      if (this.#inUse.has(path)) continue;
       await rm(path, { recursive: true, force: true });
       bytes -= freed;
     }

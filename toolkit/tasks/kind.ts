@@ -22,7 +22,6 @@ import type { CheckedTask } from '../preflight/record-check.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';
 import type { SweepFile } from '../sweep/sweep-file.ts';
-import type { OnTurn } from '../threads/inference-thread.ts';
 import type { ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';
@@ -65,8 +64,6 @@ export interface InferenceJob {
   readonly settings: TaskSettings;
   readonly signal: AbortSignal;
   readonly report: (progress: object) => void;
-  /** Called when the network comes to the ROI: others may be before it. */
-  readonly onTurn?: OnTurn;
 }
 
 /** What is needed to compute the result of an ROI, or to take it from the cache. */

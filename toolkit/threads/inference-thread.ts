@@ -1,5 +1,4 @@
 import type { Worker } from 'node:worker_threads';
-import { bestEffort, orAborted } from '../concurrency.ts';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { setCudaVariables } from '../onnx/session/engine.ts';
 
@@ -13,10 +12,6 @@ export type ToThread<Request> =
       /** One shared int32. Anything but 0 asks the thread to stop; it reads no messages while a network runs. */
       readonly flag: Int32Array;
     }
-  /** Asks for what can be done ahead of a request while another is in progress. */
-  | { readonly kind: 'prepare'; readonly id: number; readonly request: Request }
-  /** What was prepared for a request is not needed. */
-  | { readonly kind: 'forget'; readonly id: number }
   | { readonly kind: 'close' };
 
 /** Messages of the thread. A ReigniteError is sent as its fields: structured cloning would lose its class. */
@@ -35,12 +30,7 @@ export interface AskOptions<Progress> {
   /** Stops the request at the thread's next check; its reason is thrown. */
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
-  /** Awaited when the thread has come to the request, before it gets it; what it throws ends the request. */
-  readonly onTurn?: OnTurn;
 }
-
-/** Called when the turn of a request has come. */
-export type OnTurn = () => Promise<void>;
 
 const CLOSE_PATIENCE_MS = 10_000;
 
@@ -54,7 +44,6 @@ const CLOSE_PATIENCE_MS = 10_000;
 export class InferenceThread<Request, Answer, Progress> {
   readonly #start: () => Worker;
   readonly #describe: (request: Request) => string;
-  readonly #prepares: boolean;
   readonly #closing = new AbortController();
   #thread: Worker | undefined;
   #asked = 0;
@@ -65,45 +54,28 @@ export class InferenceThread<Request, Answer, Progress> {
   /**
    * @param start - Starts the thread, idle.
    * @param describe - What the thread does for a request, such as `it loaded X`, for the message if it crashes.
-   * @param options.waiting - How many requests may queue in the thread behind the one in progress, so that it is never idle.
-   * @param options.prepares - Whether the thread prepares the next request while one is in progress.
+   * @param waiting - How many requests may queue in the thread behind the one in progress, so that it is never idle.
    */
-  constructor(
-    start: () => Worker,
-    describe: (request: Request) => string,
-    { waiting = 0, prepares = false }: { readonly waiting?: number; readonly prepares?: boolean } = {},
-  ) {
+  constructor(start: () => Worker, describe: (request: Request) => string, waiting = 0) {
     this.#start = start;
     this.#describe = describe;
-    this.#prepares = prepares;
     this.#latest = Array.from({ length: waiting + 1 }, () => Promise.resolve());
   }
 
   /**
    * Sends a request once all earlier ones are sent and the thread's queue has room.
-   * Until then the thread may prepare it. A request that is stopped while it waits ends at once.
    *
    * @throws ReigniteError with the code of what went wrong, INFERENCE_FAILED when the thread died; the signal's reason.
    */
-  ask(request: Request, { signal, onProgress, onTurn }: AskOptions<Progress> = {}): Promise<Answer> {
+  ask(request: Request, { signal, onProgress }: AskOptions<Progress> = {}): Promise<Answer> {
     const either = AbortSignal.any(signal === undefined ? [this.#closing.signal] : [signal, this.#closing.signal]);
-    const id = this.#asked++;
     const room = this.#latest.shift() ?? Promise.resolve();
-    const isPrepared = this.#prepares && this.#underWay > 0;
-    if (isPrepared) this.#thread?.postMessage({ kind: 'prepare', id, request } satisfies ToThread<Request>);
-    const waited = orAborted(room, either);
-    const turn = waited.then(async () => {
-      await onTurn?.();
+    const turn = room.then(() => {
       either.throwIfAborted();
-      return this.#askNow(id, request, { signal: either, ...(onProgress && { onProgress }) });
+      return this.#askNow(request, { signal: either, ...(onProgress && { onProgress }) });
     });
-    const answer = turn.catch((error: unknown) => {
-      if (isPrepared) this.#thread?.postMessage({ kind: 'forget', id } satisfies ToThread<Request>);
-      throw error;
-    });
-    // The next request waits for those before this one too.
-    this.#latest.push(room.then(() => bestEffort(turn, 'its caller has the error')));
-    return answer;
+    this.#latest.push(turn.catch(() => undefined));
+    return turn;
   }
 
   /** Ends the thread; a request in progress is stopped as if by its signal. */
@@ -122,14 +94,11 @@ export class InferenceThread<Request, Answer, Progress> {
     clearTimeout(patience);
   }
 
-  #askNow(
-    id: number,
-    request: Request,
-    { signal, onProgress }: AskOptions<Progress> & { signal: AbortSignal },
-  ): Promise<Answer> {
+  #askNow(request: Request, { signal, onProgress }: AskOptions<Progress> & { signal: AbortSignal }): Promise<Answer> {
     const thread = this.#threadNow();
     const flag = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const cancel = () => Atomics.store(flag, 0, 1);
+    const id = this.#asked++;
     return new Promise<Answer>((resolve, reject) => {
       const onMessage = (message: FromThread<Answer, Progress>) => {
         if (message.id !== id) return;

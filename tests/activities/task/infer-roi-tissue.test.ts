@@ -12,7 +12,6 @@ import { TaskSettings } from '../../../config/task-config.ts';
 import { RoiStem } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { ReigniteError } from '../../../toolkit/errors.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
@@ -51,8 +50,7 @@ async function setUp() {
   const own = await temporaryFolder();
   const home = { ...homeFolders(own), models: homeFolders(folder()).models };
   const cache = new StepCache(home.cache);
-  const services = { home, cache, digests: new FileDigests(home.digests) };
-  const activity = createInferRoi({ ...services, engines });
+  const activity = createInferRoi({ home, cache, digests: new FileDigests(home.digests), engines });
   const results = join(own, 'results');
   const input: InferRoiInput = {
     folders: { data, results },
@@ -65,7 +63,7 @@ async function setUp() {
     settings,
     inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
   };
-  return { activity, services, home, input, outputs: tissueOutputs('he', results, roi) };
+  return { activity, home, input, outputs: tissueOutputs('he', results, roi) };
 }
 
 const bytesOf = async ({ mask, confidence }: { mask: string; confidence: string }) => [
@@ -143,22 +141,6 @@ describe('inferRoi, of tissue', () => {
       expect(await bytesOf(outputs)).toEqual(await bytesOf(undisturbed.outputs));
     },
   );
-
-  it('counts an attempt that waits for another ROI only from its turn', async () => {
-    const died = new ReigniteError('INFERENCE_FAILED', 'The inference thread exited.');
-    for (const [readsAhead, code] of [
-      [true, 'INFERENCE_FAILED'],
-      [false, 'ROI_SET_ASIDE'],
-    ] as const) {
-      const { services, input } = await setUp();
-      const waiting = { ...segmenter, segment: () => Promise.reject(died) };
-      const activity = createInferRoi({ ...services, engines: { ...engines, segmenter: waiting }, readsAhead });
-      for (let attempt = 0; attempt < 3; attempt++) {
-        await expect(runActivity(activity, input)).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });
-      }
-      await expect(runActivity(activity, input)).rejects.toMatchObject({ code });
-    }
-  });
 
   it('rejects a worker with another engine than planned', async () => {
     const { activity, input } = await setUp();

@@ -1,5 +1,5 @@
 import { readdir, readFile, rename } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -135,25 +135,6 @@ describe('a worker without the folders of its runs', () => {
     for (const input of small) await runActivity(createInferRoi({ ...away, engines }), input);
     expect(await filesBelow(away.home.scratch)).toEqual([]);
     expect(await filesBelow(away.home.cache)).toEqual([]);
-  });
-
-  it('removes no file that another ROI still needs', async () => {
-    const { small, elsewhere } = await plannedTask();
-    const { scratch, home } = elsewhere('away', 1);
-    const [one, other] = small;
-    if (scratch === undefined || one === undefined || other === undefined) throw new Error('The plan is another one.');
-    const { data: here } = scratch.foldersOf(one.folders);
-    const [kept, removed] = [join(here, one.image), join(here, other.image)];
-    await scratch.fetch(here, { [one.image]: one.sources?.image ?? '', [other.image]: other.sources?.image ?? '' });
-    await scratch.using([kept], async () => {
-      // Twice: it is in use until the last of those that need it has ended.
-      await scratch.using([kept], async () => undefined);
-      await scratch.trim();
-    });
-    expect(await filesBelow(home.scratch)).toEqual([basename(kept)]);
-    expect(kept).not.toBe(removed);
-    await scratch.trim();
-    expect(await filesBelow(home.scratch)).toEqual([]);
   });
 
   it('measures for the discrepancy report, and uploads what it wrote', async () => {

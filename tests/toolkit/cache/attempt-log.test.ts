@@ -91,21 +91,4 @@ describe('countCrashes', () => {
     }
     await expect(failing('INFERENCE_FAILED', work)).rejects.toMatchObject(SET_ASIDE);
   });
-
-  it('does not count an attempt that waited for another, which ended the process', async () => {
-    const work = await temporaryFolder();
-    const died = new ReigniteError('INFERENCE_FAILED', 'the process ended');
-    const waiting = { work, roi: 'roi1', signal: new AbortController().signal, atTurn: true };
-    for (let attempt = 0; attempt < 5; attempt++) {
-      await expect(countCrashes(waiting, () => Promise.reject(died))).rejects.toBe(died);
-    }
-    expect(await readdir(work)).toEqual([]);
-    const atItsTurn = () =>
-      countCrashes(waiting, async (onTurn) => {
-        await onTurn();
-        throw died;
-      });
-    for (let attempt = 0; attempt < 3; attempt++) await expect(atItsTurn()).rejects.toBe(died);
-    await expect(atItsTurn()).rejects.toMatchObject(SET_ASIDE);
-  });
 });

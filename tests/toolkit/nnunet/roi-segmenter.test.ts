@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../toolkit/nnunet/networks/ort-fold-networks.ts';
@@ -58,34 +57,6 @@ describe('createRoiSegmenter', () => {
       message: expect.stringContaining('GPU 62'),
     });
     await placed.close();
-  });
-
-  it('reads the next image while one is segmented, to the same bits, also where it is stopped and resumed', async () => {
-    const job = await tinyJob('a', 300, 200, 32);
-    const image = await writeRgb(scratch.path('next.png'), 90, 70, noise(90 * 70 * 3, 7));
-    const alone = { ...jobIn(scratch, 'alone', image), modelDir: job.modelDir };
-    await segmenter.segment(alone);
-    const next = { ...jobIn(scratch, 'next', image), modelDir: job.modelDir, imageSha256: await sha256OfFile(image) };
-    let isBegun = false;
-    const stop = new AbortController();
-    let stopped: Promise<unknown> = Promise.resolve();
-    await segmenter.segment(job, {
-      onProgress: ({ phase }) => {
-        if (!isBegun) {
-          isBegun = true;
-          const onProgress = ({ row }: RoiProgress) => row > 0 && stop.abort(new Error('enough'));
-          stopped = segmenter.segment(next, { signal: stop.signal, onProgress });
-          stopped.catch(() => undefined);
-        }
-        // From here on it cannot be read.
-        if (phase === 'encode') rmSync(image, { force: true });
-      },
-    });
-    await expect(stopped).rejects.toThrow('enough');
-    await writeRgb(image, 90, 70, noise(90 * 70 * 3, 7));
-    expect((await segmenter.segment(next)).resumedFrom).toBeDefined();
-    expect(await readFile(next.mask)).toEqual(await readFile(alone.mask));
-    expect(await readFile(next.confidence)).toEqual(await readFile(alone.confidence));
   });
 
   it('does not block the event loop', async () => {

@@ -31,13 +31,13 @@ function countsOf({ counts }: EngineNetworks): { readonly counts?: NetworkCounts
   return counts === undefined ? {} : { counts };
 }
 
-serveRequests<NetworksRequest, NetworksAnswer, never>({
-  async answer(request) {
+serveRequests<NetworksRequest, NetworksAnswer, never>(
+  async (request) => {
     const networks = await networksOf(request.job);
     if (request.kind === 'open') return { kind: 'opened', engine: await networks.engine(), ...countsOf(networks) };
     if (request.kind === 'run') await networks.run(request.fold, request.input, request.output);
     else await networks.releaseLargeNetworks();
     return { kind: 'done', ...countsOf(networks) };
   },
-  release: async () => opened?.release(),
-});
+  async () => opened?.release(),
+);

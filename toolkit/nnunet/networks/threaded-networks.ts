@@ -51,7 +51,7 @@ export class ThreadedNetworks implements FoldNetworks {
     const thread = new InferenceThread<NetworksRequest, NetworksAnswer, never>(
       () => startThread('toolkit/nnunet/networks/networks-thread.ts'),
       ({ kind }) => (kind === 'run' ? `a network of ${job.modelDir} ran` : `it loaded ${job.modelDir}`),
-      { waiting: 1 },
+      1,
     );
     try {
       const answer = await thread.ask({ kind: 'open', job });

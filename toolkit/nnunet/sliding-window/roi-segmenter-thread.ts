@@ -1,6 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { imageSize } from '../../image/open-image.ts';
 import { adapterNames, isRealGpu } from '../../onnx/provider/adapter.ts';
 import { engineParts } from '../../onnx/session/engine-choice.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
@@ -10,7 +9,6 @@ import { ensembleOptions, type ImageEnsemble, openEnsemble } from '../fast/open-
 import { describeNetworks } from '../networks/open-networks.ts';
 import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import { segmentWith } from './segment-roi.ts';
-import { type ReadRoi, readTiledRoi } from './tiled-roi.ts';
 
 /** A request of a segmenter to its thread. */
 export type SegmenterRequest =
@@ -47,11 +45,7 @@ async function release(): Promise<void> {
   loaded = undefined;
 }
 
-async function segment(
-  job: RoiJob,
-  watch: RequestWatch<RoiProgress>,
-  ahead: Promise<ReadRoi | undefined> | undefined,
-): Promise<SegmentResult> {
+async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<SegmentResult> {
   const start = performance.now();
   const ensemble = await ensembleOf(job);
   const { engine } = ensemble;
@@ -70,11 +64,7 @@ async function segment(
   };
   // On GPUs, writing the files of a step takes longer than the step.
   const commitMs = isRealGpu(engine) ? COMMIT_MS_ON_GPU : 0;
-  const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, {
-    ...watch,
-    commitMs,
-    ...(ahead && { ahead }),
-  });
+  const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, { ...watch, commitMs });
   const { counts } = ensemble;
   return {
     ...segmented,
@@ -113,24 +103,8 @@ async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgres
   return { ...segmented, ...engine, peakRssBytes, seconds: (performance.now() - start) / 1000 };
 }
 
-/** Pixels of an image that is read while another one is segmented: it takes at most 130 MB then. */
-const MOST_PIXELS_AHEAD = 2 ** 25;
-
-/** Reads an image ahead; undefined for what is read when its turn comes. */
-async function readAhead(request: SegmenterRequest): Promise<ReadRoi | undefined> {
-  if (request.kind !== 'segment') return undefined;
-  const { job } = request;
-  const { width, height } = await imageSize(job.image);
-  if (width * height > MOST_PIXELS_AHEAD) return undefined;
-  return readTiledRoi(job, await describeNetworks(job.modelDir));
-}
-
-serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress, ReadRoi | undefined>({
-  prepare: readAhead,
-  release,
-  async answer(request, watch, ahead) {
-    if (request.kind === 'probe') return { kind: 'probed', engine: (await ensembleOf(request.job)).engine };
-    if (request.kind === 'slide') return { kind: 'segmented', result: await segmentWholeSlide(request.job, watch) };
-    return { kind: 'segmented', result: await segment(request.job, watch, ahead) };
-  },
-});
+serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress>(async (request, watch) => {
+  if (request.kind === 'probe') return { kind: 'probed', engine: (await ensembleOf(request.job)).engine };
+  if (request.kind === 'slide') return { kind: 'segmented', result: await segmentWholeSlide(request.job, watch) };
+  return { kind: 'segmented', result: await segment(request.job, watch) };
+}, release);

@@ -49,9 +49,7 @@ export function createRoiSegmenter(
   start = startSegmenterThread,
   fixed: FixedGpu = {},
 ): RoiSegmenter & SlideSegmenter {
-  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, whatItDid, {
-    prepares: true,
-  });
+  const thread = new InferenceThread<SegmenterRequest, SegmenterAnswer, RoiProgress>(start, whatItDid);
   return {
     async segment(job, options) {
       const answer = await thread.ask({ kind: 'segment', job: { ...defaults, ...job, ...fixed } }, options);

@@ -5,14 +5,12 @@ import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
 import { SlidingWindowEnsemble } from './sliding-window-ensemble.ts';
 import { stepsBefore } from './step-order.ts';
-import { type ReadRoi, readTiledRoi, type TiledRoi } from './tiled-roi.ts';
+import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 
 export interface SegmentRoiOptions {
   /** Checked before each tile. A tile in progress is finished, and the partial result stays on disk. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: RoiProgress) => void;
-  /** The image, where it was read before its turn came; one that could not be read then is read again. */
-  readonly ahead?: Promise<ReadRoi | undefined>;
   /** Minimum time between commits, ms. Default: every step is committed. */
   readonly commitMs?: number;
 }
@@ -65,10 +63,10 @@ export async function segmentWith(
   networks: ImageNetworks,
   passOver: PassOver,
   identity: PartialIdentity,
-  { signal, onProgress, ahead, commitMs = 0 }: SegmentRoiOptions = {},
+  { signal, onProgress, commitMs = 0 }: SegmentRoiOptions = {},
 ): Promise<Segmented> {
   signal?.throwIfAborted();
-  const { roi, notes } = (await ahead?.catch(() => undefined)) ?? (await readTiledRoi(job, networks));
+  const { roi, notes } = await readTiledRoi(job, networks);
   const partial = PartialRoi.open(job.partialDir, identity, commitMs);
   const resumedFrom = partial.next;
   const pass = passOver(roi, partial, (step, done) => {

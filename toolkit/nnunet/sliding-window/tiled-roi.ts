@@ -29,23 +29,17 @@ export interface TiledRoi {
   readonly tiles: readonly (readonly number[])[];
 }
 
-/** An image that was read. */
-export interface ReadRoi {
-  readonly roi: TiledRoi;
-  /** What the file held and the networks do not see. */
-  readonly notes: readonly string[];
-}
-
 /**
  * Reads an image and lays the tiles of a model over it.
  *
+ * @returns Also notes on what the file contains and the networks do not see.
  * @throws ReigniteError IMAGE_UNREADABLE (also for a colour image if the networks take grey, and for another number of
  *   channels), FILE_MISSING, SIZE_MISMATCH.
  */
 export async function readTiledRoi(
   { image, truth, scope, rounding }: Pick<RoiJob, 'image' | 'truth' | 'scope' | 'rounding'>,
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
-): Promise<ReadRoi> {
+): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {
   const { data, width, height, channels, notes } = await pixelsFor(image, method);
   const isCropped = method.window === 'v2';
   const whole = { height, width };

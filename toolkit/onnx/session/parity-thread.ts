@@ -46,8 +46,8 @@ async function outputOf(session: InferenceSession, request: ParityRequest, probe
   }
 }
 
-serveRequests<ParityRequest, ParityAnswer, never>({
-  async answer(request) {
+serveRequests<ParityRequest, ParityAnswer, never>(
+  async (request) => {
     const probe = probeOf(request);
     const inRuns = await outputOf(await openAsInRuns(request.path, request.laidOut), request, probe);
     const plain = await outputOf(await openPlain(request.path), request, probe);
@@ -62,5 +62,5 @@ serveRequests<ParityRequest, ParityAnswer, never>({
     }
     return { maxDifference, outputRange: [low, high], elements: plain.length, ortVersion: ortVersion() };
   },
-  release: async () => undefined,
-});
+  async () => undefined,
+);

@@ -88,4 +88,4 @@ function numbersOf(output: Tensor | undefined, name: string): Float32Array {
   }
 }
 
-serveRequests<RunRequest, RunAnswer, never>({ answer: run, release: async () => undefined });
+serveRequests<RunRequest, RunAnswer, never>(run, async () => undefined);

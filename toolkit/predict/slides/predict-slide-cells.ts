@@ -52,9 +52,9 @@ export async function predictSlideCells(
   return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
     const of = { parts: keyOf(job, seen), engine: job.engine };
     const joins = { [BOXES]: concatenateFiles };
-    const inferred = await inferOnce(of, services, options, async (work, onTurn) => {
+    const inferred = await inferOnce(of, services, options, async (work) => {
       const joined = await joinStrips({ ...of, strips }, services, work, joins);
-      return joined ?? detect(job, seen, detector, work, { ...options, onTurn });
+      return joined ?? detect(job, seen, detector, work, options);
     });
     options.signal?.throwIfAborted();
     options.onProgress?.({ phase: 'draw' });
@@ -103,8 +103,8 @@ export async function predictCellStrip(
   const { pictures: _ofSlide, ...request } = requestOf(job, services, options.signal);
   return withSeenSlide(request, async (seen) => {
     const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
-    const { isCached } = await inferOnce(of, services, options, (work, onTurn) =>
-      detect(job, seen, detector, work, { ...options, onTurn }, rows),
+    const { isCached } = await inferOnce(of, services, options, (work) =>
+      detect(job, seen, detector, work, options, rows),
     );
     return { cached: isCached };
   });
@@ -167,7 +167,7 @@ async function detect(
   { sha256, tissue }: SeenSlide,
   detector: SlideDetector,
   work: string,
-  { signal, onProgress, onTurn }: PredictOptions<SlideCellsProgress>,
+  { signal, onProgress }: PredictOptions<SlideCellsProgress>,
   rows?: StripRows,
 ) {
   const { mpp, level } = choices;
@@ -186,7 +186,7 @@ async function detect(
       modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
     },
-    { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(onTurn && { onTurn }) },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   // Selecting the cells later needs the same tiles, but does not open the model.
   if (ran.size !== sizeOf({ detection })) {

@@ -51,12 +51,10 @@ export async function predictSlide(
       { parts: keyOf(job, seen), engine: job.engine },
       services,
       options,
-      async (work, onTurn) => {
+      async (work) => {
         const of = { strips, parts: keyOf(job, seen), engine: job.engine };
         const joins = { [LABELS]: concatenateFiles, [CONFIDENCE]: concatenateFiles };
-        return (
-          (await joinStrips(of, services, work, joins)) ?? segment(job, seen, segmenter, work, { ...options, onTurn })
-        );
+        return (await joinStrips(of, services, work, joins)) ?? segment(job, seen, segmenter, work, options);
       },
     );
     options.signal?.throwIfAborted();
@@ -103,8 +101,8 @@ export async function predictSlideStrip(
   const { pictures: _ofSlide, ...request } = requestOf(job, services, options.signal);
   return withSeenSlide(request, async (seen) => {
     const of = { parts: stripKey(keyOf(job, seen), rows), engine: job.engine };
-    const { isCached } = await inferOnce(of, services, options, (work, onTurn) =>
-      segment(job, seen, segmenter, work, { ...options, onTurn }, rows),
+    const { isCached } = await inferOnce(of, services, options, (work) =>
+      segment(job, seen, segmenter, work, options, rows),
     );
     return { cached: isCached };
   });
@@ -129,7 +127,7 @@ async function segment(
   { sha256, tissue }: SeenSlide,
   segmenter: SlideSegmenter,
   work: string,
-  { signal, onProgress, onTurn }: PredictOptions<SlideProgress>,
+  { signal, onProgress }: PredictOptions<SlideProgress>,
   rows?: StripRows,
 ) {
   const outputs = { labels: join(work, LABELS), confidence: join(work, CONFIDENCE) };
@@ -147,7 +145,7 @@ async function segment(
       modelDir: model.modelDir,
       partialDir: join(work, 'partial'),
     },
-    { ...(signal && { signal }), ...(onProgress && { onProgress }), ...(onTurn && { onTurn }) },
+    { ...(signal && { signal }), ...(onProgress && { onProgress }) },
   );
   return { files: { [LABELS]: outputs.labels, [CONFIDENCE]: outputs.confidence }, facts: factsOf(ran), ran };
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Made, type MakeServices, make } from '../../cache/make.ts';
 import { type InferenceGuard, type InferredProduct, makeInference } from '../../cache/make-inference.ts';
 import type { KeyParts, StepCache } from '../../cache/step-cache.ts';
-import type { OnTurn } from '../../threads/inference-thread.ts';
 import type { CellDetector, DetectionProgress } from '../../yolo/detect/cell-detector.ts';
 import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
@@ -45,9 +44,9 @@ export function detectOnce(
   return make(services, parts, async (folder) => {
     const floor = keptScore(confidence);
     const key = boxesKey({ image: of.imageSha256 }, of.setup, { tile, floor });
-    const { entry, isCached } = await makeInference(services, key, of.guard, (inner, onTurn) => {
+    const { entry, isCached } = await makeInference(services, key, of.guard, (inner) => {
       of.onStart?.();
-      return runNetwork(of, floor, { folder: inner, onTurn }, detector);
+      return runNetwork(of, floor, inner, detector);
     });
     const start = performance.now();
     const { seen, ...facts } = BoxesFacts.parse(entry.facts);
@@ -92,12 +91,12 @@ export async function keptBoxes(
 async function runNetwork(
   { image, imageSha256, modelDir, session, signal, report }: ImageToDetect,
   floor: number,
-  { folder, onTurn }: { readonly folder: string; readonly onTurn: OnTurn },
+  folder: string,
   detector: CellDetector,
 ): Promise<InferredProduct> {
   const boxes = join(folder, BOXES);
   const job = { image, imageSha256, modelDir, ...session, floor, boxes, partialDir: join(folder, 'partial') };
-  const ran = await detector.detect(job, { signal, onProgress: report, onTurn });
+  const ran = await detector.detect(job, { signal, onProgress: report });
   const { seen, fallbacks, notes, ...facts } = ran;
   const { width, height } = seen;
   return {

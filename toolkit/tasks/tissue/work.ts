@@ -66,9 +66,9 @@ export function segmentOnce(
   { parts, guard, services, onStart }: InferenceOnce,
   segmenter: RoiSegmenter,
 ): Promise<Made> {
-  return makeInference(services, parts, guard, (folder, onTurn) => {
+  return makeInference(services, parts, guard, (folder) => {
     onStart?.();
-    return segmentAndScore({ ...job, folder, onTurn }, segmenter);
+    return segmentAndScore({ ...job, folder }, segmenter);
   });
 }
 
@@ -89,7 +89,6 @@ export async function segmentAndScore(
     folder,
     signal,
     report,
-    onTurn,
   }: InferenceJob & { readonly folder: string },
   segmenter: RoiSegmenter,
   more: Pick<RoiJob, 'rounding'> = {},
@@ -108,7 +107,7 @@ export async function segmentAndScore(
       ...session,
       ...more,
     },
-    { signal, onProgress: report, ...(onTurn && { onTurn }) },
+    { signal, onProgress: report },
   );
   report({ phase: 'scoring' });
   const facts = await factsOf(roi, { truth, mask: outputs.mask }, ran);

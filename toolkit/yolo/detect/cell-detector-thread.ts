@@ -1,6 +1,4 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { decodeRgb, type RgbImage } from '../../image/decode-pixels.ts';
-import { imageSize } from '../../image/open-image.ts';
 import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { detectSlide } from '../../slide/predict/detect-slide.ts';
 import { selectSlideCells } from '../../slide/predict/select-slide-cells.ts';
@@ -53,11 +51,7 @@ async function release(): Promise<void> {
   loaded = undefined;
 }
 
-async function detect(
-  job: DetectionJob,
-  watch: RequestWatch<DetectionProgress>,
-  ahead: Promise<RgbImage | undefined> | undefined,
-): Promise<DetectionResult> {
+async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>): Promise<DetectionResult> {
   const start = performance.now();
   watch.signal.throwIfAborted();
   const detector = await detectorOf(job);
@@ -73,7 +67,7 @@ async function detect(
     ortVersion: engine.ortVersion,
     instructionSet: engine.instructionSet,
   };
-  const detected = await detectImage(job, detector, identity, { ...watch, ...(ahead && { ahead }) });
+  const detected = await detectImage(job, detector, identity, watch);
   return {
     ...detected,
     ...engine,
@@ -108,24 +102,10 @@ async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsP
   return { ...detected, ...engine, notes: [], seconds: (performance.now() - start) / 1000 };
 }
 
-/** Pixels of an image that is read while cells are detected in another one: it takes at most 100 MB then. */
-const MOST_PIXELS_AHEAD = 2 ** 25;
-
-/** Reads an image ahead; undefined for what is read when its turn comes. */
-async function readAhead(request: DetectorRequest): Promise<RgbImage | undefined> {
-  if (request.kind !== 'detect') return undefined;
-  const { width, height } = await imageSize(request.job.image);
-  return width * height > MOST_PIXELS_AHEAD ? undefined : decodeRgb(request.job.image);
-}
-
-serveRequests<DetectorRequest, DetectorAnswer, DetectionProgress, RgbImage | undefined>({
-  prepare: readAhead,
-  release,
-  async answer(request, watch, ahead) {
-    if (request.kind === 'probe') return { kind: 'probed', engine: (await detectorOf(request.job)).engine };
-    if (request.kind === 'select-slide-cells')
-      return { kind: 'selected-slide-cells', result: await selectSlideCells(request.job, watch) };
-    if (request.kind === 'slide') return { kind: 'detected-slide', result: await detectOnSlide(request.job, watch) };
-    return { kind: 'detected', result: await detect(request.job, watch, ahead) };
-  },
-});
+serveRequests<DetectorRequest, DetectorAnswer, DetectionProgress>(async (request, watch) => {
+  if (request.kind === 'probe') return { kind: 'probed', engine: (await detectorOf(request.job)).engine };
+  if (request.kind === 'select-slide-cells')
+    return { kind: 'selected-slide-cells', result: await selectSlideCells(request.job, watch) };
+  if (request.kind === 'slide') return { kind: 'detected-slide', result: await detectOnSlide(request.job, watch) };
+  return { kind: 'detected', result: await detect(request.job, watch) };
+}, release);

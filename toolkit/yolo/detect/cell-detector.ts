@@ -52,9 +52,7 @@ export interface SlideDetector {
  */
 export function createCellDetector(defaults: SessionOptions = {}, fixed: FixedGpu = {}): CellDetector & SlideDetector {
   const start = () => startThread('toolkit/yolo/detect/cell-detector-thread.ts');
-  const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, whatItDid, {
-    prepares: true,
-  });
+  const thread = new InferenceThread<DetectorRequest, DetectorAnswer, DetectionProgress>(start, whatItDid);
   return {
     async detect(job, options) {
       const answer = await thread.ask({ kind: 'detect', job: { ...defaults, ...job, ...fixed } }, options);

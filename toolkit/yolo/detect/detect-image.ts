@@ -37,8 +37,6 @@ export interface DetectImageOptions {
   /** Checked before every tile. A tile in progress is finished, and finished tiles stay on disk. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: DetectionProgress) => void;
-  /** The image, where it was read before its turn came; one that could not be read then is read again. */
-  readonly ahead?: Promise<RgbImage | undefined>;
 }
 
 type ImageFiles = Pick<DetectionJob, 'image' | 'view' | 'floor' | 'partialDir' | 'boxes'>;
@@ -61,10 +59,10 @@ export async function detectImage(
   job: ImageFiles,
   model: DetectorModel,
   identity: DetectionIdentity,
-  { signal, onProgress, ahead }: DetectImageOptions = {},
+  { signal, onProgress }: DetectImageOptions = {},
 ): Promise<Detected> {
   signal?.throwIfAborted();
-  const rgb = (await ahead?.catch(() => undefined)) ?? (await decodeRgb(job.image));
+  const rgb = await decodeRgb(job.image);
   const { width, height } = rgb;
   const seen = seenImage(rgb, job, model);
   const { tiles } = seen;
