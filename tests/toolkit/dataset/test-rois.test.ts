@@ -49,7 +49,7 @@ describe('listHeTestRois', () => {
   });
 
   it.each([
-    ['no rows', [], 'it has no rows'],
+    ['no rows', [], 'It has no rows'],
     [
       'another case',
       [['he_tissue_segmentation', 'Test']],
@@ -140,7 +140,7 @@ describe('checkRoiFiles', () => {
     await expect(checkRoiFiles(root, rois, ['annotation'])).resolves.toBeUndefined();
     await expect(checkRoiFiles(root, rois, ['image', 'annotation'])).rejects.toMatchObject({
       code: 'FILE_MISSING',
-      message: `File not found: ${join(root, 'images/he/a_with_context.png')}, nor 1 other files of the test set.`,
+      message: `File not found: ${join(root, 'images/he/a_with_context.png')}, and 1 more of the test set.`,
     });
   });
 });
