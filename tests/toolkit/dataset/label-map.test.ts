@@ -14,7 +14,7 @@ describe('readLabelMap', () => {
   it.each([
     ['not JSON', 'Stroma: 4', 'is not JSON'],
     ['a list', '["Stroma"]', 'the map'],
-    ['no label', '{}', 'has no label'],
+    ['no label', '{}', 'expected at least one label'],
     ['a value beyond a byte', '{"Stroma": 256}', 'label "Stroma"'],
     ['a fraction', '{"Stroma": 4.5}', 'label "Stroma"'],
     ['a name twice', '{"Stroma": 4, "Str\\u006fma": 5}', '"Stroma" is there twice'],
