@@ -31,6 +31,17 @@ export function listed(names: readonly string[]): string {
   return names.length < 2 ? (names[0] ?? '') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
 }
 
+/** Lists the first names and the number of others: "a, b, c and 4 more". */
+export function firstOf(names: readonly string[], count = 3): string {
+  const more = names.length - count;
+  return `${names.slice(0, count).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** Escapes a text, so that a regular expression finds it literally. */
+export function escapedForRegExp(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
 /** Formats bytes with three digits, in powers of ten. */
 export function bytesText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];

@@ -1,7 +1,7 @@
 import { CELL_TASKS, type CellTask, TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { ReigniteError } from '../errors.ts';
-import { counted, grouped, listed } from '../format.ts';
+import { counted, firstOf, grouped, listed } from '../format.ts';
 import { worstFirst } from '../verdict/verdict-file.ts';
 import {
   type Agreement,
@@ -285,8 +285,7 @@ function remarksOn(
 }
 
 function shortList(names: readonly string[]): string {
-  if (names.length <= MAX_NAMED) return listed(names);
-  return `${names.slice(0, MAX_NAMED).join(', ')} and ${names.length - MAX_NAMED} more`;
+  return names.length <= MAX_NAMED ? listed(names) : firstOf(names, MAX_NAMED);
 }
 
 function shortOf(value: number): string {

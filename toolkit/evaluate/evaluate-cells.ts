@@ -63,7 +63,7 @@ export async function evaluateCells(
     source: {
       data,
       predictions,
-      files: await digestsOf(predictions, files),
+      files: await digestsOf(files.map((name) => [name, join(predictions, name)])),
       truth: truthOf(rule === 'by-id' ? annotations : await readReaderAnnotations(file, task)),
       categories: rule,
       ...(classes && { classes: [...classes.names] }),

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { Sha256 } from '../brands.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import { rowsNearlyTested } from '../dataset/he-test-rows.ts';
@@ -11,7 +10,6 @@ import { readOverview } from '../dataset/overview.ts';
 import { heTestRoisOf } from '../dataset/test-rois.ts';
 import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
-import { sha256OfFile } from '../files/hash-file.ts';
 import { inside } from '../files/inside.ts';
 import { namesLike } from '../files/same-name.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
@@ -21,7 +19,7 @@ import { describeWithoutPrediction } from '../metrics/without-prediction.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
 import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
-import { checkMasks, type MaskToCheck } from './check-masks.ts';
+import { checkMasks } from './check-masks.ts';
 import {
   describeSubset,
   describeUnscored,
@@ -70,8 +68,8 @@ export async function evaluateTissue(
     source: {
       data,
       predictions,
-      files: await digestsOf(predictions, masks),
-      truth: await truthOf(checked),
+      files: await digestsOf(checked.map(({ prediction }) => [basename(prediction), prediction])),
+      truth: await digestsOf(checked.map(({ roi, annotation }) => [roi, annotation])),
       ...(labels && { labels: labels.map((label) => label ?? null) }),
       ...(classes && { classes: [...classes.names] }),
     },
@@ -94,13 +92,6 @@ export async function evaluateTissue(
       ...left.remarks,
     ],
   };
-}
-
-/** Returns the SHA-256 of each annotated mask by ROI. */
-async function truthOf(masks: readonly MaskToCheck[]): Promise<Record<string, Sha256>> {
-  const digests: Record<string, Sha256> = {};
-  for (const { roi, annotation } of masks) digests[roi] = Sha256.parse(await sha256OfFile(annotation));
-  return digests;
 }
 
 function paperIntervals({ own, published }: BothMasks, patients: OverviewByStem): EvaluationIntervals {

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
 import { Sha256 } from '../brands.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { firstOf } from '../format.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
@@ -95,20 +95,20 @@ export function patientsFile(
   return { matrices: [...matrices], side, patients };
 }
 
-/** Returns the SHA-256 of each scored file by file name, so that a later change of the predictions is noticed. */
-export async function digestsOf(folder: string, files: readonly string[]): Promise<Record<string, Sha256>> {
+/** Returns the SHA-256 of files by name, so that a later change of one is noticed. */
+export async function digestsOf(
+  paths: Iterable<readonly [name: string, path: string]>,
+): Promise<Record<string, Sha256>> {
   const digests: Record<string, Sha256> = {};
-  for (const file of files) digests[file] = Sha256.parse(await sha256OfFile(join(folder, file)));
+  for (const [name, path] of paths) digests[name] = Sha256.parse(await sha256OfFile(path));
   return digests;
 }
 
 /** Names files in a folder of predictions that are not scored, in one sentence; none for no files. */
 export function describeUnscored(files: readonly string[], of: string): readonly string[] {
   if (files.length === 0) return [];
-  const shown = files.slice(0, MAX_NAMED).join(', ');
-  const more = files.length > MAX_NAMED ? ` and ${files.length - MAX_NAMED} more` : '';
-  const belong = files.length === 1 ? 'belongs to no' : 'belong to no';
-  return [`${shown}${more} ${belong} ${of} and ${files.length === 1 ? 'is' : 'are'} not scored.`];
+  const [belong, are] = files.length === 1 ? ['belongs', 'is'] : ['belong', 'are'];
+  return [`${firstOf(files, MAX_NAMED)} ${belong} to no ${of} and ${are} not scored.`];
 }
 
 /** Describes which classes are scored, and what the others count as. */

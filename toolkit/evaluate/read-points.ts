@@ -4,6 +4,7 @@ import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { namesLike } from '../files/same-name.ts';
+import { firstOf } from '../format.ts';
 import { readPoints } from '../metrics/points-file.ts';
 import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
 import { describeUnscored } from './evaluation.ts';
@@ -97,10 +98,8 @@ export function coverageOf(
 export function describeCoverage({ images, withoutFile, points, outsideBox }: PointsCoverage): readonly string[] {
   const warnings: string[] = [];
   if (withoutFile.length > 0) {
-    const named = withoutFile.slice(0, MAX_IMAGES_NAMED).join(', ');
-    const more = withoutFile.length > MAX_IMAGES_NAMED ? ` and ${withoutFile.length - MAX_IMAGES_NAMED} more` : '';
     warnings.push(
-      `WARNING: ${withoutFile.length} of ${images} images have no points file; all their cells count as missed. ${named}${more}.`,
+      `WARNING: ${withoutFile.length} of ${images} images have no points file; all their cells count as missed. ${firstOf(withoutFile, MAX_IMAGES_NAMED)}.`,
     );
   }
   if (outsideBox > 0) {

@@ -4,6 +4,7 @@ import type { Metadata } from 'sharp';
 import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { statIfThere } from '../files/if-there.ts';
+import { firstOf } from '../format.ts';
 import { openImage, readRaw } from './open-image.ts';
 
 const SIGNATURE_BYTES = 8;
@@ -118,8 +119,6 @@ const MAX_NAMED = 5;
  */
 export function paletteRemark(masks: readonly string[]): readonly string[] {
   if (masks.length === 0) return [];
-  const named = masks.slice(0, MAX_NAMED).join(', ');
-  const more = masks.length > MAX_NAMED ? ` and ${masks.length - MAX_NAMED} more` : '';
   const are = masks.length === 1 ? '1 mask is a palette image' : `${masks.length} masks are palette images`;
-  return [`${are}: pixel indices are used as labels, colours are ignored. ${named}${more}.`];
+  return [`${are}: pixel indices are used as labels, colours are ignored. ${firstOf(masks, MAX_NAMED)}.`];
 }

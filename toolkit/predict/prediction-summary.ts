@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { csvField } from '../files/csv-field.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { readJsonFile, readJsonIfValid } from '../files/json-file.ts';
-import { counted, grouped } from '../format.ts';
+import { counted, escapedForRegExp, grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText } from '../onnx/provider/adapter.ts';
 import { batchText, SumsChoice } from '../onnx/session/engine-choice.ts';
@@ -219,7 +219,8 @@ export async function writePredictionSummary(out: string, summary: PredictionSum
 
 /** Makes every path of a summary relative to its folder, also in the texts of failures. */
 export function withRelativePaths(out: string, summary: PredictionSummary): PredictionSummary {
-  const inFolder = (text: string) => text.replaceAll(new RegExp(`${PATH_START}${escaped(`${out}${sep}`)}`, 'g'), '');
+  const inFolder = (text: string) =>
+    text.replaceAll(new RegExp(`${PATH_START}${escapedForRegExp(`${out}${sep}`)}`, 'g'), '');
   const failures = summary.failures.map((failure) => retold(failure, inFolder));
   return withPaths({ ...summary, failures }, (path) => relative(out, path));
 }
@@ -247,11 +248,7 @@ const PATH_END = '(?!\\.?[^\\s"\'`),;:.])';
 
 /** Replaces a path in a text, but not where it is a part of another path. */
 function renamed(text: string, from: string, to: string): string {
-  return text.replaceAll(new RegExp(`${PATH_START}${escaped(from)}${PATH_END}`, 'g'), () => to);
-}
-
-function escaped(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  return text.replaceAll(new RegExp(`${PATH_START}${escapedForRegExp(from)}${PATH_END}`, 'g'), () => to);
 }
 
 /** Returns whether a folder was written by `predict`. */

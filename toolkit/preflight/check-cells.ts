@@ -11,10 +11,11 @@ import {
   readReaderAnnotations,
 } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
+import { firstOf } from '../format.ts';
 import { parseNpyHeader } from '../numpy/npy-header.ts';
 import { fileKind, isZip, textKind } from '../pytorch/containers/file-kind.ts';
 import { checkPngs, checkPresence, modeOf } from './check-files.ts';
-import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
+import { type CheckedTask, checkBy, type RecordCheck } from './record-check.ts';
 import { type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';

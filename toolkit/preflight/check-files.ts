@@ -1,6 +1,7 @@
 import { posix } from 'node:path';
+import { firstOf } from '../format.ts';
 import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-header.ts';
-import { firstOf, type ImageSize, type RecordCheck } from './record-check.ts';
+import type { ImageSize, RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
 
 /**

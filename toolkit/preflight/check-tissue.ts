@@ -7,12 +7,13 @@ import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, publishedMask, tissueModelFold
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { type HeTestRoi, heTestRoisOf } from '../dataset/test-rois.ts';
 import { ReigniteError } from '../errors.ts';
+import { firstOf } from '../format.ts';
 import type { PngStart } from '../image/png-header.ts';
 import { foldsInPaths } from '../nnunet/convert/folds-in-paths.ts';
 import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
 import { readPlansFile } from '../nnunet/convert/plans-file.ts';
 import { checkPngs, checkPresence, checkSameSizes, modeOf } from './check-files.ts';
-import { type CheckedTask, checkBy, firstOf, type RecordCheck } from './record-check.ts';
+import { type CheckedTask, checkBy, type RecordCheck } from './record-check.ts';
 import { pathsBelow, type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';

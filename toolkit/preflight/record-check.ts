@@ -44,9 +44,3 @@ export async function checkBy(subject: string, inspect: () => Promise<string>): 
     return { subject, status: 'fail', detail: `${error.code}: ${error.message}`, remedy: error.remedy };
   }
 }
-
-/** Lists the first names and the number of others. */
-export function firstOf(names: readonly string[], count = 3): string {
-  const more = names.length - count;
-  return `${names.slice(0, count).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
-}

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { readJsonFile, readJsonIfValid, writeJsonFile } from '../files/json-file.ts';
+import { escapedForRegExp } from '../format.ts';
 
 /** One string per `<name>` of a path: `verdict/<task>.json` takes a task. */
 export type NamesOf<Path extends string> = Path extends `${string}<${string}>${infer Rest}`
@@ -13,9 +14,7 @@ const ALLOWED: Readonly<Record<string, string>> = { task: '[^/.]+', folder: '.+'
 
 /** Returns the source of a regular expression that matches a path with any names in place of its placeholders. */
 export function patternOf(path: string): string {
-  return path
-    .replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    .replaceAll(/<(\w+)>/g, (_, name: string) => ALLOWED[name] ?? '[^/]+');
+  return escapedForRegExp(path).replaceAll(/<(\w+)>/g, (_, name: string) => ALLOWED[name] ?? '[^/]+');
 }
 
 /** Names no command, since a results folder is mostly read by another command than the one that wrote it. */

@@ -269,7 +269,7 @@ describe('readSide', () => {
   it('rejects predictions that have changed since they were scored', async () => {
     const folder = await temporaryFolder();
     const path = await mask([4, 2]);
-    const files = await digestsOf(dirname(path), ['mask.png']);
+    const files = await digestsOf([['mask.png', path]]);
     await RESULTS.source.write(folder, { data: '/d', predictions: dirname(path), files }, 'he');
     expect((await readSide(folder, { name: 'x' })).kind).toBe('evaluation');
     await writeFile(path, await readFile(await mask([4, 4])));
