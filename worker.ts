@@ -23,8 +23,8 @@ import { becomeSoleDownloader, rivalDownloader } from './runtime/workers/sole-do
 import { factsToName, workerFacts } from './runtime/workers/worker-facts.ts';
 import type { WorkerSettings } from './runtime/workers/worker-settings.ts';
 import { workflowBundle } from './runtime/workers/workflow-bundle.ts';
-import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
+import { AllowedPlaces } from './toolkit/files/allowed-places.ts';
 import type { HomeFolders } from './toolkit/files/home-folders.ts';
 import { openRunStorage, type RunStorage } from './toolkit/storage/run-storage.ts';
 import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';

@@ -4,9 +4,8 @@ import { join } from 'node:path';
 import type { Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import { z } from 'zod';
-import type { AllowedPlaces } from '../../toolkit/access/allowed-places.ts';
-import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { type AllowedPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { ModelRef, RunFolders } from '../inputs.ts';
 

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ERRORS, isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
-import { makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
+import { makeFolderSync, makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import { printStep } from '../output.ts';
 
 /**

@@ -2,7 +2,7 @@ import { loadConfig } from '../../runtime/config/load-config.ts';
 import { pinRecord } from '../../runtime/config/pin-record.ts';
 import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
+import { parseRecordId } from '../../toolkit/zenodo/record/record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { isDataComplete, lookAtRecord, lookLines } from './plan/look-at-record.ts';
 import { planLines } from './plan/plan-lines.ts';

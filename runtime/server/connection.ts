@@ -6,9 +6,8 @@ import {
   type WorkflowService,
 } from '@temporalio/client';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
-import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
-import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import type { ServerAddress } from './server-address.ts';
 

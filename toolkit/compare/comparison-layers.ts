@@ -5,8 +5,7 @@ import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
-import { bytesPerRoi, LayerWriter, MAX_VIEWED } from '../report/layers/layer-writer.ts';
-import type { RoiLayers } from '../report/layers/layers-file.ts';
+import { bytesPerRoi, LayerWriter, MAX_VIEWED, type RoiLayers } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ComparedTask } from './compare-sides.ts';

@@ -2,9 +2,9 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { refuseStream } from '../files/disk-error.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { refuseStream } from '../files/regular-file.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import type { DetectionSidecar } from '../onnx/custom-model/sidecar.ts';
 import {

@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { freeBytes } from '../../../toolkit/files/free-space.ts';
 import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
 import { makeFolder } from '../../../toolkit/files/make-folder.ts';
+import { freeBytes } from '../../../toolkit/files/suitable-file-system.ts';
 import type { Finding } from '../doctor.ts';
 
 const GIGABYTE = 1e9;

@@ -5,7 +5,7 @@ import { RecordServers } from '../../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../../activities/inputs.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import type { HomeFolders } from '../../../toolkit/files/home-folders.ts';
-import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
+import { fileExists } from '../../../toolkit/files/if-there.ts';
 import { bytesText, withoutStop } from '../../../toolkit/format.ts';
 import { type CheckedRecord, checkRecord } from '../../../toolkit/preflight/check-record.ts';
 import { misplacedFolders } from '../../../toolkit/preflight/misplaced-folders.ts';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { makeFacts } from '../../cache/make.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
-import { ReadF1Figure, readF1Figure } from '../../figures/printed/read-f1-figure.ts';
+import { ReadF1Figure, readF1Figure } from '../../figures/read-f1-figure.ts';
 import { inside } from '../../files/inside.ts';
 import { listed } from '../../format.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { makeInference } from '../../cache/make-inference.ts';
+import { makeInference } from '../../cache/make.ts';
 import type { CacheEntry, StepCache } from '../../cache/step-cache.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { inside } from '../../files/inside.ts';
