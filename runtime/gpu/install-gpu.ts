@@ -206,7 +206,9 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
       remedy: 'Name an index that has this file with `--index`.',
     });
   if (!URL.canParse(file.url, project)) {
-    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`);
+    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`, {
+      remedy: 'Name another index with `--index`.',
+    });
   }
   return new URL(file.url, project).href;
 }

@@ -87,7 +87,8 @@ export async function readNpy(path: string): Promise<NpyArray> {
       throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
     }
     if (hasCode(error, 'EISDIR')) {
-      throw new ReigniteError('NPY_INVALID', `${path} is a folder, not a file.`, { cause: error });
+      const remedy = 'Name a .npy file.';
+      throw new ReigniteError('NPY_INVALID', `${path} is a folder, not a file.`, { cause: error, remedy });
     }
     throw error;
   }
