@@ -21,7 +21,7 @@ export const REMEDIES = {
     'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression deflate`, or in QuPath: ' +
     'File > Export images > OME TIFF.',
   channels: 'Use a bright-field slide of stained tissue in RGB: the models do not support fluorescence.',
-  scanner: "Export it as SVS, DICOM or pyramidal TIFF with the scanner's software.",
+  scanner: "Export it as SVS or pyramidal TIFF with the scanner's software.",
   gitLfs: 'Run `git lfs pull` in its repository.',
   webPage: 'Download the slide again: a page of the server was saved in its place.',
   damaged: 'Open it in QuPath; if it is damaged there too, copy or download it again.',

@@ -138,7 +138,8 @@ export function refuseLevel(path: string, level: SlideLevel): void {
   }
   const bits = page.numbers(TAG.bits);
   if (bits.some((each) => each !== bits[0]) || (bits[0] !== 8 && bits[0] !== 16)) {
-    refuse(`its samples have ${bits.join(', ') || 1} bits; 8 and 16 are read`, REMEDIES.recompress);
+    const remedy = bits.some((each) => each > 16) ? REMEDIES.channels : REMEDIES.recompress;
+    refuse(`its samples have ${bits.join(', ') || 1} bits; 8 and 16 are read`, remedy);
   }
   refuseColours(page, refuse);
   if (page.number(TAG.fillOrder, 1) !== 1 && layout.compression !== COMPRESSION.jpeg) {
