@@ -9,7 +9,7 @@ import { lockFile } from '../../toolkit/files/file-lock.ts';
 import { lstatIfThere, statIfThere } from '../../toolkit/files/if-there.ts';
 import { readJsonIfValid } from '../../toolkit/files/json-file.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
-import { bindingFolder, gpuFolder, gpuLibraries } from '../../toolkit/onnx/provider/cuda-files.ts';
+import { bindingFolder, gpuFolder, gpuLibraries } from '../../toolkit/onnx/provider/cuda.ts';
 import { downloadFile } from '../../toolkit/zenodo/download/download-file.ts';
 import { getJson } from '../server/binary/download.ts';
 import { findLibraries, pythonPackageFolders } from './existing-libraries.ts';
