@@ -12,7 +12,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
-import { cudaObstacleOn } from '../../toolkit/onnx/provider/cuda-obstacle.ts';
+import { cudaObstacleOn } from '../../toolkit/onnx/provider/cuda.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from '../run/check-run-storage.ts';

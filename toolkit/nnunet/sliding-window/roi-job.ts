@@ -2,8 +2,7 @@ import type { AdapterNames } from '../../onnx/provider/adapter.ts';
 import type { EngineName, Precision, SumsChoice } from '../../onnx/session/engine-choice.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
-import type { TileRounding } from './tile-grid.ts';
-import type { Scope } from './tile-scope.ts';
+import type { Scope, TileRounding } from './tile-grid.ts';
 
 /** How an ensemble is run. */
 export interface EnsembleOptions extends SessionOptions {
@@ -29,6 +28,8 @@ export interface RoiJob extends ModelJob {
   readonly image: string;
   /** SHA-256 of the image file if it is already known; otherwise it is computed. */
   readonly imageSha256?: string;
+  /** Image that is probably segmented next: on a GPU, it is decoded while this one is segmented. */
+  readonly following?: string;
   /** Label mask of the same size; needed for scope `annotated`. */
   readonly truth?: string;
   /** Folder for the partial result of this ROI, from which the next job resumes after a kill; removed at the end. */

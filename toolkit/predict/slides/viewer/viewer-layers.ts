@@ -5,7 +5,7 @@ import { ReigniteError } from '../../../errors.ts';
 import { indexedPng } from '../../../image/encode-png.ts';
 import { MODEL_MPP } from '../../../model-resolution.ts';
 import { cellClasses } from '../../../models/class-colours.ts';
-import { NOT_PREDICTED } from '../../../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../../../nnunet/sliding-window/tile-grid.ts';
 import { readNpy } from '../../../numpy/npy.ts';
 import { LabelPyramid } from '../../../slide/read/label-pyramid.ts';
 import { Slide } from '../../../slide/read/slide.ts';
