@@ -54,7 +54,7 @@ export async function writeCrate(results: string, data: ReportData, version: str
     {
       '@id': RESULTS.crate.path,
       '@type': 'CreativeWork',
-      about: { '@id': './crate' },
+      about: { '@id': './' },
       conformsTo: [{ '@id': CRATE }, { '@id': WORKFLOW_CRATE }],
     },
     rootOf(data, files),
@@ -67,7 +67,7 @@ export async function writeCrate(results: string, data: ReportData, version: str
     ...files.map((file) => ({
       ...file,
       ...parameterOf(file),
-      ...(file['@id'] === RESULTS.readme.path ? { about: { '@id': './crate' } } : {}),
+      ...(file['@id'] === RESULTS.readme.path ? { about: { '@id': './' } } : {}),
     })),
   ];
   const crate = { '@context': `${CRATE}/context`, '@graph': graph };
@@ -116,7 +116,7 @@ function rootOf(data: ReportData, files: readonly Described[]): object {
   const { question, answer } = headlineOf(data);
   const ofTasks = named.length === 0 ? '' : ` Tasks: ${named.join(', ')}. ${verdicts.join('; ')}.`;
   return {
-    '@id': './crate',
+    '@id': './',
     '@type': 'Dataset',
     name: `${provenance.kind === 'synthetic' ? 'Run on' : 'Reproduction of'} ${comparedText(provenance, summary.record)}`,
     description: `${question} ${answer}${ofTasks}`,
