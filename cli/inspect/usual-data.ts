@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { realpath } from 'node:fs/promises';
-import { loadConfig } from '../../runtime/config/load-config.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
 import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import { recordedFolders } from '../../toolkit/access/allowed-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';

@@ -4,8 +4,15 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { counted } from '../../toolkit/format.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 import type { ImageFailure, PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
-import type { RunPart, RunStep } from './run-steps.ts';
-import { type Answer, failureLines, stepLine, troubledSteps, troubleLines } from './why-lines.ts';
+import {
+  type Answer,
+  failureLines,
+  type RunPart,
+  type RunStep,
+  stepLine,
+  troubledSteps,
+  troubleLines,
+} from './run-steps.ts';
 import { allEntries, hitOf, missOf } from './why-roi.ts';
 
 /** What is known about a durable prediction: from Temporal, its history and its folder. */
@@ -58,15 +65,15 @@ export async function explainImages(
     const ofImage = steps.filter((step) => imageOf(step) === name);
     const predicted = summary?.images.find((image) => image.name === name);
     const failure = summary?.failures.find((each) => nameOf(each) === name) ?? failureIn(ofImage);
-    const told = { image: name, steps: ofImage, ...(predicted?.key !== undefined && { key: predicted.key }) };
-    if (failure !== undefined && !isDone(ofImage)) return { ...told, state: 'failed', failure };
+    const facts = { image: name, steps: ofImage, ...(predicted?.key !== undefined && { key: predicted.key }) };
+    if (failure !== undefined && !isDone(ofImage)) return { ...facts, state: 'failed', failure };
     // An image that an open prediction has not reached yet may have results of an earlier command in the folder.
     const isAhead = ofImage.length === 0 && description.closed === null;
     if (predicted === undefined || isAhead)
-      return { ...told, state: 'outstanding', because: `It has not been predicted yet${waitingFor(description)}.` };
+      return { ...facts, state: 'outstanding', because: `It has not been predicted yet${waitingFor(description)}.` };
     return predicted.cached
-      ? { ...told, state: 'cached', because: hitOf(predicted.key, made) }
-      : { ...told, state: 'computed', because: missOf(predicted.key ?? '', made) };
+      ? { ...facts, state: 'cached', because: hitOf(predicted.key, made) }
+      : { ...facts, state: 'computed', because: missOf(predicted.key ?? '', made) };
   });
   return { document: { run: description.run, images }, lines: images.flatMap(imageLines) };
 }

@@ -92,7 +92,7 @@ function pick({ code, cause, remedy }: Failure): Failure {
 }
 
 /** Parts of a key that mean nothing to users. */
-const UNTOLD: ReadonlySet<string> = new Set(['step', 'schema', 'generation', 'precision', 'engine']);
+const OMITTED: ReadonlySet<string> = new Set(['step', 'schema', 'generation', 'precision', 'engine']);
 
 /** Explains in a sentence why a result was taken from the cache. */
 export function hitOf(key: string | undefined, made: readonly CacheEntry[]): string {
@@ -101,8 +101,8 @@ export function hitOf(key: string | undefined, made: readonly CacheEntry[]): str
 
 function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string {
   const parts = Object.entries(made.find((entry) => entry.key === key)?.parts ?? {});
-  const told = parts.filter(([name]) => !UNTOLD.has(name));
-  const text = told.map(([name, value]) => `${partInWords(name)} ${String(value).slice(0, 16)}`).join(', ');
+  const named = parts.filter(([name]) => !OMITTED.has(name));
+  const text = named.map(([name, value]) => `${partInWords(name)} ${String(value).slice(0, 16)}`).join(', ');
   return text === '' ? '; its cache entry has been deleted since' : `: ${text}`;
 }
 

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { shellWord } from '../../toolkit/format.ts';
 import { identifyFile } from '../../toolkit/models/identify-file.ts';
 import { EXPORT_MODULE, EXPORT_WEIGHTS, remedyOfKind } from '../../toolkit/models/remedies.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
@@ -14,7 +15,6 @@ import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickl
 import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
 import { findStateDict, isPlans, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
-import { shellWord } from '../../toolkit/shell-word.ts';
 import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
 import { printableLine } from '../output.ts';
 

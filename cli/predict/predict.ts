@@ -13,7 +13,7 @@ import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
 import { predictAsRun } from './predict-as-run.ts';
 import { predictHere } from './predict-here.ts';
-import { tellPrediction } from './tell-prediction.ts';
+import { printPrediction } from './print-prediction.ts';
 
 /**
  * Names the images of the command line: the name of an image without its extension is that of its output files.
@@ -108,7 +108,7 @@ export async function predictCommand(
   const summary = options.run
     ? await predictAsRun(order, images, home, signal)
     : await predictHere(order, images, home, signal);
-  return tellPrediction(summary, images, order.out, options, signal);
+  return printPrediction(summary, images, order.out, options, signal);
 }
 
 function readOrder({

@@ -23,7 +23,7 @@ import { CARD_FILE, readModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
-import { HE } from '../../toolkit/tasks/he.ts';
+import { HE } from '../../toolkit/tasks/registry.ts';
 import { recordModel } from '../../toolkit/tasks/tissue/model.ts';
 import { compareMasks } from '../../toolkit/verdict/compare-masks.ts';
 import { predictionInterval } from '../../toolkit/verdict/prediction-interval.ts';

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { notOpened } from '../files/disk-error.ts';
-import { shellWord } from '../shell-word.ts';
+import { shellWord } from '../format.ts';
 import { areAsStored, type ImageHeader, type Obstacle } from './image-header.ts';
 import { readJpegHeader } from './jpeg-header.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';

@@ -1,4 +1,4 @@
-import { shellWord } from '../shell-word.ts';
+import { shellWord } from '../format.ts';
 
 const EXPORT =
   'export the model to ONNX with its own code: `torch.onnx.export(model.eval(), torch.zeros(1, 3, 512, 512), "model.onnx")`.';

@@ -1,6 +1,6 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
+import type { CellPoint } from '../metrics/points-file.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import type { PointsComparison } from './verdict-file.ts';
 

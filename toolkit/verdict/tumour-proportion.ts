@@ -1,5 +1,5 @@
-import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
+import type { CellPoint } from '../metrics/points-file.ts';
 import type { JudgedImage } from './judge-cells.ts';
 import type { TumourProportion } from './verdict-file.ts';
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { z } from 'zod';
+import { TEMPORAL_VERSION } from './binary-cache.ts';
 import { downloadTo, type FetchOptions, type FetchWay, getJson } from './download.ts';
-import { TEMPORAL_VERSION } from './release.ts';
 
 const BLOCK = 512;
 

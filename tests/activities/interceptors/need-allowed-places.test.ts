@@ -4,7 +4,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import * as inputs from '../../../activities/inputs.ts';
-import { needAllowedPlaces } from '../../../activities/interceptors/allowed-folders.ts';
+import { needAllowedPlaces } from '../../../activities/interceptors.ts';
 import * as predictionInputs from '../../../activities/predict/prediction-inputs.ts';
 import { AllowedPlaces } from '../../../toolkit/access/allowed-places.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';

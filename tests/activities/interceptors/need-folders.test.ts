@@ -2,8 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
-import { needFolders } from '../../../activities/interceptors/allowed-folders.ts';
-import { createErrorInterceptor } from '../../../activities/interceptors/error-interceptor.ts';
+import { createErrorInterceptor, needFolders } from '../../../activities/interceptors.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

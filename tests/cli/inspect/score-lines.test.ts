@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { scoreLines } from '../../../cli/inspect/score-lines.ts';
+import { scoreLines } from '../../../cli/inspect/compare.ts';
 
 const NAME = 'RUMC: reader P1|AI, pd-l1 negative tumor cell';
 const interval = { low: -0.2, high: 0.1, dropped: 0 };

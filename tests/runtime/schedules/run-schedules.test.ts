@@ -1,7 +1,12 @@
 import { expect, it } from 'vitest';
 import { resolveRun } from '../../../runtime/run/resolve-run.ts';
-import { endSchedule, keepSchedule, listSchedules, scheduleOf } from '../../../runtime/schedules/run-schedules.ts';
-import { scheduleTimes } from '../../../runtime/schedules/schedule-times.ts';
+import {
+  endSchedule,
+  keepSchedule,
+  listSchedules,
+  scheduleOf,
+  scheduleTimes,
+} from '../../../runtime/run/run-schedules.ts';
 import { connectTo } from '../../../runtime/server/connection.ts';
 import { SEARCH_ATTRIBUTES } from '../../../workflows/search-attributes.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';

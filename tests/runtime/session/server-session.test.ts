@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { RunConfig } from '../../../config/schema.ts';
 import { homeHolder } from '../../../runtime/server/home-lock.ts';
 import { runningServer } from '../../../runtime/server/server-record.ts';
-import { OwnerGone, openSession } from '../../../runtime/session/server-session.ts';
+import { OwnerGone, openSession } from '../../../runtime/server/server-session.ts';
 import { workerSettingsOf } from '../../../runtime/workers/worker-settings.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { until } from '../../support/command.ts';

@@ -2,7 +2,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { describeCommand } from '../../../cli/predict/describe-model.ts';
+import { describeCommand } from '../../../cli/predict/model.ts';
 import { readJsonIfValid } from '../../../toolkit/files/json-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { describeOnnxModel } from '../../../toolkit/models/describe-onnx.ts';

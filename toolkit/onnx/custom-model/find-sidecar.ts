@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { ReigniteError } from '../../errors.ts';
 import { isFile } from '../../files/if-there.ts';
-import { shellWord } from '../../shell-word.ts';
+import { shellWord } from '../../format.ts';
 import { type DescribedModel, describeModel } from '../file/describe-model.ts';
 import { finalOperator } from '../file/final-operator.ts';
 import { bioimageSidecar } from './bioimage.ts';

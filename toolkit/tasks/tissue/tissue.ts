@@ -45,7 +45,7 @@ export function tissueTask(definition: TissueTaskDefinition): TaskKind {
     measuredWith: async () => new Map(),
     measure: async (input, { segmenter }) => {
       if (!input.isFull) return { kind: 'nothing' };
-      return (await import('./rounding.ts')).measureRounding(input, segmenter);
+      return (await import('./discrepancies.ts')).measureRounding(input, segmenter);
     },
 
     inferenceStep: 'segment-roi',
