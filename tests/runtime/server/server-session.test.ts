@@ -10,8 +10,8 @@ import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { until } from '../../support/command.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { temporalBinary } from '../../support/temporal.ts';
-import { startLockProcess } from '../server/home-lock-process.ts';
-import { leaveServerBehind } from '../server/server-owner-process.ts';
+import { startLockProcess } from './home-lock-process.ts';
+import { leaveServerBehind } from './server-owner-process.ts';
 
 const folder = suiteFolder();
 

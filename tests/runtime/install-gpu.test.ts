@@ -6,14 +6,14 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ZipFile } from 'yazl';
-import { confirmDownload, gpuCommand } from '../../../cli/maintain/gpu.ts';
-import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../../runtime/gpu-libraries.ts';
-import { installGpu, planGpuInstall, providerLinks } from '../../../runtime/install-gpu.ts';
-import { ReigniteError } from '../../../toolkit/errors.ts';
-import { lockFile } from '../../../toolkit/files/file-lock.ts';
-import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
-import { faultServer } from '../../support/fault-server.ts';
-import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { confirmDownload, gpuCommand } from '../../cli/maintain/gpu.ts';
+import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../runtime/gpu-libraries.ts';
+import { installGpu, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { lockFile } from '../../toolkit/files/file-lock.ts';
+import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
+import { faultServer } from '../support/fault-server.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const LIBRARIES: Readonly<Record<string, string>> = {
   'onnxruntime/capi/libonnxruntime_providers_cuda.so': 'the provider'.repeat(50),

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { RENAMED_FIELDS } from '../../../config/plain-problems.ts';
-import { loadConfig } from '../../../runtime/load-config.ts';
-import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { RENAMED_FIELDS } from '../../config/plain-problems.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 /** The fields of the section of a field in a complete configuration, with `serveFrom` as in the sample. */
 async function valuesOf(path: string): Promise<object> {

@@ -3,8 +3,8 @@ import { ActivityCancellationDetails, CancelledFailure } from '@temporalio/commo
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createErrorInterceptor } from '../../../activities/interceptors.ts';
-import { ReigniteError } from '../../../toolkit/errors.ts';
+import { createErrorInterceptor } from '../../activities/interceptors.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 
 /** Runs `work` as an activity behind the interceptor and returns what comes out. */
 function thrownBy(work: () => unknown, environment = new MockActivityEnvironment()): Promise<unknown> {
