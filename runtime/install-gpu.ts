@@ -1,6 +1,7 @@
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+
 import { unpackArchive } from '../toolkit/archive/unpack-archive.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
@@ -9,7 +10,7 @@ import { lockFile } from '../toolkit/files/file-lock.ts';
 import { lstatIfThere, statIfThere } from '../toolkit/files/if-there.ts';
 import { readJsonIfValid } from '../toolkit/files/json-file.ts';
 import { makeFolder } from '../toolkit/files/make-folder.ts';
-import { bindingFolder, gpuFolder, gpuLibraries } from '../toolkit/onnx/provider/cuda-files.ts';
+import { bindingFolder, gpuFolder, gpuLibraries } from '../toolkit/onnx/provider/cuda.ts';
 import { downloadFile } from '../toolkit/zenodo/download/download-file.ts';
 import { findLibraries, GPU_WHEELS, type GpuWheel, pythonPackageFolders } from './gpu-libraries.ts';
 import { getJson } from './server/binary/download.ts';
@@ -204,7 +205,9 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
       remedy: 'Name an index that has this file with `--index`.',
     });
   if (!URL.canParse(file.url, project)) {
-    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`);
+    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`, {
+      remedy: 'Name another index with `--index`.',
+    });
   }
   return new URL(file.url, project).href;
 }

@@ -30,8 +30,7 @@ import {
   troubledSteps,
   troubleLines,
 } from './run-steps.ts';
-import { explainImages, explainPrediction, type KnownPrediction } from './why-prediction.ts';
-import { explainRois, type RoiAnswer } from './why-roi.ts';
+import { explainImages, explainPrediction, explainRois, type KnownPrediction, type RoiAnswer } from './why-images.ts';
 
 /** Time within which a worker that was just started answers. */
 const QUERY_MS = 15_000;

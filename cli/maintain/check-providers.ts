@@ -1,5 +1,5 @@
 import { type AdapterNames, adapterText, isRealGpu } from '../../toolkit/onnx/provider/adapter.ts';
-import { type CudaObstacle, cudaObstacle } from '../../toolkit/onnx/provider/cuda-obstacle.ts';
+import { type CudaObstacle, cudaObstacle } from '../../toolkit/onnx/provider/cuda.ts';
 import { errorClause } from '../../toolkit/onnx/provider/error-clause.ts';
 import { visibleGpus } from '../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../toolkit/onnx/provider/probe.ts';
@@ -24,7 +24,6 @@ export interface ProviderChecks {
 /**
  * Checks which execution providers can run a network here, and on which device; CUDA on each of its GPUs.
  * @param checks - Replacements for tests.
- * @param checks - For tests.
  */
 export async function checkProviders(checks: Partial<ProviderChecks> = {}): Promise<Finding[]> {
   const { obstacle, gpus, probe } = { obstacle: cudaObstacle(), gpus: visibleGpus(), probe: probeProvider, ...checks };

@@ -1,5 +1,5 @@
 import type { CellTask } from '../../config/tasks.ts';
-import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 import { LabelPyramid } from '../slide/read/label-pyramid.ts';
 import { type Agreement, type ComparedPrediction, comparePointFiles, unlessUnreadable } from './compare-predictions.ts';
 import type { SideImage, SideSlide, SideTask } from './read-side.ts';

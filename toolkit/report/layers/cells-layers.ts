@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { imageSize } from '../../image/open-image.ts';
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
-import { pairPoints } from '../../verdict/compare-points.ts';
+import { pairPoints } from '../../verdict/compare-roi.ts';
 import { openPhoto } from './encode-layer.ts';
 import type { LayerWriter } from './layer-writer.ts';
 import { EDGES, SHARES } from './layer-writer.ts';

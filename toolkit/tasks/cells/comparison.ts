@@ -12,7 +12,7 @@ import { AI } from '../../metrics/agreement.ts';
 import { pairName } from '../../metrics/agreement-metrics.ts';
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { addCellsUncertainty } from '../../verdict/cells-uncertainty.ts';
-import { comparePoints, scoredImage } from '../../verdict/compare-points.ts';
+import { comparePoints, scoredImage } from '../../verdict/compare-roi.ts';
 import { type JudgedImage, judgeCells } from '../../verdict/judge-cells.ts';
 import { overviewByStem } from '../../verdict/patients.ts';
 import type { PrintedF1 } from '../../verdict/printed-f1.ts';

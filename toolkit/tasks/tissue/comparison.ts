@@ -13,7 +13,7 @@ import { isPalettePng } from '../../image/png-header.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import { roiConfusion } from '../../metrics/evaluate-he.ts';
 import { readNpy } from '../../numpy/npy.ts';
-import { compareMasks, MaskComparison } from '../../verdict/compare-masks.ts';
+import { compareMasks, MaskComparison } from '../../verdict/compare-roi.ts';
 import { type JudgedRoi, judgeTissue } from '../../verdict/judge-tissue.ts';
 import { overviewByStem } from '../../verdict/patients.ts';
 import { addTissueUncertainty } from '../../verdict/tissue-uncertainty.ts';

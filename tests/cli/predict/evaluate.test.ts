@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluationLines } from '../../../cli/predict/evaluation-lines.ts';
+import { evaluationLines } from '../../../cli/predict/evaluate.ts';
 import type { ScoreRow } from '../../../toolkit/evaluate/evaluation.ts';
 
 const ROWS: readonly ScoreRow[] = [

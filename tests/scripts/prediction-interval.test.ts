@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { predictionInterval } from '../../../toolkit/verdict/prediction-interval.ts';
+import { predictionInterval } from '../../scripts/verdict/prediction-interval.ts';
 
 describe('predictionInterval', () => {
   it('is the mean -+ t · s · sqrt(1 + 1 / n)', () => {

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { CellPoint } from '../../../toolkit/metrics/points-file.ts';
-import { comparePoints, pairPoints, type ScoredPoint, scoredImage } from '../../../toolkit/verdict/compare-points.ts';
+import { comparePoints, pairPoints, type ScoredPoint, scoredImage } from '../../../toolkit/verdict/compare-roi.ts';
 import { verdictOnPoints } from '../../../toolkit/verdict/judge-cells.ts';
 import type { CandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';
 

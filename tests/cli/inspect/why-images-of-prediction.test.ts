@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunStep } from '../../../cli/inspect/run-steps.ts';
-import { explainImages, explainPrediction, type KnownPrediction } from '../../../cli/inspect/why-prediction.ts';
+import { explainImages, explainPrediction, type KnownPrediction } from '../../../cli/inspect/why-images.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
