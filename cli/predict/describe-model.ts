@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { describeOnnxModel } from '../../toolkit/models/describe-onnx.ts';
-import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
+import { refuseOtherFile } from '../../toolkit/models/identify-file.ts';
 import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 

@@ -1,7 +1,7 @@
 import type { Box } from '../tasks/work.ts';
+import { roundedCoordinate } from '../yolo/detect/candidates.ts';
 import type { ImageBoxes } from '../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
-import { roundedCoordinate } from '../yolo/detect/points.ts';
 import { selectDetections } from '../yolo/detect/select-detections.ts';
 import type { ScoredCell } from './sweep-cells.ts';
 

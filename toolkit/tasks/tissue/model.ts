@@ -6,7 +6,7 @@ import type { HomeFolders } from '../../files/home-folders.ts';
 import { modelDigest } from '../../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
 import { findFolds } from '../../nnunet/convert/model-folds.ts';
-import { readPlansFile } from '../../nnunet/convert/plans-file.ts';
+import { readPlansFile } from '../../nnunet/convert/plans.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { TissueTaskDefinition } from '../definition.ts';
 import type { KnownModel } from '../kind.ts';
