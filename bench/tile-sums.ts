@@ -13,7 +13,7 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { noise } from '../tests/support/noise.ts';
-import { HostRows } from '../toolkit/nnunet/fast/host-rows.ts';
+import { HostRows } from '../toolkit/nnunet/fast/rows-pass.ts';
 import { RGB_SOFTMAX } from '../toolkit/nnunet/model-method.ts';
 import type { FoldNetworks } from '../toolkit/nnunet/networks/open-networks.ts';
 import { exactPass, type PassOver, segmentWith } from '../toolkit/nnunet/sliding-window/segment-roi.ts';
@@ -58,7 +58,7 @@ const networks: FoldNetworks = {
 
 async function checkoutAt(folder: string): Promise<Checkout> {
   const load = (path: string) => import(pathToFileURL(join(resolve(folder), 'toolkit/nnunet', path)).href);
-  const { HostRows: rows } = await load('fast/host-rows.ts');
+  const { HostRows: rows } = await load('fast/rows-pass.ts');
   const segment = await load('sliding-window/segment-roi.ts');
   return { HostRows: rows, segmentWith: segment.segmentWith, exactPass: segment.exactPass };
 }

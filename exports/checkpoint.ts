@@ -12,7 +12,12 @@ export { type Checkpoint, type OpenOptions, openCheckpoint } from '../toolkit/py
 export { classifyGlobal, type GlobalRisk, type SeenGlobal } from '../toolkit/pytorch/pickle/global-verdict.ts';
 export { readPickleFile } from '../toolkit/pytorch/pickle/unpickle.ts';
 export type { PickleValue } from '../toolkit/pytorch/pickle/value.ts';
-export { type TreeNode, treeLines, valueTree } from '../toolkit/pytorch/pickle/value-tree.ts';
-export { type ListedTensor, listTensors } from '../toolkit/pytorch/tensors/list-tensors.ts';
+export {
+  type ListedTensor,
+  listTensors,
+  type TreeNode,
+  treeLines,
+  valueTree,
+} from '../toolkit/pytorch/pickle/value-tree.ts';
 export type { DType, TensorRef } from '../toolkit/pytorch/tensors/tensor.ts';
 export { spanOf, toFloat32 } from '../toolkit/pytorch/tensors/tensor-elements.ts';

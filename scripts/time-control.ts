@@ -35,7 +35,7 @@ import {
 import { digestsBelow } from '../tests/support/same-files.ts';
 import { startTestServer } from '../tests/support/temporal.ts';
 import { writeTinyRecord } from '../tests/support/tiny-record.ts';
-import { stepsBefore } from '../toolkit/nnunet/sliding-window/step-order.ts';
+import { stepsBefore } from '../toolkit/nnunet/sliding-window/sliding-window-ensemble.ts';
 import { tileGrid } from '../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/search-attributes.ts';
 

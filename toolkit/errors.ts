@@ -98,11 +98,11 @@ export const ERRORS = {
   FILE_NOT_IN_RECORD: { retryable: false, remedy: 'Check that the record is a version of the IGNITE data toolkit.' },
   NETWORK: {
     retryable: true,
-    remedy: 'Check the connection and proxy settings; the download resumes by itself.',
+    remedy: 'Check the connection and proxy settings; a run or download resumes by itself.',
   },
   RATE_LIMITED: {
     retryable: true,
-    remedy: 'No action needed: the download waits for as long as the server asked, then continues.',
+    remedy: 'A run or download waits for as long as the server asked, then continues; repeat other commands later.',
   },
   ACCESS_DENIED: {
     retryable: false,

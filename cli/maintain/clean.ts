@@ -10,7 +10,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { lstatIfThere } from '../../toolkit/files/if-there.ts';
 import { bytesText } from '../../toolkit/format.ts';
-import { gpuFolder } from '../../toolkit/onnx/provider/cuda-files.ts';
+import { gpuFolder } from '../../toolkit/onnx/provider/cuda.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 import { REMOVABLE, REMOVABLES, type Removable } from './removables.ts';

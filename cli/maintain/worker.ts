@@ -12,7 +12,7 @@ import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/private-home.ts';
-import { cudaObstacleOn } from '../../toolkit/onnx/provider/cuda-obstacle.ts';
+import { cudaObstacleOn } from '../../toolkit/onnx/provider/cuda.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { checkRunStorage } from '../run/check-run-storage.ts';

@@ -52,7 +52,7 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
   }
   if (categories === 'by-name' && !takes.categories) {
     const fitting = tasksThat((each) => each.takes.categories);
-    const cause = `--categories by-name is for ${fitting} only; the other tasks have no categories.`;
+    const cause = `--categories by-name is for ${fitting} only: no other task has several classes of cells.`;
     throw new ReigniteError('USAGE', cause);
   }
   if (classes !== undefined && scoredClasses === undefined) {

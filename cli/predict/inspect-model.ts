@@ -10,8 +10,13 @@ import { type DescribedModel, type DescribedValue, describeModel } from '../../t
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
 import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts';
 import { describe, isPickleObject, type PickleValue } from '../../toolkit/pytorch/pickle/value.ts';
-import { type TreeNode, treeLines, valueTree } from '../../toolkit/pytorch/pickle/value-tree.ts';
-import { type ListedTensor, listTensors } from '../../toolkit/pytorch/tensors/list-tensors.ts';
+import {
+  type ListedTensor,
+  listTensors,
+  type TreeNode,
+  treeLines,
+  valueTree,
+} from '../../toolkit/pytorch/pickle/value-tree.ts';
 import { findStateDict, isPlans, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
 import { shellWord } from '../../toolkit/shell-word.ts';

@@ -52,7 +52,7 @@ async function runDetached({ json }: RunOptions, signal: AbortSignal): Promise<n
       `It continues in process ${pid}, which exits when the run ends. \`kill ${pid}\` stops it safely; run the same command to resume.`,
       `Watch it:   npx reignite watch ${run}`,
       `Cancel it:  npx reignite cancel ${run}`,
-      `Log:       ${log}`,
+      `Log:        ${log}`,
     ];
     printResult(lines.join('\n'));
   }

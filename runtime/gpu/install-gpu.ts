@@ -9,7 +9,7 @@ import { lockFile } from '../../toolkit/files/file-lock.ts';
 import { lstatIfThere, statIfThere } from '../../toolkit/files/if-there.ts';
 import { readJsonIfValid } from '../../toolkit/files/json-file.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
-import { bindingFolder, gpuFolder, gpuLibraries } from '../../toolkit/onnx/provider/cuda-files.ts';
+import { bindingFolder, gpuFolder, gpuLibraries } from '../../toolkit/onnx/provider/cuda.ts';
 import { downloadFile } from '../../toolkit/zenodo/download/download-file.ts';
 import { getJson } from '../server/binary/download.ts';
 import { findLibraries, pythonPackageFolders } from './existing-libraries.ts';
@@ -206,7 +206,9 @@ async function addressOf(wheel: GpuWheel, index: string, signal: AbortSignal | u
       remedy: 'Name an index that has this file with `--index`.',
     });
   if (!URL.canParse(file.url, project)) {
-    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`);
+    throw new ReigniteError('NETWORK', `${project} gives an invalid address for ${wheel.file}: ${file.url}.`, {
+      remedy: 'Name another index with `--index`.',
+    });
   }
   return new URL(file.url, project).href;
 }

@@ -68,7 +68,9 @@ export class RunHandle {
     const { workflowId } = execution;
     const folder = resultsOf(execution);
     if (folder !== undefined) return new RunHandle(source, workflowId, folder);
-    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not record its results folder.`);
+    throw new ReigniteError('RUN_NOT_FOUND', `The run ${workflowId} does not record its results folder.`, {
+      remedy: 'Start the run again: this one is from an older version, or not from reignite.',
+    });
   }
 
   get #client(): Client {

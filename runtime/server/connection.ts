@@ -89,7 +89,7 @@ export async function connectTo(
   } catch (error) {
     await connection.close();
     if (error instanceof ReigniteError) throw error;
-    throw unreachable(`The namespace ${server.namespace} of the Temporal server at ${server.address}`, error);
+    throw unreachable(server, `The namespace ${server.namespace} of the Temporal server at ${server.address}`, error);
   }
   const { namespace } = server;
   const client = new Client({
@@ -145,7 +145,7 @@ async function openConnection(
       ...(server.external ? {} : { channelArgs: NO_PROXY_ARGUMENTS }),
     });
   } catch (error) {
-    throw unreachable(`The Temporal server at ${server.address}`, error);
+    throw unreachable(server, `The Temporal server at ${server.address}`, error);
   }
 }
 
@@ -163,8 +163,11 @@ function environmentConfig(environment: NodeJS.ProcessEnv): ClientConnectConfig 
   }
 }
 
-function unreachable(what: string, error: unknown): ReigniteError {
-  return new ReigniteError('TEMPORAL_UNREACHABLE', `${what} does not answer: ${reason(error)}.`, { cause: error });
+function unreachable({ external }: Pick<ServerAddress, 'external'>, what: string, error: unknown): ReigniteError {
+  return new ReigniteError('TEMPORAL_UNREACHABLE', `${what} does not answer: ${reason(error)}.`, {
+    cause: error,
+    ...(!external && { remedy: 'Run the same command again, or end the command that started the server first.' }),
+  });
 }
 
 function reason(error: unknown): string {

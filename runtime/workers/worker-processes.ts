@@ -10,7 +10,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
 import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
-import { cudaEnvironment } from '../../toolkit/onnx/provider/cuda-files.ts';
+import { cudaEnvironment } from '../../toolkit/onnx/provider/cuda.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { parseServerAddress, type ServerAddress } from '../server/server-address.ts';
 import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { bindingFolder } from '../../toolkit/onnx/provider/cuda-files.ts';
+import { bindingFolder } from '../../toolkit/onnx/provider/cuda.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What the command and the script never load: other platforms, workers, slides, build tools. */

@@ -1,7 +1,7 @@
 import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { gpuFolder } from '../../toolkit/onnx/provider/cuda-files.ts';
+import { gpuFolder } from '../../toolkit/onnx/provider/cuda.ts';
 import { runCommand } from '../support/command.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 

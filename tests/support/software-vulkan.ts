@@ -1,5 +1,4 @@
-import { probeProvider } from '../../toolkit/onnx/provider/probe.ts';
-import { hasVulkanDriver } from '../../toolkit/onnx/provider/vulkan-adapter.ts';
+import { hasVulkanDriver, probeProvider } from '../../toolkit/onnx/provider/probe.ts';
 
 /**
  * Returns why tests of WebGPU cannot run here; undefined if they can.

@@ -4,7 +4,7 @@ import { ReigniteError } from '../errors.ts';
 import { translateLabels } from '../evaluate/label-translation.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { readPoints } from '../metrics/points-file.ts';
-import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import { pairPoints } from '../verdict/compare-points.ts';
 import type { SideTask } from './side.ts';

@@ -1,4 +1,4 @@
-import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 import { LabelPyramid } from '../slide/read/label-pyramid.ts';
 import type { Agreement } from './compare-predictions.ts';
 

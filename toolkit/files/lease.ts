@@ -161,7 +161,8 @@ async function place(path: string, name: string, text: string): Promise<unknown>
 function keep(path: string, name: string, text: string, { renewMs, silentMs }: Rhythm): OwnLease {
   const claim = join(path, name);
   const lost = new AbortController();
-  const lose = () => lost.abort(new ReigniteError('FILE_LOCKED', `Another process has taken ${path}.`));
+  const remedy = 'Run the same command again once the other process has ended; a run does so by itself.';
+  const lose = () => lost.abort(new ReigniteError('FILE_LOCKED', `Another process has taken ${path}.`, { remedy }));
   let renewed = performance.now();
   let renewal: Promise<void> | undefined;
   const timer = setInterval(() => {

@@ -12,7 +12,7 @@ import {
 } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
-import { parseNpyHeader } from '../numpy/npy-header.ts';
+import { parseNpyHeader } from '../numpy/npy.ts';
 import { fileKind, isZip, textKind } from '../pytorch/containers/file-kind.ts';
 import { checkPngs, checkPresence, modeOf } from './check-files.ts';
 import { type CheckedTask, checkBy, type RecordCheck } from './record-check.ts';

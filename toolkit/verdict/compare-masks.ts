@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 
 const Pixels = z.int().min(0);
 

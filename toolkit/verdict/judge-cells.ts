@@ -121,7 +121,8 @@ const EXPLANATIONS: Readonly<Record<PointsExplanation, string>> = {
   identical: 'No difference was found.',
   'near the threshold': 'The differing points have detection scores so near the threshold that rounding decides.',
   moved: 'The differences are small shifts of the points, such as another floating-point precision causes.',
-  'few points': 'Few points differ, within the tolerance; neither their scores nor small shifts explain all of them.',
+  'few points':
+    'Few points differ, within the tolerance; neither their detection scores nor small shifts explain all of them.',
   'changed settings': 'This run detects with other settings than those of the published points.',
   'other settings': "The other settings in the authors' script explain the differences.",
   unexplained: 'Neither rounding nor known other settings explain the differences.',

@@ -1,8 +1,7 @@
 import { ReigniteError } from '../errors.ts';
 import { asItems, asString, dictGet, dictHas, locate } from '../pytorch/pickle/access.ts';
 import { isPickleObject, nameOfCallable, type PickleValue } from '../pytorch/pickle/value.ts';
-import { nameOfClass } from './convert/detector-network.ts';
-import { findNetwork } from './convert/find-network.ts';
+import { findNetwork, nameOfClass } from './convert/detector-network.ts';
 import { withoutPackages } from './convert/module-tree.ts';
 
 /** Number of class names that are shown. */

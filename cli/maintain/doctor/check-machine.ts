@@ -9,8 +9,8 @@ import type { Finding } from '../doctor.ts';
 const GIGABYTE = 1e9;
 /** Inference of the paper's H&E network peaks at 1.3 GB; workers and server need about as much again. */
 const MEMORY_BYTES = 3 * GIGABYTE;
-/** The unpacked record and its archives. */
-const DISK_BYTES = 25 * GIGABYTE;
+/** The record and its archives while they are unpacked (17 GB), and results. */
+const DISK_BYTES = 20 * GIGABYTE;
 
 /** Checks Node, memory, disk, and whether the state directory is writable. */
 export async function checkMachine({ home }: HomeFolders): Promise<Finding[]> {
@@ -32,7 +32,7 @@ function checkMemory(): Finding {
     name: 'Memory',
     status: 'warn',
     detail,
-    remedy: "The paper's networks need 3 GB; the sample runs with less.",
+    remedy: 'A run of the paper needs 3 GB; the sample runs with less.',
   };
 }
 
@@ -64,6 +64,7 @@ async function checkDisk(home: string): Promise<Finding> {
     name: 'Disk',
     status: 'warn',
     detail,
-    remedy: 'The record needs 25 GB; `--data` and `--results` can point elsewhere.',
+    remedy:
+      'A run of the paper needs 20 GB, of which 17 GB while unpacking; `--data` and `--results` can point elsewhere.',
   };
 }

@@ -1,5 +1,5 @@
 import { type AdapterNames, adapterText, isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
-import { type CudaObstacle, cudaObstacle } from '../../../toolkit/onnx/provider/cuda-obstacle.ts';
+import { type CudaObstacle, cudaObstacle } from '../../../toolkit/onnx/provider/cuda.ts';
 import { errorClause } from '../../../toolkit/onnx/provider/error-clause.ts';
 import { visibleGpus } from '../../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../../toolkit/onnx/provider/probe.ts';

@@ -87,7 +87,8 @@ function unreached(name: string, detail: string): Finding {
     status: 'warn',
     detail,
     remedy:
-      'The sample needs no network. For the paper set HTTPS_PROXY, or download the record elsewhere and name it with `--data`.',
+      'The sample needs no network. For the paper set HTTPS_PROXY, or use a copied data folder: ' +
+      '`--data DIR --set zenodo.offline=true`.',
   };
 }
 

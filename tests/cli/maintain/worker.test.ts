@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { gpuOf } from '../../../cli/maintain/worker.ts';
-import { cudaObstacle } from '../../../toolkit/onnx/provider/cuda-obstacle.ts';
+import { cudaObstacle } from '../../../toolkit/onnx/provider/cuda.ts';
 
 const ONE_GPU = { driver: '580.95.05', needs: { missing: [], cuda: 13 }, gpus: [{ adapter: 'NVIDIA T4 (15.0 GiB)' }] };
 

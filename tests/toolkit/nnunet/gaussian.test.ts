@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sha256Of } from '../../../toolkit/files/hash-file.ts';
-import { gaussianWeights } from '../../../toolkit/nnunet/sliding-window/gaussian.ts';
+import { gaussianWeights } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
 const text = readFileSync(new URL('../../fixtures/segment/gaussians.json', import.meta.url), 'utf8');
 const OF_SCIPY = z.record(z.string(), z.string()).parse(JSON.parse(text));

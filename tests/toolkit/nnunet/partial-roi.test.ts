@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { PendingFiles } from '../../../toolkit/nnunet/sliding-window/partial-files.ts';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
-import { PendingFiles } from '../../../toolkit/nnunet/sliding-window/pending-files.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const IDENTITY = { model: 'a', image: 'b' };

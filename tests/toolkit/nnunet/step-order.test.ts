@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ROWS_PER_FOLD, stepAfter, stepsBefore } from '../../../toolkit/nnunet/sliding-window/step-order.ts';
+import {
+  ROWS_PER_FOLD,
+  stepAfter,
+  stepsBefore,
+} from '../../../toolkit/nnunet/sliding-window/sliding-window-ensemble.ts';
 
 const allSteps = (rows: number, folds: number) => [...stepsBefore({ row: rows, fold: 0 }, rows, folds)];
 

@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
-import { WeightSums } from '../../../toolkit/nnunet/sliding-window/accumulate-tiles.ts';
-import { partialRoiBytes } from '../../../toolkit/nnunet/sliding-window/step-order.ts';
-import { finishedRows, tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
+import { partialRoiBytes } from '../../../toolkit/nnunet/sliding-window/sliding-window-ensemble.ts';
+import { WeightSums } from '../../../toolkit/nnunet/sliding-window/tile-band.ts';
+import { finishedRows, tileGrid, tilesInScope } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { fillTileInput, pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
-import { tilesInScope } from '../../../toolkit/nnunet/sliding-window/tile-scope.ts';
 
 const patch = { height: 512, width: 512 };
 

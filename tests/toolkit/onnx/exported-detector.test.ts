@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { exportedDetector } from '../../../toolkit/onnx/exported-detector.ts';
+import { exportedDetector, parsePythonLiteral } from '../../../toolkit/onnx/exported-detector.ts';
 import type { DescribedModel } from '../../../toolkit/onnx/file/describe-model.ts';
-import { parsePythonLiteral } from '../../../toolkit/onnx/python-literal.ts';
 
 function model(shape: readonly (number | string)[], metadata: Record<string, string>): DescribedModel {
   return {

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cudaEnvironment } from '../../../toolkit/onnx/provider/cuda-files.ts';
+import { cudaEnvironment } from '../../../toolkit/onnx/provider/cuda.ts';
 import { areCudaVariablesSet } from '../../../toolkit/onnx/session/engine.ts';
 import { InferenceThread } from '../../../toolkit/threads/inference-thread.ts';
 

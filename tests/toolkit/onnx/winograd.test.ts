@@ -6,8 +6,7 @@ import { encodeModel, writeModel } from '../../../toolkit/onnx/file/write-model.
 import type { OnnxGraph } from '../../../toolkit/onnx/graph/graph.ts';
 import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph/graph.ts';
 import { add, concat, conv, convTranspose, floats, leakyRelu, relu } from '../../../toolkit/onnx/graph/operators.ts';
-import { valueShapes } from '../../../toolkit/onnx/graph/value-shapes.ts';
-import { withWinograd } from '../../../toolkit/onnx/graph/winograd.ts';
+import { valueShapes, withWinograd } from '../../../toolkit/onnx/graph/winograd.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 

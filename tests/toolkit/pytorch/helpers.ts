@@ -1,11 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { type ErrorCode, ReigniteError } from '../../../toolkit/errors.ts';
-import { StorageTable } from '../../../toolkit/pytorch/containers/storage-table.ts';
 import { ByteReader, bytesSource } from '../../../toolkit/pytorch/pickle/byte-reader.ts';
 import { PickleContext } from '../../../toolkit/pytorch/pickle/pickle-context.ts';
 import { unpickle } from '../../../toolkit/pytorch/pickle/unpickle.ts';
 import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
+import { StorageTable } from '../../../toolkit/pytorch/tensors/rebuild-tensor.ts';
 
 /** The path of a fixture. */
 export function fixture(name: string): string {

@@ -100,7 +100,8 @@ function finite(name: string, source: string, values: Float32Array): Float32Arra
   for (const value of values) {
     if (Number.isFinite(value)) continue;
     const cause = `${source}: the parameter ${name} holds values that are not finite.`;
-    throw new ReigniteError('CHECKPOINT_CORRUPT', cause);
+    const remedy = 'Use a checkpoint from before the training diverged, or download it again.';
+    throw new ReigniteError('CHECKPOINT_CORRUPT', cause, { remedy });
   }
   return values;
 }

@@ -5,9 +5,8 @@ import { describeNetworks, type EnsembleOutline, type NetworkCounts } from '../n
 import { ThreadedNetworks } from '../networks/threaded-networks.ts';
 import type { Engine, EnsembleOptions, ModelJob } from '../sliding-window/roi-job.ts';
 import { exactPass, type ImageNetworks, type PassOver } from '../sliding-window/segment-roi.ts';
-import { DeviceRows } from './device-rows.ts';
-import { HostRows } from './host-rows.ts';
 import { RowsNetwork } from './rows-network.ts';
+import { DeviceRows, HostRows } from './rows-pass.ts';
 
 /** An ensemble that is ready to predict images. */
 export interface ImageEnsemble extends ImageNetworks {

@@ -8,9 +8,8 @@ import type { ModelMethod } from '../model-method.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
-import { graphFile } from './graph-file.ts';
 import { type BlockPlan, blockBytes, fillTiles } from './row-block.ts';
-import { COVERING } from './rows-graph.ts';
+import { COVERING, graphFile } from './rows-graph.ts';
 
 export interface RowsNetworkOptions {
   readonly provider: Provider;

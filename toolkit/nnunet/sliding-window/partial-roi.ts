@@ -7,9 +7,7 @@ import { ReigniteError } from '../../errors.ts';
 import { asDiskError } from '../../files/disk-error.ts';
 import { makeFolderSync } from '../../files/make-folder.ts';
 import { temporaryPathBeside } from '../../files/temporary-files.ts';
-import { PieceFile } from '../piece-file.ts';
-import { PendingFiles } from './pending-files.ts';
-import { bytesOf, crcOfFile, readAt, writeOver } from './raw-file.ts';
+import { bytesOf, crcOfFile, PendingFiles, PieceFile, readAt, writeOver } from './partial-files.ts';
 import type { RoiStep } from './roi-job.ts';
 
 const FileRecord = z.object({

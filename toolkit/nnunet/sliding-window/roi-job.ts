@@ -2,8 +2,7 @@ import type { AdapterNames } from '../../onnx/provider/adapter.ts';
 import type { EngineName, Precision, SumsChoice } from '../../onnx/session/engine-choice.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
-import type { TileRounding } from './tile-grid.ts';
-import type { Scope } from './tile-scope.ts';
+import type { Scope, TileRounding } from './tile-grid.ts';
 
 /** How an ensemble is run. */
 export interface EnsembleOptions extends SessionOptions {

@@ -1,10 +1,9 @@
 import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode-png.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { confidencesFile, labelsFile } from './decided-rows.ts';
+import { confidencesFile, labelsFile } from './decide-row.ts';
 import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
-import { SlidingWindowEnsemble } from './sliding-window-ensemble.ts';
-import { stepsBefore } from './step-order.ts';
+import { SlidingWindowEnsemble, stepsBefore } from './sliding-window-ensemble.ts';
 import { type DecodeImage, readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 
 export interface SegmentRoiOptions {
@@ -42,9 +41,9 @@ type Segmented = Pick<SegmentResult, 'width' | 'height' | 'tiles' | 'tilesTotal'
  * Segments one ROI as nnU-Net does: sliding window, Gaussian blending per fold, mean of the folds, decision. In v1,
  * softmax is blended and averaged, in v2 logits; all in float32, whereas v2 itself sums in half precision.
  *
- * Predicts one group of tile rows at a time; within a group fold by fold, then row by row and tile by tile
- * (step-order.ts). Each step, one tile row with one fold, is committed to `job.partialDir`. The next call resumes after
- * it with bit-identical results. `mask` and `confidence` are written at the end.
+ * Predicts one group of tile rows at a time; within a group fold by fold, then row by row and tile by tile (stepAfter in
+ * sliding-window-ensemble.ts). Each step, one tile row with one fold, is committed to `job.partialDir`. The next call
+ * resumes after it with bit-identical results. `mask` and `confidence` are written at the end.
  *
  * @param identity - Everything that the result depends on. A partial result with another identity is discarded.
  * @throws ReigniteError IMAGE_UNREADABLE, FILE_MISSING, SIZE_MISMATCH, INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE;

@@ -1,6 +1,6 @@
 import { roundHalfEven } from '../../numpy/round.ts';
+import { nearestHalf } from '../../pytorch/tensors/half-float.ts';
 import type { ModelMethod } from '../model-method.ts';
-import { gaussianWeights, halfGaussianWeights } from './gaussian.ts';
 
 /** How a position at half a pixel is rounded: to even like NumPy, or up like most languages. */
 export type TileRounding = 'half-even' | 'half-up';
@@ -110,4 +110,115 @@ export function startOfRow(grid: TileGrid, row: number): number {
   const start = grid.rows[row];
   if (start === undefined) throw new RangeError(`Expected a tile row below ${grid.rows.length}, got ${row}`);
   return start;
+}
+
+const V2_PEAK = 10;
+
+/**
+ * Returns the importance map of a tile: a Gaussian around its centre.
+ *
+ * The reference smooths a single 1 at `(height // 2, width // 2)` with sigma = length / 8 per axis, scales the maximum
+ * to 1 and narrows to float32. The filter ends at 4 sigma = length / 2, so it reaches every pixel, and the smallest
+ * weight is about exp(-16). The reference's replacement of zeros is therefore never needed and is left out.
+ *
+ * @param height - Tile height in px.
+ * @param width - Tile width in px.
+ * @returns height x width float32 weights, row by row, in (0, 1]; for 512 x 512 bit-identical to SciPy's.
+ * @see `_get_gaussian`, nnU-Net v1
+ */
+export function gaussianWeights(height: number, width: number): Float32Array {
+  const rows = bell(height);
+  const columns = bell(width);
+  const peak = Math.max(...rows) * Math.max(...columns);
+  const weights = new Float32Array(height * width);
+  rows.forEach((row, i) => {
+    columns.forEach((column, j) => {
+      weights[i * width + j] = (row * column) / peak;
+    });
+  });
+  return weights;
+}
+
+/**
+ * Returns the importance map of nnU-Net v2: maximum 10, in half precision on any device. Like PyTorch, rounds float64
+ * to float32 first, so that one weight in some thousands differs from direct rounding.
+ *
+ * @returns height x width float32 weights, row by row, in (0, 10].
+ * @see `compute_gaussian`, nnU-Net v2
+ */
+export function halfGaussianWeights(height: number, width: number): Float32Array {
+  const rows = bell(height);
+  const columns = bell(width);
+  const peak = (Math.max(...rows) * Math.max(...columns)) / V2_PEAK;
+  const weights = new Float32Array(height * width);
+  rows.forEach((row, i) => {
+    columns.forEach((column, j) => {
+      weights[i * width + j] = nearestHalf(Math.fround((row * column) / peak));
+    });
+  });
+  return weights;
+}
+
+/** Returns the kernel of the filter along one axis in float64, with sum 1. */
+function bell(length: number): readonly number[] {
+  const centre = Math.floor(length / 2);
+  const sigma = length / 8;
+  const radius = Math.floor(4 * sigma + 0.5);
+  const density = (x: number) => Math.exp((-0.5 / (sigma * sigma)) * x * x);
+  let total = 0;
+  for (let x = -radius; x <= radius; x++) total += density(x);
+  return Array.from({ length }, (_, i) => density(i - centre) / total);
+}
+
+/** `full`: every pixel is predicted; `annotated`: only tiles that contain an annotated pixel. */
+export type Scope = 'full' | 'annotated';
+
+/** Value of mask pixels that were not predicted. */
+export const NOT_PREDICTED = 255;
+
+const FIRST_ANNOTATED = 1;
+const LAST_ANNOTATED = 16;
+
+/** Returns whether a ground truth value counts in the evaluation: 0 is unannotated, values above 16 are not labels. */
+export function isAnnotated(truth: number): boolean {
+  return truth >= FIRST_ANNOTATED && truth <= LAST_ANNOTATED;
+}
+
+/**
+ * Returns the columns of the tiles to predict in each tile row.
+ *
+ * @param truth - image.height x image.width uint8 labels; without it, all tiles are predicted.
+ * @returns First columns in px in the padded image, ascending, one list per tile row.
+ */
+export function tilesInScope(grid: TileGrid, truth?: Uint8Array): readonly (readonly number[])[] {
+  if (truth === undefined) return grid.rows.map(() => grid.columns);
+  return grid.rows.map((top) => {
+    const before = annotatedBefore(grid, truth, top);
+    return grid.columns.filter((left) => {
+      const from = columnOfImage(grid, left);
+      const to = columnOfImage(grid, left + grid.patch.width);
+      return (before[to] ?? 0) > (before[from] ?? 0);
+    });
+  });
+}
+
+/** Counts, for the rows of one tile row, the image columns before each x that contain an annotated pixel. */
+function annotatedBefore(grid: TileGrid, truth: Uint8Array, top: number): Uint32Array {
+  const { width, height } = grid.image;
+  const holds = new Uint8Array(width);
+  const from = Math.max(0, top - grid.offset.y);
+  const to = Math.min(height, top + grid.patch.height - grid.offset.y);
+  for (let y = from; y < to; y++) {
+    for (let x = 0; x < width; x++) {
+      if (isAnnotated(truth[y * width + x] ?? 0)) holds[x] = 1;
+    }
+  }
+  const before = new Uint32Array(width + 1);
+  for (let x = 0; x < width; x++) before[x + 1] = (before[x] ?? 0) + (holds[x] ?? 0);
+  return before;
+}
+
+/** Converts a column of the padded image to one of the image, clamped to its width. */
+function columnOfImage(grid: TileGrid, column: number): number {
+  return Math.min(Math.max(column - grid.offset.x, 0), grid.image.width);
 }

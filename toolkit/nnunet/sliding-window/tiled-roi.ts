@@ -2,14 +2,13 @@ import { ReigniteError } from '../../errors.ts';
 import { decodeLabels } from '../../image/decode-labels.ts';
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
 import { areAsStored } from '../../image/image-header.ts';
+import { turnIntoLuma } from '../../image/luma.ts';
 import type { ModelMethod } from '../model-method.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { asGrey } from './as-grey.ts';
 import { cropped, filledNonZero, nonZeroBox, type PixelBox } from './non-zero-box.ts';
 import type { RoiJob } from './roi-job.ts';
-import { type Size, type TileGrid, tileGrid } from './tile-grid.ts';
+import { type Size, type TileGrid, tileGrid, tilesInScope } from './tile-grid.ts';
 import { type PixelValues, pixelValues } from './tile-input.ts';
-import { tilesInScope } from './tile-scope.ts';
 
 /** An image with its tiles. */
 export interface TiledRoi {
@@ -89,4 +88,28 @@ async function readTruth(truth: string | undefined, image: string, { width, heig
     );
   }
   return labels.data;
+}
+
+/**
+ * Makes pixels grey for networks with one channel: by their luma if the model says so, else they must be grey already.
+ *
+ * @param rgb - pixels x 3 uint8; overwritten if their luma is used.
+ * @param of - Their file, and what it is called in a message: images or slides.
+ * @throws ReigniteError IMAGE_UNREADABLE if a pixel is in colour but must be grey.
+ */
+export function asGrey(
+  rgb: Uint8Array,
+  { takesLuma }: Pick<ModelMethod, 'takesLuma'>,
+  { path, kind }: { readonly path: string; readonly kind: 'images' | 'slides' },
+): void {
+  if (takesLuma === true) {
+    turnIntoLuma(rgb);
+    return;
+  }
+  for (let at = 0; at < rgb.length; at += 3) {
+    if (rgb[at] === rgb[at + 1] && rgb[at] === rgb[at + 2]) continue;
+    throw new ReigniteError('IMAGE_UNREADABLE', `${path} is in colour, but the model needs one grey channel.`, {
+      remedy: `Use grey ${kind}, as in the training.`,
+    });
+  }
 }

@@ -1,7 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import { counted, listed } from '../../format.ts';
-import type { DescribedModel, DescribedValue } from '../file/describe-model.ts';
-import { finalOperator } from '../file/final-operator.ts';
+import { type DescribedModel, type DescribedValue, finalOperator } from '../file/describe-model.ts';
 import { checkShapes } from './custom-model.ts';
 import { draftObstacle } from './draft-obstacle.ts';
 import { type ImageSpec, imageSpec, layoutOf } from './image-spec.ts';

@@ -1,8 +1,114 @@
 import type { GraphNode, GraphTensor, OnnxGraph } from './graph.ts';
 import { GraphBuilder, type Value } from './graph.ts';
 import { add, conv, depthToSpace, floats, matMul, reshape, transpose } from './operators.ts';
-import { integersOf, valueShapes } from './value-shapes.ts';
-import { PRODUCTS, pixelTransform, productTransform, REACH, TILE, transformWeights } from './winograd-transforms.ts';
+
+/**
+ * Winograd's F(4 x 4, 3 x 3): 4 x 4 outputs of a 3 x 3 convolution from 36 products instead of 144.
+ *
+ * A polynomial of degree 5 is determined by its values at 0, ±A, ±B and its leading coefficient. The usual points 0,
+ * ±1, ±2 give entries that differ by a factor of 16, and rounding errors 2.2 times as large as these, which are exact
+ * in float32.
+ *
+ * @see Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, CVPR 2016; on the choice of points Barabasz
+ *   et al., Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks, 2020.
+ */
+const A = 5 / 8;
+const B = 3 / 2;
+
+/** Side of the square of outputs that are computed together, px. */
+const TILE = 4;
+/** Side of the square of pixels that they depend on, px. */
+const REACH = TILE + 2;
+/** Products per tile and pair of channels. */
+const PRODUCTS = REACH * REACH;
+
+const [A2, B2] = [A * A, B * B];
+
+/** REACH x REACH: maps six pixels of a line to the values at the six points. */
+const OF_PIXELS = [
+  [A2 * B2, 0, -(A2 + B2), 0, 1, 0],
+  [0, -A * B2, -B2, A, 1, 0],
+  [0, A * B2, -B2, -A, 1, 0],
+  [0, -B * A2, -A2, B, 1, 0],
+  [0, B * A2, -A2, -B, 1, 0],
+  [0, A2 * B2, 0, -(A2 + B2), 0, 1],
+];
+
+/** REACH x 3: maps three weights of a line to the values at the six points. */
+const OF_WEIGHTS = [...[0, A, -A, B, -B].map(valuesOfWeights), [0, 0, 1]];
+
+/** TILE x REACH: maps products at the six points to four outputs. */
+const OF_PRODUCTS = Array.from({ length: TILE }, (_, power) => [
+  ...[0, A, -A, B, -B].map((point) => point ** power),
+  power === TILE - 1 ? 1 : 0,
+]);
+
+function valuesOfWeights(point: number): readonly number[] {
+  const others = [0, A, -A, B, -B].filter((other) => other !== point);
+  const scale = others.reduce((product, other) => product * (point - other), 1);
+  return [1 / scale, point / scale, point ** 2 / scale];
+}
+
+/** Applies a transform along both axes at once, as a Kronecker product: [rows², columns²]. */
+function onBothAxes(lines: readonly (readonly number[])[]): Float32Array {
+  const [rows, columns] = [lines.length, lines[0]?.length ?? 0];
+  const both = new Float32Array(rows * rows * columns * columns);
+  let at = 0;
+  for (const down of lines) {
+    for (const across of lines) for (const y of down) for (const x of across) both[at++] = y * x;
+  }
+  return both;
+}
+
+/** Returns the transform of a tile's pixels: PRODUCTS filters of REACH x REACH px. */
+function pixelTransform(): Float32Array {
+  return onBothAxes(OF_PIXELS);
+}
+
+/** Returns the transform of a tile's products to its outputs: TILE² x PRODUCTS. */
+function productTransform(): Float32Array {
+  return onBothAxes(OF_PRODUCTS);
+}
+
+/**
+ * Transforms the weights of a convolution to the factors of its products.
+ *
+ * @param weight - outputs x inputs x 3 x 3 float32.
+ * @returns PRODUCTS x outputs x inputs float32, computed in float64 and rounded once.
+ */
+function transformWeights(weight: Float32Array, outputs: number, inputs: number): Float32Array {
+  const pairs = outputs * inputs;
+  const factors = new Float32Array(PRODUCTS * pairs);
+  const ofWeights = Float64Array.from(OF_WEIGHTS.flat());
+  const columns = new Float64Array(REACH * 3);
+  for (let pair = 0; pair < pairs; pair++) {
+    for (let x = 0; x < 3; x++) {
+      const [top, centre, bottom] = [weight[9 * pair + x], weight[9 * pair + 3 + x], weight[9 * pair + 6 + x]];
+      combine(ofWeights, top ?? 0, centre ?? 0, bottom ?? 0, columns, x, 3);
+    }
+    for (let i = 0; i < REACH; i++) {
+      const [left, centre, right] = [columns[3 * i], columns[3 * i + 1], columns[3 * i + 2]];
+      combine(ofWeights, left ?? 0, centre ?? 0, right ?? 0, factors, REACH * i * pairs + pair, pairs);
+    }
+  }
+  return factors;
+}
+
+/** Writes the values of three weights at the six points, every `stride` elements. */
+function combine(
+  ofWeights: Float64Array,
+  u: number,
+  v: number,
+  w: number,
+  into: Float64Array | Float32Array,
+  from: number,
+  stride: number,
+): void {
+  for (let point = 0; point < REACH; point++) {
+    into[from + point * stride] =
+      (ofWeights[3 * point] ?? 0) * u + (ofWeights[3 * point + 1] ?? 0) * v + (ofWeights[3 * point + 2] ?? 0) * w;
+  }
+}
 
 /** Size from which saving three quarters of the products outweighs the transforms and four times the weights. */
 export interface WinogradBounds {
@@ -130,4 +236,69 @@ async function floatsOf(tensor: GraphTensor): Promise<Float32Array> {
   const values = await tensor.read();
   if (values instanceof Float32Array) return values;
   throw new TypeError(`Expected float32 elements in ${tensor.name}`);
+}
+
+type Shape = readonly number[];
+
+/**
+ * Infers the shapes of a graph's values from its inputs, through the operators of a U-Net. Values after any other
+ * operator have none.
+ */
+export function valueShapes(graph: OnnxGraph): ReadonlyMap<string, Shape> {
+  const shapes = new Map<string, Shape>();
+  for (const { name, shape } of [...graph.inputs, ...graph.tensors]) shapes.set(name, shape);
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((name) => shapes.get(name));
+    const shape = shapeOf(node, inputs);
+    const [output] = node.outputs;
+    if (shape !== undefined && output !== undefined) shapes.set(output, shape);
+  }
+  return shapes;
+}
+
+/** Returns the integers of a node's attribute, or ONNX's default `absent` if it has no such attribute. */
+function integersOf({ attributes }: GraphNode, name: string, absent: readonly number[]): readonly number[] {
+  const value = attributes.find((attribute) => attribute.name === name)?.value;
+  if (value === undefined) return absent;
+  if (value.kind === 'ints') return value.value;
+  return value.kind === 'int' ? [value.value] : absent;
+}
+
+function shapeOf(node: GraphNode, [x, ...others]: readonly (Shape | undefined)[]): Shape | undefined {
+  if (x === undefined) return undefined;
+  if (node.operator === 'LeakyRelu') return x;
+  if (node.operator === 'Concat') return joined(x, others, integersOf(node, 'axis', [0])[0] ?? 0);
+  const [weight] = others;
+  if (weight === undefined || x.length !== 4) return undefined;
+  if (node.operator === 'Conv') return emitConv(node, x, weight);
+  if (node.operator === 'ConvTranspose') return spread(node, x, weight);
+  return undefined;
+}
+
+function joined(first: Shape, others: readonly (Shape | undefined)[], axis: number): Shape | undefined {
+  let length = first[axis] ?? 0;
+  for (const other of others) {
+    if (other === undefined) return undefined;
+    length += other[axis] ?? 0;
+  }
+  return first.with(axis, length);
+}
+
+function emitConv(node: GraphNode, [n = 0, , ...pixels]: Shape, [outputs = 0, , ...kernel]: Shape): Shape {
+  const [strides, dilations] = [integersOf(node, 'strides', [1, 1]), integersOf(node, 'dilations', [1, 1])];
+  const pads = integersOf(node, 'pads', [0, 0, 0, 0]);
+  const lengths = pixels.map((length, axis) => {
+    const reach = (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
+    const padded = length + (pads[axis] ?? 0) + (pads[axis + 2] ?? 0);
+    return Math.floor((padded - reach) / (strides[axis] ?? 1)) + 1;
+  });
+  return [n, outputs, ...lengths];
+}
+
+/** Infers the shape after a transposed convolution without padding, as in U-Nets. */
+function spread(node: GraphNode, [n = 0, , ...pixels]: Shape, [, outputs = 0, ...kernel]: Shape): Shape | undefined {
+  if (integersOf(node, 'pads', [0, 0, 0, 0]).some((pad) => pad !== 0)) return undefined;
+  const strides = integersOf(node, 'strides', [1, 1]);
+  const lengths = pixels.map((length, axis) => (length - 1) * (strides[axis] ?? 1) + (kernel[axis] ?? 1));
+  return [n, outputs, ...lengths];
 }

@@ -1,5 +1,5 @@
 import type { LabelMask } from '../../geojson/label-runs.ts';
-import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 import type { Rows } from '../../slide/predict/rows-file.ts';
 
 /** Maximum number of pixels of the reduced image. */

@@ -6,7 +6,7 @@ import { writeRegions } from '../../geojson/write-regions.ts';
 import { MODEL_MPP } from '../../model-resolution.ts';
 import { describeNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
-import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 import { readRows } from '../../slide/predict/rows-file.ts';
 import type { SlideProgress } from '../../slide/predict/slide-job.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';

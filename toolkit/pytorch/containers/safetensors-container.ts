@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { LIMITS } from '../pickle/limits.ts';
-import type { PickleContext } from '../pickle/pickle-context.ts';
+import { LIMITS, type PickleContext } from '../pickle/pickle-context.ts';
 import type { PickleDict, PickleValue } from '../pickle/value.ts';
 import { type DType, ELEMENT_BYTES, type TensorRef } from '../tensors/tensor.ts';
 import type { CheckpointContents, FileSource, StoredBytes } from './file-source.ts';

@@ -2,9 +2,9 @@ import { ByteReader } from '../pickle/byte-reader.ts';
 import type { PickleContext } from '../pickle/pickle-context.ts';
 import { unpickle } from '../pickle/unpickle.ts';
 import { isPickleObject, type PickleValue } from '../pickle/value.ts';
+import { StorageTable } from '../tensors/rebuild-tensor.ts';
 import { storageElementBytes } from '../tensors/tensor.ts';
 import type { CheckpointContents, FileSource, StoredBytes } from './file-source.ts';
-import { StorageTable } from './storage-table.ts';
 
 const MAGIC = 0x1950a86a20f9469cfc6cn;
 const PROTOCOL = 1001;

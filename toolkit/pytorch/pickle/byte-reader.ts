@@ -1,5 +1,4 @@
-import { LIMITS } from './limits.ts';
-import type { PickleContext } from './pickle-context.ts';
+import { LIMITS, type PickleContext } from './pickle-context.ts';
 
 /** Bytes with random access: a buffer, or a file that is read in pieces. */
 export interface ByteSource {

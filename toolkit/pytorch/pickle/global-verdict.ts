@@ -1,4 +1,4 @@
-import { isStorageClass, isTorchDType } from '../tensors/torch-types.ts';
+import { isStorageClass, isTorchDType } from '../tensors/tensor.ts';
 
 /** Risk of an imported name: `known` is read as data, `inert` is kept as a name, `dangerous` can run code in Python. */
 export type GlobalRisk = 'known' | 'inert' | 'dangerous';

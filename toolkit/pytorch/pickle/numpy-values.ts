@@ -1,7 +1,6 @@
 import { halfToNumber } from '../tensors/half-float.ts';
 import type { InterpreterTable, ReduceHandler } from './interpret.ts';
-import { LIMITS } from './limits.ts';
-import type { PickleContext } from './pickle-context.ts';
+import { LIMITS, type PickleContext } from './pickle-context.ts';
 import { latin1Bytes, narrow } from './text-literals.ts';
 import {
   describe,

@@ -1,5 +1,5 @@
-import { isGetattr } from '../method-reference.ts';
 import { interpretCall, interpretNew } from './interpret.ts';
+import { isGetattr } from './method-reference.ts';
 import { buildArray, buildDType } from './numpy-values.ts';
 import type { PickleContext } from './pickle-context.ts';
 import type { OpcodeTable, PickleMachine } from './pickle-machine.ts';

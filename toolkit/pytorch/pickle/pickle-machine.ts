@@ -1,8 +1,7 @@
 import { withArticle } from '../../format.ts';
-import { isGetattr, MethodReferences } from '../method-reference.ts';
 import type { ByteReader } from './byte-reader.ts';
-import { LIMITS } from './limits.ts';
-import type { PickleContext } from './pickle-context.ts';
+import { isGetattr, MethodReferences } from './method-reference.ts';
+import { LIMITS, type PickleContext } from './pickle-context.ts';
 import { isPickleObject, type PickleObject, type PickleValue } from './value.ts';
 
 /** Resolves a persistent id; in PyTorch, to a storage. */

@@ -1,5 +1,4 @@
-import { LIMITS } from './limits.ts';
-import type { PickleContext } from './pickle-context.ts';
+import { LIMITS, type PickleContext } from './pickle-context.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 /** Maximum decimal digits of an integer of 1,024 bytes. */

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { HE_LABELS, NO_LABEL_COLOUR, type Rgb } from '../../dataset/he-labels.ts';
 import { openImage, unreadable } from '../../image/open-image.ts';
-import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 
 /** Width and height in px. */
 export interface Size {

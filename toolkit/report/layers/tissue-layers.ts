@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { type LabelTranslation, translateLabels } from '../../evaluate/label-translation.ts';
 import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
-import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 import {
   encodeConfidences,
   encodeDifferences,

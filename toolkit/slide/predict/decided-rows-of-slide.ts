@@ -1,8 +1,7 @@
 import { deflateSync } from 'node:zlib';
 import type { DecideRow } from '../../nnunet/sliding-window/decide-row.ts';
 import type { PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
-import { finishedRows } from '../../nnunet/sliding-window/tile-grid.ts';
-import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-scope.ts';
+import { finishedRows, NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 import type { TiledSlide } from '../read/tiled-slide.ts';
 
 const FULL_CONFIDENCE = 255;

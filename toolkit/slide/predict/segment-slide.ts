@@ -2,7 +2,7 @@ import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import { type PartialIdentity, PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
 import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
 import type { SegmentRoiOptions } from '../../nnunet/sliding-window/segment-roi.ts';
-import { stepsBefore } from '../../nnunet/sliding-window/step-order.ts';
+import { stepsBefore } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
 import { Slide } from '../read/slide.ts';
 import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
 import { SlideView } from '../read/slide-view.ts';

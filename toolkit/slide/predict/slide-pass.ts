@@ -1,11 +1,11 @@
 import { ReigniteError } from '../../errors.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
-import type { PieceFile } from '../../nnunet/piece-file.ts';
-import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/accumulate-tiles.ts';
 import { type DecideRow, rowDecider } from '../../nnunet/sliding-window/decide-row.ts';
+import type { PieceFile } from '../../nnunet/sliding-window/partial-files.ts';
 import type { PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
 import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
-import { stepAfter } from '../../nnunet/sliding-window/step-order.ts';
+import { stepAfter } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
+import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/tile-band.ts';
 import { finishedRows, startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
 import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
 import { TileAhead } from '../read/tile-ahead.ts';

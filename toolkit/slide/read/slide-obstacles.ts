@@ -177,7 +177,9 @@ function refuseColours(page: TiffPage, refuse: (reason: string, remedy: string) 
   const samples = page.number(TAG.samples, 1);
   const isJpeg = page.number(TAG.compression, 1) === COMPRESSION.jpeg;
   const colours = photometric === 2 || photometric === 6 ? 3 : 1;
-  if (![0, 1, 2, 3, 6].includes(photometric)) refuse(`its colours are of kind ${photometric}`, REMEDIES.recompress);
+  if (![0, 1, 2, 3, 6].includes(photometric)) {
+    refuse(`its colours are of kind ${photometric}`, REMEDIES.colours);
+  }
   if (photometric === 6 && page.number(TAG.planar, 1) === SEPARATE && samples > 1) {
     refuse('its colours are YCbCr in separate planes', REMEDIES.recompress);
   }

@@ -1,7 +1,7 @@
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
-import { asGrey } from '../../nnunet/sliding-window/as-grey.ts';
 import { startOfRow } from '../../nnunet/sliding-window/tile-grid.ts';
 import { fillTileInput } from '../../nnunet/sliding-window/tile-input.ts';
+import { asGrey } from '../../nnunet/sliding-window/tiled-roi.ts';
 import type { TiledSlide } from './tiled-slide.ts';
 
 /** Memory of one pass of a network. */

@@ -8,9 +8,8 @@ import type { DetectorNetwork } from './detector-network.ts';
 import { type Feature, type Layers, unsupportedModule } from './layers.ts';
 import type { ModuleNode } from './module-tree.ts';
 import { BOX_COLUMNS, detect, type Size } from './modules/detect.ts';
-import { layerOf } from './modules/layer-of.ts';
+import { layerOf, ultralyticsClass } from './modules/layer-of.ts';
 import { detectDfl } from './modules/ultralytics/detect-dfl.ts';
-import { ultralyticsClass } from './modules/ultralytics/layer-table.ts';
 import type { TensorUsage } from './tensor-usage.ts';
 
 /** Name of the graph's input: float32 [1, 3, size, size], RGB in [0, 1]. */

@@ -97,7 +97,8 @@ export class TensorUsage {
     for (const value of values) {
       if (Number.isFinite(value)) continue;
       const cause = `${this.file}: the parameter ${name} holds values that are not finite.`;
-      throw new ReigniteError('CHECKPOINT_CORRUPT', cause);
+      const remedy = 'Use a checkpoint from before the training diverged, or download it again.';
+      throw new ReigniteError('CHECKPOINT_CORRUPT', cause, { remedy });
     }
     return values;
   }

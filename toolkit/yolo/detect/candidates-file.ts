@@ -71,6 +71,9 @@ export async function readCandidatesFile(path: string): Promise<CandidatesFile> 
   try {
     return CandidatesFile.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw new ReigniteError('FILE_MISSING', `${path} is not a file of candidates.`, { cause });
+    throw new ReigniteError('FILE_MISSING', `${path} is not a file of candidates.`, {
+      cause,
+      remedy: 'Run the same `npx reignite predict` again to write it.',
+    });
   }
 }

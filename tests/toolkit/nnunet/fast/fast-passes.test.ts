@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, vi } from 'vitest';
 import { ReigniteError } from '../../../../toolkit/errors.ts';
-import { DeviceRows } from '../../../../toolkit/nnunet/fast/device-rows.ts';
-import { HostRows } from '../../../../toolkit/nnunet/fast/host-rows.ts';
 import { RowsNetwork } from '../../../../toolkit/nnunet/fast/rows-network.ts';
+import { DeviceRows, HostRows } from '../../../../toolkit/nnunet/fast/rows-pass.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
 import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
 import {

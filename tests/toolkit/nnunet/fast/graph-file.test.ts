@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { expect, it } from 'vitest';
-import { graphFile } from '../../../../toolkit/nnunet/fast/graph-file.ts';
+import { graphFile } from '../../../../toolkit/nnunet/fast/rows-graph.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
 import { useScratch } from '../support/scratch.ts';
 import { writeTinyModel } from '../support/tiny-model.ts';

@@ -1,6 +1,5 @@
 import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
-import { gaussianWeights } from '../../../../toolkit/nnunet/sliding-window/gaussian.ts';
-import { tileStarts } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
+import { gaussianWeights, tileStarts } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
 /** Labels and confidences of an image. */
 export interface Segmentation {

@@ -2,8 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { adapterText, isRealGpu } from '../../../../toolkit/onnx/provider/adapter.ts';
-import { parseLdd } from '../../../../toolkit/onnx/provider/cuda-files.ts';
-import { cudaObstacle } from '../../../../toolkit/onnx/provider/cuda-obstacle.ts';
+import { cudaObstacle, parseLdd } from '../../../../toolkit/onnx/provider/cuda.ts';
 import { errorClause } from '../../../../toolkit/onnx/provider/error-clause.ts';
 import {
   kernelModule,
@@ -12,7 +11,7 @@ import {
   usedGpu,
   visibleGpus,
 } from '../../../../toolkit/onnx/provider/nvidia.ts';
-import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from '../../../../toolkit/onnx/provider/vulkan-adapter.ts';
+import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from '../../../../toolkit/onnx/provider/probe.ts';
 import { temporaryFolder } from '../../../support/in-temporary-folder.ts';
 
 /** As version 1.3.239 of the Vulkan loader writes it. */

@@ -1,5 +1,5 @@
 import { indexedPng } from '../../../image/encode-png.ts';
-import { NOT_PREDICTED } from '../../../nnunet/sliding-window/tile-scope.ts';
+import { NOT_PREDICTED } from '../../../nnunet/sliding-window/tile-grid.ts';
 import type { LabelPyramid } from '../../../slide/read/label-pyramid.ts';
 import { ZOOM_TILE, type ZoomLayer, type ZoomTile } from '../../../slide/write/deep-zoom.ts';
 import { pyramidSizes } from '../../../slide/write/pyramid-sizes.ts';

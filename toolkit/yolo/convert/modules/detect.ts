@@ -1,10 +1,9 @@
 import type { GraphBuilder, Value } from '../../../onnx/graph/graph.ts';
 import { add, concat, floats, multiply, reshape, sigmoid, slice, transpose } from '../../../onnx/graph/operators.ts';
-import { childOf, type Feature, integerAttribute, type Layers, unsupportedModule } from '../layers.ts';
+import { childOf, type Feature, integerAttribute, type Layers, setAsideAll, unsupportedModule } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import type { NetworkTensor } from '../tensor-usage.ts';
 import { conv2d } from './convolution.ts';
-import { setAsideAll } from './set-aside.ts';
 
 const DETECT = 'models.yolo.Detect';
 /** A head with mask coefficients after the classes, which are ignored. */

@@ -13,18 +13,26 @@ import {
   unsupportedModule,
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
-import { bottleneck, bottleneckCsp, c3, joined, sequential } from './blocks.ts';
+import { bottleneck, bottleneckCsp, c3, focus, joined, maxPoolModule, sequential, spp, sppf } from './blocks.ts';
 import { conv2dModule, convModule } from './convolution.ts';
-import { focus } from './focus.ts';
-import { maxPoolModule, spp, sppf } from './pooling.ts';
 import { transformerBlock } from './transformer.ts';
-import { convTranspose2d } from './ultralytics/branches.ts';
-import { ultralyticsLayer } from './ultralytics/layer-table.ts';
-import { ghostBottleneck, ghostConv } from './ultralytics/residual-blocks.ts';
-import { zeroPad } from './ultralytics/split-blocks.ts';
+import { aBlock, areaAttention, attention, psa, psaBlock } from './ultralytics/attention.ts';
+import {
+  cbFuse,
+  cbLinear,
+  cib,
+  convTranspose2d,
+  ghostBottleneck,
+  ghostConv,
+  repConv,
+  repVggDw,
+  scDown,
+  ultralyticsSppf,
+} from './ultralytics/residual-blocks.ts';
+import { a2c2f, aConv, aDown, c1, c2, c2f, c2psa, c3f, elan, sppElan, zeroPad } from './ultralytics/split-blocks.ts';
 
 /** `models.common.Concat` along the channels. */
-export function concatModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
+function concatModule(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const axis = attribute(module, 'd');
   if (asInteger(axis) !== 1) throw refusal(axis, 'the axis 1 of the channels');
   return joined(layers, module, inputs);
@@ -79,4 +87,64 @@ export function layerOf(layers: Layers, module: ModuleNode, inputs: readonly Fea
   const build = BUILDERS.get(module.className) ?? ultralyticsLayer(module.className);
   if (build === undefined) throw unsupportedModule(layers, module, 'has an unsupported class');
   return build(layers, module, inputs);
+}
+
+const PACKAGE = /^ultralytics\.nn\.modules\.(?:\w+\.)?(\w+)$/;
+
+/** Modules of Ultralytics 8 by class name. Their file differs between releases. */
+const ULTRALYTICS_BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder>([
+  ['A2C2f', a2c2f],
+  ['AAttn', areaAttention],
+  ['ABlock', aBlock],
+  ['AConv', aConv],
+  ['ADown', aDown],
+  ['Attention', attention],
+  ['Bottleneck', bottleneck],
+  ['BottleneckCSP', bottleneckCsp],
+  ['C1', c1],
+  ['C2', c2],
+  ['C2PSA', c2psa],
+  ['C2f', c2f],
+  ['C2fCIB', c2f],
+  ['C2fPSA', c2f],
+  ['C3', c3],
+  ['C3Ghost', c3],
+  ['C3TR', c3],
+  ['C3f', c3f],
+  ['C3k', c3],
+  ['C3k2', c2f],
+  ['C3x', c3],
+  ['CBFuse', cbFuse],
+  ['CBLinear', cbLinear],
+  ['CIB', cib],
+  ['Concat', concatModule],
+  ['Conv', convModule],
+  ['DWConv', convModule],
+  ['ELAN1', elan],
+  ['Focus', focus],
+  ['GhostBottleneck', ghostBottleneck],
+  ['GhostConv', ghostConv],
+  ['PSA', psa],
+  ['PSABlock', psaBlock],
+  ['RepBottleneck', bottleneck],
+  ['RepCSP', c3],
+  ['RepConv', repConv],
+  ['RepNCSPELAN4', elan],
+  ['RepVGGDW', repVggDw],
+  ['SCDown', scDown],
+  ['SPP', spp],
+  ['SPPELAN', sppElan],
+  ['SPPF', ultralyticsSppf],
+  ['TransformerBlock', transformerBlock],
+]);
+
+/** Returns the builder of an Ultralytics module; undefined for an unknown class. */
+function ultralyticsLayer(className: string): LayerBuilder | undefined {
+  const [, name] = PACKAGE.exec(className) ?? [];
+  return name === undefined ? undefined : ULTRALYTICS_BUILDERS.get(name);
+}
+
+/** Returns the name of an Ultralytics class without its file, such as `Detect`; undefined for other packages. */
+export function ultralyticsClass(className: string): string | undefined {
+  return PACKAGE.exec(className)?.[1];
 }

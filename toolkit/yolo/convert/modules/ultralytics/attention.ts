@@ -5,15 +5,17 @@ import {
   attribute,
   childOf,
   type Feature,
+  flag,
+  halvesOf,
   integerAttribute,
   type Layers,
   onlyInput,
   sameShape,
+  summed,
   unsupportedModule,
 } from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import { joined } from '../blocks.ts';
-import { flag, halvesOf, summed } from './parts.ts';
 
 /** `PSABlock` of YOLO11: attention, then two convolutions, each step added to its input. */
 export function psaBlock(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {

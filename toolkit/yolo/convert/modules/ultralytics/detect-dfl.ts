@@ -13,10 +13,17 @@ import {
   transpose,
 } from '../../../../onnx/graph/operators.ts';
 import { asBoolean } from '../../../../pytorch/pickle/access.ts';
-import { attribute, childOf, type Feature, integerAttribute, type Layers, unsupportedModule } from '../../layers.ts';
+import {
+  attribute,
+  childOf,
+  type Feature,
+  integerAttribute,
+  type Layers,
+  setAsideAll,
+  unsupportedModule,
+} from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import type { Size } from '../detect.ts';
-import { setAsideAll } from '../set-aside.ts';
 
 /** Number of boxes that `Detect.postprocess` of Ultralytics keeps from a one-to-one head. */
 const MAX_ONE_TO_ONE = 300;

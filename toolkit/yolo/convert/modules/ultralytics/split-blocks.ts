@@ -1,11 +1,21 @@
 import { elementCount, ints, type Value } from '../../../../onnx/graph/graph.ts';
 import { concat, floats, multiply } from '../../../../onnx/graph/operators.ts';
 import { asInteger, asTuple, refusal } from '../../../../pytorch/pickle/access.ts';
-import { attribute, checkedFeature, childOf, type Feature, type Layers, onlyInput, sameShape } from '../../layers.ts';
+import {
+  attribute,
+  checkedFeature,
+  childOf,
+  type Feature,
+  halvesOf,
+  type Layers,
+  onlyInput,
+  sameShape,
+  secondHalfOf,
+  summed,
+} from '../../layers.ts';
 import type { ModuleNode } from '../../module-tree.ts';
 import { joined } from '../blocks.ts';
 import { convOutputLength } from '../convolution.ts';
-import { halvesOf, secondHalfOf, summed } from './parts.ts';
 
 const MAX_PADDING = 1_024;
 

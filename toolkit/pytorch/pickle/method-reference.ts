@@ -1,5 +1,5 @@
-import type { PickleContext } from './pickle/pickle-context.ts';
-import { isPickleObject, type PickleValue } from './pickle/value.ts';
+import type { PickleContext } from './pickle-context.ts';
+import { isPickleObject, type PickleValue } from './value.ts';
 
 /** Where the modules of YOLOv5 and of Ultralytics are defined, in a package of any name. */
 const MODULES =
