@@ -29,6 +29,8 @@ process.once('disconnect', () => {
   endInTime();
   stop.abort();
 });
+// A parent that ended while this process was loading its modules sends no event any more.
+if (!process.connected) process.exit(0);
 // The SDK shuts down the workers on these signals.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, endInTime);
 

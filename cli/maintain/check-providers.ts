@@ -1,10 +1,9 @@
 import { type AdapterNames, adapterText, isRealGpu } from '../../toolkit/onnx/provider/adapter.ts';
 import { type CudaObstacle, cudaObstacle } from '../../toolkit/onnx/provider/cuda.ts';
-import { errorClause } from '../../toolkit/onnx/provider/error-clause.ts';
 import { visibleGpus } from '../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
-import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
+import { errorClause, PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import type { Finding } from './doctor.ts';
 
 const REMEDIES: Readonly<Record<Provider, string>> = {

@@ -8,7 +8,7 @@ import { readTextIfThere, statIfThere } from '../../toolkit/files/if-there.ts';
 import { refuseStream } from '../../toolkit/files/regular-file.ts';
 import { describeDetector } from '../../toolkit/models/describe-detector.ts';
 import { describeOnnxModel } from '../../toolkit/models/describe-onnx.ts';
-import { refuseOtherFile } from '../../toolkit/models/refuse-other-file.ts';
+import { refuseOtherFile } from '../../toolkit/models/identify-file.ts';
 import { bareWeights } from '../../toolkit/nnunet/convert/bare-weights.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';

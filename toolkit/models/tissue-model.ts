@@ -28,7 +28,7 @@ import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../o
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import type { NamedValue } from './class-colours.ts';
-import { refuseNotOnnx, refuseOtherFile } from './refuse-other-file.ts';
+import { refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
 /** Where an nnU-Net model comes from. */

@@ -12,7 +12,7 @@ import { RGB_SOFTMAX } from '../nnunet/model-method.ts';
 import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
-import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { type ClassArea, classAreas, type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
 import {

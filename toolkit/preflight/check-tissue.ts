@@ -9,9 +9,9 @@ import { type HeTestRoi, heTestRoisOf } from '../dataset/test-rois.ts';
 import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
 import type { PngStart } from '../image/png-header.ts';
-import { foldsInPaths } from '../nnunet/convert/folds-in-paths.ts';
+import { foldsInPaths } from '../nnunet/convert/find-model-folder.ts';
 import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
-import { readPlansFile } from '../nnunet/convert/plans-file.ts';
+import { readPlansFile } from '../nnunet/convert/plans.ts';
 import {
   type CheckedTask,
   checkBy,

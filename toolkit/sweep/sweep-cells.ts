@@ -7,9 +7,9 @@ import type { CellPoint } from '../metrics/points-file.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import type { Box } from '../tasks/work.ts';
 import { scoreOf } from '../verdict/cells-uncertainty.ts';
+import { roundedCoordinate } from '../yolo/detect/candidates.ts';
 import type { ImageBoxes } from '../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
-import { roundedCoordinate } from '../yolo/detect/points.ts';
 import { selectDetections } from '../yolo/detect/select-detections.ts';
 
 /** A point and its detection score. */

@@ -5,12 +5,10 @@ import type { ModelCard } from '../model-card.ts';
 import { type ModelMethod, RGB_SOFTMAX } from '../model-method.ts';
 import { CONVERTER_SCHEMA } from './model-digest.ts';
 import type { FoldFiles } from './model-folds.ts';
-import type { NnunetPlans } from './plans.ts';
-import { readPlansFile } from './plans-file.ts';
+import { type NnunetPlans, readPlansFile } from './plans.ts';
 import type { StateDict, StateDictTracker } from './state-dict.ts';
 import { checkpointStateDict } from './state-dict.ts';
-import { unetArchitecture } from './unet-architecture.ts';
-import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
+import { INPUT_NAME, OUTPUT_NAME, unetArchitecture, unetGraph } from './unet-graph.ts';
 
 /** Weights of one fold. */
 export interface FoldWeights {

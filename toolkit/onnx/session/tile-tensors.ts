@@ -1,7 +1,8 @@
-import type { Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
+import { ReigniteError } from '../../errors.ts';
 import { lumaOf } from '../../image/luma.ts';
+import { halfToNumber, toHalfBits } from '../../pytorch/tensors/half-float.ts';
 import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
-import { tensorOf } from './tensor-values.ts';
 
 /** RGB channel at each position; alpha has none. */
 const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
@@ -149,4 +150,40 @@ export function placeBoxes(scores: Float32Array, rows: number, classes: number, 
     into[to + 4] = 1;
     for (let k = 0; k < classes; k++) into[to + 5 + k] = scores[(4 + k) * rows + row] ?? Number.NaN;
   }
+}
+
+/** Converts numbers to a tensor: float16 rounded to nearest even, uint8 rounded and clipped. */
+export function tensorOf(
+  elementType: ImageSpec['elementType'],
+  values: Float32Array,
+  shape: readonly number[],
+): Tensor {
+  switch (elementType) {
+    case 'float32':
+      return new Tensor('float32', values, [...shape]);
+    case 'float16':
+      return new Tensor('float16', Uint16Array.from(values, toHalfBits), [...shape]);
+    case 'uint8':
+      return new Tensor('uint8', new Uint8Array(Uint8ClampedArray.from(values).buffer), [...shape]);
+  }
+}
+
+/**
+ * Returns a network's output as float32.
+ *
+ * @throws ReigniteError INFERENCE_FAILED if it is missing or not floating-point.
+ */
+export function floatsOf(output: Tensor | undefined, name: string): Float32Array {
+  if (output?.type === 'float32' && output.data instanceof Float32Array) return output.data;
+  // Since Node.js 24, float16 values may come as numbers instead of bits.
+  if (output?.type === 'float16') {
+    return output.data instanceof Uint16Array
+      ? Float32Array.from(output.data, halfToNumber)
+      : Float32Array.from(output.data, Number);
+  }
+  if (output?.type === 'float64') return Float32Array.from(output.data, Number);
+  throw new ReigniteError(
+    'INFERENCE_FAILED',
+    `The output ${name} is ${output?.type ?? 'missing'}, not floating-point.`,
+  );
 }

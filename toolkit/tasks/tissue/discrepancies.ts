@@ -13,7 +13,7 @@ import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { RoiSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
-import { refuseOtherEngine } from '../../onnx/session/refuse-other-engine.ts';
+import { refuseOtherEngine } from '../../onnx/session/engine-choice.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { DiscrepancyEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
 import {

@@ -11,7 +11,7 @@ import { tissueSubset } from '../../metrics/class-subset.ts';
 import { modelDigest } from '../../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
 import { findFolds } from '../../nnunet/convert/model-folds.ts';
-import { readPlansFile } from '../../nnunet/convert/plans-file.ts';
+import { readPlansFile } from '../../nnunet/convert/plans.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
 import { tissueFiles } from '../../predict/prediction.ts';

@@ -5,12 +5,10 @@ import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/custo
 import type { DetectionSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
-import { floatsOf } from '../../onnx/session/tensor-values.ts';
-import { TileInput } from '../../onnx/session/tile-tensors.ts';
-import { placeRows } from '../place-rows.ts';
+import { floatsOf, TileInput } from '../../onnx/session/tile-tensors.ts';
 import type { DetectorModel } from './detect-image.ts';
 import type { DetectorEngine } from './detection-job.ts';
-import { OrtDetector } from './ort-detector.ts';
+import { OrtDetector, placeRows } from './ort-detector.ts';
 
 /** A detector with information on what it runs on. */
 export interface EngineDetector extends DetectorModel {
