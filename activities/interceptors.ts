@@ -2,8 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import type { Context } from '@temporalio/activity';
-import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError, type Context } from '@temporalio/activity';
 import { type MetricMeter, TemporalFailure } from '@temporalio/common';
 import type {
   ActivityExecuteInput,
@@ -12,10 +11,9 @@ import type {
   Next,
 } from '@temporalio/worker';
 import { ZodError, z } from 'zod';
-import type { AllowedPlaces } from '../toolkit/access/allowed-places.ts';
-import { placesNamedIn } from '../toolkit/access/named-places.ts';
 import { bestEffort } from '../toolkit/concurrency.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
+import { type AllowedPlaces, placesNamedIn } from '../toolkit/files/allowed-places.ts';
 import { asSystemError } from '../toolkit/files/disk-error.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
 import { ModelRef, RunFolders } from './inputs.ts';

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { fileExists } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
-import { fileExists } from '../../toolkit/files/open-for-reading.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
-import type { StoredStages } from '../../toolkit/storage/stored-stages.ts';
+import type { StoredStages } from '../../toolkit/storage/stored-files.ts';
 import { OutstandingRoi, PlannedRoi, ReadBatchInput, RoiFailure, type StageRef } from '../inputs.ts';
 
 /** The test set of a task, in the order of the results. */

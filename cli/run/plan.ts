@@ -8,7 +8,7 @@ import type { CacheEntry } from '../../toolkit/cache/step-cache.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { bytesText, counted, timeText } from '../../toolkit/format.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
+import { parseRecordId } from '../../toolkit/zenodo/record/record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { isDataComplete, lookAtRecord, lookLines } from './look-at-record.ts';
 import { planRun, type RunPlan, type TaskPlan } from './plan-run.ts';

@@ -5,8 +5,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { withoutStop } from '../../toolkit/format.ts';
 import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
-import type { ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
-import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
+import { parseRecordId, type ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 
 /** A request before a run starts must not delay it: the run repeats the request for as long as needed. */
 const ASK_MS = 10_000;

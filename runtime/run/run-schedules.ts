@@ -8,9 +8,8 @@ import {
 } from '@temporalio/client';
 import { packageVersion } from '../../config/package-files.ts';
 import { taskQueue } from '../../config/tasks.ts';
-import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
-import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { scheduleId } from '../../workflows/ids.ts';
 import type { RepeatInput } from '../../workflows/repeat-reproduction.ts';

@@ -9,9 +9,8 @@ import {
 } from '@temporalio/client';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
 import { z } from 'zod';
-import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
-import { placesNamedIn } from '../../toolkit/access/named-places.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 
 /** gRPC's own proxy support would route even 127.0.0.1 through HTTPS_PROXY. */

@@ -3,7 +3,7 @@ import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { markHandled } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { makePrivateHome } from '../../toolkit/files/private-home.ts';
+import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import { listWorkers, refuseOtherVersions } from '../workers/list-workers.ts';
 import { unservedQueues } from '../workers/pollers.ts';

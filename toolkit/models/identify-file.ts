@@ -1,7 +1,6 @@
 import { open } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
-import { asSystemError } from '../files/disk-error.ts';
-import { requireRegularFile } from '../files/regular-file.ts';
+import { asSystemError, requireRegularFile } from '../files/disk-error.ts';
 import { shellWord } from '../format.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type InferenceGuard, makeInference } from '../cache/make-inference.ts';
+import { type InferenceGuard, makeInference } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { asSentence } from '../format.ts';

@@ -8,7 +8,15 @@ import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { hashSource } from '../yolo/convert/convert-detector.ts';
-import { type DetectionPlan, type ImageDetection, planDetection } from './detection-plan.ts';
+import {
+  type ClaimedModel,
+  type DetectionPlan,
+  type ImageDetection,
+  planDetection,
+  settingsInEffect,
+  USUAL_IMAGE,
+  usualSize,
+} from './detection-plan.ts';
 import { InputImage, isSeenAsSlide, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
 import type {
@@ -18,7 +26,6 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from './prediction-order.ts';
-import { type ClaimedModel, settingsInEffect, USUAL_IMAGE, usualSize } from './settings-in-effect.ts';
 import { cellStrips, predictCellStrip, predictSlideCells } from './slides/predict-slide-cells.ts';
 
 /** Opens a detector for the user's images. @throws ReigniteError if the model or the options cannot be used. */

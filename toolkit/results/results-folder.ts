@@ -21,7 +21,7 @@ const Acquired = z.object({
  * RO-Crate and the check of the manifest are derived from it.
  */
 export const RESULTS = {
-  readme: new ResultsFile('README.md', 'What is in this folder', 'toolkit/report/write-readme.ts'),
+  readme: new ResultsFile('README.md', 'What is in this folder', 'toolkit/report/write-report.ts'),
   summary: new JsonResultsFile(
     'summary.json',
     'How the run ended, and its verdicts',
@@ -177,7 +177,7 @@ export const RESULTS = {
     'Layers of the viewer, and what they were made from',
     'toolkit/report/layers/layers-file.ts',
   ),
-  badge: new ResultsFile('report/assets/badge.svg', 'The verdict as a badge', 'toolkit/report/badge.ts'),
+  badge: new ResultsFile('report/assets/badge.svg', 'The verdict as a badge', 'toolkit/report/write-page.ts'),
   script: new ResultsFile('report/assets/report.js', 'The script of the report', 'toolkit/report/write-page.ts'),
   styles: new ResultsFile('report/assets/report.css', 'The styles of the report', 'toolkit/report/write-page.ts'),
   methods: new ResultsFile(
@@ -193,13 +193,13 @@ export const RESULTS = {
   layer: new ResultsFile(
     'report/assets/<task>/<roi>/<layer>',
     'One layer of the viewer',
-    'toolkit/report/layers/layer-writer.ts',
+    'toolkit/report/layers/layers-file.ts',
   ),
-  reportZip: new ResultsFile('report.zip', 'The report as one file', 'toolkit/report/zip-report.ts'),
+  reportZip: new ResultsFile('report.zip', 'The report as one file', 'toolkit/report/write-report.ts'),
   workflow: new ResultsFile(
     'workflow/reproduce.ts',
     'Source of the workflow that was run, for the RO-Crate',
-    'toolkit/report/crate/write-crate.ts',
+    'toolkit/report/write-crate.ts',
   ),
   certificate: new ResultsFile(
     'codecheck.yml',
@@ -209,7 +209,7 @@ export const RESULTS = {
   crate: new ResultsFile(
     'ro-crate-metadata.json',
     'The folder as a Workflow Run RO-Crate',
-    'toolkit/report/crate/write-crate.ts',
+    'toolkit/report/write-crate.ts',
   ),
   manifest: new ResultsFile(
     'manifest.sha256',

@@ -2,21 +2,20 @@ import type { RunConfig } from '../../config/schema.ts';
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import type { Made, MakeServices } from '../cache/make.ts';
-import type { InferenceGuard } from '../cache/make-inference.ts';
+import type { InferenceGuard, Made, MakeServices } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { OverviewRow } from '../dataset/overview.ts';
 import type { Evaluated, EvaluationInput, ScoredClasses } from '../evaluate/evaluation.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import type { Engine, EnsembleOptions, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
+import type { ClaimedModel } from '../predict/detection-plan.ts';
 import type {
   ImagePredictor,
   OpenPredictorOptions,
   PredictionEngines,
   PredictionOrder,
 } from '../predict/prediction-order.ts';
-import type { ClaimedModel } from '../predict/settings-in-effect.ts';
 import type { CheckedTask } from '../preflight/check-files.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';

@@ -1,7 +1,7 @@
 import { chmod, rm } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { userCacheFolder } from '../../../toolkit/files/user-cache.ts';
+import { userCacheFolder } from '../../../toolkit/files/home-folders.ts';
 import {
   buildFor,
   cachedBinary,

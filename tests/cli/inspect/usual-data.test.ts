@@ -4,7 +4,7 @@ import { afterEach, expect, it, vi } from 'vitest';
 import { usualData } from '../../../cli/inspect/usual-data.ts';
 import { loadConfig } from '../../../runtime/load-config.ts';
 import { resolveRun } from '../../../runtime/run/resolve-run.ts';
-import { allowPlaces } from '../../../toolkit/access/allowed-places.ts';
+import { allowPlaces } from '../../../toolkit/files/allowed-places.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { writeConfiguration } from '../../../toolkit/report/configuration.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';

@@ -6,9 +6,8 @@ import { fillTile } from '../../yolo/detect/image-tiles.ts';
 import { type DetectionIdentity, PartialDetection } from '../../yolo/detect/partial-detection.ts';
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
-import { type CellTile, cellTiles } from './cell-tiles.ts';
-import { type TileCandidates, writeSlideBoxes } from './slide-boxes.ts';
-import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from './slide-cells-job.ts';
+import { type CellTile, cellTiles, type TileCandidates, writeSlideBoxes } from './cell-tiles.ts';
+import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from './slide-jobs.ts';
 
 type Detected = Pick<SlideCellsResult, 'width' | 'height' | 'size' | 'tiles' | 'tilesTotal' | 'resumed'>;
 

@@ -33,7 +33,7 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
     researchScores: tumourProportion === undefined ? [] : [proportionTable(tumourProportion)],
     accessibleFigures: async (metrics) => {
       // Vega takes a second to load.
-      const { accessibleCellFigures } = await import('../../figures/accessible/report-figures.ts');
+      const { accessibleCellFigures } = await import('../../figures/report-figures.ts');
       return accessibleCellFigures(DetectionMetrics.parse(metrics), f1);
     },
   };

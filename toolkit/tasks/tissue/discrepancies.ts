@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { TissueTask } from '../../../config/tasks.ts';
-import { makeInference } from '../../cache/make-inference.ts';
+import { makeInference } from '../../cache/make.ts';
 import type { CacheEntry, StepCache } from '../../cache/step-cache.ts';
 import { labelMapFileIn } from '../../dataset/find-files.ts';
 import { readLabelMap } from '../../dataset/label-map.ts';

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { TissueTask } from '../../../config/tasks.ts';
-import type { Made } from '../../cache/make.ts';
-import { type InferredProduct, makeInference } from '../../cache/make-inference.ts';
+import { type InferredProduct, type Made, makeInference } from '../../cache/make.ts';
 import type { CacheEntry } from '../../cache/step-cache.ts';
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import { readMaskPair } from '../../dataset/read-mask-pair.ts';
