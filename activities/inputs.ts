@@ -154,6 +154,7 @@ export type OutstandingRoi = z.infer<typeof OutstandingRoi>;
 
 export const InferRoiInput = TaskStep.omit({ stage: true }).extend({
   ...OutstandingRoi.omit({ need: true }).shape,
+  following: z.string().exactOptional().describe('Image of the next ROI, which a GPU worker decodes meanwhile'),
   inference: InferenceConfig,
 });
 export type InferRoiInput = z.infer<typeof InferRoiInput>;

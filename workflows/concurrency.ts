@@ -33,13 +33,13 @@ export async function allOrCancel<Item, Result>(
 export async function mapSettledConcurrent<Item, Result>(
   items: readonly Item[],
   width: number,
-  work: (item: Item) => Promise<Result>,
+  work: (item: Item, index: number) => Promise<Result>,
 ): Promise<PromiseSettledResult<Result>[]> {
   const results: PromiseSettledResult<Result>[] = new Array(items.length);
   const queue = items.entries();
   const lane = async () => {
     for (const [index, item] of queue) {
-      const [settled] = await Promise.allSettled([work(item)]);
+      const [settled] = await Promise.allSettled([work(item, index)]);
       if (settled.status === 'rejected' && isCancellation(settled.reason)) throw settled.reason;
       results[index] = settled;
     }

@@ -67,11 +67,11 @@ export async function inferBatch({
   setHandler(progress, () => [now()]);
   show();
 
-  const settled = await mapSettledConcurrent(rois, input.config.temporal.maxConcurrentRois, async (roi) => {
+  const settled = await mapSettledConcurrent(rois, input.config.temporal.maxConcurrentRois, async (roi, index) => {
     let isOver = true;
     try {
       refuseSkipped(roi.roi, task, skipped);
-      await inferRoi(roi, input, plan);
+      await inferRoi(roi, rois[index + 1]?.image, input, plan);
     } catch (error) {
       // A paused run starts this ROI again: it is neither done nor failed.
       isOver = !isCancellation(error);
@@ -97,10 +97,24 @@ function refuseSkipped(roi: string, task: Task, skipped: readonly SkippedRoi[]):
   if (skip !== undefined) throw ApplicationFailure.nonRetryable(`Skipped: ${skip.reason}`, 'ROI_SKIPPED');
 }
 
-function inferRoi(outstanding: OutstandingRoi, { config, folders }: RunInput, plan: TaskPlan) {
+function inferRoi(
+  outstanding: OutstandingRoi,
+  following: string | undefined,
+  { config, folders }: RunInput,
+  plan: TaskPlan,
+) {
   const { task, model, engine, settings } = plan;
   const { need: _need, ...roi } = outstanding;
   return inference(config.temporal).inferRoi.executeWithOptions({ summary: roi.roi }, [
-    { ...roi, task, folders, model, engine, settings, inference: config.inference },
+    {
+      ...roi,
+      ...(following !== undefined && { following }),
+      task,
+      folders,
+      model,
+      engine,
+      settings,
+      inference: config.inference,
+    },
   ]);
 }

@@ -39,7 +39,11 @@ export function createInferRoi({ engines, ...services }: InferServices) {
   return async function inferRoi(input: InferRoiInput): Promise<RoiOutcome> {
     const step = InferRoiInput.parse(input);
     const { task, roi, model, engine, settings } = step;
-    const { log, cancellationSignal } = Context.current();
+    const {
+      log,
+      cancellationSignal,
+      info: { attempt },
+    } = Context.current();
     const away = elsewhere(services);
     return withHeartbeat({ roi, phase: 'reading' }, async (beat) => {
       const report = countingTiles((progress) => beat({ roi, ...progress }));
@@ -56,6 +60,7 @@ export function createInferRoi({ engines, ...services }: InferServices) {
         truth: inside(folders.data, step.truth),
         box: step.box,
         imageSha256: sources.image,
+        following: followingOf(step, folders.data, attempt),
         modelDir: join(home.models, model.digest),
         session: sessionOf(step.inference),
         settings,
@@ -84,6 +89,14 @@ export function createInferRoi({ engines, ...services }: InferServices) {
       return { roi, key, cached: false, seconds, tiles };
     });
   };
+}
+
+/**
+ * Returns the image of the next ROI. Undefined after a failed attempt: if the process died while it decoded that image,
+ * this ROI must not fail for it again.
+ */
+function followingOf({ following }: InferRoiInput, data: string, attempt: number): string | undefined {
+  return following === undefined || attempt > 1 ? undefined : inside(data, following);
 }
 
 async function bring(away: Elsewhere, step: InferRoiInput, signal: AbortSignal): Promise<InferRoiInput['folders']> {

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
-import type { DrawBatchInput, EngineRef, ModelRef, PlanTaskInput, RunInput } from '../../activities/inputs.ts';
+import type {
+  DrawBatchInput,
+  EngineRef,
+  InferRoiInput,
+  ModelRef,
+  PlanTaskInput,
+  RunInput,
+} from '../../activities/inputs.ts';
 import { noteVerdicts } from '../../activities/report/note-verdicts.ts';
 import { createWriteTrace } from '../../activities/report/write-trace.ts';
 import { planRois } from '../../activities/task/plan-task.ts';
@@ -52,7 +59,7 @@ export function stubbedRun(
 }
 
 /** Stubs the activities of a stage; plans, batches, failures and the trace are real. */
-function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) {
+function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string, following?: string) => void) {
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const done = () => Promise.resolve({});
   const files = Array.from({ length: rois }, (_, index) => {
@@ -61,8 +68,8 @@ function stubbedSteps({ home, rois }: StubbedRun, infer: (roi: string) => void) 
   });
   const converted = () => Promise.resolve({ ...MODEL, classes: 17, folds: 5, cached: true });
   const plan = (step: PlanTaskInput) => planRois(services, step, files, () => Promise.resolve({ need: 'infer' }));
-  const inferred = ({ roi }: { readonly roi: string }) => {
-    infer(roi);
+  const inferred = ({ roi, following }: Pick<InferRoiInput, 'roi' | 'following'>) => {
+    infer(roi, following);
     return Promise.resolve({ roi, key: 'k'.repeat(64), cached: false, seconds: 0, tiles: 30 });
   };
   const drawn = async ({ stage, batch, failures }: DrawBatchInput) => {
@@ -100,7 +107,7 @@ export function beQuiet(): void {
 }
 
 export interface ServeOptions {
-  readonly onInferred?: (roi: string) => void;
+  readonly onInferred?: (roi: string, following?: string) => void;
   /** Activities that replace stubbed ones. */
   readonly steps?: object;
   /** @default all */

@@ -21,8 +21,12 @@ describe('a run of 2,000 ROIs', () => {
   it('keeps every history short and every payload small', async () => {
     const run = stubbedRun(folder(), ROIS, { temporal: { maxConcurrentRois: 16, batchSize: PAGE } });
     const inferred = new Map<string, number>();
+    const following = new Map<string, string | undefined>();
     const stop = await serveStubbed(run, server, {
-      onInferred: (roi) => inferred.set(roi, (inferred.get(roi) ?? 0) + 1),
+      onInferred: (roi, next) => {
+        inferred.set(roi, (inferred.get(roi) ?? 0) + 1);
+        following.set(roi, next);
+      },
     });
     const client = await connectTo(server);
     try {
@@ -30,6 +34,9 @@ describe('a run of 2,000 ROIs', () => {
       expect(await handle.result()).toMatchObject({ status: 'done', verdicts: { he: 'reproduced' } });
       expect(inferred.size).toBe(ROIS);
       expect([...inferred.values()].every((times) => times === 1)).toBe(true);
+      const last = [...following].filter(([, next]) => next === undefined);
+      expect(last).toHaveLength(ROIS / PAGE);
+      expect(following.get('patient1_he_roi0_with_context')).toBe('images/he/patient2_he_roi1_with_context.png');
       const sizes = await historySizes(client, run.id);
       expect(sizes.workflows).toBe(4 + ROIS / PAGE);
       expect(sizes.events).toBeLessThan(4_096);

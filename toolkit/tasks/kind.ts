@@ -59,6 +59,8 @@ export interface InferenceJob {
   readonly truth: string;
   readonly box?: Box | undefined;
   readonly imageSha256: string;
+  /** Image of the next ROI, which may be decoded during this one. */
+  readonly following?: string | undefined;
   readonly modelDir: string;
   readonly session: NetworkSession;
   readonly settings: TaskSettings;

@@ -2,7 +2,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InferRoiInput } from '../../../activities/inputs.ts';
 import { createInferRoi } from '../../../activities/task/infer-roi.ts';
 import { createPrepareModel } from '../../../activities/task/prepare-model.ts';
@@ -82,6 +82,19 @@ describe('inferRoi, of tissue', () => {
     expect(second).toMatchObject({ roi, cached: true, key: first.key });
     expect(await bytesOf(outputs)).toEqual(undisturbed);
     expect(await readdir(home.work)).toEqual([]);
+  });
+
+  it('names the image of the next ROI in its first attempt only', async () => {
+    const { activity, input } = await setUp();
+    const asked = vi.spyOn(segmenter, 'segment').mockRejectedValue(new Error('not run'));
+    for (const attempt of [1, 2]) {
+      const environment = new MockActivityEnvironment({ attempt });
+      const run = runActivity(activity, { ...input, following: 'images/he/next.png' }, environment);
+      await expect(run).rejects.toThrow('not run');
+    }
+    const named = asked.mock.calls.map(([job]) => job.following);
+    asked.mockRestore();
+    expect(named).toEqual([join(data, 'images/he/next.png'), undefined]);
   });
 
   it('stores results of the fast engine separately, never under the key of the exact one', async () => {

@@ -29,6 +29,8 @@ export interface RoiJob extends ModelJob {
   readonly image: string;
   /** SHA-256 of the image file if it is already known; otherwise it is computed. */
   readonly imageSha256?: string;
+  /** Image that is probably segmented next: on a GPU, it is decoded while this one is segmented. */
+  readonly following?: string;
   /** Label mask of the same size; needed for scope `annotated`. */
   readonly truth?: string;
   /** Folder for the partial result of this ROI, from which the next job resumes after a kill; removed at the end. */

@@ -7,8 +7,10 @@ import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/s
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { ensembleOptions, type ImageEnsemble, openEnsemble } from '../fast/open-ensemble.ts';
 import { describeNetworks } from '../networks/open-networks.ts';
+import { ImageAhead } from './image-ahead.ts';
 import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import { segmentWith } from './segment-roi.ts';
+import { decodeFor } from './tiled-roi.ts';
 
 /** A request of a segmenter to its thread. */
 export type SegmenterRequest =
@@ -26,18 +28,24 @@ const PARTIAL_SCHEMA = '3';
 /** Time between commits on a GPU, ms: the most work that a kill can cost. */
 const COMMIT_MS_ON_GPU = 3_000;
 
-let loaded: { readonly key: string; readonly ensemble: ImageEnsemble } | undefined;
+interface LoadedModel {
+  readonly key: string;
+  readonly ensemble: ImageEnsemble;
+  readonly ahead: ImageAhead;
+}
+
+let loaded: LoadedModel | undefined;
 
 /** Opens the networks of a job or reuses those of the last one, because a run segments hundreds of ROIs with one model. */
-async function ensembleOf(job: ModelJob): Promise<ImageEnsemble> {
+async function load(job: ModelJob): Promise<LoadedModel> {
   const { digest } = await describeNetworks(job.modelDir);
   const options = ensembleOptions(job);
   const key = JSON.stringify([job.modelDir, digest, options]);
-  if (loaded?.key === key) return loaded.ensemble;
+  if (loaded?.key === key) return loaded;
   await release();
   const ensemble = await openEnsemble({ modelDir: job.modelDir, ...options });
-  loaded = { key, ensemble };
-  return ensemble;
+  loaded = { key, ensemble, ahead: new ImageAhead((path) => decodeFor(path, ensemble.method)) };
+  return loaded;
 }
 
 async function release(): Promise<void> {
@@ -47,14 +55,15 @@ async function release(): Promise<void> {
 
 async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<SegmentResult> {
   const start = performance.now();
-  const ensemble = await ensembleOf(job);
+  const { ensemble, ahead } = await load(job);
   const { engine } = ensemble;
+  const image = job.imageSha256 ?? (await sha256OfFile(job.image));
   const identity = {
     schema: PARTIAL_SCHEMA,
     ...(job.rounding !== undefined && { rounding: job.rounding }),
     ...engineParts(engine),
     model: ensemble.digest,
-    image: job.imageSha256 ?? (await sha256OfFile(job.image)),
+    image,
     scope: job.scope,
     ...(job.scope === 'annotated' && job.truth !== undefined && { truth: await sha256OfFile(job.truth) }),
     provider: engine.provider,
@@ -63,8 +72,14 @@ async function segment(job: RoiJob, watch: RequestWatch<RoiProgress>): Promise<S
     instructionSet: engine.instructionSet,
   };
   // On GPUs, writing the files of a step takes longer than the step.
-  const commitMs = isRealGpu(engine) ? COMMIT_MS_ON_GPU : 0;
-  const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, { ...watch, commitMs });
+  const isGpu = isRealGpu(engine);
+  const commitMs = isGpu ? COMMIT_MS_ON_GPU : 0;
+  const decode = async (path: string) => {
+    const pixels = await ahead.pixels(path, image);
+    if (isGpu && job.following !== undefined) ahead.start(job.following);
+    return pixels;
+  };
+  const segmented = await segmentWith(job, ensemble, ensemble.passOver, identity, { ...watch, commitMs, decode });
   const { counts } = ensemble;
   return {
     ...segmented,
@@ -80,7 +95,7 @@ const SLIDE_SCHEMA = '1';
 
 async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgress>): Promise<SegmentResult> {
   const start = performance.now();
-  const { engine, networks, digest } = await ensembleOf(job);
+  const { engine, networks, digest } = (await load(job)).ensemble;
   if (networks === undefined || engine.engine !== undefined) {
     throw new ReigniteError('ENGINE_UNSUPPORTED', `The fast engine does not segment slides, such as ${job.slide}.`);
   }
@@ -104,7 +119,7 @@ async function segmentWholeSlide(job: SlideJob, watch: RequestWatch<SlideProgres
 }
 
 serveRequests<SegmenterRequest, SegmenterAnswer, RoiProgress>(async (request, watch) => {
-  if (request.kind === 'probe') return { kind: 'probed', engine: (await ensembleOf(request.job)).engine };
+  if (request.kind === 'probe') return { kind: 'probed', engine: (await load(request.job)).ensemble.engine };
   if (request.kind === 'slide') return { kind: 'segmented', result: await segmentWholeSlide(request.job, watch) };
   return { kind: 'segmented', result: await segment(request.job, watch) };
 }, release);

@@ -5,7 +5,7 @@ import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
 import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
 import { SlidingWindowEnsemble } from './sliding-window-ensemble.ts';
 import { stepsBefore } from './step-order.ts';
-import { readTiledRoi, type TiledRoi } from './tiled-roi.ts';
+import { type DecodeImage, readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 
 export interface SegmentRoiOptions {
   /** Checked before each tile. A tile in progress is finished, and the partial result stays on disk. */
@@ -13,6 +13,8 @@ export interface SegmentRoiOptions {
   readonly onProgress?: (progress: RoiProgress) => void;
   /** Minimum time between commits, ms. Default: every step is committed. */
   readonly commitMs?: number;
+  /** Decodes the image as the networks need it. */
+  readonly decode?: DecodeImage;
 }
 
 /** Predicts the remaining tiles of an image. */
@@ -63,10 +65,10 @@ export async function segmentWith(
   networks: ImageNetworks,
   passOver: PassOver,
   identity: PartialIdentity,
-  { signal, onProgress, commitMs = 0 }: SegmentRoiOptions = {},
+  { signal, onProgress, commitMs = 0, decode }: SegmentRoiOptions = {},
 ): Promise<Segmented> {
   signal?.throwIfAborted();
-  const { roi, notes } = await readTiledRoi(job, networks);
+  const { roi, notes } = await readTiledRoi(job, networks, decode);
   const partial = PartialRoi.open(job.partialDir, identity, commitMs);
   const resumedFrom = partial.next;
   const pass = passOver(roi, partial, (step, done) => {

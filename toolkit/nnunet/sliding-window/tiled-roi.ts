@@ -29,9 +29,13 @@ export interface TiledRoi {
   readonly tiles: readonly (readonly number[])[];
 }
 
+/** Decodes an image file. */
+export type DecodeImage = (path: string) => Promise<ChannelsImage>;
+
 /**
  * Reads an image and lays the tiles of a model over it.
  *
+ * @param decode - Decodes the image as the networks need it.
  * @returns Also notes on what the file contains and the networks do not see.
  * @throws ReigniteError IMAGE_UNREADABLE (also for a colour image if the networks take grey, and for another number of
  *   channels), FILE_MISSING, SIZE_MISMATCH.
@@ -39,8 +43,9 @@ export interface TiledRoi {
 export async function readTiledRoi(
   { image, truth, scope, rounding }: Pick<RoiJob, 'image' | 'truth' | 'scope' | 'rounding'>,
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
+  decode: DecodeImage = (path) => decodeFor(path, method),
 ): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {
-  const { data, width, height, channels, notes } = await pixelsFor(image, method);
+  const { data, width, height, channels, notes } = await decode(image);
   const isCropped = method.window === 'v2';
   const whole = { height, width };
   const part = isCropped
@@ -60,8 +65,8 @@ export async function readTiledRoi(
   return { roi: { ...roi, truth: labels, tiles }, notes };
 }
 
-/** Reads the pixels that the networks' channels need: RGB, grey in three bytes, or all channels of the file. */
-async function pixelsFor(path: string, method: ModelMethod): Promise<ChannelsImage> {
+/** Decodes an image to the channels that networks need: RGB, grey in three bytes, or all channels of the file. */
+export async function decodeFor(path: string, method: ModelMethod): Promise<ChannelsImage> {
   const channels = method.normalisation.length;
   if (areAsStored(channels)) return decodeChannels(path, channels);
   const image = await decodeRgb(path);
