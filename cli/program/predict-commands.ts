@@ -46,7 +46,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS (default: REIGNITE_OPENSLIDE)',
     )
     .option('--regions <file>', 'slides: also count cells per polygon of this GeoJSON file (nuclei, pdl1)')
-    .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every fold)')
+    .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every numbered fold)')
     .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
     .option('--no-mirroring', 'do not predict mirrored tiles (default)')
     .option(

@@ -12,7 +12,7 @@ const EXIT_MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
   differs: 'Done, and the verdict of a task is `differs`, or `model parity` found a difference above its tolerance.',
   hungUp: 'The terminal was closed. The run stays open.',
   interrupted: 'Ctrl-C. The run stays open; the same command resumes it.',
-  brokenPipe: 'The program that read the output closed it, such as `head`.',
+  brokenPipe: 'The program that read the output, such as `head`, closed it.',
   terminated: 'SIGTERM. The run stays open.',
 };
 

@@ -136,7 +136,9 @@ async function takeConverted(
   signal: AbortSignal | undefined,
 ): Promise<CellModel> {
   if ((await sha256OfFile(path, signal)) !== card.sha256) {
-    throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`);
+    throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`, {
+      remedy: 'Run `npx reignite model convert` again: it writes both files.',
+    });
   }
   const modelDir = join(models, card.digest);
   const known = await knownDetectorCard(modelDir);

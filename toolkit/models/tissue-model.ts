@@ -246,7 +246,9 @@ async function takeConverted(
 ): Promise<TissueModel> {
   const [fold, ...others] = card.folds;
   if (fold === undefined || others.length > 0 || (await sha256OfFile(path, signal)) !== fold.sha256) {
-    throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`);
+    throw new ReigniteError('SIDECAR_INVALID', `The JSON file next to ${path} describes another model.`, {
+      remedy: 'Run `npx reignite model convert` again: it writes both files.',
+    });
   }
   const modelDir = join(models, card.digest);
   const known = await knownModelCard(modelDir);

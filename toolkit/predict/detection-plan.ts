@@ -138,7 +138,7 @@ function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, requested:
 
 function refuseWithLetterbox({ overlap, resample }: PredictionChoices): void {
   if (overlap !== undefined) throw usage('--overlap is for tiles: with --imgsz, add --fit tiles.');
-  if (resample) throw usage('--resample and --imgsz both scale the image: choose one, or add --fit tiles.');
+  if (resample) throw usage('--resample is for tiles: leave it out, or with --imgsz add --fit tiles.');
 }
 
 function usage(message: string): ReigniteError {

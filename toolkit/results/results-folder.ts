@@ -97,7 +97,7 @@ export const RESULTS = {
   ),
   sweep: new JsonResultsFile(
     'metrics/<task>.sweep.json',
-    'F1 and TPS of a cell task over the confidence threshold',
+    'F1 and TPS of a cell task at every confidence threshold',
     'activities/task/aggregate-task.ts',
     SweepFile,
   ),

@@ -49,7 +49,7 @@ export function sweepFigure(sweep: DrawnSweep): TopLevelSpec {
     ...FIGURE_STYLE,
     description: descriptionOf(sweep),
     title: {
-      text: `${TASK_TITLES[task]} over the confidence threshold`,
+      text: `${TASK_TITLES[task]} by confidence threshold`,
       subtitle: [
         `solid vertical line: the paper's threshold, ${paper}${confidence === paper ? ', also of this run' : ''}`,
         ...(confidence === paper ? [] : [`dashed vertical line: the threshold of this run, ${confidence}`]),

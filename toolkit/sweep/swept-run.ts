@@ -65,7 +65,7 @@ export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   const of = summary.tasks[task];
   if (of === undefined) {
     throw new ReigniteError('USAGE', `The run ${summary.run} has no result of ${TASK_TITLES[task]}.`, {
-      remedy: `Name a run that has it, or run it: npx reignite run --tasks ${task}.`,
+      remedy: `Name a run that has it, or run the same \`npx reignite run\` with \`--tasks ${task}\`.`,
     });
   }
   const definition = cellDefinition(task);
@@ -118,7 +118,7 @@ async function engineOf(results: string, task: CellTask): Promise<Omit<NetworkSe
     'FILE_MISSING',
     `${RESULTS.verdict.in(results, task)} does not say which network the run used.`,
     {
-      remedy: 'Run `npx reignite run` again, then sweep.',
+      remedy: 'Run the same `npx reignite run` again, then sweep.',
     },
   );
 }

@@ -61,7 +61,10 @@ export function describeDraws(
     seed,
     generator: GENERATOR,
     level: 0.95,
-    warnings: [...groups.flatMap(([group, count]) => warningOf(group, count, subject)), ...unknownPatients(patients)],
+    warnings: [
+      ...groups.flatMap(([group, count]) => warningOf(groups.length > 1 ? group : '', count, subject)),
+      ...unknownPatients(patients),
+    ],
   };
 }
 

@@ -65,7 +65,7 @@ describe('planDetection', () => {
   it('rejects contradictory options', () => {
     const plan = (more: Partial<PredictionChoices>) => () => planDetection(OTHERS, choices(more), TASK);
     expect(plan({ imgsz: 640, overlap: 5 })).toThrow(/--fit tiles/);
-    expect(plan({ imgsz: 640, resample: true, mpp: 1 })).toThrow(/both scale the image/);
+    expect(plan({ imgsz: 640, resample: true, mpp: 1 })).toThrow(/--resample is for tiles/);
     expect(plan({ overlap: 600 })).toThrow(/more than half of a tile/);
   });
 

@@ -54,7 +54,7 @@ async function drawSweep(results: string, judged: JudgedTask): Promise<ShownFigu
   const sweep = await RESULTS.sweep.readIfValid(results, task);
   if (sweep === undefined) return [];
   const { sweepFigure } = await import('../../sweep/sweep-figure.ts');
-  const title = 'Scores over the confidence threshold';
+  const title = 'Scores by confidence threshold';
   const spec = sweepFigure({ task, ...sweep });
   const file = `assets/figures/${task}/f1_over_threshold.svg`;
   const svg = await drawOnce(join(reportFolder(results), file), spec);

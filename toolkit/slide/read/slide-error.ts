@@ -20,8 +20,11 @@ export const REMEDIES = {
   recompress:
     'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression deflate`, or in QuPath: ' +
     'File > Export images > OME TIFF.',
+  colours:
+    'Convert it to RGB with `vips colourspace SLIDE "OUT.tif[tile,pyramid,bigtiff,compression=deflate]" srgb`; then give ' +
+    '`--mpp` if the new file has no pixel size.',
   channels: 'Use a bright-field slide of stained tissue in RGB: the models do not support fluorescence.',
-  scanner: "Export it as SVS, DICOM or pyramidal TIFF with the scanner's software.",
+  scanner: "Export it as SVS or pyramidal TIFF with the scanner's software.",
   gitLfs: 'Run `git lfs pull` in its repository.',
   webPage: 'Download the slide again: a page of the server was saved in its place.',
   damaged: 'Open it in QuPath; if it is damaged there too, copy or download it again.',

@@ -138,7 +138,8 @@ export function refuseLevel(path: string, level: SlideLevel): void {
   }
   const bits = page.numbers(TAG.bits);
   if (bits.some((each) => each !== bits[0]) || (bits[0] !== 8 && bits[0] !== 16)) {
-    refuse(`its samples have ${bits.join(', ') || 1} bits; 8 and 16 are read`, REMEDIES.recompress);
+    const remedy = bits.some((each) => each > 16) ? REMEDIES.channels : REMEDIES.recompress;
+    refuse(`its samples have ${bits.join(', ') || 1} bits; 8 and 16 are read`, remedy);
   }
   refuseColours(page, refuse);
   if (page.number(TAG.fillOrder, 1) !== 1 && layout.compression !== COMPRESSION.jpeg) {
@@ -176,7 +177,9 @@ function refuseColours(page: TiffPage, refuse: (reason: string, remedy: string) 
   const samples = page.number(TAG.samples, 1);
   const isJpeg = page.number(TAG.compression, 1) === COMPRESSION.jpeg;
   const colours = photometric === 2 || photometric === 6 ? 3 : 1;
-  if (![0, 1, 2, 3, 6].includes(photometric)) refuse(`its colours are of kind ${photometric}`, REMEDIES.recompress);
+  if (![0, 1, 2, 3, 6].includes(photometric)) {
+    refuse(`its colours are of kind ${photometric}`, REMEDIES.colours);
+  }
   if (photometric === 6 && page.number(TAG.planar, 1) === SEPARATE && samples > 1) {
     refuse('its colours are YCbCr in separate planes', REMEDIES.recompress);
   }

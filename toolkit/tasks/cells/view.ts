@@ -27,7 +27,7 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
     numbers: [{ caption: 'F1 of every reader with the AI', metrics: namedClasses(verdict.task, f1) }],
     notes: readers.map(
       ({ group, lowest, highest }) =>
-        `The macro F1 of any two readers of ${group} is between ${decimal(lowest)} and ${decimal(highest)}.`,
+        `The macro F1 of any two readers${readers.length > 1 ? ` of ${group}` : ''} is between ${decimal(lowest)} and ${decimal(highest)}.`,
     ),
     otherReadings: [lowestIndexTable(verdict)],
     researchScores: tumourProportion === undefined ? [] : [proportionTable(tumourProportion)],
