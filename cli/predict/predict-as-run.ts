@@ -13,7 +13,7 @@ import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { allowPlaces } from '../../toolkit/files/allowed-places.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { isSeenAsSlide } from '../../toolkit/predict/input-image.ts';
+import { isSlideImage } from '../../toolkit/predict/input-image.ts';
 import { claimOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
 import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction-order.ts';
 import {
@@ -79,7 +79,7 @@ async function claimFolder(
 /** Marks the images that are slides: several workers share them. */
 function markSlides({ choices }: Order, images: readonly NamedImage[]): Promise<readonly NamedImage[]> {
   return mapConcurrent(images, FILES_AT_ONCE, undefined, async (image) => {
-    return (await isSeenAsSlide(image.path, choices)) ? { ...image, slide: true } : image;
+    return (await isSlideImage(image, choices)) ? { ...image, slide: true } : image;
   });
 }
 
@@ -95,7 +95,7 @@ async function listImages(
   const folder = `predict/${digest}`;
   const files = new PredictionFiles(home, { folder });
   const { batchSize } = temporal;
-  await allowPlaces(home, { read: images.map(({ path }) => path) });
+  await allowPlaces(home, { read: images.flatMap(({ path, channels }) => channels ?? [path]) });
   const batches = Math.ceil(images.length / batchSize);
   for (let batch = 0; batch < batches; batch++) {
     await files.writeBatch(batch, images.slice(batch * batchSize, (batch + 1) * batchSize));

@@ -15,7 +15,10 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     'predict --task he --model models/he --out predicted --mpp 0.5 regions/*.png',
     'predict --task nuclei --model nuclei.pt --out cells slide.svs',
   )
-    .argument('<image...>', 'PNG, JPEG or TIFF; whole slides: SVS, pyramidal TIFF, OME-TIFF; others with --openslide')
+    .argument(
+      '<image...>',
+      'PNG, JPEG or TIFF, or with an nnU-Net model a folder of them; whole slides: SVS, pyramidal TIFF, OME-TIFF; others with --openslide',
+    )
     .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',

@@ -157,7 +157,7 @@ function requireChannels(path: string, { channels, colours, extra }: ImageHeader
 }
 
 /** Returns the first channel as grey, or with three or more channels the first three as RGB. */
-function firstAsRgb(data: Uint8Array, channels: number): Uint8Array {
+export function firstAsRgb(data: Uint8Array, channels: number): Uint8Array {
   const rgb = new Uint8Array((data.length / channels) * 3);
   for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
     for (let colour = 0; colour < 3; colour++) rgb[to + colour] = data[from + (channels < 3 ? 0 : colour)] ?? 0;

@@ -7,7 +7,7 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
-import { layoutOf } from '../onnx/custom-model/image-spec.ts';
+import { channelsRead, layoutOf } from '../onnx/custom-model/image-spec.ts';
 import { DetectionSidecar, parseSidecar } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
@@ -31,6 +31,8 @@ export interface CellModel {
   readonly modelDir: string;
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
+  /** Channels read from an image: 3 for RGB, 2 or 4 as the file stores them. */
+  readonly channels: number;
   /** Whether the network includes non-maximum suppression. */
   readonly isSuppressed: boolean;
   /** What else users of its predictions should know, one sentence each. */
@@ -40,6 +42,9 @@ export interface CellModel {
   /** Whether it was already prepared. */
   readonly cached: boolean;
 }
+
+/** Of a checkpoint of YOLOv5 or Ultralytics, and of what `convert` made of it. */
+const RGB_CHANNELS = 3;
 
 export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
   /** Size of the network's input in px. Default: 512, the tile of the paper's scripts, or the fixed size of an .onnx file. */
@@ -113,6 +118,7 @@ async function prepareOnnx(
     digest: card.digest,
     modelDir: folder,
     classes: sidecar.labels,
+    channels: channelsRead(card.image.channels),
     isSuppressed: sidecar.output.format === 'end2end',
     notes: [],
     synthetic: isTrainedOnSynthetic([card]),
@@ -164,6 +170,7 @@ function modelOf(card: DetectorCard): Omit<CellModel, 'modelDir' | 'cached'> {
   return {
     digest,
     classes,
+    channels: RGB_CHANNELS,
     isSuppressed: format === 'end2end',
     notes: hasMasks ? ['The model also gives the masks of its objects, which are left out.'] : [],
     synthetic: isTrainedOnSynthetic([card]),

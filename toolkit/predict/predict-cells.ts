@@ -6,6 +6,7 @@ import { drawCellsOverlay, type Legend, type LegendEntry } from '../figures/pred
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
+import { areAsStored } from '../image/image-header.ts';
 import type { CellModel } from '../models/cell-model.ts';
 import { writeNpy } from '../numpy/npy.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
@@ -71,7 +72,7 @@ export async function predictCells(
   services: PredictServices,
   options: PredictOptions<DetectionProgress> = {},
 ): Promise<ImagePrediction> {
-  const input = await InputImage.open(job.image, job.choices.maxValue);
+  const input = await InputImage.open(job.image, job.choices.maxValue, job.model.channels);
   const seen = await networkImage(input, job.choices, options.signal);
   const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     detect(job, seen, detector, work, options),
@@ -85,7 +86,7 @@ export async function predictCells(
   const { mpp } = job.choices;
   const cautions = [
     ...modelCautions(job.model),
-    ...(job.plan.isOfTask ? stainCautions(job.task, pixels) : []),
+    ...(job.plan.isOfTask && !areAsStored(job.model.channels) ? stainCautions(job.task, pixels) : []),
     ...densityCautions(cells.length, input.width * input.height, mpp),
     ...(job.plan.isOfTask ? scaleCautions(mpp) : []),
     ...pixels.remarks,

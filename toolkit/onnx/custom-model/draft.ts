@@ -74,11 +74,19 @@ function inputQuestions({ name, shape }: DescribedValue, { elementType, channels
     ...(elementType === 'uint8'
       ? []
       : [`Check input.range, mean and std: how pixels of ${name} were scaled in training. The draft has 0 to 1.`]),
-    ...(channels === 'grey' ? [] : [`Check input.channels: the draft has ${channels}; OpenCV reads images as BGR.`]),
+    ...channelsQuestion(channels),
     ...(sides.some((side) => typeof side !== 'number')
       ? [`Check input.size: the model takes any size; the draft has tiles of ${USUAL_SIDE} px.`]
       : []),
   ];
+}
+
+function channelsQuestion(channels: ImageSpec['channels']): string[] {
+  if (channels === 'grey') return [];
+  if (channels === 'two')
+    return ['Check that images have two channels, such as grey and alpha, in the order of the training.'];
+  const stored = channels === 'RGBA' ? ' Set four if images have four channels of their own.' : '';
+  return [`Check input.channels: the draft has ${channels}; OpenCV reads images as BGR.${stored}`];
 }
 
 function outputQuestions({ outputs }: DescribedModel): string[] {

@@ -4,8 +4,15 @@ import { lumaOf } from '../../image/luma.ts';
 import { halfToNumber, toHalfBits } from '../../pytorch/tensors/half-float.ts';
 import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
 
-/** RGB channel at each position; alpha has none. */
-const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
+/** Channel of the tile at each position; alpha has none. */
+const PLACES = {
+  RGB: [0, 1, 2],
+  BGR: [2, 1, 0],
+  RGBA: [0, 1, 2, undefined],
+  BGRA: [2, 1, 0, undefined],
+  two: [0, 1],
+  four: [0, 1, 2, 3],
+} as const;
 
 /** Converts a tile of the sliding window to the input of a custom network. */
 export class TileInput {
@@ -29,7 +36,8 @@ export class TileInput {
   /**
    * Fills `data` with a tile.
    *
-   * @param tile - 3 x height x width float32, RGB in [0, 1]; for grey also height x width, which is used unchanged.
+   * @param tile - channels x height x width float32 in [0, 1]: RGB, or two or four channels of the image; for grey also
+   *   height x width, which is used unchanged.
    */
   fill(tile: Float32Array): Float32Array {
     const { channels } = this.#spec;
