@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { hasPartial, inferenceStarts, leftBehind } from '../support/chaos.ts';
 import { runCommand, startCommand, until } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { startServer, startWorkers } from '../support/serve-home.ts';
 import { hasTerminal, typeInTerminal } from '../support/terminal.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -55,15 +56,18 @@ it('shows for an open run whether a process works on it, whether it is paused, a
     list: expect.stringMatching(/ {2}interrupted {2}reproduce\/\S+ {2}run the same command to resume$/),
     json: { state: 'interrupted', paused: false },
   });
+  // From here on, commands attach to a server, and to workers once the run may be resumed.
+  onTestFinished(await startServer(place('home')));
   const verified = await runHere(['verify', '--json'], place('home'));
   expect([verified.status, JSON.parse(verified.stdout).error.code]).toEqual([1, 'RUN_OPEN']);
   const byFolder = await runHere(['verify', 'results', '--json'], place('home'));
   expect([byFolder.status, JSON.parse(byFolder.stdout).error.code]).toEqual([1, 'RUN_OPEN']);
-  const ended = await runCommand(words, place('home'));
+  onTestFinished(await startWorkers(place('home')));
+  const ended = await runHere(words, place('home'));
   expect(ended.status, ended.stderr).toBe(0);
   const retried = await runHere(['retry'], place('home'));
   expect([retried.status, retried.stdout]).toEqual([0, expect.stringContaining('has no failures to retry')]);
-  expect((await runCommand(words, place('home'))).status).toBe(0);
+  expect((await runHere(words, place('home'))).status).toBe(0);
   const all = JSON.parse((await runHere(['list', '--all', '--json'], place('home'))).stdout).runs;
   expect(all).toHaveLength(2);
   expect(all[0]).toMatchObject({ status: 'done', run: all[1].run, said: all[1].said });
@@ -94,8 +98,7 @@ it.skipIf(!hasTerminal)(
       starts = await inferenceStarts(at.home);
     }
     // One server for the commands that ask it.
-    const server = startCommand(['server'], at);
-    await server.shows('Press Ctrl-C to stop.');
+    const stop = await startServer(at);
     const asked = ['list', 'status'].flatMap((command) => WIDTHS.map((columns) => ({ command, columns })));
     await Promise.all(
       asked.map(async ({ command, columns }) => {
@@ -104,8 +107,7 @@ it.skipIf(!hasTerminal)(
         expectToFit(shown.text, columns);
       }),
     );
-    server.process.kill('SIGINT');
-    await server.ended;
+    await stop();
   },
 );
 

@@ -2,13 +2,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { runCommand, startCommand, until, workersOf } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
 import { digestsBelow } from '../support/same-files.ts';
+import { startWorkers } from '../support/serve-home.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
@@ -89,6 +90,7 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
   expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
   await writeFile(RELEASED_BY, '');
   expect((await first.ended).status).toBe(1);
+  onTestFinished(await startWorkers(place('home-steered')));
   const again = await command('retry');
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
   expect((await command('retry')).stdout).toContain('has no failures to retry');
