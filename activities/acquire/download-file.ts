@@ -14,8 +14,7 @@ import { partPath } from '../../toolkit/zenodo/download/part-file.ts';
 import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { FileInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
-import { type Report, withTransferProgress } from './transfer-progress.ts';
-import { withRetryBudget } from './with-retry-budget.ts';
+import { type Report, withRetryBudget, withTransferProgress } from './transfer.ts';
 
 export interface FileOutcome {
   readonly key: string;

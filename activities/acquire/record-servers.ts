@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { packageFile } from '../../config/package-files.ts';
-import type { ZenodoConfig } from '../../config/zenodo-config.ts';
+import type { ZenodoConfig } from '../../config/schema.ts';
 import { listArchive } from '../../toolkit/archive/list-archive.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';

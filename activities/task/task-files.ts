@@ -7,7 +7,7 @@ import { fileExists } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import type { StoredStages } from '../../toolkit/storage/stored-files.ts';
-import { OutstandingRoi, PlannedRoi, RoiFailure, type StageRef } from '../inputs.ts';
+import { OutstandingRoi, PlannedRoi, ReadBatchInput, RoiFailure, type StageRef } from '../inputs.ts';
 
 /** The test set of a task, in the order of the results. */
 const TaskPlan = z.object({ rois: z.array(PlannedRoi) });
@@ -78,4 +78,12 @@ export class TaskFiles {
 
 function fileName(kind: string, batch: number): string {
   return `${kind}-${String(batch).padStart(5, '0')}.json`;
+}
+
+/** Reads the ROIs of one batch of a plan. A local activity, because users need not see it. */
+export function createReadBatch(home: HomeFolders) {
+  return async function readBatch(input: ReadBatchInput): Promise<OutstandingRoi[]> {
+    const { stage, batch } = ReadBatchInput.parse(input);
+    return new TaskFiles(home, stage).readBatch(batch);
+  };
 }

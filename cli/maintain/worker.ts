@@ -1,9 +1,8 @@
 import type { RunConfig } from '../../config/schema.ts';
 import { didYouMean } from '../../config/suggest.ts';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
-import { loadConfig } from '../../runtime/config/load-config.ts';
-import { connectTo, externalServer } from '../../runtime/server/connection.ts';
-import type { ServerAddress } from '../../runtime/server/server-address.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
+import { connectTo, externalServer, type ServerAddress } from '../../runtime/server/connection.ts';
 import { runningServer } from '../../runtime/server/server-record.ts';
 import { listWorkers, refuseOtherVersions } from '../../runtime/workers/list-workers.ts';
 import { WorkerProcesses } from '../../runtime/workers/worker-processes.ts';

@@ -6,8 +6,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { makeFolder, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
-import { connectTo } from './connection.ts';
-import type { ServerAddress } from './server-address.ts';
+import { connectTo, type ServerAddress } from './connection.ts';
 import { serverProcessName } from './server-record.ts';
 
 /** Above this size the log is rotated, so that at most two such logs are kept. */

@@ -8,7 +8,7 @@ import type { HomeFolders } from '../files/home-folders.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
-import { type KeyedEngine, type RanEngine, refuseOtherEngine } from '../onnx/session/refuse-other-engine.ts';
+import { type KeyedEngine, type RanEngine, refuseOtherEngine } from '../onnx/session/engine-choice.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
 import { tilesReached } from '../yolo/detect/partial-detection.ts';
 import type { CacheEntry, KeyParts, StepCache } from './step-cache.ts';

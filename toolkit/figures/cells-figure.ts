@@ -1,8 +1,8 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
 import type { CellTask } from '../../config/tasks.ts';
 import { CELL_COLOURS_CSS } from '../dataset/cell-colours.ts';
-import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
+import type { CellPoint } from '../metrics/points-file.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type MarkedBy, type Marker, makeMarker, stampMarker } from './cells-figure-markers.ts';
 import { registerFonts } from './fonts.ts';

@@ -2,7 +2,7 @@ import { ReigniteError } from '../errors.ts';
 import type { DescribedDetector } from '../models/describe-detector.ts';
 import type { DetectionSettings } from '../tasks/definition.ts';
 import { letterboxInto, letterboxOf } from '../yolo/detect/letterbox.ts';
-import type { Suppression } from '../yolo/detect/suppression.ts';
+import type { Suppression } from '../yolo/detect/nms.ts';
 import type { View } from '../yolo/detect/tile-views.ts';
 import type { PredictionChoices } from './prediction.ts';
 import type { PredictionSettings, UsedModel } from './prediction-summary.ts';

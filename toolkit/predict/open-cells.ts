@@ -3,6 +3,7 @@ import { FileDigests } from '../cache/file-digests.ts';
 import { StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { areAsStored } from '../image/image-header.ts';
 import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
@@ -53,7 +54,7 @@ export async function openCellsPredictor(
       if (await isSeenAsSlide(image, choices)) {
         return predictSlideCells(slideJob({ path: image, name }), detector, services, stop);
       }
-      const input = await InputImage.open(image, choices.maxValue);
+      const input = await InputImage.open(image, choices.maxValue, first.channels);
       const detection = plan.of(seenSize(input, choices));
       const model = await models.of(detection, stop?.signal);
       const job = { task, image, name, out, model, classes, engine, session, choices, plan, detection };
@@ -84,7 +85,7 @@ export async function prepareCellsOrder(
  */
 function ofSlide(
   plan: DetectionPlan,
-  { isSuppressed }: CellModel,
+  { isSuppressed, channels }: CellModel,
   { imgsz, fit, overlap }: PredictionOrder['choices'],
 ): ImageDetection {
   if (isSuppressed) {
@@ -93,6 +94,15 @@ function ofSlide(
       'Models with non-maximum suppression inside cannot predict slides.',
       {
         remedy: 'Export regions of the slide and predict them as images.',
+      },
+    );
+  }
+  if (areAsStored(channels)) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `Slides are read as RGB, but the model needs ${channels} channels.`,
+      {
+        remedy: 'Export regions of the slide with these channels and predict them as images.',
       },
     );
   }

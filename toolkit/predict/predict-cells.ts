@@ -2,23 +2,23 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import type { CellTask } from '../../config/tasks.ts';
 import type { CacheEntry, KeyParts } from '../cache/step-cache.ts';
-import type { Legend, LegendEntry } from '../figures/prediction-overlay.ts';
-import { drawCellsOverlay } from '../figures/prediction-overlay.ts';
+import { drawCellsOverlay, type Legend, type LegendEntry } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
+import { areAsStored } from '../image/image-header.ts';
 import type { CellModel } from '../models/cell-model.ts';
 import { writeNpy } from '../numpy/npy.ts';
-import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
+import { roundedCoordinate } from '../yolo/detect/candidates.ts';
 import { type CandidatesFile, encodeCandidates } from '../yolo/detect/candidates-file.ts';
-import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
+import type { CellDetector } from '../yolo/detect/cell-detector.ts';
+import type { DetectionProgress } from '../yolo/detect/detection-job.ts';
 import { keptScore, readBoxes } from '../yolo/detect/image-boxes.ts';
-import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
-import { roundedCoordinate } from '../yolo/detect/points.ts';
+import { SCRIPT_LIMITS, type Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
-import type { Suppression } from '../yolo/detect/suppression.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNote } from './certainty.ts';
 import type { DetectionPlan, ImageDetection } from './detection-plan.ts';
@@ -72,7 +72,7 @@ export async function predictCells(
   services: PredictServices,
   options: PredictOptions<DetectionProgress> = {},
 ): Promise<ImagePrediction> {
-  const input = await InputImage.open(job.image, job.choices.maxValue);
+  const input = await InputImage.open(job.image, job.choices.maxValue, job.model.channels);
   const seen = await networkImage(input, job.choices, options.signal);
   const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     detect(job, seen, detector, work, options),
@@ -86,7 +86,7 @@ export async function predictCells(
   const { mpp } = job.choices;
   const cautions = [
     ...modelCautions(job.model),
-    ...(job.plan.isOfTask ? stainCautions(job.task, pixels) : []),
+    ...(job.plan.isOfTask && !areAsStored(job.model.channels) ? stainCautions(job.task, pixels) : []),
     ...densityCautions(cells.length, input.width * input.height, mpp),
     ...(job.plan.isOfTask ? scaleCautions(mpp) : []),
     ...pixels.remarks,

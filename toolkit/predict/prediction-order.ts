@@ -14,6 +14,8 @@ export interface NamedImage {
   /** Absolute path. */
   readonly path: string;
   readonly name: string;
+  /** Absolute paths of its channels in their order, if each is a grey file; `path` is the first. */
+  readonly channels?: readonly string[];
   /** Whether it is a slide, which several workers may share. Set in runs only. */
   readonly slide?: true;
 }

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
-import { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
-import { SweepFile } from '../sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
+import { EvaluationSource, SweepFile } from './metrics-files.ts';
 import { JsonResultsFile, patternOf, type ResultsEntry, ResultsFile } from './results-file.ts';
 
 /** What reports use of the list of fetched files. */
@@ -83,22 +82,17 @@ export const RESULTS = {
     'Figures of a task and their numbers, named as in the record',
     'activities/task/draw-figures.ts',
   ),
-  metrics: new JsonResultsFile(
-    'metrics/<task>.json',
-    'Scores of a task',
-    'activities/task/aggregate-task.ts',
-    z.unknown(),
-  ),
+  metrics: new JsonResultsFile('metrics/<task>.json', 'Scores of a task', 'activities/task/score-task.ts', z.unknown()),
   remarks: new JsonResultsFile(
     'metrics/<task>.remarks.json',
     'What the scores of a cell task leave out, and why',
-    'activities/task/aggregate-task.ts',
+    'activities/task/score-task.ts',
     z.unknown(),
   ),
   sweep: new JsonResultsFile(
     'metrics/<task>.sweep.json',
     'F1 and TPS of a cell task at every confidence threshold',
-    'activities/task/aggregate-task.ts',
+    'activities/task/score-task.ts',
     SweepFile,
   ),
   intervals: new JsonResultsFile(
@@ -128,19 +122,19 @@ export const RESULTS = {
   verdict: new JsonResultsFile(
     'verdict/<task>.json',
     'Verdict of a task with its evidence, per ROI and with intervals',
-    'activities/task/compare-task.ts',
+    'activities/task/score-task.ts',
     z.unknown(),
   ),
   patients: new JsonResultsFile(
     'verdict/<task>.patients.json',
     'Counts per patient from which the intervals are computed',
-    'activities/task/compare-task.ts',
+    'activities/task/score-task.ts',
     z.unknown(),
   ),
   resamples: new ResultsFile(
     'verdict/<task>.resamples.npy',
     'Which patients each resample draws, one row per resample',
-    'activities/task/compare-task.ts',
+    'activities/task/score-task.ts',
   ),
   declared: new ResultsFile(
     'verdict/<task>-declared.json',
@@ -165,7 +159,7 @@ export const RESULTS = {
   discrepancies: new JsonResultsFile(
     'verdict/discrepancies.json',
     'Discrepancy report: where code, paper and record disagree, with the measured effect',
-    'activities/task/write-discrepancies.ts',
+    'activities/task/score-task.ts',
     DiscrepanciesFile,
   ),
   trace: new ResultsFile(

@@ -18,9 +18,7 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
 import { keptScore } from '../yolo/detect/image-boxes.ts';
-import { keptCells } from './kept-cells.ts';
-import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
-import { thresholdsBy } from './thresholds.ts';
+import { type CellSweep, keptCells, type ScoredCell, sweepCells, thresholdsBy } from './sweep-cells.ts';
 
 /** A finished run, and the cache with the boxes of its detector. */
 export interface SweptRun {

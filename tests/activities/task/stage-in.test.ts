@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { needAllowedPlaces } from '../../../activities/interceptors/allowed-folders.ts';
+import { needAllowedPlaces } from '../../../activities/interceptors.ts';
 import { createDrawBatch } from '../../../activities/task/draw-figures.ts';
 import { createInferRoi } from '../../../activities/task/infer-roi.ts';
 import { createMeasureTask } from '../../../activities/task/measure-task.ts';

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { storagePlace } from '../../../config/storage-config.ts';
+import { storagePlace } from '../../../config/schema.ts';
 import { sha256Of } from '../../../toolkit/files/hash-file.ts';
 import { Blobs } from '../../../toolkit/storage/object-store.ts';
 import { checkStorage } from '../../../toolkit/storage/run-storage.ts';

@@ -116,7 +116,7 @@ class TileDetector {
     const { size } = this.#model;
     const [width, height] = [Math.min(size, this.#view.width), Math.min(size, this.#view.height)];
     const data = await this.#view.read(tile.left, tile.top, width, height);
-    fillTile({ data, width, height, notes: [] }, { index: 0, left: 0, top: 0 }, size, this.#input);
+    fillTile({ data, width, height }, { left: 0, top: 0 }, size, this.#input);
     await this.#model.run(this.#input, this.#head);
     const candidates = readCandidates(this.#head, this.#model.classes.length, this.#floor);
     if (!areFinite(candidates)) {

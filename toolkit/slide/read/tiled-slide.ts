@@ -1,7 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/luma.ts';
-import type { ModelMethod } from '../../nnunet/model-method.ts';
+import { isCropped, type ModelMethod } from '../../nnunet/model-method.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
@@ -45,8 +45,9 @@ export async function slideGrid(
   tissue: TissueMask | undefined,
 ): Promise<SlideGrid> {
   refuseOtherChannels(method);
-  const isCropped = method.window === 'v2';
-  const part = isCropped ? await nonBlackBox(view) : { top: 0, bottom: view.height, left: 0, right: view.width };
+  const part = isCropped(method)
+    ? await nonBlackBox(view)
+    : { top: 0, bottom: view.height, left: 0, right: view.width };
   const size = { width: part.right - part.left, height: part.bottom - part.top };
   const grid = tileGrid(size, patch, undefined, method.window);
   return { grid, part, tiles: slideTiles(grid, part, tissue) };

@@ -19,7 +19,7 @@ import type { TissueTaskDefinition } from '../definition.ts';
 import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
 import { CONFIDENCE, confusionOf, MASK, type SegmentFacts } from './files.ts';
-import { recordModel } from './model.ts';
+import { recordModel } from './tissue.ts';
 
 /** Prepares the segmentation model, once per content: the record's five folds, converted to ONNX, or a custom model. */
 export async function prepareTissue(
