@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { z } from 'zod';
 import { plainProblem } from './config/plain-problems.ts';
-import { parseServerAddress } from './runtime/server/server-address.ts';
+import { parseServerAddress } from './runtime/server/connection.ts';
 import { installTelemetry } from './runtime/workers/telemetry.ts';
 import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from './toolkit/files/home-folders.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
-import { PDL1 } from '../../toolkit/tasks/pdl1.ts';
+import { PDL1 } from '../../toolkit/tasks/registry.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluateBoxesCommand } from '../../../cli/predict/evaluate-boxes.ts';
+import { evaluateBoxesCommand } from '../../../cli/predict/evaluate.ts';
 import { evaluateBoxes } from '../../../toolkit/evaluate/evaluate-boxes.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
