@@ -160,7 +160,7 @@ describe('reignite run', () => {
   it('is paused, resumed and cancelled from another command, and ends with the same bits', async () => {
     const place = await setUp('steered');
     const ask = async (...words: string[]) => {
-      const { status, stdout, stderr } = await runCommand([...words, '--json'], place);
+      const { status, stdout, stderr } = await runHere([...words, '--json'], place);
       expect(status, stderr).toBe(0);
       return JSON.parse(stdout);
     };
