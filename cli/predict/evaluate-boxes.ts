@@ -1,21 +1,16 @@
 import { basename, resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
-import { CELL_TASKS, type Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { boxesPage, writeBoxesPage } from '../../toolkit/evaluate/boxes-page.ts';
 import { type EvaluatedBoxes, evaluateBoxes } from '../../toolkit/evaluate/evaluate-boxes.ts';
-import { counted, listed } from '../../toolkit/format.ts';
+import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { tellPage } from './tell-page.ts';
 
 export interface EvaluateBoxesOptions {
-  readonly task: Task;
   readonly boxes: string;
   readonly predictions: string;
   readonly out: string;
-  readonly data?: string;
-  readonly labels?: string;
-  readonly classes?: string;
   readonly maxBoxes?: number;
   readonly json?: boolean;
 }
@@ -26,14 +21,6 @@ const NAME_WIDTH = 28;
 /** `reignite evaluate --boxes`: average precision of boxes as COCO defines it. */
 export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promise<number> {
   const { boxes, predictions, out, maxBoxes, json } = options;
-  if (!CELL_TASKS.some((task) => task === options.task)) {
-    throw new ReigniteError('USAGE', `--boxes is for ${listed(CELL_TASKS)} only; ${options.task} has no boxes.`, {
-      remedy: 'For annotated masks, use `--masks DIR`.',
-    });
-  }
-  for (const name of ['data', 'labels', 'classes'] as const) {
-    if (options[name] !== undefined) throw new ReigniteError('USAGE', `--${name} and --boxes exclude each other.`);
-  }
   if (maxBoxes !== undefined && !(Number.isInteger(maxBoxes) && maxBoxes >= 1 && maxBoxes <= MAX_BOXES)) {
     throw new ReigniteError('USAGE', `Expected --max-boxes from 1 to ${MAX_BOXES}, got ${maxBoxes}.`);
   }

@@ -11,18 +11,12 @@ export interface EvaluateMasksOptions {
   readonly out: string;
   readonly labels?: string;
   readonly ignore?: number;
-  readonly data?: string;
-  readonly boxes?: string;
-  readonly classes?: string;
   readonly json?: boolean;
 }
 
 /** `reignite evaluate --masks`: Dice of masks with any labels. */
 export async function evaluateMasksCommand(options: EvaluateMasksOptions): Promise<number> {
   const { masks, predictions, out, labels, ignore, json } = options;
-  for (const name of ['data', 'boxes', 'classes'] as const) {
-    if (options[name] !== undefined) throw new ReigniteError('USAGE', `--${name} and --masks exclude each other.`);
-  }
   if (ignore !== undefined && !(Number.isInteger(ignore) && ignore >= 0 && ignore <= 255)) {
     throw new ReigniteError('USAGE', `Expected --ignore from 0 to 255, got ${ignore}.`);
   }

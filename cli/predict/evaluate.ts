@@ -13,6 +13,7 @@ import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { evaluateBoxesCommand } from './evaluate-boxes.ts';
 import { evaluateMasksCommand } from './evaluate-masks.ts';
+import { modeOf } from './evaluate-modes.ts';
 import { evaluationLines } from './evaluation-lines.ts';
 import { tellPage } from './tell-page.ts';
 
@@ -37,15 +38,10 @@ export interface EvaluateOptions {
 /** `reignite evaluate`: scores existing predictions with the paper's protocol; needs no Temporal, model or images. */
 export async function evaluateCommand(options: EvaluateOptions): Promise<number> {
   const { task, data, json, labels, classes, categories, boxes } = options;
+  const mode = modeOf(options);
   if (options.masks !== undefined) return evaluateMasksCommand({ ...options, masks: options.masks });
-  if (options.ignore !== undefined) throw new ReigniteError('USAGE', '--ignore needs --masks.');
   if (boxes !== undefined) return evaluateBoxesCommand({ ...options, boxes });
-  if (data === undefined)
-    throw new ReigniteError(
-      'USAGE',
-      'evaluate needs --data, --masks for annotated masks, or --boxes for annotated boxes.',
-    );
-  if (options.maxBoxes !== undefined) throw new ReigniteError('USAGE', '--max-boxes is for --boxes.');
+  if (data === undefined) throw new ReigniteError('INTERNAL', `evaluate has no --${mode}.`);
   const { takes, scoredClasses, evaluate, scoreName } = taskNamed(task);
   if (labels !== undefined && !takes.labels) {
     throw new ReigniteError('USAGE', '--labels is for masks only; points contain the number of their class.');

@@ -15,12 +15,12 @@ import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
 import { encodeCandidates } from '../yolo/detect/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
 import { keptScore, readBoxes } from '../yolo/detect/image-boxes.ts';
-import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { roundedCoordinate } from '../yolo/detect/points.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
 import type { Suppression } from '../yolo/detect/suppression.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
-import { cellCertainty, cellCertaintyNote } from './certainty.ts';
+import { cellCertainty, cellCertaintyNotes } from './certainty.ts';
+import { limitCautions, limitsOf } from './detection-limits.ts';
 import { detectionNotes } from './detection-notes.ts';
 import type { DetectionPlan, ImageDetection } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
@@ -89,6 +89,7 @@ export async function predictCells(
     ...modelCautions(job.model),
     ...(job.plan.isOfTask ? stainCautions(job.task, pixels) : []),
     ...densityCautions(cells.length, input.width * input.height, mpp),
+    ...limitCautions(found.candidates.candidates),
     ...(job.plan.isOfTask ? scaleCautions(mpp) : []),
     ...pixels.remarks,
   ];
@@ -97,7 +98,7 @@ export async function predictCells(
   await writeOutputs(job, seen, pixels, found, { entries: legendOf(counts, job.classes), cautions }, files);
   const certainty = cellCertainty(cells, found.candidates);
   const notes = [
-    cellCertaintyNote(certainty, found.candidates),
+    ...cellCertaintyNotes(certainty, found.candidates),
     ...outsideNote(outside),
     ...job.model.notes,
     ...job.plan.notes,
@@ -174,7 +175,7 @@ async function chooseCells(
   const { confidence, iou, recorded } = detection;
   const boxes = await readBoxes(cache.pathOf(key, BOXES), BoxFacts.parse(facts).seen);
   const { points, file, cutOff } = await selectDetections(boxes, {
-    ...SCRIPT_LIMITS,
+    ...limitsOf(detection),
     confidence,
     iou,
     suppression: suppressionOf(model, detection.suppression),

@@ -3,12 +3,12 @@ import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { ReigniteError } from '../../errors.ts';
 import type { HttpReply } from './http.ts';
 
-const DECODERS: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
+const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+]);
 
 /** Returns the content encodings of a reply in the order in which they were applied; empty if there are none. */
 export function contentCodings(reply: Pick<HttpReply, 'header'>): readonly string[] {
@@ -25,7 +25,7 @@ export function contentCodings(reply: Pick<HttpReply, 'header'>): readonly strin
 export function decodeBody(reply: HttpReply, codings: readonly string[]): Readable {
   let stream = reply.body;
   for (const name of codings.toReversed()) {
-    const decoder = DECODERS[name];
+    const decoder = DECODERS.get(name);
     if (decoder === undefined)
       throw new ReigniteError('NETWORK', `${reply.url} answered with an unsupported content encoding, "${name}".`);
     // Nothing to do here: the error reaches the reader of the last stream.
