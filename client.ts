@@ -19,15 +19,15 @@
 
 import type { RunConfig } from './config/schema.ts';
 import { QUEUES } from './config/tasks.ts';
-import { loadConfig } from './runtime/config/load-config.ts';
-import { pinRecord } from './runtime/config/pin-record.ts';
+import { loadConfig } from './runtime/load-config.ts';
 import { describeRun, type RunDescription } from './runtime/run/describe-run.ts';
 import { findRun, listRuns, runInputOf } from './runtime/run/find-run.ts';
+import { pinRecord } from './runtime/run/pin-record.ts';
 import { type ResolvedRun, resolveRun } from './runtime/run/resolve-run.ts';
 import { RunHandle, type SessionSource } from './runtime/run/run-handle.ts';
 import { startRun } from './runtime/run/start-run.ts';
-import { openSession, type ServerSession } from './runtime/session/server-session.ts';
-import { hasLostServer } from './runtime/session/with-server.ts';
+import { openSession, type ServerSession } from './runtime/server/server-session.ts';
+import { hasLostServer } from './runtime/server/with-server.ts';
 import { unpolledQueues } from './runtime/workers/pollers.ts';
 import { WorkerProcesses } from './runtime/workers/worker-processes.ts';
 import { workerSettingsOf } from './runtime/workers/worker-settings.ts';

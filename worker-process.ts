@@ -6,7 +6,7 @@
 import { once } from 'node:events';
 import { z } from 'zod';
 import { plainProblem } from './config/plain-problems.ts';
-import { parseServerAddress } from './runtime/server/server-address.ts';
+import { parseServerAddress } from './runtime/server/connection.ts';
 import { installTelemetry } from './runtime/workers/telemetry.ts';
 import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from './toolkit/files/home-folders.ts';
@@ -29,6 +29,8 @@ process.once('disconnect', () => {
   endInTime();
   stop.abort();
 });
+// A parent that ended while this process was loading its modules sends no event any more.
+if (!process.connected) process.exit(0);
 // The SDK shuts down the workers on these signals.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, endInTime);
 

@@ -12,19 +12,16 @@ import {
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
-import { needAllowedPlaces, needFolders } from './activities/interceptors/allowed-folders.ts';
-import { createErrorInterceptor } from './activities/interceptors/error-interceptor.ts';
-import { observeStep } from './activities/interceptors/observe-step.ts';
+import { createErrorInterceptor, needAllowedPlaces, needFolders, observeStep } from './activities/interceptors.ts';
 import { type Queue, taskQueue } from './config/tasks.ts';
-import { connectionOptionsOf, ensureSameServer } from './runtime/server/connection.ts';
-import type { ServerAddress } from './runtime/server/server-address.ts';
+import { connectionOptionsOf, ensureSameServer, type ServerAddress } from './runtime/server/connection.ts';
+import { factsToName, workerFacts } from './runtime/workers/list-workers.ts';
 import { workerIdentity } from './runtime/workers/pollers.ts';
 import { becomeSoleDownloader, rivalDownloader } from './runtime/workers/sole-downloader.ts';
-import { factsToName, workerFacts } from './runtime/workers/worker-facts.ts';
 import type { WorkerSettings } from './runtime/workers/worker-settings.ts';
 import { workflowBundle } from './runtime/workers/workflow-bundle.ts';
-import { AllowedPlaces } from './toolkit/access/allowed-places.ts';
 import { ReigniteError } from './toolkit/errors.ts';
+import { AllowedPlaces } from './toolkit/files/allowed-places.ts';
 import type { HomeFolders } from './toolkit/files/home-folders.ts';
 import { openRunStorage, type RunStorage } from './toolkit/storage/run-storage.ts';
 import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';
@@ -200,7 +197,7 @@ async function createWorkers(
   );
 }
 
-export { loadConfig } from './runtime/config/load-config.ts';
-export type { ServerAddress } from './runtime/server/server-address.ts';
+export { loadConfig } from './runtime/load-config.ts';
+export type { ServerAddress } from './runtime/server/connection.ts';
 export { type WorkerSettings, workerSettingsOf } from './runtime/workers/worker-settings.ts';
 export { type HomeFolders, homeFolders } from './toolkit/files/home-folders.ts';

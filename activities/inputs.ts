@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { InferenceConfig, RunConfig, TaskName } from '../config/schema.ts';
+import { InferenceConfig, RunConfig, TaskName, ZenodoConfig } from '../config/schema.ts';
 import { TaskSettings } from '../config/task-config.ts';
 import { VerdictConfig } from '../config/verdict-config.ts';
-import { ZenodoConfig } from '../config/zenodo-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
 import { AdapterNames } from '../toolkit/onnx/provider/adapter.ts';

@@ -1,11 +1,9 @@
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { createReadImages } from './predict/prediction-files.ts';
-import { createWritePrediction } from './predict/write-prediction.ts';
-import { noteVerdicts } from './report/note-verdicts.ts';
+import { createReadImages, createWritePrediction } from './predict/prediction-files.ts';
 import { openResults } from './report/open-results.ts';
-import { createWriteSummary } from './report/write-summary.ts';
+import { createWriteSummary, noteVerdicts } from './report/write-summary.ts';
 import { createWriteTrace } from './report/write-trace.ts';
-import { createReadBatch } from './task/read-batch.ts';
+import { createReadBatch } from './task/task-files.ts';
 
 /** Short activities on the workflows' queue: the results folder, batches of ROIs and images, summaries, the trace. */
 export function createOrchestrationActivities(home: HomeFolders) {

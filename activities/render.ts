@@ -4,13 +4,11 @@ import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { RetryBudget } from '../toolkit/zenodo/http/retry-budget.ts';
 import { createUnpackArchive } from './acquire/unpack-archive.ts';
 import { createWriteReport } from './report/write-report.ts';
-import { createAggregateTask } from './task/aggregate-task.ts';
-import { createCompareTask } from './task/compare-task.ts';
 import { createDrawBatch, createDrawFigures } from './task/draw-figures.ts';
 import { createPlanTask } from './task/plan-task.ts';
 import { createPrepareModel } from './task/prepare-model.ts';
+import { createAggregateTask, createCompareTask, createWriteDiscrepancies } from './task/score-task.ts';
 import { servicesOf } from './task/work-of.ts';
-import { createWriteDiscrepancies } from './task/write-discrepancies.ts';
 
 /** Activities for CPU and disk, without networks: unpacking, converting, comparing, aggregating, drawing. */
 export function createRenderActivities(home: HomeFolders, storage?: RunStorage) {

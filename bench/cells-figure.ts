@@ -1,8 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { drawCellsFigure } from '../toolkit/figures/cells-figure.ts';
+import type { CellPoint } from '../toolkit/metrics/points-file.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 
 // Draws the figure of one image of 1024 px with 2,000 cells of three readers and the AI, from pixels in memory to PNG

@@ -1,4 +1,4 @@
-import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
+import type { CellPoint } from '../toolkit/metrics/points-file.ts';
 
 /** Total number of ground-truth points, and of predictions: as many as the record has annotations. */
 const POINTS = 845_509;

@@ -1,9 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CellPoint } from '../toolkit/dataset/cell-point.ts';
 import { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
 import { PredictedPoints } from '../toolkit/metrics/match-points.ts';
+import type { CellPoint } from '../toolkit/metrics/points-file.ts';
 import { makePoints, SCENE } from './match-points-scene.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 

@@ -1,7 +1,7 @@
 import type { Queue } from '../config/tasks.ts';
-import { loadConfig } from '../runtime/config/load-config.ts';
-import type { ServerSession, SessionOptions } from '../runtime/session/server-session.ts';
-import { withServer } from '../runtime/session/with-server.ts';
+import { loadConfig } from '../runtime/load-config.ts';
+import type { ServerSession, SessionOptions } from '../runtime/server/server-session.ts';
+import { withServer } from '../runtime/server/with-server.ts';
 import { workerSettingsOf } from '../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../toolkit/files/home-folders.ts';
 import { printStep } from './output.ts';

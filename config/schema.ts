@@ -1,9 +1,96 @@
 import { z } from 'zod';
-import { StorageAddress } from './storage-config.ts';
 import { cellTaskConfig, listOf, tissueTaskConfig } from './task-config.ts';
 import { CELL_TASKS, perTask, TASKS, TISSUE_TASKS } from './tasks.ts';
 import { VerdictConfig } from './verdict-config.ts';
-import { count, seconds, ZenodoConfig } from './zenodo-config.ts';
+
+/** Schema of a duration in seconds; unit and default are added to the description. */
+const seconds = (fallback: number, text: string, max = 604_800) =>
+  z.number().positive().max(max).default(fallback).describe(`${text} Unit: s. Default: ${fallback}.`);
+
+/** Schema of a whole number from 1 to `max`; the range and the default are added to the description. */
+const count = (fallback: number, max: number, text: string) =>
+  z.number().int().min(1).max(max).default(fallback).describe(`${text} 1 to ${max}. Default: ${fallback}.`);
+
+/** Source of the record and limits of requests to its server. No field changes a result: every byte is verified. */
+export const ZenodoConfig = z
+  .strictObject({
+    api: z
+      .url({ protocol: /^https?$/ })
+      .default('https://zenodo.org/api')
+      .describe('Address of the record API, without a trailing slash. Default: https://zenodo.org/api.'),
+    serveFrom: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Folder with the files of a record; they are served on 127.0.0.1 in place of `api`. Relative to the ' +
+          'installed package when it is one of its folders (`data/sample`). Default: none.',
+      ),
+    mirror: z
+      .string()
+      .min(1)
+      .optional()
+      .describe(
+        'Folder that already contains files of the record. Each is verified like a download, and is never changed. ' +
+          'Absolute, or relative to the current folder. Default: none.',
+      ),
+    offline: z
+      .boolean()
+      .default(false)
+      .describe(
+        'Use the data folder as it is, without network access. Nothing is downloaded, and only files that this ' +
+          'installation downloaded earlier are verified. Default: false.',
+      ),
+    keepArchives: z
+      .boolean()
+      .default(false)
+      .describe('Keep archives in DATA/archives after they are unpacked and verified. Default: false.'),
+    stallTimeoutSeconds: seconds(30, 'A transfer without a byte for this long is restarted where it stopped.'),
+    retryTimeoutSeconds: seconds(
+      3_600,
+      'How long failing requests (no network, a server error, a request to wait) are retried before the error ends ' +
+        'the run; every byte received restarts the count.',
+    ),
+    diskFullTimeoutSeconds: seconds(3_600, 'How long to wait for space on a full disk before NO_SPACE ends the run.'),
+    connections: count(2, 2, 'Files downloaded at the same time; Zenodo blocks clients that open more than two.'),
+    requestsPerMinute: count(50, 60, 'Requests to one host per minute; Zenodo allows 60 without an account.'),
+  })
+  .describe('Where the record comes from.');
+export type ZenodoConfig = z.infer<typeof ZenodoConfig>;
+
+const SCHEME = 's3://';
+/** A bucket by the rules of S3, and a prefix of plain characters. Credentials do not belong in an address. */
+const ADDRESS = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[A-Za-z0-9._-]+)*\/?$/;
+
+/** Object storage for machines that have no common folder. */
+export const StorageAddress = z
+  .string()
+  .regex(
+    ADDRESS,
+    'expected s3://BUCKET or s3://BUCKET/PREFIX; BUCKET has 3 to 63 lower-case letters, digits, dots or hyphens, PREFIX letters, digits, dots, hyphens, underscores and slashes.',
+  )
+  .refine(
+    (text) => !text.split('/').some((part) => part === '.' || part === '..'),
+    'expected a prefix without . and .. as parts.',
+  )
+  .describe(
+    'Object storage for workers without a shared folder: `s3://BUCKET/PREFIX` of any S3-compatible server. Server and ' +
+      'credentials come from the usual AWS variables and files. Does not change results. Default: none, folders are shared.',
+  );
+
+/** Bucket and prefix of a storage address. */
+export interface StoragePlace {
+  readonly bucket: string;
+  /** Empty, or ending in a slash. */
+  readonly prefix: string;
+}
+
+/** @param address - In the format of `StorageAddress`. */
+export function storagePlace(address: string): StoragePlace {
+  const [bucket = '', ...prefix] = StorageAddress.parse(address).slice(SCHEME.length).split('/');
+  const parts = prefix.filter((part) => part !== '');
+  return { bucket, prefix: parts.map((part) => `${part}/`).join('') };
+}
 
 /** What the discrepancy report measures beyond what needs no inference. */
 const DiscrepanciesConfig = z

@@ -7,6 +7,5 @@
  *
  * @module
  */
-export type { LabelMask } from '../toolkit/geojson/label-runs.ts';
-export { type Region, traceRegions } from '../toolkit/geojson/trace-regions.ts';
+export { type LabelMask, type Region, traceRegions } from '../toolkit/geojson/trace-regions.ts';
 export { type WriteRegionsOptions, writeRegions } from '../toolkit/geojson/write-regions.ts';

@@ -31,11 +31,11 @@ let failures = 0;
 for (let seed = first; seed <= last; seed++) {
   const schedule = chaosSchedule(seed);
   const place = { home: join(cwd, `home-${seed}`), cwd, words: wordsFor(String(seed)) };
-  const told: string[] = [];
+  const lines: string[] = [];
   const began = Date.now();
   const problems: string[] = [];
   try {
-    const ended = await injectFaults({ ...place, tell: (line) => told.push(line) }, schedule);
+    const ended = await injectFaults({ ...place, tell: (line) => lines.push(line) }, schedule);
     await sleep(200);
     if (ended.status !== 0) problems.push(`exit status ${ended.status}: ${ended.stderr}`);
     const actual = await digestsBelow(join(cwd, `results-${seed}`), PROMISED);
@@ -46,7 +46,7 @@ for (let seed = first; seed <= last; seed++) {
     const left = leftBehind(place.home);
     if (left.length > 0) problems.push(`left behind: ${left.join('; ')}`);
     console.log(
-      `${seed} ${problems.length === 0 ? 'ok' : 'FAILED'} ${ended.landed}/${schedule.length} blows, ${Math.round((Date.now() - began) / 1_000)} s: ${schedule.map(({ fault, waits, afterMs }) => `${fault} ${waits ? '' : 'start '}+${afterMs}`).join(', ')}`,
+      `${seed} ${problems.length === 0 ? 'ok' : 'FAILED'} ${ended.landed}/${schedule.length} faults, ${Math.round((Date.now() - began) / 1_000)} s: ${schedule.map(({ fault, waits, afterMs }) => `${fault} ${waits ? '' : 'start '}+${afterMs}`).join(', ')}`,
     );
   } catch (error) {
     problems.push(String(error));
@@ -54,7 +54,7 @@ for (let seed = first; seed <= last; seed++) {
   }
   if (problems.length > 0) {
     failures += 1;
-    console.log([...problems, ...told].map((line) => `    ${line}`).join('\n'));
+    console.log([...problems, ...lines].map((line) => `    ${line}`).join('\n'));
     console.log(`    kept: ${cwd}`);
   } else {
     for (const folder of [place.home, join(cwd, `data-${seed}`), join(cwd, `results-${seed}`)])

@@ -16,7 +16,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { freePort } from '../runtime/server/server-address.ts';
+import { freePort } from '../runtime/server/connection.ts';
 import { runCommand, until } from '../tests/support/command.ts';
 import { digestsBelow } from '../tests/support/same-files.ts';
 import { type Engine, findEngine } from './compose/engine.ts';

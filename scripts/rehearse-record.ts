@@ -61,7 +61,7 @@ async function rehearse(): Promise<void> {
   for (const name of ['data', 'results', 'home', 'results/report']) {
     say(name, bytesText(await bytesBelow(join(folder, name))));
   }
-  await tellPage();
+  await timeReport();
 }
 
 function sizeOf(share: number): RecordSize {
@@ -116,7 +116,7 @@ async function tellSteps(): Promise<void> {
   }
 }
 
-async function tellPage(): Promise<void> {
+async function timeReport(): Promise<void> {
   if (BROWSER === undefined) return say('opening the report', 'not measured: there is no Chromium');
   const page = await BrowserPage.open(join(folder, 'browser'));
   try {

@@ -77,3 +77,12 @@ export function shortNumber(value: number): string {
 export function withoutStop(sentence: string): string {
   return sentence.replace(/\.$/, '');
 }
+
+/**
+ * Quotes a word for a shell, for commands that the user copies.
+ *
+ * @example shellWord("it's.pt"); // 'it'\''s.pt'
+ */
+export function shellWord(word: string): string {
+  return /^[\w.,:=/@-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}

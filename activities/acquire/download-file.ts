@@ -8,14 +8,13 @@ import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { type DownloadedFile, downloadFile as transfer } from '../../toolkit/zenodo/download/download-file.ts';
 import { fetchMembers, piecesPath } from '../../toolkit/zenodo/download/fetch-members.ts';
+import { bytesOfPieces } from '../../toolkit/zenodo/download/fetch-pieces.ts';
 import { copyFromMirror, findInMirror } from '../../toolkit/zenodo/download/mirror.ts';
 import { partPath } from '../../toolkit/zenodo/download/part-file.ts';
-import { bytesOfPieces } from '../../toolkit/zenodo/download/pieces-file.ts';
 import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { FileInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
-import { type Report, withTransferProgress } from './transfer-progress.ts';
-import { withRetryBudget } from './with-retry-budget.ts';
+import { type Report, withRetryBudget, withTransferProgress } from './transfer.ts';
 
 export interface FileOutcome {
   readonly key: string;

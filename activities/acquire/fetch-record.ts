@@ -10,7 +10,7 @@ import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FetchRecordInput, type RecordFile } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
-import { withRetryBudget } from './with-retry-budget.ts';
+import { withRetryBudget } from './transfer.ts';
 
 /** A record, pinned to one version, and those of its files that are needed. */
 export interface ResolvedRecord {

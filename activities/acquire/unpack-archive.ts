@@ -9,8 +9,7 @@ import { inside } from '../../toolkit/files/inside.ts';
 import { Selection } from '../../toolkit/zenodo/record/selection.ts';
 import { UnpackInput } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';
-import { withTransferProgress } from './transfer-progress.ts';
-import { withRetryBudget } from './with-retry-budget.ts';
+import { withRetryBudget, withTransferProgress } from './transfer.ts';
 
 export interface UnpackOutcome {
   readonly key: string;

@@ -5,7 +5,9 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
-import { NamedImage, ReadImagesInput } from './prediction-inputs.ts';
+import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
+import { withHeartbeat } from '../heartbeat.ts';
+import { NamedImage, ReadImagesInput, WritePredictionInput } from './prediction-inputs.ts';
 
 /** The images of a prediction, as files of one batch each in the state directory. */
 export class PredictionFiles {
@@ -47,5 +49,24 @@ export function createReadImages(home: HomeFolders) {
   return async function readImages(input: ReadImagesInput): Promise<NamedImage[]> {
     const { list, batch } = ReadImagesInput.parse(input);
     return new PredictionFiles(home, list).readBatch(batch);
+  };
+}
+
+export interface WrittenPrediction {
+  readonly predicted: number;
+  readonly failed: number;
+}
+
+/** Writes `summary.json` and the table of a prediction's folder from the outcomes of its images. */
+export function createWritePrediction(home: HomeFolders) {
+  return async function writePrediction(input: WritePredictionInput): Promise<WrittenPrediction> {
+    const { order, list } = WritePredictionInput.parse(input);
+    return withHeartbeat({ phase: 'writing the tables' }, async () => {
+      const images = await new PredictionFiles(home, list).readAll(list.batches);
+      const { failures } = await new PredictionFolder(order.out).writeSummary(images);
+      const paths = new Set(images.map(({ path }) => path));
+      const failed = failures.filter(({ image }) => paths.has(image)).length;
+      return { predicted: images.length - failed, failed };
+    });
   };
 }

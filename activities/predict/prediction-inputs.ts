@@ -54,6 +54,11 @@ export type PredictImagesInput = z.infer<typeof PredictImagesInput>;
 export const NamedImage = z.object({
   path: z.string().min(1),
   name: z.string().min(1),
+  channels: z
+    .array(z.string().min(1))
+    .readonly()
+    .exactOptional()
+    .describe('Files of its channels; `path` is the first'),
   slide: z.literal(true).exactOptional().describe('Whether the image is a slide, which several workers may share'),
 });
 export type NamedImage = z.infer<typeof NamedImage>;

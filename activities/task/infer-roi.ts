@@ -5,12 +5,13 @@ import { packageVersion } from '../../config/package-files.ts';
 import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
+import { adapterNames } from '../../toolkit/onnx/provider/adapter.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
 import { environment } from '../../toolkit/report/environment.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { RoiSources } from '../../toolkit/tasks/work.ts';
 import { countingTiles, withHeartbeat } from '../heartbeat.ts';
-import { InferRoiInput } from '../inputs.ts';
+import { type EngineRef, InferRoiInput, ProbeInput } from '../inputs.ts';
 import { bringModel, bringRoi, type Elsewhere, elsewhere, orGiveBack } from './stage-in.ts';
 import { sessionOf, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 
@@ -112,4 +113,33 @@ function refuseChanged({ roi, sources }: InferRoiInput, now: RoiSources): void {
   throw new ReigniteError('FILE_MISSING', `ROI ${roi}: its image or its ground truth changed after planning.`, {
     remedy: 'Run the same command again; the ROI is planned with the present files.',
   });
+}
+
+export interface ProbedEngine extends EngineRef {
+  /** Providers that were tried before, with the reason why they do not work here. */
+  readonly fallbacks: readonly string[];
+}
+
+/** Services that the probe needs. */
+type ProbeServices = Pick<WorkerServices, 'home' | 'storage' | 'scratch'>;
+
+/** Determines the engine of a task's network, before results are looked up by it. */
+export function createProbeInference(services: ProbeServices, engines: PredictionEngines) {
+  return async function probeInference(input: ProbeInput): Promise<ProbedEngine> {
+    const { task, model, inference } = ProbeInput.parse(input);
+    const { cancellationSignal: signal, log } = Context.current();
+    const { home } = services;
+    const away = elsewhere(services);
+    return withHeartbeat({ phase: 'probing', provider: inference.provider }, async () => {
+      if (away !== undefined) await orGiveBack(() => bringModel(away, model.digest, signal));
+      const job = { ...sessionOf(inference), modelDir: join(home.models, model.digest), threads: 1 };
+      const { provider, ortVersion, fallbacks, ...more } = await taskNamed(task).probe(engines, job, signal);
+      const names = adapterNames(more);
+      if (fallbacks.length > 0) log.info('execution provider', { provider, ...names, fallbacks });
+      // A task that the fast engine does not speed up uses the cache key of the exact one.
+      const { engine = 'exact', precision, batchSize } = more;
+      const choice = { ...(precision !== undefined && { precision }), ...(batchSize !== undefined && { batchSize }) };
+      return { provider, ...names, ortVersion, engine, ...choice, fallbacks };
+    });
+  };
 }

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { fileExists } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
-import { fileExists } from '../../toolkit/files/open-for-reading.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
-import type { StoredStages } from '../../toolkit/storage/stored-stages.ts';
-import { OutstandingRoi, PlannedRoi, RoiFailure, type StageRef } from '../inputs.ts';
+import type { StoredStages } from '../../toolkit/storage/stored-files.ts';
+import { OutstandingRoi, PlannedRoi, ReadBatchInput, RoiFailure, type StageRef } from '../inputs.ts';
 
 /** The test set of a task, in the order of the results. */
 const TaskPlan = z.object({ rois: z.array(PlannedRoi) });
@@ -78,4 +78,12 @@ export class TaskFiles {
 
 function fileName(kind: string, batch: number): string {
   return `${kind}-${String(batch).padStart(5, '0')}.json`;
+}
+
+/** Reads the ROIs of one batch of a plan. A local activity, because users need not see it. */
+export function createReadBatch(home: HomeFolders) {
+  return async function readBatch(input: ReadBatchInput): Promise<OutstandingRoi[]> {
+    const { stage, batch } = ReadBatchInput.parse(input);
+    return new TaskFiles(home, stage).readBatch(batch);
+  };
 }

@@ -6,7 +6,7 @@ import {
   stateText,
 } from '../../runtime/run/describe-run.ts';
 import { listExecutions, newestOfEach, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
-import type { ServerSession } from '../../runtime/session/server-session.ts';
+import type { ServerSession } from '../../runtime/server/server-session.ts';
 import { EXIT, printResult } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
@@ -40,6 +40,6 @@ async function describeRuns(session: ServerSession, all: boolean): Promise<RunDe
 function rowOf(description: RunDescription): string {
   const { run, started, said } = description;
   const verdicts = Object.entries(said).map(([task, verdict]) => `${task} ${verdict}`);
-  const told = hintOf(description) || verdicts.join(', ');
-  return [started.slice(0, 16).replace('T', ' '), stateText(description).padEnd(11), run, told].join('  ').trimEnd();
+  const remark = hintOf(description) || verdicts.join(', ');
+  return [started.slice(0, 16).replace('T', ' '), stateText(description).padEnd(11), run, remark].join('  ').trimEnd();
 }

@@ -3,7 +3,7 @@ import { packageVersion } from '../../config/package-files.ts';
 import { resultsOf } from '../../runtime/run/describe-run.ts';
 import { findRun } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { fileExists } from '../../toolkit/files/open-for-reading.ts';
+import { fileExists } from '../../toolkit/files/if-there.ts';
 import { counted } from '../../toolkit/format.ts';
 import { isPredictionFolder } from '../../toolkit/predict/prediction-summary.ts';
 import { verifyManifest } from '../../toolkit/report/manifest.ts';

@@ -1,6 +1,7 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
 import {
+  askPaused,
   describeRun,
   isPrediction,
   type RunDescription,
@@ -8,8 +9,7 @@ import {
   summaryOf,
 } from '../../runtime/run/describe-run.ts';
 import { findRun, predictionInputOf, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
-import { askPaused } from '../../runtime/run/open-state.ts';
-import type { ServerSession } from '../../runtime/session/server-session.ts';
+import type { ServerSession } from '../../runtime/server/server-session.ts';
 import { type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
@@ -20,10 +20,17 @@ import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
 import { EXIT, printable, printResult } from '../output.ts';
 import { failedRoiLines } from '../run/run-report.ts';
 import { withHomeServer } from '../with-home-server.ts';
-import { partsOf, type RunPart } from './run-steps.ts';
-import { type Answer, failureLines, isCalled, stepLine, troubledSteps, troubleLines } from './why-lines.ts';
-import { explainImages, explainPrediction, type KnownPrediction } from './why-prediction.ts';
-import { explainRois, type RoiAnswer } from './why-roi.ts';
+import {
+  type Answer,
+  failureLines,
+  isCalled,
+  partsOf,
+  type RunPart,
+  stepLine,
+  troubledSteps,
+  troubleLines,
+} from './run-steps.ts';
+import { explainImages, explainPrediction, explainRois, type KnownPrediction, type RoiAnswer } from './why-images.ts';
 
 /** Time within which a worker that was just started answers. */
 const QUERY_MS = 15_000;
@@ -74,14 +81,14 @@ export async function whyCommand(
     const known = async (part: string | undefined): Promise<Known> => {
       const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
       const description = await describeNow(session, execution);
-      const told = { description, parts: await partsOf(client, execution) };
+      const facts = { description, parts: await partsOf(client, execution) };
       if (isPrediction(execution)) {
         const images = await imagesOf(client, execution).catch(() => undefined);
         const predicted = await readPredictionSummary(description.results ?? '').catch(() => undefined);
-        return { kind: 'prediction', ...told, ...(images && { images }), ...(predicted && { summary: predicted }) };
+        return { kind: 'prediction', ...facts, ...(images && { images }), ...(predicted && { summary: predicted }) };
       }
       const summary = await summaryOf(execution);
-      return { kind: 'run', ...told, ...(summary && { summary }) };
+      return { kind: 'run', ...facts, ...(summary && { summary }) };
     };
     if (second !== undefined) return answerOn(await known(first), second);
     const newest = await known(undefined);

@@ -1,9 +1,7 @@
 import { QUEUES, type Queue } from '../../config/tasks.ts';
-import { loadConfig } from '../../runtime/config/load-config.ts';
-import { type FleetWorker, listWorkers } from '../../runtime/workers/list-workers.ts';
-import { unservedQueues } from '../../runtime/workers/pollers.ts';
-import { type WaitingActivity, waitingActivities } from '../../runtime/workers/waiting-activities.ts';
-import type { WorkerFacts } from '../../runtime/workers/worker-facts.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
+import { type FleetWorker, listWorkers, type WorkerFacts } from '../../runtime/workers/list-workers.ts';
+import { unservedQueues, type WaitingActivity, waitingActivities } from '../../runtime/workers/pollers.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { counted } from '../../toolkit/format.ts';
 import { EXIT, printable, printResult } from '../output.ts';

@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { didYouMean } from '../../config/suggest.ts';
-import { providerLinks } from '../../runtime/gpu/install-gpu.ts';
+import { providerLinks } from '../../runtime/install-gpu.ts';
 import { externalServer } from '../../runtime/server/connection.ts';
 import { runningServer } from '../../runtime/server/server-record.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';

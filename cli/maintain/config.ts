@@ -1,7 +1,7 @@
 import { stringify } from 'yaml';
 import { z } from 'zod';
 import { RunConfig } from '../../config/schema.ts';
-import { loadConfig } from '../../runtime/config/load-config.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
 import { EXIT, printDocument } from '../output.ts';
 
 export interface ConfigOptions {

@@ -1,18 +1,18 @@
 import { createInterface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
+import { GPU_ORT_VERSION } from '../../runtime/gpu-libraries.ts';
 import {
   type GpuInstallOptions,
   type GpuInstallPlan,
   installGpu,
   type PlannedWheel,
   planGpuInstall,
-} from '../../runtime/gpu/install-gpu.ts';
-import { GPU_ORT_VERSION } from '../../runtime/gpu/wheels.ts';
+} from '../../runtime/install-gpu.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { bytesText } from '../../toolkit/format.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { cudaFinding, lineOf } from './doctor/check-providers.ts';
+import { cudaFinding, lineOf } from './check-providers.ts';
 
 /** Options of `gpu install`. */
 export interface GpuOptions {

@@ -1,21 +1,26 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
+import { readLabelMap } from '../../toolkit/dataset/label-map.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { classesAsked } from '../../toolkit/evaluate/class-names.ts';
+import {
+  boxesPage,
+  type EvaluatedBoxes,
+  evaluateBoxes,
+  writeBoxesPage,
+} from '../../toolkit/evaluate/evaluate-boxes.ts';
+import { type EvaluatedMasks, evaluateMasks } from '../../toolkit/evaluate/evaluate-masks.ts';
+import { classesAsked, type ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
 import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation-page.ts';
 import { readLabelTranslation } from '../../toolkit/evaluate/label-translation.ts';
-import { listed } from '../../toolkit/format.ts';
+import { counted, listed } from '../../toolkit/format.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
-import { evaluateBoxesCommand } from './evaluate-boxes.ts';
-import { evaluateMasksCommand } from './evaluate-masks.ts';
 import { modeOf } from './evaluate-modes.ts';
-import { evaluationLines } from './evaluation-lines.ts';
-import { tellPage } from './tell-page.ts';
+import { printPage } from './print-prediction.ts';
 
 export interface EvaluateOptions {
   readonly task: Task;
@@ -71,10 +76,196 @@ export async function evaluateCommand(options: EvaluateOptions): Promise<number>
   printResult(json ? JSON.stringify(document, null, 1) : evaluationLines(scoreName, rows, resultColumns()).join('\n'));
   printStep(`${images} ${images === 1 ? 'ROI' : 'ROIs'} evaluated; metrics and figures are in ${input.out}.`);
   const path = evaluationPage(input.out, task);
-  await tellPage({ path, write: () => writeEvaluationPage(task, input, evaluated, packageVersion()) });
+  await printPage({ path, write: () => writeEvaluationPage(task, input, evaluated, packageVersion()) });
   return EXIT.done;
 }
 
 function tasksThat(fits: (task: TaskKind) => boolean): string {
   return listed(TASKS.filter((task) => fits(taskNamed(task))));
+}
+
+interface EvaluateBoxesOptions {
+  readonly boxes: string;
+  readonly predictions: string;
+  readonly out: string;
+  readonly maxBoxes?: number;
+  readonly json?: boolean;
+}
+
+const MAX_BOXES = 1_000_000;
+const NAME_WIDTH = 28;
+
+/** `reignite evaluate --boxes`: average precision of boxes as COCO defines it. */
+async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promise<number> {
+  const { boxes, predictions, out, maxBoxes, json } = options;
+  if (maxBoxes !== undefined && !(Number.isInteger(maxBoxes) && maxBoxes >= 1 && maxBoxes <= MAX_BOXES)) {
+    throw new ReigniteError('USAGE', `Expected --max-boxes from 1 to ${MAX_BOXES}, got ${maxBoxes}.`);
+  }
+  const evaluated = await evaluateBoxes({
+    truth: resolve(boxes),
+    predictions: resolve(predictions),
+    out: resolve(out),
+    ...(maxBoxes !== undefined && { limit: maxBoxes }),
+  });
+  for (const remark of evaluated.remarks) printStep(printable(remark));
+  printResult(
+    json ? JSON.stringify(evaluated.metrics, null, 1) : boxesTable(evaluated.metrics).map(printable).join('\n'),
+  );
+  const names = { predictions: basename(predictions), truth: basename(boxes) };
+  printStep(`${counted(evaluated.images, 'image')} evaluated; metrics are in ${resolve(out)}.`);
+  const write = () => writeBoxesPage(resolve(out), evaluated, names, packageVersion());
+  await printPage({ path: boxesPage(resolve(out)), write });
+  return EXIT.done;
+}
+
+function boxesTable({ map50, map5095, classes }: EvaluatedBoxes['metrics']): string[] {
+  const row = (name: string, ap50: number | null, ap5095: number | null, objects: number) =>
+    `  ${name.padEnd(NAME_WIDTH)} ${number(ap50)}  ${number(ap5095)}  ${String(objects).padStart(7)}`;
+  const objects = classes.reduce((sum, each) => sum + each.objects, 0);
+  return [
+    `  ${''.padEnd(NAME_WIDTH)} mAP50   mAP50-95  objects`,
+    row('All classes', map50, map5095, objects),
+    ...classes.map(({ name, ap50, ap5095, objects: of }) => row(name, ap50, ap5095, of)),
+  ];
+}
+
+function number(value: number | null): string {
+  return value === null ? 'absent' : value.toFixed(4);
+}
+
+interface EvaluateMasksOptions {
+  readonly masks: string;
+  readonly predictions: string;
+  readonly out: string;
+  readonly labels?: string;
+  readonly ignore?: number;
+  readonly json?: boolean;
+}
+
+/** `reignite evaluate --masks`: Dice of masks with any labels. */
+async function evaluateMasksCommand(options: EvaluateMasksOptions): Promise<number> {
+  const { masks, predictions, out, labels, ignore, json } = options;
+  if (ignore !== undefined && !(Number.isInteger(ignore) && ignore >= 0 && ignore <= 255)) {
+    throw new ReigniteError('USAGE', `Expected --ignore from 0 to 255, got ${ignore}.`);
+  }
+  const { metrics, remarks } = await evaluateMasks({
+    truth: resolve(masks),
+    predictions: resolve(predictions),
+    out: resolve(out),
+    ...(labels !== undefined && { labels: await readLabelMap(resolve(labels)) }),
+    ...(ignore !== undefined && { ignore }),
+  });
+  for (const remark of remarks) printStep(printable(remark));
+  printResult(json ? JSON.stringify(metrics, null, 1) : masksTable(metrics).map(printable).join('\n'));
+  printStep(`${counted(metrics.images, 'mask')} evaluated; metrics are in ${resolve(out)}.`);
+  return EXIT.done;
+}
+
+function masksTable({ labels, meanDice }: EvaluatedMasks['metrics']): string[] {
+  const width = Math.max(...labels.map(({ name }) => name.length), 'Mean without 0'.length);
+  return [
+    `  ${''.padEnd(width)}  Dice    mean over images  images`,
+    `  ${'Mean without 0'.padEnd(width)}  ${number(meanDice)}`,
+    ...labels.map(
+      ({ name, dice, meanOverImages, images }) =>
+        `  ${name.padEnd(width)}  ${number(dice)}  ${number(meanOverImages).padEnd(16)}  ${images}`,
+    ),
+  ];
+}
+
+/**
+ * Formats the scores of an evaluation as a table: on a narrow terminal without the difference, and on an even narrower
+ * one with the numbers below each name.
+ *
+ * @param score - Dice or F1.
+ * @param columns - Width of the terminal; undefined if the output is not a terminal.
+ */
+export function evaluationLines(
+  score: string,
+  rows: readonly ScoreRow[],
+  columns = Number.POSITIVE_INFINITY,
+): string[] {
+  const fields = fieldsOf(score, rows);
+  const few = fields.flatMap((field) => (field.isExtra ? [] : [{ ...field, head: field.shortHead ?? field.head }]));
+  const layouts = [fields, few].map((shown) => tableOf(rows, shown));
+  const fitting = layouts.find((lines) => lines.every((line) => line.length <= columns));
+  return fitting ?? rows.flatMap((row) => belowName(row, fields));
+}
+
+/** A column of the table. */
+interface Field {
+  readonly head: string;
+  readonly shortHead?: string;
+  readonly width: number;
+  /** Whether to leave it out if there is little room. */
+  readonly isExtra?: boolean;
+  readonly text: (row: ScoreRow) => string;
+}
+
+function fieldsOf(score: string, rows: readonly ScoreRow[]): readonly Field[] {
+  const isCompared = rows.some(({ published }) => published !== undefined);
+  const hasMissed = rows.some(({ missed }) => missed !== undefined);
+  return [
+    { head: score, width: 6, text: ({ value, without }) => value?.toFixed(4) ?? without },
+    { head: '95 % interval', width: 16, text: rangeOf },
+    ...(isCompared
+      ? [
+          {
+            head: 'published',
+            width: 9,
+            text: ({ value, published }: ScoreRow) => decimal(value === null ? null : published),
+          },
+          { head: 'difference', width: 10, isExtra: true, text: differenceOf },
+        ]
+      : []),
+    ...(hasMissed
+      ? [
+          {
+            head: 'unpredicted as missed',
+            shortHead: 'as missed',
+            width: 0,
+            text: ({ value, missed }: ScoreRow) => decimal(value === null ? null : missed),
+          },
+        ]
+      : []),
+  ];
+}
+
+function tableOf(rows: readonly ScoreRow[], fields: readonly Field[]): string[] {
+  const label = Math.max(...rows.map((row) => row.label.length));
+  const line = (name: string, cells: readonly string[]) =>
+    `  ${[name.padEnd(label), ...cells.map((cell, k) => cell.padEnd(fields[k]?.width ?? 0))].join('  ')}`.trimEnd();
+  const head = line(
+    '',
+    fields.map((field) => field.head),
+  );
+  return [
+    head,
+    ...rows.map((row) =>
+      line(
+        row.label,
+        fields.map(({ text }) => text(row)),
+      ),
+    ),
+  ];
+}
+
+function belowName(row: ScoreRow, [score, interval, ...others]: readonly Field[]): string[] {
+  const range = interval?.text(row) ?? '';
+  const more = others.flatMap(({ head, text }) => (text(row) === '' ? [] : [`    ${head} ${text(row)}`]));
+  return [`  ${row.label}`, `    ${score?.text(row) ?? ''}${range === '' ? '' : ` (${range})`}`, ...more];
+}
+
+function rangeOf({ interval }: ScoreRow): string {
+  return interval === undefined ? '' : `${interval.low.toFixed(4)} to ${interval.high.toFixed(4)}`;
+}
+
+function differenceOf({ value, published = null }: ScoreRow): string {
+  if (value === null || published === null) return '';
+  const difference = value - published;
+  return `${difference < 0 ? '-' : '+'}${Math.abs(difference).toFixed(4)}`;
+}
+
+function decimal(value: number | null | undefined): string {
+  return value?.toFixed(4) ?? '';
 }

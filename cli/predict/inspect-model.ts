@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
-import { identifyFile } from '../../toolkit/models/identify-file.ts';
-import { EXPORT_MODULE, EXPORT_WEIGHTS, remedyOfKind } from '../../toolkit/models/remedies.ts';
+import { shellWord } from '../../toolkit/format.ts';
+import { EXPORT_MODULE, EXPORT_WEIGHTS, identifyFile, remedyOfKind } from '../../toolkit/models/identify-file.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
@@ -19,8 +19,7 @@ import {
 } from '../../toolkit/pytorch/pickle/value-tree.ts';
 import { findStateDict, isPlans, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
-import { shellWord } from '../../toolkit/shell-word.ts';
-import { detectorFamily } from '../../toolkit/yolo/detector-family.ts';
+import { detectorFamily } from '../../toolkit/yolo/convert/detector-network.ts';
 import { printableLine } from '../output.ts';
 
 /** The result of `model inspect` for a file. */

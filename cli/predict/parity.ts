@@ -12,7 +12,7 @@ import {
   readNumbers,
   runOnce,
 } from '../../toolkit/models/compare-outputs.ts';
-import { refuseNotOnnx } from '../../toolkit/models/refuse-other-file.ts';
+import { refuseNotOnnx } from '../../toolkit/models/identify-file.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { isLarge } from '../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';

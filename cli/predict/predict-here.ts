@@ -1,7 +1,7 @@
 import type { Task } from '../../config/tasks.ts';
 import type { ErrorCode } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { makePrivateHome } from '../../toolkit/files/private-home.ts';
+import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
 import { timeText } from '../../toolkit/format.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { ImagePrediction } from '../../toolkit/predict/prediction.ts';

@@ -1,50 +1,22 @@
-import { basename, extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { didYouMean } from '../../config/suggest.ts';
 import { Folds } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
+import { prepareTissueModel } from '../../toolkit/models/tissue-model.ts';
 import type { EngineName } from '../../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
-import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
+import type { PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
+import { printStep } from '../output.ts';
+import { nameImages } from './name-images.ts';
 import { predictAsRun } from './predict-as-run.ts';
 import { predictHere } from './predict-here.ts';
-import { tellPrediction } from './tell-prediction.ts';
-
-/**
- * Names the images of the command line: the name of an image without its extension is that of its output files.
- *
- * @throws ReigniteError FILE_MISSING for an image that does not exist, USAGE when two would write the same files.
- */
-async function nameImages(words: readonly string[]): Promise<readonly NamedImage[]> {
-  const byName = new Map<string, string>();
-  const images: NamedImage[] = [];
-  for (const word of words) {
-    const path = resolve(word);
-    const found = await statIfThere(path);
-    if (!found?.isFile()) {
-      const what = found?.isDirectory() ? 'is a folder' : 'does not exist';
-      throw new ReigniteError('FILE_MISSING', `The image ${path} ${what}.`, {
-        remedy: 'Name image files, such as folder/*.png.',
-      });
-    }
-    const name = basename(path, extname(path));
-    const other = byName.get(name.toLowerCase());
-    if (other === path) continue;
-    if (other !== undefined) {
-      throw new ReigniteError('USAGE', `${other} and ${path} would write the same files.`, {
-        remedy: 'Use different output folders, or rename one of the images.',
-      });
-    }
-    byName.set(name.toLowerCase(), path);
-    images.push({ path, name });
-  }
-  return images;
-}
+import { printPrediction } from './print-prediction.ts';
 
 export interface PredictOptions {
   readonly task: Task;
@@ -106,13 +78,32 @@ export async function predictCommand(
 ): Promise<number> {
   if (options.openslide !== undefined) nameOpenSlide(resolve(options.openslide));
   const order = readOrder(options);
-  const images = await nameImages(words);
   const home = homeFromEnvironment();
+  const images = await nameImages(words, () => channelsOfModel(order, home, signal));
   whenInterrupted(RESUMABLE);
   const summary = options.run
     ? await predictAsRun(order, images, home, signal)
     : await predictHere(order, images, home, signal);
-  return tellPrediction(summary, images, order.out, options, signal);
+  return printPrediction(summary, images, order.out, options, signal);
+}
+
+/** Prepares an nnU-Net model to learn how many channels its images have; undefined for another model. */
+async function channelsOfModel(
+  { task, model, folds, mirroring }: PredictionOrder,
+  home: HomeFolders,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  if (!taskNamed(task).takes.folds) return undefined;
+  await makePrivateHome(home.home, printStep);
+  const { channels, nnunet } = await prepareTissueModel(model, home.models, {
+    folds,
+    mirroring,
+    signal,
+    onProgress: ({ step, done, total }) => {
+      if (step === 'convert') printStep(`fold ${done} of ${total} converted to ONNX`);
+    },
+  });
+  return nnunet === undefined ? undefined : channels;
 }
 
 function readOrder({

@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
 import { TASKS } from '../../config/tasks.ts';
-import type { DescribeOptions } from '../predict/describe-model.ts';
 import type { EvaluateOptions } from '../predict/evaluate.ts';
-import type { ConvertOptions, InspectOptions } from '../predict/model.ts';
+import type { ConvertOptions, DescribeOptions, InspectOptions } from '../predict/model.ts';
 import type { ParityOptions } from '../predict/parity.ts';
 import type { PredictOptions } from '../predict/predict.ts';
 import type { ViewerCommandOptions } from '../predict/viewer.ts';
@@ -16,7 +15,10 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     'predict --task he --model models/he --out predicted --mpp 0.5 regions/*.png',
     'predict --task nuclei --model nuclei.pt --out cells slide.svs',
   )
-    .argument('<image...>', 'PNG, JPEG or TIFF; whole slides: SVS, pyramidal TIFF, OME-TIFF; others with --openslide')
+    .argument(
+      '<image...>',
+      'PNG, JPEG or TIFF, or with an nnU-Net model a folder of them; whole slides: SVS, pyramidal TIFF, OME-TIFF; others with --openslide',
+    )
     .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
@@ -195,7 +197,7 @@ export function modelCommands(program: Command, { signal, exitWith }: CommandCon
     .argument('<file>', 'ONNX file')
     .option('--out <file.json>', 'output file (default: next to the model)')
     .action(async (file: string, options: DescribeOptions) => {
-      const { describeCommand } = await import('../predict/describe-model.ts');
+      const { describeCommand } = await import('../predict/model.ts');
       exitWith(await describeCommand(file, options));
     });
   command(model, 'convert', 'convert a checkpoint of nnU-Net, YOLOv5 or Ultralytics to ONNX')

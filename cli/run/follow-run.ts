@@ -3,8 +3,8 @@ import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
 import { RunHandle } from '../../runtime/run/run-handle.ts';
 import type { RunProgress } from '../../runtime/run/run-progress.ts';
 import { startRun } from '../../runtime/run/start-run.ts';
-import type { ServerSession } from '../../runtime/session/server-session.ts';
-import { watchOn, withServer } from '../../runtime/session/with-server.ts';
+import type { ServerSession } from '../../runtime/server/server-session.ts';
+import { watchOn, withServer } from '../../runtime/server/with-server.ts';
 import { unservedQueues } from '../../runtime/workers/pollers.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { pause } from '../../toolkit/concurrency.ts';
@@ -46,13 +46,13 @@ export async function warnUnpolledQueues(
   { look, taskQueuePrefix, onStep, lookMs }: Look,
   signal: AbortSignal,
 ): Promise<void> {
-  let told = '';
+  let reported = '';
   let looks = 0;
   while (!signal.aborted) {
     const unserved = await look().catch((): readonly Queue[] => []);
     looks = unserved.length === 0 ? 0 : looks + 1;
-    if (looks >= PATIENT_LOOKS && told !== unserved.join()) {
-      told = unserved.join();
+    if (looks >= PATIENT_LOOKS && reported !== unserved.join()) {
+      reported = unserved.join();
       onStep(unservedLine(taskQueuePrefix, unserved));
     }
     await pause(lookMs, signal);

@@ -1,12 +1,17 @@
-import { loadConfig } from '../../runtime/config/load-config.ts';
-import { pinRecord } from '../../runtime/config/pin-record.ts';
-import { resolveRun } from '../../runtime/run/resolve-run.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { parseRecordId } from '../../toolkit/zenodo/record/record-id.ts';
+import { relative } from 'node:path';
+import { z } from 'zod';
+import { TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
+import { pinRecord } from '../../runtime/run/pin-record.ts';
+import { type ResolvedRun, resolveRun } from '../../runtime/run/resolve-run.ts';
+import type { CacheEntry } from '../../toolkit/cache/step-cache.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { bytesText, counted, timeText } from '../../toolkit/format.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { parseRecordId } from '../../toolkit/zenodo/record/record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { isDataComplete, lookAtRecord, lookLines } from './plan/look-at-record.ts';
-import { planLines } from './plan/plan-lines.ts';
-import { planRun } from './plan/plan-run.ts';
+import { isDataComplete, lookAtRecord, lookLines } from './look-at-record.ts';
+import { planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
 import type { RunOptions } from './run.ts';
 
 /**
@@ -27,4 +32,106 @@ export async function planCommand(options: Omit<RunOptions, 'workers'>, signal: 
   const lines = [...planLines(plan), ...lookLines(look)];
   printResult(options.json ? JSON.stringify({ ...plan, record: look }, null, 1) : lines.join('\n'));
   return EXIT.done;
+}
+
+/** The assumed speed of a plan, and its source. */
+export interface Pace {
+  /** Wall time of one tile in one network, s. */
+  readonly secondsPerTile: number;
+  /** `measured` in earlier runs of this state directory; `assumed`: full-size networks on two cores. */
+  readonly basis: 'measured' | 'assumed';
+}
+
+/** Bytes per second of a typical connection to the archive. */
+export const ASSUMED_RATE = 10e6;
+
+const Facts = z.object({ tiles: z.number(), seconds: z.number() });
+
+/**
+ * Computes the seconds per tile from cache entries; from those of the same model if there are any, since a small
+ * network says nothing about a large one.
+ *
+ * @param of.folds - Number of networks that see each tile.
+ */
+export function paceOf(
+  task: Task,
+  made: readonly CacheEntry[],
+  { digest, folds }: { readonly digest?: string; readonly folds: number },
+): Pace {
+  const { inferenceStep, assumedSecondsPerTile } = taskNamed(task);
+  const known = made
+    .filter(({ parts }) => parts['step'] === inferenceStep && digest !== undefined && parts['model'] === digest)
+    .flatMap(({ facts }) => Facts.safeParse(facts).data ?? []);
+  const tiles = known.reduce((sum, fact) => sum + fact.tiles, 0) * folds;
+  const seconds = known.reduce((sum, fact) => sum + fact.seconds, 0);
+  if (tiles === 0 || seconds === 0) return { secondsPerTile: assumedSecondsPerTile, basis: 'assumed' };
+  return { secondsPerTile: seconds / tiles, basis: 'measured' };
+}
+
+/** Formats a plan for people. */
+function planLines(plan: RunPlan): readonly string[] {
+  return [
+    `Plan of ${plan.run}`,
+    `Data     ${relative(process.cwd(), plan.data) || '.'}`,
+    `Results  ${relative(process.cwd(), plan.results) || '.'}`,
+    ...fileLines(plan),
+    ...plan.tasks.flatMap(taskLines),
+  ];
+}
+
+function fileLines({ files, bytes, disk, hours }: RunPlan): string[] {
+  const free = disk.free === undefined ? 'unknown' : bytesText(disk.free);
+  if (files === undefined || bytes === undefined) {
+    return [
+      `Contents of the record unknown: the server has not answered yet. The run asks again and waits for an answer; disk free ${free}`,
+    ];
+  }
+  const { needed = 0 } = disk;
+  const isShort = disk.free !== undefined && disk.free < needed ? ': NOT ENOUGH' : '';
+  const width = Math.max(0, ...files.map(({ key }) => key.length));
+  const time = timeText((hours.fetch ?? 0) * 3_600);
+  return [
+    ...files.map(({ key, size, state }) => `  ${key.padEnd(width)}  ${bytesText(size).padStart(8)}  ${state}`),
+    `To download ${bytesText(bytes.toFetch)} (${bytesText(bytes.there)} on disk); disk needed ${bytesText(needed)}, free ${free}${isShort}`,
+    ...(bytes.toFetch === 0 ? [] : [`Download takes ${time} at ${bytesText(ASSUMED_RATE)}/s, without unpacking`]),
+  ];
+}
+
+function taskLines(plan: TaskPlan): string[] {
+  const { task, rois, cached, outstanding, tiles, hours, secondsPerTile, basis, expected } = plan;
+  const title = TASK_TITLES[task];
+  const pace = `${secondsPerTile.toPrecision(2)} s per tile and fold, ${basis}`;
+  if (expected !== undefined) {
+    const time = timeText(expected.hours * 3_600);
+    return [
+      `${title}: ${expected.rois} ROIs in the record`,
+      `  about ${expected.tiles} tiles to predict, counted once per fold: ${time} (${pace})`,
+    ];
+  }
+  if (rois === undefined) return [`${title}: the number of ROIs is known once their list is downloaded (${pace})`];
+  const time = hours === undefined ? 'time known once all images are downloaded' : timeText(hours * 3_600);
+  const reasons = new Map<string, number>();
+  for (const { reason } of rois) if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  return [
+    `${title}: ${counted(rois.length, 'ROI')}, ${cached} in the cache, ${outstanding} to compute`,
+    ...[...reasons].map(([reason, count]) => `  ${count}: ${reason}`),
+    ...(outstanding === 0 ? [] : [`  ${tiles} tiles to predict, counted once per fold: ${time} (${pace})`]),
+  ];
+}
+
+/** Prints the plan of a run before it starts. A failure to plan does not stop the run. */
+export async function printPlan(
+  run: ResolvedRun,
+  home: HomeFolders,
+  options: { readonly fresh: boolean; readonly signal: AbortSignal },
+  onStep: (line: string) => void,
+): Promise<void> {
+  try {
+    const look = await lookAtRecord(run.input, home, options.signal);
+    const plan = await planRun(run, home, { ...options, look });
+    for (const line of [...planLines(plan), ...lookLines(look)]) onStep(line);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    onStep(`No plan could be made: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }

@@ -1,5 +1,5 @@
-import { loadConfig } from '../../runtime/config/load-config.ts';
-import { pinRecord } from '../../runtime/config/pin-record.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
+import { pinRecord } from '../../runtime/run/pin-record.ts';
 import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import {
   keepSchedule,
@@ -7,8 +7,8 @@ import {
   needSchedule,
   type RunSchedule,
   scheduleOf,
-} from '../../runtime/schedules/run-schedules.ts';
-import { scheduleTimes } from '../../runtime/schedules/schedule-times.ts';
+  scheduleTimes,
+} from '../../runtime/run/run-schedules.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';

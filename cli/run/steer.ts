@@ -1,14 +1,23 @@
-import { cancelRun, updateRun } from '../../runtime/run/control-run.ts';
-import { findRun, RUNS_AND_PREDICTIONS } from '../../runtime/run/find-run.ts';
-import type { ServerSession } from '../../runtime/session/server-session.ts';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { isPrediction, summaryOf } from '../../runtime/run/describe-run.ts';
+import {
+  findRun,
+  type KnownPrediction,
+  predictionInputOf,
+  RUNS_AND_PREDICTIONS,
+  runInputOf,
+} from '../../runtime/run/find-run.ts';
+import type { ResolvedRun } from '../../runtime/run/resolve-run.ts';
+import { cancelRun, updateRun } from '../../runtime/run/run-handle.ts';
+import type { ServerSession } from '../../runtime/server/server-session.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import type { predictImages } from '../../workflows/predict-images.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { followKnownPrediction } from '../predict/follow-prediction.ts';
+import { followKnownPrediction } from '../predict/predict-as-run.ts';
 import { withHomeServer } from '../with-home-server.ts';
 import { followKnownRun } from './follow-run.ts';
-import { type KnownRun, knownRun } from './known-run.ts';
 
 export type ControlAction = 'pause' | 'resume' | 'cancel';
 
@@ -69,7 +78,7 @@ export async function retryCommand(
   const { run, isOpen, isWhole } = known;
   if (isWhole) {
     const text = `The run ${run.id} has no failures to retry.`;
-    printResult(json ? JSON.stringify(await summaryOf(known), null, 1) : text);
+    printResult(json ? JSON.stringify(await jsonSummaryOf(known), null, 1) : text);
     return EXIT.done;
   }
   if (isOpen) printStep(`The run ${run.id} is still open. Following it; retry once it has ended.`);
@@ -111,8 +120,42 @@ function followKnown(
 }
 
 /** Returns what `--json` prints for a run without failures. */
-function summaryOf(known: KnownRun): Promise<unknown> {
+function jsonSummaryOf(known: KnownRun): Promise<unknown> {
   return known.kind === 'run'
     ? RESULTS.summary.readIfValid(known.run.input.folders.results)
     : readPredictionSummary(known.run.input.order.out);
+}
+
+/** A run or a prediction of the state directory, with its input. */
+type KnownRun = (
+  | { readonly kind: 'run'; readonly run: ResolvedRun }
+  | { readonly kind: 'prediction'; readonly run: KnownPrediction }
+) & {
+  readonly isOpen: boolean;
+  /** Whether it completed without failures, so that `retry` has nothing to do. */
+  readonly isWhole: boolean;
+};
+
+/** Finds a run or a prediction, the newest unless `part` names one. @throws ReigniteError RUN_NOT_FOUND. */
+async function knownRun(part: string | undefined, signal: AbortSignal): Promise<KnownRun> {
+  return withHomeServer(signal, [], async ({ client }) => {
+    const execution = await findRun(client, part, RUNS_AND_PREDICTIONS);
+    const id = execution.workflowId;
+    const isOpen = execution.status.name === 'RUNNING';
+    const isCompleted = execution.status.name === 'COMPLETED';
+    if (isPrediction(execution)) {
+      const input = await predictionInputOf(client, execution);
+      const isWhole = isCompleted && (await hasPredictedAll(client, execution));
+      return { kind: 'prediction', run: { id, input }, isOpen, isWhole };
+    }
+    const input = await runInputOf(client, execution);
+    const failures = Object.values((await summaryOf(execution))?.tasks ?? {}).map(({ rois }) => rois.failed);
+    const isWhole = isCompleted && failures.length > 0 && failures.every((count) => count === 0);
+    return { kind: 'run', run: { id, input }, isOpen, isWhole };
+  });
+}
+
+async function hasPredictedAll(client: Client, { workflowId, runId }: WorkflowExecutionInfo): Promise<boolean> {
+  const handle = client.workflow.getHandle<typeof predictImages>(workflowId, runId);
+  return (await handle.result()).failed === 0;
 }

@@ -2,12 +2,11 @@ import type { Client, Connection, WorkflowExecutionDescription, WorkflowHandle }
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
+import { pause } from '../../toolkit/concurrency.ts';
 import type { ControlState } from '../../workflows/control.ts';
 import { stageId } from '../../workflows/ids.ts';
 import type { FileProgress, StageProgress } from '../../workflows/progress.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
-import { stepWords } from './step-words.ts';
-import { describeUntilClosed } from './until-closed.ts';
 
 type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 
@@ -83,18 +82,18 @@ export interface LiveStages {
  * Returns the current stages of a run. Open stages, and the batches of ROIs that they are working on, are queried
  * directly: the run does not know their counts.
  *
- * @param told - The stages as the run knows them.
+ * @param known - The stages as the run knows them.
  * @param before - The last known state of each stage, updated here: a busy worker does not answer in time, and a stage
  *   that is restarted after a pause has no count yet.
  */
 export async function liveStages(
   client: Client,
   run: string,
-  told: readonly StageProgress[],
+  known: readonly StageProgress[],
   before = new Map<string, LiveStage>(),
 ): Promise<LiveStages> {
   const asked = await Promise.all(
-    told.map(async (stage): Promise<LiveStage> => {
+    known.map(async (stage): Promise<LiveStage> => {
       if (stage.state !== 'running') return stage;
       const { counts, steps, bytes } = await askStage(client, stageId(run, stage.stage)).catch(() => NOTHING);
       const now = counts.reduce((furthest, each) => (each.done >= furthest.done ? each : furthest), stage);
@@ -194,8 +193,8 @@ export async function* runProgress(
   const before = new Map<string, LiveStage>();
   for await (const { description, ask } of describeUntilClosed(client, id, signal)) {
     const state = await ask(async () => {
-      const told = await handle.query<StageProgress[]>('progress');
-      const { stages, steps } = await liveStages(client, id, told, before);
+      const known = await handle.query<StageProgress[]>('progress');
+      const { stages, steps } = await liveStages(client, id, known, before);
       const besides = await stepsBesides(client, id, description);
       return { stages, ...(await handle.query<ControlState>('control')), steps: [...steps, ...besides] };
     });
@@ -209,4 +208,77 @@ async function stepsBesides(client: Client, id: string, { raw }: WorkflowExecuti
   const isMeasured = (raw.pendingChildren ?? []).some(({ workflowId }) => workflowId === discrepancies);
   const measured = isMeasured ? (await client.workflow.getHandle(discrepancies).describe()).raw : undefined;
   return pendingSteps([...(raw.pendingActivities ?? []), ...(measured?.pendingActivities ?? [])]);
+}
+
+const POLL_MS = 400;
+/** Query timeout: a busy or missing worker must not block the polling. */
+const QUERY_MS = 2_000;
+/** Time for a restarting server to answer. */
+const DESCRIBE_MS = 15_000;
+
+/** Queries a workflow; undefined if no answer comes in time. */
+type Ask = <Answer>(question: () => Promise<Answer>) => Promise<Answer | undefined>;
+
+/** Handles one description of a workflow. */
+export type Look = (description: WorkflowExecutionDescription, ask: Ask) => Promise<void>;
+
+/**
+ * Describes a workflow about twice a second until it has closed.
+ *
+ * @throws The signal's reason; the server's error when it cannot be reached.
+ */
+async function* describeUntilClosed(
+  client: Client & { readonly connection: Connection },
+  id: string,
+  signal: AbortSignal,
+): AsyncGenerator<{ readonly description: WorkflowExecutionDescription; readonly ask: Ask }, void, undefined> {
+  const handle = client.workflow.getHandle(id);
+  const ask: Ask = (question) => client.connection.withDeadline(Date.now() + QUERY_MS, question).catch(() => undefined);
+  for (;;) {
+    signal.throwIfAborted();
+    const description = await client.connection.withDeadline(Date.now() + DESCRIBE_MS, () => handle.describe());
+    if (description.status.name !== 'RUNNING') return;
+    yield { description, ask };
+    await pause(POLL_MS, signal);
+  }
+}
+
+/** Calls `look` with each description of a workflow until it has closed. @throws What `describeUntilClosed` throws. */
+export async function untilClosed(
+  client: Client & { readonly connection: Connection },
+  id: string,
+  look: Look,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const { description, ask } of describeUntilClosed(client, id, signal)) await look(description, ask);
+}
+
+/** What each activity is doing, as a phrase. */
+const WORDS: Readonly<Record<string, string>> = {
+  openResults: 'opening the results folder',
+  fetchRecord: 'requesting the record',
+  downloadFile: 'downloading',
+  unpackArchive: 'unpacking',
+  prepareModel: 'preparing the model',
+  probeInference: 'loading the model',
+  planTask: 'looking up ROIs in the cache',
+  inferRoi: 'reading an image',
+  predictImage: 'reading an image',
+  planSlide: 'looking at a slide',
+  predictStrip: 'predicting part of a slide',
+  drawBatch: 'drawing figures of ROIs',
+  aggregateTask: 'computing metrics',
+  drawFigures: 'drawing figures over all ROIs',
+  compareTask: 'comparing with the published results',
+  measureTask: 'measuring discrepancies',
+  writeDiscrepancies: 'writing the discrepancy report',
+  writeSummary: 'writing the summary',
+  writeTrace: 'reading the history',
+  writeReport: 'writing the report',
+  writePrediction: 'writing tables',
+};
+
+/** Describes what an activity is doing; undefined for one that is not shown. */
+function stepWords(activity: string): string | undefined {
+  return WORDS[activity];
 }

@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { type Client, type Connection, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import {
+  type Client,
+  type Connection,
+  WorkflowExecutionAlreadyStartedError,
+  WorkflowNotFoundError,
+  type WorkflowOptions,
+} from '@temporalio/client';
 import { packageVersion } from '../../config/package-files.ts';
 import { TASK_TITLES, taskQueue } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { reproduce } from '../../workflows/reproduce.ts';
 import { SEARCH_ATTRIBUTES, searchOptions } from '../../workflows/search-attributes.ts';
+import type { ServerAddress } from '../server/connection.ts';
 import { hasSearchAttributes } from '../server/namespace-setup.ts';
-import type { ServerAddress } from '../server/server-address.ts';
+import { workflowBundle } from '../workers/workflow-bundle.ts';
 import type { ResolvedRun } from './resolve-run.ts';
-import { type NewestExecution, newestExecution, type OnceOpen, startOrAttach } from './start-or-attach.ts';
 
 /**
  * Adds the cache namespace to a run. A fresh run gets a new one; any other uses that of the newest run of its
@@ -137,4 +143,75 @@ async function refuseSharedResults(client: Client, run: ResolvedRun): Promise<vo
     if (workflowId === run.id || memo?.['results'] !== results) continue;
     throw new ReigniteError('RESULTS_IN_USE', `The open run ${workflowId} writes to ${results}.`);
   }
+}
+
+interface NewestExecution {
+  readonly isOpen: boolean;
+  readonly memo: Readonly<Record<string, unknown>>;
+}
+
+/** Returns state and memo of the newest workflow of an ID; undefined if there is none. */
+async function newestExecution(client: Client, id: string): Promise<NewestExecution | undefined> {
+  try {
+    const { status, memo } = await client.workflow.getHandle(id).describe();
+    return { isOpen: status.name === 'RUNNING', memo: memo ?? {} };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return undefined;
+    throw error;
+  }
+}
+
+/** Returns the memo of the open workflow of an ID; undefined if none is open. */
+async function openMemo(client: Client, id: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+  const newest = await newestExecution(client, id);
+  return newest?.isOpen === true ? newest.memo : undefined;
+}
+
+/** A workflow of which at most one is open under its ID. */
+export interface OnceOpen {
+  readonly workflowId: string;
+  readonly taskQueue: string;
+  readonly staticSummary: string;
+  readonly staticDetails: readonly string[];
+  readonly memo: Readonly<Record<string, unknown>>;
+  /** Message when the open workflow cannot be resumed, because another version of the workflows started it. */
+  readonly restarting: string;
+  /**
+   * Whether to fail with WorkflowExecutionAlreadyStartedError if another command starts it in the meantime. @default
+   * false
+   */
+  readonly mustBeNew?: boolean;
+  readonly start: (options: WorkflowOptions) => Promise<unknown>;
+}
+
+/**
+ * Starts a workflow, or attaches to the open one with the same ID. On the embedded server, a workflow that another
+ * version of the workflows started is restarted.
+ */
+export async function startOrAttach(
+  client: Client,
+  server: ServerAddress,
+  { start, restarting, mustBeNew = false, staticDetails, memo, ...options }: OnceOpen,
+  onStep: (line: string) => void,
+): Promise<'started' | 'attached'> {
+  const { workflowId } = options;
+  const { digest: workflows } = await workflowBundle();
+  const open = await openMemo(client, workflowId);
+  const isOurs = open?.['workflows'] === workflows;
+  if (open !== undefined && !server.external && !isOurs) {
+    await client.workflow.getHandle(workflowId).terminate('started by another version of reignite');
+    onStep(restarting);
+  }
+  try {
+    await start({
+      ...options,
+      workflowIdConflictPolicy: mustBeNew && open === undefined ? 'FAIL' : 'USE_EXISTING',
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      staticDetails: staticDetails.join('\n'),
+      memo: { ...memo, workflows },
+    });
+  } catch (error) {
+    if (mustBeNew || !(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+  }
+  return open !== undefined && (isOurs || server.external) ? 'attached' : 'started';
 }

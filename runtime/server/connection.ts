@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import {
   Client,
   Connection,
@@ -6,11 +8,10 @@ import {
   type WorkflowService,
 } from '@temporalio/client';
 import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/envconfig';
-import { allowPlaces } from '../../toolkit/access/allowed-places.ts';
-import { placesNamedIn } from '../../toolkit/access/named-places.ts';
+import { z } from 'zod';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import type { ServerAddress } from './server-address.ts';
 
 /** gRPC's own proxy support would route even 127.0.0.1 through HTTPS_PROXY. */
 const NO_PROXY_ARGUMENTS = { 'grpc.enable_http_proxy': 0 } as const;
@@ -194,4 +195,54 @@ export async function closeConnection(connection: Connection): Promise<void> {
   const calls = [...(OPEN.get(connection) ?? [])];
   if (calls.length === 0) await connection.close();
   else void Promise.allSettled(calls).then(() => connection.close().catch(() => undefined));
+}
+
+const serverAddressSchema = z.object({
+  /** `host:port` of the gRPC service. */
+  address: z.string().min(1),
+  namespace: z.string().min(1),
+  /** Whether the server is managed elsewhere. Its credentials stay in Temporal's own environment configuration. */
+  external: z.boolean(),
+  /** Temporal's ID of the embedded server's database, which distinguishes it from other servers on the same port. */
+  clusterId: z.string().min(1).exactOptional(),
+  /** Base URL of the web UI, without a trailing slash. */
+  uiUrl: z.url().exactOptional(),
+});
+
+/** Address of a Temporal server, without credentials. */
+export type ServerAddress = Readonly<z.infer<typeof serverAddressSchema>>;
+
+/**
+ * Reads the address from a message of the parent process. Other fields are ignored.
+ *
+ * @throws ZodError when the message contains no address.
+ */
+export function parseServerAddress(message: unknown): ServerAddress {
+  return serverAddressSchema.parse(message);
+}
+
+/**
+ * Finds a TCP port on 127.0.0.1 that is currently free.
+ *
+ * @param preferred - Used if it is free; 0 for any.
+ */
+export async function freePort(preferred: number): Promise<number> {
+  return (await tryPort(preferred)) ?? (await tryPort(0)) ?? preferred;
+}
+
+async function tryPort(port: number): Promise<number | undefined> {
+  const server = createServer();
+  try {
+    server.listen({ port, host: '127.0.0.1', exclusive: true });
+    await once(server, 'listening');
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    if (server.listening) {
+      server.close();
+      await once(server, 'close');
+    }
+  }
 }

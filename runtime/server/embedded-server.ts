@@ -1,17 +1,13 @@
-import { realpath } from 'node:fs/promises';
+import { access, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { asDiskError } from '../../toolkit/files/disk-error.ts';
-import { freeBytes } from '../../toolkit/files/free-space.ts';
-import { makeFolder } from '../../toolkit/files/make-folder.ts';
-import { makePrivateHome } from '../../toolkit/files/private-home.ts';
+import { makeFolder, makePrivateHome } from '../../toolkit/files/make-folder.ts';
 import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
-import { connectTo } from './connection.ts';
+import { freeBytes } from '../../toolkit/files/suitable-file-system.ts';
+import { connectTo, freePort, type ServerAddress } from './connection.ts';
 import { ensureSearchAttributes, keepHistory, type SearchAttributes } from './namespace-setup.ts';
-import { hasDatabase, isRefusal, moveDatabaseAside } from './refused-database.ts';
-import type { ServerAddress } from './server-address.ts';
-import { freePort } from './server-address.ts';
 import { type Launch, launchServer, logPath } from './server-launch.ts';
 import {
   endLeftoverServers,
@@ -220,4 +216,59 @@ async function startFailed(options: EmbeddedServerOptions, { exit, output }: Fai
   const lines = output.trim().split('\n').slice(-5).join('\n');
   const log = logPath(join(options.home, 'logs'));
   return new ReigniteError('TEMPORAL_START_FAILED', `The Temporal server ${how}; its log ${log} ends:\n${lines}`);
+}
+
+/** A database and its journal that were moved aside. */
+interface MovedDatabase {
+  /** The database's new name, without its folder. */
+  readonly name: string;
+  /** Moves everything back, replacing any newer database. */
+  readonly restore: () => Promise<void>;
+}
+
+/**
+ * Messages of the server or SQLite about a file that can never be used: damaged, not a database, or written by a
+ * version with other tables.
+ */
+const REFUSAL =
+  /file is not a database|disk image is malformed|unsupported file format|database corruption|no such (table|column)|schema version|incompatible/i;
+
+/** A database and the files that SQLite keeps next to it. */
+const SUFFIXES = ['', '-wal', '-shm', '-journal'] as const;
+
+/** Returns whether the server's last output blames the database. */
+export function isRefusal(output: string): boolean {
+  return REFUSAL.test(output);
+}
+
+async function hasDatabase(folder: string, name: string): Promise<boolean> {
+  return await access(join(folder, name)).then(
+    () => true,
+    () => false,
+  );
+}
+
+/**
+ * Moves a database and its journal aside, to `<name>.refused-<n>` with the first free n. Nothing is deleted: sqlite3
+ * may still be able to read it.
+ */
+export async function moveDatabaseAside(folder: string, name: string): Promise<MovedDatabase> {
+  const present = await readdir(folder);
+  let n = 1;
+  while (present.some((entry) => entry.startsWith(`${name}.refused-${n}`))) n++;
+  const aside = `${name}.refused-${n}`;
+  const moved: string[] = [];
+  // The database first: it must never be opened with the journal of another one.
+  for (const suffix of SUFFIXES) {
+    if (!present.includes(name + suffix)) continue;
+    await rename(join(folder, name + suffix), join(folder, aside + suffix));
+    moved.push(suffix);
+  }
+  return {
+    name: aside,
+    restore: async () => {
+      for (const suffix of SUFFIXES) await rm(join(folder, name + suffix), { force: true });
+      for (const suffix of moved) await rename(join(folder, aside + suffix), join(folder, name + suffix));
+    },
+  };
 }

@@ -3,12 +3,10 @@ import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { makeFolder } from '../../toolkit/files/make-folder.ts';
-import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
+import { makeFolder, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
-import { connectTo } from './connection.ts';
-import type { ServerAddress } from './server-address.ts';
+import { connectTo, type ServerAddress } from './connection.ts';
 import { serverProcessName } from './server-record.ts';
 
 /** Above this size the log is rotated, so that at most two such logs are kept. */

@@ -6,9 +6,9 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
+import { PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import { isRunning, type ProcessIdentity, startTimeOf } from '../../toolkit/files/process-identity.ts';
-import type { ServerAddress } from './server-address.ts';
+import type { ServerAddress } from './connection.ts';
 
 const recordSchema = z.object({
   pid: z.int().positive(),

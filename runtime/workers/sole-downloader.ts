@@ -4,7 +4,7 @@ import type { NativeConnection } from '@temporalio/worker';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type FileLock, lockFile } from '../../toolkit/files/file-lock.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import type { ServerAddress } from '../server/server-address.ts';
+import type { ServerAddress } from '../server/connection.ts';
 import { ACTIVITY_QUEUE, livePollers, workerIdentity } from './pollers.ts';
 
 /** Time within which a worker that was asked to stop exits. */

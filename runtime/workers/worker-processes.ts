@@ -5,14 +5,13 @@ import { join } from 'node:path';
 import { compiledFile } from '../../config/package-files.ts';
 import type { TelemetryConfig } from '../../config/schema.ts';
 import type { Queue } from '../../config/tasks.ts';
-import { markHandled } from '../../toolkit/concurrency.ts';
+import { markHandled, pause } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { makeFolderSync } from '../../toolkit/files/make-folder.ts';
-import { PRIVATE_FILE } from '../../toolkit/files/private-home.ts';
+import { makeFolderSync, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import { cudaEnvironment } from '../../toolkit/onnx/provider/cuda.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
-import { parseServerAddress, type ServerAddress } from '../server/server-address.ts';
+import { parseServerAddress, type ServerAddress } from '../server/connection.ts';
 import { settingsToEnvironment, type WorkerSettings } from './worker-settings.ts';
 
 /** Number of logs kept per kind of worker, newest first. */
@@ -212,4 +211,32 @@ function endChild(child: ChildProcess, withinMs: number): Promise<void> {
     if (child.connected) child.disconnect();
     else child.kill('SIGTERM');
   });
+}
+
+interface ServeOrphanedQueuesOptions {
+  /** Returns the queues that no worker serves at the moment; a busy worker counts as serving. */
+  readonly look: () => Promise<readonly Queue[]>;
+  /** Starts serving these queues; those already served are not affected. */
+  readonly serve: (queues: readonly Queue[]) => void;
+  /** Interval between two checks. */
+  readonly lookMs: number;
+}
+
+/**
+ * Takes over queues whose workers have gone, until aborted: workers on a shared server may have ended just after a run
+ * started. A queue must be found orphaned twice, since a restarting worker is briefly absent.
+ */
+export async function serveOrphanedQueues(
+  { look, serve, lookMs }: ServeOrphanedQueuesOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  let before: readonly Queue[] = [];
+  for (;;) {
+    await pause(lookMs, signal);
+    if (signal.aborted) return;
+    const now = await look().catch((): readonly Queue[] => []);
+    const orphaned = now.filter((queue) => before.includes(queue));
+    if (orphaned.length > 0 && !signal.aborted) serve(orphaned);
+    before = now;
+  }
 }

@@ -1,7 +1,5 @@
 import { z } from 'zod';
-import type { RunConfig } from '../../config/schema.ts';
-import { TelemetryConfig } from '../../config/schema.ts';
-import { StorageAddress } from '../../config/storage-config.ts';
+import { type RunConfig, StorageAddress, TelemetryConfig } from '../../config/schema.ts';
 import { QUEUES } from '../../config/tasks.ts';
 
 const VARIABLE = 'REIGNITE_WORKER';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort } from '../../runtime/server/server-address.ts';
+import { freePort } from '../../runtime/server/connection.ts';
 import type { Proof } from '../proof.ts';
 import { composeService, type Here } from './compose-service.ts';
 

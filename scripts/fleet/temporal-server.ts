@@ -3,7 +3,7 @@ import { closeSync, mkdirSync, openSync, readFileSync, symlinkSync } from 'node:
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '../../runtime/server/server-address.ts';
+import { freePort } from '../../runtime/server/connection.ts';
 import { temporalBinary } from '../../tests/support/temporal.ts';
 import type { Proof } from '../proof.ts';
 import { composeService, type Here } from './compose-service.ts';

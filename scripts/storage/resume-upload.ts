@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Blobs } from '../../toolkit/storage/blobs.ts';
+import { Blobs } from '../../toolkit/storage/object-store.ts';
 import { openS3Store } from '../../toolkit/storage/s3-store.ts';
 import type { Proof } from '../proof.ts';
 import { startBucketProxy } from './bucket-proxy.ts';

@@ -23,11 +23,11 @@ import { CARD_FILE, readModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
-import { HE } from '../../toolkit/tasks/he.ts';
-import { recordModel } from '../../toolkit/tasks/tissue/model.ts';
-import { compareMasks } from '../../toolkit/verdict/compare-masks.ts';
-import { predictionInterval } from '../../toolkit/verdict/prediction-interval.ts';
+import { HE } from '../../toolkit/tasks/registry.ts';
+import { recordModel } from '../../toolkit/tasks/tissue/tissue.ts';
+import { compareMasks } from '../../toolkit/verdict/compare-roi.ts';
 import { inHalfPrecision } from './half-precision-graph.ts';
+import { predictionInterval } from './prediction-interval.ts';
 
 /** Float16 steps by which weights are moved from the second run on. */
 const JITTER = 0.5;

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, runCommand, startCommand, until, workersOf } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -29,7 +30,7 @@ describe('reignite cancel', () => {
   });
 
   const list = async (home: string) => {
-    const { status, stdout, stderr } = await runCommand(['list', '--json'], { home, cwd: folder() });
+    const { status, stdout, stderr } = await runHere(['list', '--json'], { home, cwd: folder() });
     expect(status, stderr).toBe(0);
     return JSON.parse(stdout).runs;
   };
@@ -37,7 +38,7 @@ describe('reignite cancel', () => {
   it('can be followed at once by another command, while the cancelled one still stops its server', async () => {
     const home = join(folder(), 'home-followed');
     const command = await runUntilMidRoi(home);
-    const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder() });
+    const { status, stderr } = await runHere(['cancel'], { home, cwd: folder() });
     expect(status, stderr).toBe(0);
     expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);
     expect((await command.ended).status).toBe(1);

@@ -10,7 +10,7 @@ import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -21,7 +21,7 @@ const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
 beforeAll(() => writeTinyRecord(folder()));
 
 const evaluate = (task: string, predictions: string, out: string) =>
-  runCommand(
+  runHere(
     ['evaluate', '--task', task, '--data', 'unpacked', '--predictions', predictions, '--out', out, '--json'],
     place(),
   );
@@ -116,7 +116,7 @@ describe('reignite evaluate', () => {
     await mkdir(join(folder(), 'spoilt', dirname(file)), { recursive: true });
     await writeFile(join(folder(), 'spoilt', file), text.replace('"bbox":[40', '\n"bbox":[NaN'));
     const words = ['evaluate', '--task', 'nuclei', '--data', 'spoilt', '--predictions', 'points', '--out', 'nothing'];
-    const { status, stdout } = await runCommand([...words, '--json'], place());
+    const { status, stdout } = await runHere([...words, '--json'], place());
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: 'ANNOTATIONS_INVALID',
@@ -138,7 +138,7 @@ describe('reignite evaluate', () => {
     const map = Object.fromEntries(names.map((name, label) => [name, label + 10]));
     await writeFile(join(folder(), 'labels.json'), JSON.stringify(map));
     const words = ['evaluate', '--task', 'he', '--data', 'unpacked', '--predictions', 'shifted', '--out', 'mapped'];
-    const { status, stdout, stderr } = await runCommand([...words, '--labels', 'labels.json', '--json'], place());
+    const { status, stdout, stderr } = await runHere([...words, '--labels', 'labels.json', '--json'], place());
     expect(status, stderr).toBe(0);
     expect(HeMetrics.parse(metricsIn(stdout)).all.overall).toBe(1);
     expect(stderr).toContain('of-no-roi.png belongs to no ROI of the test set and is not scored.');
@@ -147,7 +147,7 @@ describe('reignite evaluate', () => {
       ['patient1_he_roi1', 'patient1_he_roi2', 'patient2_he_roi1'].map((roi) => `${roi}_with_context`),
     );
     // Without the map the values from 17 on would not be labels; 10 to 14 would be other labels.
-    const without = await runCommand([...words, '--json'], place());
+    const without = await runHere([...words, '--json'], place());
     expect(HeMetrics.parse(metricsIn(without.stdout)).all.overall).toBe(0);
   });
 
@@ -197,7 +197,7 @@ describe('reignite evaluate', () => {
 
   it('shows intervals and published scores in one table', async () => {
     const words = ['evaluate', '--task', 'he', '--data', 'unpacked', '--out', 'table'];
-    const { stdout } = await runCommand([...words, '--predictions', 'unpacked/annotations/he'], place());
+    const { stdout } = await runHere([...words, '--predictions', 'unpacked/annotations/he'], place());
     expect(stdout).toMatch(/^ +Dice +95 % interval/);
     expect(stdout).toMatch(/^ {2}Stroma +1\.0000 {2}1\.0000 to 1\.0000/m);
     expect(stdout).toMatch(/^ {2}TIL: Overall +1\.0000/m);
@@ -213,7 +213,7 @@ describe('reignite evaluate', () => {
 describe('reignite model', () => {
   it('inspects a dangerous checkpoint and names the dangerous imports', async () => {
     await writeFile(join(folder(), 'hostile.pkl'), 'cposix\nsystem\n(S"touch harm"\ntR.');
-    const { status, stdout } = await runCommand(['model', 'inspect', 'hostile.pkl'], place());
+    const { status, stdout } = await runHere(['model', 'inspect', 'hostile.pkl'], place());
     expect(status).toBe(0);
     expect(stdout).toContain('DANGEROUS');
     expect(stdout).toMatch(/dangerous posix\.system/);
@@ -222,7 +222,7 @@ describe('reignite model', () => {
 
   it('lists tensors with their shapes', async () => {
     const file = fixture('nnunet/plain/fold_0/model_best.model');
-    const { stdout } = await runCommand(['model', 'inspect', file, '--json'], place());
+    const { stdout } = await runHere(['model', 'inspect', file, '--json'], place());
     const { tensors, safe } = JSON.parse(stdout);
     expect(safe).toBe(true);
     expect(tensors).toContainEqual({
@@ -236,7 +236,7 @@ describe('reignite model', () => {
     ['nnunet/plain/fold_0/model_best.model', 'fold.onnx'],
     ['yolov5/v5.pt', 'cells.onnx'],
   ])('converts %s', async (name, out) => {
-    const { status, stdout, stderr } = await runCommand(['model', 'convert', fixture(name), '--out', out], place());
+    const { status, stdout, stderr } = await runHere(['model', 'convert', fixture(name), '--out', out], place());
     expect(status, stderr).toBe(0);
     expect(stdout.trim()).toBe(join(folder(), out));
     expect((await readFile(join(folder(), out))).length).toBeGreaterThan(10_000);
@@ -246,16 +246,16 @@ describe('reignite model', () => {
 
 describe('reignite doctor and config', () => {
   it('checks the machine and opens a session on the CPU', async () => {
-    const { stdout, stderr } = await runCommand(['doctor', '--json'], place());
+    const { stdout, stderr } = await runHere(['doctor', '--json'], place());
     const findings: { name: string; status: string }[] = JSON.parse(stdout);
     expect(findings.find(({ name }) => name === 'ONNX Runtime cpu')?.status, stderr).toBe('pass');
     expect(findings.find(({ name }) => name === 'Node')?.status).toBe('pass');
   });
 
   it('prints the effective configuration and the schema', async () => {
-    const { stdout } = await runCommand(['config', '--profile', 'paper', '--set', 'he.scope=annotated'], place());
+    const { stdout } = await runHere(['config', '--profile', 'paper', '--set', 'he.scope=annotated'], place());
     expect(stdout).toContain('scope: annotated');
-    const schema = JSON.parse((await runCommand(['config', '--schema'], place())).stdout);
+    const schema = JSON.parse((await runHere(['config', '--schema'], place())).stdout);
     expect(schema.properties).toHaveProperty('zenodo');
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { ModelSummary } from '../../toolkit/models/model-summary.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { writeOwnSegmentation } from '../support/custom-onnx.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 const run = (...words: string[]) =>
-  runCommand(
+  runHere(
     [
       'run',
       '--set',
@@ -46,7 +46,7 @@ describe('reignite run --set he.model', () => {
     const roi = 'patient1_he_roi1_with_context';
     const image = join('unpacked', 'images', 'he', `${roi}.png`);
     const words = ['predict', '--task', 'he', '--model', 'own.onnx', '--out', 'predicted', '--provider', 'cpu', image];
-    expect((await runCommand(words, place())).status).toBe(0);
+    expect((await runHere(words, place())).status).toBe(0);
     const ours = await decodeLabels(join(folder(), 'predicted', 'masks', `${roi}.png`));
     expect(ours).toEqual(await decodeLabels(join(folder(), 'results', 'inference', 'he', `${roi}.png`)));
     expect(new Set(ours.data).size).toBe(3);

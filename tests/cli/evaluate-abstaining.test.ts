@@ -5,7 +5,7 @@ import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -26,7 +26,7 @@ async function evaluate(task: string, predictions: string, ...more: string[]) {
     '--out',
     `out-${predictions}`,
   ];
-  const ended = await runCommand([...words, ...more], { home: at('home'), cwd: folder() });
+  const ended = await runHere([...words, ...more], { home: at('home'), cwd: folder() });
   return { ...ended, json: () => JSON.parse(ended.stdout) };
 }
 

@@ -2,14 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 const folder = suiteFolder();
 const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
 const evaluate = (...words: string[]) =>
-  runCommand(['evaluate', '--task', 'nuclei', '--out', 'scores', '--json', ...words], place());
+  runHere(['evaluate', '--task', 'nuclei', '--out', 'scores', '--json', ...words], place());
 
 beforeAll(async () => {
   const truth = {
@@ -41,7 +41,7 @@ describe('reignite evaluate --boxes', () => {
   it('scores the output of predict, and says which images are missing', async () => {
     const model = ['--model', fixture('ultralytics/v8.pt'), '--imgsz', '64', '--provider', 'cpu'];
     const words = ['predict', '--task', 'nuclei', '--out', 'found', ...model, fixture('yolov5/image.png')];
-    const predicted = await runCommand(words, place());
+    const predicted = await runHere(words, place());
     expect(predicted.status, predicted.stderr).toBe(0);
     const { status, stdout, stderr } = await evaluate('--boxes', 'truth.json', '--predictions', 'found/candidates');
     expect(status, stderr).toBe(0);

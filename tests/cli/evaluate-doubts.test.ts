@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
 import { encodeNpy } from '../../toolkit/numpy/npy.ts';
-import { PDL1 } from '../../toolkit/tasks/pdl1.ts';
-import { runCommand } from '../support/command.ts';
+import { PDL1 } from '../../toolkit/tasks/registry.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 import { zipRecord } from '../support/zip-record.ts';
@@ -15,7 +15,7 @@ const folder = suiteFolder();
 const at = (...parts: string[]) => join(folder(), ...parts);
 const place = () => ({ home: at('home'), cwd: folder() });
 const evaluate = (task: string, data: string, predictions: string, ...more: string[]) =>
-  runCommand(
+  runHere(
     ['evaluate', '--task', task, '--data', data, '--predictions', predictions, '--out', `out-${data}`, ...more],
     place(),
   );
@@ -69,10 +69,10 @@ describe('a record without ROIs to score', () => {
 
   it('is an error of `run`, and of `plan` if the list of ROIs is available', async () => {
     const words = ['--profile', 'capital.yaml', '--tasks', 'he', '--json'];
-    const planned = await runCommand(['plan', ...words, '--data', 'capital'], place());
+    const planned = await runHere(['plan', ...words, '--data', 'capital'], place());
     expect(planned.status, planned.stderr).toBe(1);
     expect(JSON.parse(planned.stdout).error.code).toBe('OVERVIEW_INVALID');
-    const ran = await runCommand(['run', ...words, '--data', 'fetched', '--results', 'results'], place());
+    const ran = await runHere(['run', ...words, '--data', 'fetched', '--results', 'results'], place());
     expect(ran.status, ran.stderr).toBe(1);
     expect(JSON.parse(ran.stdout).error).toMatchObject({
       code: 'OVERVIEW_INVALID',

@@ -36,7 +36,11 @@ const LINES: readonly (readonly [file: string, before: string, line: string])[] 
     '] as const satisfies',
     "{ name: 'lymphocytes', kind: 'cells', title: 'Lymphocyte detection' },\n",
   ],
-  ['toolkit/tasks/registry.ts', 'import { NUCLEI }', "import { LYMPHOCYTES } from './lymphocytes.ts';\n"],
+  [
+    'toolkit/tasks/registry.ts',
+    'import type { CellTaskDefinition',
+    "import { LYMPHOCYTES } from './lymphocytes.ts';\n",
+  ],
   ['toolkit/tasks/registry.ts', 'nuclei: NUCLEI', 'lymphocytes: LYMPHOCYTES, '],
 ];
 

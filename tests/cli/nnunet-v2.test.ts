@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 
 const ROOT = fileURLToPath(new URL('../fixtures/nnunet-v2', import.meta.url));
@@ -15,7 +15,7 @@ const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
 
 async function predict(out: string, ...words: string[]) {
   const all = ['predict', '--task', 'he', '--out', out, '--provider', 'cpu', '--json', ...words, IMAGE];
-  const { status, stdout, stderr } = await runCommand(all, place());
+  const { status, stdout, stderr } = await runHere(all, place());
   return { status, stderr, said: JSON.parse(stdout) };
 }
 
@@ -64,14 +64,14 @@ describe('an nnU-Net v2 model on the command line', () => {
   it('converts one fold to ONNX, which predict accepts', async () => {
     const model = join(folder(), 'model');
     await cp(REGIONS, model, { recursive: true });
-    const convert = await runCommand(['model', 'convert', join(model, 'fold_2', 'checkpoint_final.pth')], place());
+    const convert = await runHere(['model', 'convert', join(model, 'fold_2', 'checkpoint_final.pth')], place());
     expect(convert.status).toBe(0);
     const onnx = join(model, 'fold_2', 'checkpoint_final.onnx');
     expect(existsSync(onnx)).toBe(true);
     expect(JSON.parse(await readFile(onnx.replace('.onnx', '.json'), 'utf8'))).toMatchObject({ kind: 'nnunet-v2-2d' });
     const { said } = await predict('onnx', '--model', onnx);
     const again = (...words: string[]) =>
-      runCommand(['model', 'convert', join(model, 'fold_2', 'checkpoint_final.pth'), ...words], place());
+      runHere(['model', 'convert', join(model, 'fold_2', 'checkpoint_final.pth'), ...words], place());
     expect((await again()).status).toBe(0);
     await writeFile(join(folder(), 'keep.json'), '{"kind":"segmentation"}');
     const refused = await again('--out', join(folder(), 'keep.onnx'));

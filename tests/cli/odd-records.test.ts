@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { faultServer } from '../support/fault-server.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
@@ -31,7 +31,7 @@ const words = (command: string) => [command, '--profile', 'odd.yaml', '--data', 
 describe('a record without files', () => {
   it.each(['download', 'run', 'plan'])('ends `%s` with its own access status', async (command) => {
     const access = { record: 'public', files: 'restricted', status: 'restricted' };
-    const restricted = await runCommand(words(command), await placeFor({ access, files: [] }));
+    const restricted = await runHere(words(command), await placeFor({ access, files: [] }));
     expect(restricted.status, restricted.stderr).toBe(1);
     expect(JSON.parse(restricted.stdout).error).toMatchObject({
       code: 'ACCESS_DENIED',
@@ -39,7 +39,7 @@ describe('a record without files', () => {
         'The files of record 42 are not public: its access status is "restricted", access to its files "restricted".',
       remedy: expect.stringContaining('ZENODO_TOKEN'),
     });
-    const empty = await runCommand(words(command), await placeFor({ access: { status: 'metadata-only' }, files: [] }));
+    const empty = await runHere(words(command), await placeFor({ access: { status: 'metadata-only' }, files: [] }));
     expect(empty.status, empty.stderr).toBe(1);
     expect(JSON.parse(empty.stdout).error).toMatchObject({
       code: 'RECORD_EMPTY',
@@ -56,7 +56,7 @@ describe('reignite download', () => {
       entry(key, bytes, { links: { self: `/api/records/42/files/${key}/content` } }),
     );
     const place = await placeFor({ files: listed }, files);
-    const { status, stdout, stderr } = await runCommand(words('download'), place);
+    const { status, stdout, stderr } = await runHere(words('download'), place);
     expect(status, stderr).toBe(0);
     const told: { key: string; verified: string }[] = JSON.parse(stdout).files;
     expect(told.map(({ key, verified }) => [key, verified])).toEqual(keys.map(([key]) => [key, 'md5']));
@@ -65,7 +65,7 @@ describe('reignite download', () => {
       [...keys.map(([key]) => key), 'a'].sort(),
     );
 
-    const nothing = await runCommand([...words('download'), '--only', '*.zap'], place);
+    const nothing = await runHere([...words('download'), '--only', '*.zap'], place);
     expect(nothing.status, nothing.stderr).toBe(1);
     expect(JSON.parse(nothing.stdout).error).toMatchObject({
       code: 'FILE_NOT_IN_RECORD',
@@ -75,7 +75,7 @@ describe('reignite download', () => {
 
   it('rejects a record if some of its files cannot be stored', async () => {
     const place = await placeFor({ files: [entry('a.txt', 'one'), entry('a.txt/b.txt', 'two')] });
-    const { status, stdout } = await runCommand(words('download'), place);
+    const { status, stdout } = await runHere(words('download'), place);
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: 'RECORD_INVALID',

@@ -2,8 +2,10 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, isAlive, runCommand, serverPidOf, startCommand, until, workersOf } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
+import { serveHome } from '../support/serve-home.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -12,6 +14,7 @@ const DAMAGED = { name: 'patient3_he_roi1', width: 64, height: 49 };
 
 const folder = suiteFolder();
 let server: TestServer;
+let stop: () => Promise<void>;
 let first: Ended;
 
 const place = () => ({
@@ -19,7 +22,8 @@ const place = () => ({
   cwd: folder(),
   environment: { TEMPORAL_ADDRESS: server.address },
 });
-const run = (...words: string[]) => runCommand(['run', '--profile', 'one.yaml', ...words], place());
+const RUN = ['run', '--profile', 'one.yaml'];
+const run = (...words: string[]) => runHere([...RUN, ...words], place());
 const outputs = () => digestsBelow(join(folder(), 'results', 'one'), ['inference', 'confidence', 'metrics', 'figures']);
 
 /** One run of two ROIs, one of them no image, that the commands below look at. */
@@ -37,13 +41,17 @@ beforeAll(async () => {
     'temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2, taskQueuePrefix: one }',
   ];
   await writeFile(join(folder(), 'one.yaml'), profile.join('\n'));
+  stop = await serveHome(place(), ['--profile', 'one.yaml']);
   first = await run('--data', 'data', '--json');
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await stop();
+  await server.stop();
+});
 
 describe('reignite plan', () => {
   const plan = async (...words: string[]) => {
-    const { status, stdout, stderr } = await runCommand(['plan', '--profile', 'one.yaml', ...words], place());
+    const { status, stdout, stderr } = await runHere(['plan', '--profile', 'one.yaml', ...words], place());
     expect(status, stderr).toBe(0);
     return stdout;
   };
@@ -79,7 +87,7 @@ describe('reignite plan', () => {
 
 describe('reignite why', () => {
   const why = async (...words: string[]) => {
-    const { status, stdout, stderr } = await runCommand(['why', ...words, '--json'], place());
+    const { status, stdout, stderr } = await runHere(['why', ...words, '--json'], place());
     expect(status, stderr).toBe(0);
     return JSON.parse(stdout);
   };
@@ -107,7 +115,7 @@ describe('reignite why', () => {
       { state: 'failed', failure: { code: 'IMAGE_UNREADABLE' }, steps: [{ attempts: 1 }] },
     ]);
     expect((await why('prepareModel')).steps).toMatchObject([{ outcome: 'completed', worker: expect.any(String) }]);
-    const { status, stdout } = await runCommand(['why', 'one', 'unserved', '--json'], place());
+    const { status, stdout } = await runHere(['why', 'one', 'unserved', '--json'], place());
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
   });
 });
@@ -120,14 +128,14 @@ describe('reignite run --fresh', () => {
     expect(JSON.parse(fresh.stdout).tasks.he.rois, fresh.stderr).toMatchObject({ computed: 1, cached: 0, failed: 1 });
     expect(await outputs()).toEqual(before);
     // A run that resumes it finds its results.
-    const plan = await runCommand(['plan', '--profile', 'one.yaml', '--data', 'data', '--json'], place());
+    const plan = await runHere(['plan', '--profile', 'one.yaml', '--data', 'data', '--json'], place());
     expect(JSON.parse(plan.stdout).tasks, plan.stderr).toMatchObject([{ cached: 1, outstanding: 1 }]);
   });
 });
 
 describe('reignite clean', () => {
   const clean = async (...words: string[]) => {
-    const { status, stdout, stderr } = await runCommand(['clean', ...words, '--json'], place());
+    const { status, stdout, stderr } = await runHere(['clean', ...words, '--json'], place());
     expect(status, stderr).toBe(0);
     return JSON.parse(stdout);
   };
@@ -149,7 +157,7 @@ describe('reignite clean', () => {
     ]);
     expect(await exists('data', 'images')).toBe(true);
     expect(await exists('results', 'one', 'summary.json')).toBe(true);
-    const { status, stdout } = await runCommand(['clean', 'results', '--json'], place());
+    const { status, stdout } = await runHere(['clean', 'results', '--json'], place());
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
   });
 });
@@ -162,7 +170,7 @@ describe('an open run', () => {
     const { status, stdout } = await run(...words, '--no-workers', '--fresh', '--json');
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({ code: 'RUN_OPEN', remedy: expect.stringContaining('cancel') });
-    const cleaned = await runCommand(['clean', '--json'], place());
+    const cleaned = await runHere(['clean', '--json'], place());
     expect(cleaned.status).toBe(1);
     expect(JSON.parse(cleaned.stdout).error.code).toBe('RUN_OPEN');
     open.process.kill('SIGINT');
@@ -188,7 +196,7 @@ describe('reignite run --detach', () => {
   });
 
   it('reports what prevents a run from starting', async () => {
-    const { status, stdout } = await run('--set', 'he.scope=half', '--detach', '--json');
+    const { status, stdout } = await runCommand([...RUN, '--set', 'he.scope=half', '--detach', '--json'], place());
     expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'CONFIG_INVALID']);
   });
 });

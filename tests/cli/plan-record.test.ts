@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { detectorFile, folderOf, readersFile, tissueModelFolder } from '../../toolkit/dataset/layout.ts';
 import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -18,7 +18,7 @@ async function planOf(spoil: (unpacked: string) => Promise<void>, rearrange?: (s
     const profile = `name: odd\nrecord: "7"\nzenodo: { api: "${server.api}" }\n`;
     await writeFile(join(folder, 'odd.yaml'), profile);
     const words = ['plan', '--profile', 'odd.yaml', '--data', 'data', '--json'];
-    const { status, stdout, stderr } = await runCommand(words, { cwd: folder, home: join(folder, 'home') });
+    const { status, stdout, stderr } = await runHere(words, { cwd: folder, home: join(folder, 'home') });
     expect(status, stderr).toBe(0);
     const { record, tasks } = JSON.parse(stdout);
     expect(record.bytes).toBeLessThan(1e6);

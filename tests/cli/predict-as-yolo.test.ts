@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readCandidatesFile } from '../../toolkit/yolo/detect/candidates-file.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();
@@ -22,7 +22,7 @@ const MOST = 300;
 const NEAR = { pixels: 0.05, score: 2e-4 };
 
 beforeAll(async () => {
-  const ran = await runCommand(['model', 'convert', fixture('best.pt'), '--out', 'best.onnx'], place());
+  const ran = await runHere(['model', 'convert', fixture('best.pt'), '--out', 'best.onnx'], place());
   expect(ran.status, ran.stderr).toBe(0);
 });
 
@@ -35,7 +35,7 @@ describe('reignite predict --imgsz', () => {
   ])('finds box by box what ultralytics finds: %s at IoU %s', async (name, iou, model) => {
     const out = `${name}-${iou}`;
     const words = ['predict', '--task', 'nuclei', '--model', model, '--imgsz', '640', '--iou', iou];
-    const ran = await runCommand([...words, '--provider', 'cpu', '--out', out, fixture('wide.png')], place());
+    const ran = await runHere([...words, '--provider', 'cpu', '--out', out, fixture('wide.png')], place());
     expect(ran.status, ran.stderr).toBe(0);
     const expected = Expected.parse(JSON.parse(await readFile(fixture('boxes.json'), 'utf8')))[`${name} ${iou}`] ?? [];
     const { candidates } = await readCandidatesFile(join(folder(), out, 'candidates', 'wide.json'));

@@ -4,14 +4,14 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readCandidatesFile } from '../../toolkit/yolo/detect/candidates-file.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 const folder = suiteFolder();
 const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
 const predict = (out: string, model: string, ...words: string[]) =>
-  runCommand(
+  runHere(
     [
       'predict',
       '--task',

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runCommand, startCommand, until } from '../support/command.ts';
+import { startCommand, until } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
 import { digestsBelow } from '../support/same-files.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
 const words = (out: string, model = fixture('nnunet/plain')) => [
   ...['predict', '--task', 'he', '--model', model, '--out', out, '--provider', 'cpu'],
 ];
-const predict = (out: string, ...more: string[]) => runCommand([...words(out), ...more], place());
+const predict = (out: string, ...more: string[]) => runHere([...words(out), ...more], place());
 
 async function refused(out: string, ...more: string[]) {
   const { status, stdout } = await predict(out, '--json', ...more);
@@ -82,7 +83,7 @@ describe('the folder of a prediction', () => {
   it('rejects another task, and folders with other contents', async () => {
     expect((await predict('tissue', 'one.png')).status).toBe(0);
     const cells = ['predict', '--task', 'nuclei', '--model', fixture('yolov5/v5.pt'), '--provider', 'cpu', '--json'];
-    const other = await runCommand([...cells, '--out', 'tissue', 'one.png'], place());
+    const other = await runHere([...cells, '--out', 'tissue', 'one.png'], place());
     expect(JSON.parse(other.stdout).error.code).toBe('PREDICTION_CONFLICT');
 
     await mkdir(inFolder('results'));
@@ -99,7 +100,7 @@ describe('the folder of a prediction', () => {
     expect((await refused('nothing', 'broken.png')).code).toBe('IMAGE_UNREADABLE');
     expect((await predict('nothing', '--simplify', '1', 'one.png')).status).toBe(0);
     expect(await namesIn('nothing')).toEqual(['one']);
-    const { status } = await runCommand([...words('unmade', 'nowhere'), 'one.png'], place());
+    const { status } = await runHere([...words('unmade', 'nowhere'), 'one.png'], place());
     expect(status).toBe(1);
     await expect(readdir(inFolder('unmade'))).rejects.toMatchObject({ code: 'ENOENT' });
   });

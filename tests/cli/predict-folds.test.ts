@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
@@ -34,7 +34,7 @@ const outOf = (model: string, words: readonly string[]) => [model, 'out', ...wor
 async function predict(model: string, ...words: string[]) {
   const out = outOf(model, words);
   const all = ['predict', '--task', 'he', '--model', model, '--out', out, '--provider', 'cpu', '--json'];
-  const { status, stdout, stderr } = await runCommand([...all, ...words, 'one.png'], place());
+  const { status, stdout, stderr } = await runHere([...all, ...words, 'one.png'], place());
   return { status, stderr, said: JSON.parse(stdout) };
 }
 
@@ -120,7 +120,7 @@ describe('reignite predict --task he with an incomplete model', () => {
 
 describe('reignite run --set he.folds', () => {
   const run = (...words: string[]) =>
-    runCommand(
+    runHere(
       [
         'run',
         '--set',

@@ -2,12 +2,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { runCommand, startCommand, until, workersOf } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
 import { digestsBelow } from '../support/same-files.ts';
+import { startWorkers } from '../support/serve-home.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
@@ -39,7 +41,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 it('predicts the same with a durable run as without, though everything is killed meanwhile', async () => {
-  const direct = await runCommand([...words('direct'), ...IMAGES, '--json'], place('home-direct'));
+  const direct = await runHere([...words('direct'), ...IMAGES, '--json'], place('home-direct'));
   const run = [...words('run'), ...IMAGES, '--run', '--json'];
   const killed = startCommand(run, place('home-run'));
   await killed.shows(/[12] of 3 images/);
@@ -59,13 +61,13 @@ it('predicts the same with a durable run as without, though everything is killed
     images: [{ name: 'large' }, { name: 'small' }],
     failures: [{ code: 'IMAGE_UNREADABLE', image: join(folder(), 'broken.png') }],
   });
-  const { runs } = JSON.parse((await runCommand(['list', '--json'], place('home-run'))).stdout);
+  const { runs } = JSON.parse((await runHere(['list', '--json'], place('home-run'))).stdout);
   expect(runs).toContainEqual(expect.objectContaining({ results: join(folder(), 'run'), status: 'partial' }));
 });
 
 it('can be listed, watched, paused, cancelled, retried and explained with the run commands', async () => {
   const run = [...words('steered'), 'large.png', 'small.png', '--run'];
-  const command = (...words: string[]) => runCommand(words, place('home-steered'));
+  const command = (...words: string[]) => runHere(words, place('home-steered'));
   const RELEASED_BY = join(folder(), 'released');
   const NODE_OPTIONS = `--import=${import.meta.resolve('../support/hold-inference.mjs')}`;
   const held = place('home-steered');
@@ -88,6 +90,7 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
   expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
   await writeFile(RELEASED_BY, '');
   expect((await first.ended).status).toBe(1);
+  onTestFinished(await startWorkers(place('home-steered')));
   const again = await command('retry');
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
   expect((await command('retry')).stdout).toContain('has no failures to retry');
@@ -108,9 +111,9 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
 
 it('adds to the tables of a folder with the same settings, and rejects other settings before it starts', async () => {
   const folderOf = words('shared');
-  const direct = await runCommand([...folderOf, 'small.png'], place('home-shared'));
+  const direct = await runHere([...folderOf, 'small.png'], place('home-shared'));
   expect(direct.status, direct.stderr).toBe(0);
-  const other = await runCommand([...folderOf, '--simplify', '2', 'copy.png', '--run', '--json'], place('home-shared'));
+  const other = await runHere([...folderOf, '--simplify', '2', 'copy.png', '--run', '--json'], place('home-shared'));
   expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'PREDICTION_CONFLICT']);
   expect(other.stderr).not.toContain('Started');
   const added = await runCommand([...folderOf, 'copy.png', '--run', '--json'], place('home-shared'));
@@ -127,7 +130,7 @@ it('gives the same bits as one worker when several share a slide and everything 
     .tiff({ compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64 })
     .toFile(tall);
   const whole = ['--level', '0', '--everywhere', 'tall.tif', '--json'];
-  const direct = await runCommand([...words('slide-direct'), ...whole], place('home-slide-direct'));
+  const direct = await runHere([...words('slide-direct'), ...whole], place('home-slide-direct'));
   expect(direct.status, direct.stderr).toBe(0);
   const run = [...words('slide-run'), ...whole, '--run'];
   const strips = async () => {

@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { readTiffPages, TAG } from '../../toolkit/slide/read/tiff-pages.ts';
 import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
 import { labelsOfTiff } from '../support/read-labels.ts';
@@ -52,8 +53,8 @@ beforeAll(async () => {
 
 describe('reignite predict on a slide', () => {
   it('gives every pixel the same label as in one PNG', async () => {
-    const flat = await runCommand([...words('flat'), '--json', 'section.png'], place());
-    const everywhere = await runCommand([...words('all'), '--everywhere', '--json', 'slide.tif'], place());
+    const flat = await runHere([...words('flat'), '--json', 'section.png'], place());
+    const everywhere = await runHere([...words('all'), '--everywhere', '--json', 'slide.tif'], place());
     expect([flat.status, everywhere.status], everywhere.stderr).toEqual([0, 0]);
     const mask = await decodeLabels(join(folder(), 'flat', 'masks', 'section.png'));
     const labels = await labelsOfTiff(join(folder(), 'all', 'masks', 'slide.tif'));
@@ -67,7 +68,7 @@ describe('reignite predict on a slide', () => {
   });
 
   it('computes tissue alone, says so beforehand, and keeps the mask', async () => {
-    const { status, stdout, stderr } = await runCommand([...words('tissue'), '--json', 'slide.tif'], place());
+    const { status, stdout, stderr } = await runHere([...words('tissue'), '--json', 'slide.tif'], place());
     expect(status, stderr).toBe(0);
     expect(stderr).toMatch(/slide: \d+ of \d+ tiles to predict \(\d+ %\); expected time /);
     const labels = await labelsOfTiff(join(folder(), 'tissue', 'masks', 'slide.tif'));
@@ -111,7 +112,7 @@ describe('reignite predict on a slide', () => {
       const { status, stderr } = await runCommand(command, { ...place('home-killed'), environment });
       expect(status, stderr).toBe(null);
     }
-    const { status, stderr } = await runCommand(command, place('home-killed'));
+    const { status, stderr } = await runHere(command, place('home-killed'));
     expect(status, stderr).toBe(0);
     expect(await digestsBelow(join(folder(), 'killed'), FOLDERS)).toEqual(
       await digestsBelow(join(folder(), 'all'), FOLDERS),
@@ -119,26 +120,26 @@ describe('reignite predict on a slide', () => {
   });
 
   it('asks for a scale that the file does not say, and takes --mpp or --level', async () => {
-    const refused = await runCommand([...words('scale'), '--json', 'unknown.tif'], place());
+    const refused = await runHere([...words('scale'), '--json', 'unknown.tif'], place());
     expect(refused.status).toBe(1);
     expect(JSON.parse(refused.stdout).error).toMatchObject({
       code: 'SCALE_UNKNOWN',
       remedy: expect.stringContaining('--mpp'),
     });
-    const fine = await runCommand([...words('mpp'), '--mpp', '0.25', '--json', 'unknown.tif'], place());
+    const fine = await runHere([...words('mpp'), '--mpp', '0.25', '--json', 'unknown.tif'], place());
     expect(JSON.parse(fine.stdout).images).toMatchObject([
       { mpp: 0.25, resampledTo: { width: WIDTH / 2, height: HEIGHT / 2 } },
     ]);
-    const level = await runCommand([...words('level'), '--level', '0', '--json', 'unknown.tif'], place());
+    const level = await runHere([...words('level'), '--level', '0', '--json', 'unknown.tif'], place());
     const [image] = JSON.parse(level.stdout).images;
     expect(image.notes.join('\n')).toContain('Its pixel size is unknown');
     expect(image).not.toHaveProperty('mpp');
-    const missing = await runCommand([...words('missing'), '--level', '9', '--json', 'unknown.tif'], place());
+    const missing = await runHere([...words('missing'), '--level', '9', '--json', 'unknown.tif'], place());
     expect(JSON.parse(missing.stdout).error.cause).toContain('has no level 9: it has 0 (240 x 176 px)');
   });
 
   it('names a converter for a format that it does not read', async () => {
-    const { status, stdout } = await runCommand([...words('mrxs'), '--json', 'scan.mrxs'], place());
+    const { status, stdout } = await runHere([...words('mrxs'), '--json', 'scan.mrxs'], place());
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: 'IMAGE_UNREADABLE',
@@ -148,7 +149,7 @@ describe('reignite predict on a slide', () => {
   });
 
   it('reports that there is no tissue, and shows the overview that it searched', async () => {
-    const { status, stdout } = await runCommand([...words('blank'), '--json', 'blank.tif'], place());
+    const { status, stdout } = await runHere([...words('blank'), '--json', 'blank.tif'], place());
     expect(status).toBe(1);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: 'NO_TISSUE',
@@ -180,7 +181,7 @@ describe('reignite predict on a slide', () => {
     await writeFile(join(folder(), 'regions.geojson'), JSON.stringify({ type: 'FeatureCollection', features }));
     const detector = fileURLToPath(new URL('../fixtures/yolov5/v5.pt', import.meta.url));
     const options = ['--out', 'cells', '--provider', 'cpu', '--regions', 'regions.geojson', '--json'];
-    const { status, stdout, stderr } = await runCommand(
+    const { status, stdout, stderr } = await runHere(
       ['predict', '--task', 'pdl1', '--model', detector, ...options, 'slide.tif'],
       place(),
     );

@@ -5,7 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { readNpy } from '../../toolkit/numpy/npy.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
 import { writeTiff } from '../support/write-tiff.ts';
@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 
 const predictTissue = (out: string, ...words: string[]) =>
-  runCommand(
+  runHere(
     ['predict', '--task', 'he', '--model', fixture('nnunet/plain'), '--out', out, '--provider', 'cpu', ...words],
     place(),
   );
@@ -192,7 +192,7 @@ describe('reignite predict --task he', () => {
 
 describe('reignite predict --task nuclei', () => {
   it('writes points as .npy, CSV and GeoJSON, and counts', async () => {
-    const { status, stdout, stderr } = await runCommand(
+    const { status, stdout, stderr } = await runHere(
       [
         'predict',
         '--task',
@@ -225,7 +225,7 @@ describe('reignite predict --task nuclei', () => {
   it('leaves out cells in the padding of a tile, in all outputs, and says how many', async () => {
     const picture = sharp(fixture('yolov5/image.png')).extract({ left: 0, top: 0, width: 100, height: 70 });
     await picture.png().toFile(join(folder(), 'crop.png'));
-    const { status, stdout, stderr } = await runCommand(
+    const { status, stdout, stderr } = await runHere(
       ['predict', '--task', 'nuclei', '--model', fixture('yolov5/v5.pt'), '--out', 'crop', '--json', 'crop.png'],
       place(),
     );
@@ -251,7 +251,7 @@ describe('reignite predict --task nuclei', () => {
   });
 
   it('rejects a folder as a detector', async () => {
-    const { status, stdout } = await runCommand(
+    const { status, stdout } = await runHere(
       ['predict', '--task', 'pdl1', '--model', fixture('nnunet/plain'), '--out', 'no', '--json', 'one.png'],
       place(),
     );

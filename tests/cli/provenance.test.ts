@@ -1,28 +1,32 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../support/command.ts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { serveHome } from '../support/serve-home.ts';
 
 const folder = suiteFolder();
 
 /** The nuclei of the sample, served under the number of the paper's record. */
 describe('a paper run on the sample data', () => {
-  const place = () => ({ home: join(folder(), 'home'), cwd: folder(), environment: {} });
+  const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
   const read = (path: string) => readFile(join(folder(), 'results', path), 'utf8');
+  let stop: () => Promise<void>;
   let stdout = '';
 
   beforeAll(async () => {
+    stop = await serveHome(place());
     const set = ['zenodo.serveFrom=data/sample', 'inference.provider=cpu'].flatMap((each) => ['--set', each]);
     const words = ['run', '--profile', 'paper', '--tasks', 'nuclei', '--data', 'data', '--results', 'results', ...set];
-    const ended = await runCommand(words, place());
+    const ended = await runHere(words, place());
     expect(ended.status, ended.stderr).toBe(0);
     stdout = ended.stdout;
   });
+  afterAll(() => stop());
 
   it('says synthetic in every line of the terminal that names a verdict', async () => {
-    const listed = await runCommand(['list'], place());
-    const status = await runCommand(['status'], place());
+    const listed = await runHere(['list'], place());
+    const status = await runHere(['status'], place());
     for (const text of [stdout, listed.stdout, status.stdout]) {
       const lines = text.split('\n').filter((line) => /reproduced|not comparable|within tolerance|differs/.test(line));
       expect(lines.length).toBeGreaterThan(0);

@@ -1,21 +1,21 @@
 import { cp, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { CellsVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
+import { serveHome } from '../support/serve-home.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 describe('a record whose nuclei were published with the declared settings', () => {
   it('is compared with those, and the report explains what each set of settings reproduces', async () => {
     const cwd = await temporaryFolder();
+    const place = { home: join(cwd, 'home'), cwd };
+    onTestFinished(await serveHome(place));
     const run = async (served: string, results: string) => {
       const set = [`zenodo.serveFrom=${served}`, `name=${results}`, 'record=42', 'inference.provider=cpu'];
       const words = ['run', '--tasks', 'nuclei', '--data', `data-${results}`, '--results', results];
-      const ended = await runCommand([...words, ...set.flatMap((each) => ['--set', each])], {
-        home: join(cwd, 'home'),
-        cwd,
-      });
+      const ended = await runHere([...words, ...set.flatMap((each) => ['--set', each])], place);
       expect(ended.status, ended.stderr).toBe(0);
       return join(cwd, results);
     };

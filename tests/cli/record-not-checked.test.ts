@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { lookLines } from '../../cli/run/plan/look-at-record.ts';
+import { lookLines } from '../../cli/run/look-at-record.ts';
 import { plainProblem } from '../../config/plain-problems.ts';
 
 it('says what to do about an unchecked record only if the user asked for the check', () => {

@@ -1,11 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
-import { beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { leftBehind } from '../support/chaos.ts';
-import { runCommand, startCommand } from '../support/command.ts';
+import { startCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
+import { serveHome } from '../support/serve-home.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
@@ -46,7 +48,7 @@ it('runs two runs of one state directory and one of another at the same time on 
   const [runs, others] = [await ask(home, 'list'), await ask(other, 'list')];
   expect(runs.runs.map(namesOf).sort()).toEqual(['annotated results-annotated running', 'full results-full running']);
   expect(others.runs.map(namesOf)).toEqual(['annotated results-other running']);
-  const unseen = await runCommand(['status', '/full/', '--json'], other);
+  const unseen = await runHere(['status', '/full/', '--json'], other);
   expect([unseen.status, JSON.parse(unseen.stdout).error.code]).toEqual([1, 'RUN_NOT_FOUND']);
 
   for (const { status, stderr } of await Promise.all(commands.map(({ ended }) => ended))) {
@@ -55,8 +57,9 @@ it('runs two runs of one state directory and one of another at the same time on 
   expect([...leftBehind(home.home), ...leftBehind(other.home)]).toEqual([]);
 
   // Alone, one after the other, in a state directory that knows nothing of them.
+  onTestFinished(await serveHome(place('home-alone'), ['--profile', 'tiny.yaml']));
   for (const name of ['full', 'annotated'] as const) {
-    const alone = await runCommand(wordsOf(name, 'data-alone', `results-alone-${name}`), place('home-alone'));
+    const alone = await runHere(wordsOf(name, 'data-alone', `results-alone-${name}`), place('home-alone'));
     expect(alone.status, alone.stderr).toBe(0);
     expect(await outputs(`results-${name}`)).toEqual(await outputs(`results-alone-${name}`));
   }
@@ -66,7 +69,7 @@ it('runs two runs of one state directory and one of another at the same time on 
 
 /** What a command answers as a program reads it. */
 async function ask(where: ReturnType<typeof place>, word: string) {
-  const { status, stdout, stderr } = await runCommand([word, '--json'], where);
+  const { status, stdout, stderr } = await runHere([word, '--json'], where);
   expect(status, stderr).toBe(0);
   return JSON.parse(stdout);
 }

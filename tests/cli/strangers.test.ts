@@ -9,7 +9,7 @@ import { createInferenceActivities } from '../../activities/inference.ts';
 import { createOrchestrationActivities } from '../../activities/orchestration.ts';
 import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
 import { createRenderActivities } from '../../activities/render.ts';
-import { loadConfig } from '../../runtime/config/load-config.ts';
+import { loadConfig } from '../../runtime/load-config.ts';
 import { runningServer } from '../../runtime/server/server-record.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
 import { type Command, type Place, runCommand, startCommand } from '../support/command.ts';

@@ -1,6 +1,6 @@
 import { copyFile, cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verdictLines } from '../../cli/run/run-report.ts';
 import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { readersFile } from '../../toolkit/dataset/layout.ts';
@@ -13,9 +13,10 @@ import { DiscrepanciesFile } from '../../toolkit/verdict/discrepancies/discrepan
 import { CellsVerdictFile, HeVerdictFile } from '../../toolkit/verdict/verdict-file.ts';
 import { BROWSER } from '../support/browser.ts';
 import { checkInBrowser } from '../support/check-in-browser.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { filesBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { serveHome } from '../support/serve-home.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 import { zipRecord } from '../support/zip-record.ts';
 
@@ -27,14 +28,14 @@ const PALETTE = 'patient2_he_roi1_with_context';
 const MOVED_BY = 30;
 
 const folder = suiteFolder();
+const place = () => ({ home: join(folder(), 'home'), cwd: folder() });
 
 /** Runs a tiny record of the folder's; all runs share a state directory, so that each network sees each image once. */
 async function run(served: string) {
   const cwd = folder();
   const set = [`zenodo.serveFrom=${join(cwd, served)}`, `name=${served}`, 'record=42', 'inference.provider=cpu'];
   const words = ['run', '--json', '--data', `data-${served}`, '--results', `results-${served}`];
-  const place = { home: join(cwd, 'home'), cwd, environment: {} };
-  const ended = await runCommand([...words, ...set.flatMap((each) => ['--set', each])], place);
+  const ended = await runHere([...words, ...set.flatMap((each) => ['--set', each])], place());
   return { ...ended, results: join(cwd, `results-${served}`) };
 }
 
@@ -76,12 +77,16 @@ async function numberFromZero(path: string): Promise<void> {
 }
 
 describe('the verdict of a run', () => {
+  let stop: () => Promise<void>;
   let first: Awaited<ReturnType<typeof run>>;
 
   beforeAll(async () => {
     await writeTinyRecord(folder());
+    stop = await serveHome(place());
     first = await run('served');
   });
+
+  afterAll(() => stop());
 
   it('is `not comparable` if nothing was published, which is not a failure', () => {
     expect(first.status, first.stderr).toBe(0);

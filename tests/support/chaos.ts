@@ -178,6 +178,11 @@ export async function commits(home: string): Promise<number> {
   return (await readLogs(home)).filter(({ message }) => message === 'inference is in the cache').length;
 }
 
+/** Counts how often workers began the inference of an ROI. */
+export async function inferenceStarts(home: string): Promise<number> {
+  return (await readLogs(home)).filter(({ message }) => message === 'inference starts').length;
+}
+
 async function readLogs(home: string): Promise<z.infer<typeof LogLine>[]> {
   const folder = join(home, 'logs');
   const names = (await readdir(folder)).filter((name) => name.startsWith('worker-'));

@@ -9,16 +9,14 @@ import type {
   PlanTaskInput,
   RunInput,
 } from '../../activities/inputs.ts';
-import { noteVerdicts } from '../../activities/report/note-verdicts.ts';
+import { noteVerdicts } from '../../activities/report/write-summary.ts';
 import { createWriteTrace } from '../../activities/report/write-trace.ts';
 import { planRois } from '../../activities/task/plan-task.ts';
-import { createReadBatch } from '../../activities/task/read-batch.ts';
-import { TaskFiles } from '../../activities/task/task-files.ts';
+import { createReadBatch, TaskFiles } from '../../activities/task/task-files.ts';
 import { configDigest } from '../../config/digest.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { QUEUES, type Queue, type Task, taskQueue } from '../../config/tasks.ts';
-import { connectionOptionsOf } from '../../runtime/server/connection.ts';
-import type { ServerAddress } from '../../runtime/server/server-address.ts';
+import { connectionOptionsOf, type ServerAddress } from '../../runtime/server/connection.ts';
 import { workerIdentity } from '../../runtime/workers/pollers.ts';
 import { workflowBundle } from '../../runtime/workers/workflow-bundle.ts';
 import { RoiStem } from '../../toolkit/brands.ts';

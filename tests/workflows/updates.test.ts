@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { updateRun } from '../../runtime/run/control-run.ts';
+import { updateRun } from '../../runtime/run/run-handle.ts';
 import { connectTo } from '../../runtime/server/connection.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { serveStubbed, startStubbed, stubbedRun } from '../support/stubbed-run.ts';

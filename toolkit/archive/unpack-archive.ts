@@ -1,9 +1,9 @@
 import { dirname, join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
-import { ensureFreeSpace } from '../files/free-space.ts';
+import { sweepTemporaries } from '../files/atomic-write.ts';
 import { lstatIfThere } from '../files/if-there.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { sweepTemporaries } from '../files/temporary-files.ts';
+import { ensureFreeSpace } from '../files/suitable-file-system.ts';
 import {
   type ArchiveMember,
   checkedMembers,
@@ -12,8 +12,7 @@ import {
   type PlacedEntry,
 } from './list-archive.ts';
 import { type OpenArchive, withArchive } from './open-archive.ts';
-import { sha256WhenRight } from './present-member.ts';
-import { writeMember } from './write-member.ts';
+import { sha256WhenRight, writeMember } from './write-member.ts';
 
 /** A file that was unpacked or was already present. */
 export interface UnpackedFile extends ArchiveMember {

@@ -1,15 +1,15 @@
-import { existsSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { inflateRaw } from 'node:zlib';
+import { crc32, inflateRaw } from 'node:zlib';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
 import { hasCode } from '../files/disk-error.ts';
 import { lstatIfThere } from '../files/if-there.ts';
 import type { CheckedEntry } from './check-entries.ts';
-import type { PlacedEntry } from './list-archive.ts';
+import type { ArchiveMember, PlacedEntry } from './list-archive.ts';
 import { asArchiveError, type OpenArchive } from './open-archive.ts';
-import { MemberDigests } from './present-member.ts';
 
 /**
  * Members up to this size in bytes are inflated in one piece, which is far quicker than a stream. Several are in memory at
@@ -127,4 +127,44 @@ function checkContent(archive: string, { entry, name }: CheckedEntry, { size, cr
     `${archive}, member ${JSON.stringify(name)}: it was unpacked to ${size} bytes with CRC-32 ${hex(crc32)}; ` +
       `the archive states ${entry.uncompressedSize} bytes with ${hex(entry.crc32)}.`,
   );
+}
+
+/** Size, CRC-32 and SHA-256 of streamed bytes. */
+class MemberDigests {
+  size = 0;
+  crc32 = 0;
+  readonly #sha256 = createHash('sha256');
+
+  update(chunk: Buffer): void {
+    this.size += chunk.length;
+    this.crc32 = crc32(chunk, this.crc32);
+    this.#sha256.update(chunk);
+  }
+
+  /** Returns the SHA-256 in lower-case hex. Can be called only once. */
+  sha256(): string {
+    return this.#sha256.digest('hex');
+  }
+}
+
+/**
+ * Returns the SHA-256 of the file at `place` if its size and CRC-32 are those of the member; else undefined.
+ *
+ * @param onBytes - Called with the bytes read so far.
+ */
+export async function sha256WhenRight(
+  place: string,
+  member: ArchiveMember,
+  signal: AbortSignal | undefined,
+  onBytes?: (bytes: number) => void,
+): Promise<string | undefined> {
+  const entry = await lstatIfThere(place);
+  if (!entry?.isFile() || entry.size !== member.size) return undefined;
+  const digests = new MemberDigests();
+  for await (const chunk of createReadStream(place, { highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted();
+    digests.update(chunk);
+    onBytes?.(digests.size);
+  }
+  return digests.crc32 === member.crc32 ? digests.sha256() : undefined;
 }

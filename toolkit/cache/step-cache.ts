@@ -6,12 +6,11 @@ import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
 import { CacheKey, Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
-import { replaceFile } from '../files/atomic-write.ts';
+import { replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
 import { asDiskError } from '../files/disk-error.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { temporaryPathBeside } from '../files/temporary-files.ts';
-import type { StoredEntries } from '../storage/stored-entries.ts';
+import type { StoredEntries } from '../storage/stored-files.ts';
 
 /** Memory that a process uses at most for entries, enough for a hundred thousand ROIs. */
 const MAX_BYTES = 256 * 2 ** 20;

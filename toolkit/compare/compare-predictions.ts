@@ -1,13 +1,14 @@
 import type { CellTask } from '../../config/tasks.ts';
-import type { CellPoint } from '../dataset/cell-point.ts';
 import { ReigniteError } from '../errors.ts';
 import { translateLabels } from '../evaluate/label-translation.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
-import { readPoints } from '../metrics/points-file.ts';
+
+import { type CellPoint, readPoints } from '../metrics/points-file.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
+
 import type { TumourShare } from '../predict/slides/tumour-share.ts';
-import { pairPoints } from '../verdict/compare-points.ts';
-import type { SideTask } from './side.ts';
+import { pairPoints } from '../verdict/compare-roi.ts';
+import type { SideTask } from './read-side.ts';
 
 /** How much two predictions of one ROI differ. */
 export interface RoiDifference {

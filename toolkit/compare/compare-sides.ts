@@ -13,7 +13,7 @@ import {
 } from './compare-predictions.ts';
 import { compareSlideCells, compareSlideMasks, whyNotOneFile, whyNotOneSlide } from './compare-slides.ts';
 import { type PairedScores, pairedScores } from './paired-scores.ts';
-import type { Side, SideTask } from './side.ts';
+import type { Side, SideTask } from './read-side.ts';
 
 const MAX_NAMED = 5;
 const NO_PIXEL = 'Neither side predicted a pixel.';

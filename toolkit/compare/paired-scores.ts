@@ -2,12 +2,12 @@ import type { CellTask, Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { ReigniteError } from '../errors.ts';
 import { cellDefinition, definitionOf } from '../tasks/registry.ts';
-import { measureCells } from '../verdict/cells-counts.ts';
+import { measureCells } from '../verdict/cells-uncertainty.ts';
 import { type Measure, type PatientCounts, resampledIntervals } from '../verdict/resampled-intervals.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { drawFor, type ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { Interval, PatientsFile, Uncertainty } from '../verdict/verdict-file.ts';
-import type { SideTask } from './side.ts';
+import type { SideTask } from './read-side.ts';
 
 /** A score of both sides over the patients that they share. */
 export interface PairedScore {

@@ -7,22 +7,84 @@ import { folderOf } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
-import type { EvaluationSource } from '../evaluate/evaluation-source.ts';
+import type { LabelTranslation } from '../evaluate/label-translation.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { statIfThere } from '../files/if-there.ts';
-import { fileExists } from '../files/open-for-reading.ts';
+import { fileExists, statIfThere } from '../files/if-there.ts';
 import { namesLike } from '../files/same-name.ts';
 import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../predict/prediction.ts';
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
+import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
 import { readEnvironments } from '../results/environments.ts';
+import type { EvaluationSource } from '../results/metrics-files.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { settingsInEffect } from '../tasks/cells/settings.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
-import type { Side, SideImage, SideSlide, SideTask } from './side.ts';
+
+/** What wrote one of the two folders to compare. */
+type SideKind = 'run' | 'evaluation' | 'prediction';
+
+/** A task of a side: the paths of its predictions, and their scores. */
+export interface SideTask {
+  /** Absolute path of every prediction, by name of the ROI or image. The file may be missing for an image without cells. */
+  readonly predictions: ReadonlyMap<string, string>;
+  /** Counts of each patient, of which `ours` is this side; undefined if there is no ground truth. */
+  readonly counts?: PatientsFile;
+  /** Evaluations only: SHA-256 of the ground truth by ROI or image; undefined if an earlier version scored them. */
+  readonly truth?: Readonly<Record<string, string>>;
+  /** Translation of its mask values, if they are not the paper's labels. */
+  readonly labels?: LabelTranslation;
+  /** Names of the label values or classes of a custom model. */
+  readonly labelNames?: readonly { readonly value: number; readonly name: string }[];
+  /** Absolute paths of the images, by the same names, if known. */
+  readonly images: ReadonlyMap<string, string>;
+  /** What was predicted, by the same names, if known. */
+  readonly sources?: ReadonlyMap<string, SideImage>;
+  /** Images that are whole slides, by the same names. */
+  readonly slides?: ReadonlyMap<string, SideSlide>;
+}
+
+/** A predicted image or whole slide of a side. */
+export interface SideImage {
+  /** SHA-256 of the file; missing if an earlier version predicted it. */
+  readonly sha256?: string;
+  /** Size in px; of a slide, that of its largest level. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A predicted whole slide of a side. */
+export interface SideSlide extends SideImage {
+  /** Size in px at which the network saw it. */
+  readonly seen: { readonly width: number; readonly height: number };
+  /** Pixel size of the largest level in µm, if known. */
+  readonly mpp?: number;
+  /** Absolute path of the small picture of the slide with darkened glass, if it was written. */
+  readonly picture?: string;
+  /** Share of PD-L1 positive cells among all tumour cells, if computed. */
+  readonly tumour?: TumourShare;
+}
+
+/** One of the two folders to compare. */
+export interface Side {
+  /** As the user named it. */
+  readonly name: string;
+  readonly kind: SideKind;
+  /** Absolute path. */
+  readonly folder: string;
+  /** Number of the record, if known. */
+  readonly record?: string;
+  /** Absolute data folder, if known. */
+  readonly data?: string;
+  /** Whether its images are marked as synthetic, so that the comparison says nothing about the paper. */
+  readonly isSynthetic: boolean;
+  /** Settings, models and versions, which are listed if they differ. */
+  readonly about: ReadonlyMap<string, string>;
+  readonly tasks: ReadonlyMap<Task, SideTask>;
+}
 
 /** Options for reading a folder. */
 export interface SideOptions {

@@ -1,12 +1,19 @@
 import { parse } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
+import type { CellPoint } from '../metrics/points-file.ts';
 import type { ReaderGroup } from '../tasks/definition.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type CategoryDoubt, type CategoryRule, classesOfCategories, doubtOnCategories } from './category-classes.ts';
-import type { CellPoint } from './cell-point.ts';
-import type { CocoAnnotation, CocoAnnotations } from './coco-annotations.ts';
-import { type CocoCategory, type CocoFile, type CocoImage, parseCocoFile, readCocoFile } from './coco-file.ts';
+import {
+  type CocoAnnotation,
+  type CocoAnnotations,
+  type CocoCategory,
+  type CocoFile,
+  type CocoImage,
+  parseCocoFile,
+  readCocoFile,
+} from './coco-file.ts';
 
 /** The reader of each category of a COCO file. */
 export interface ReadersOfCategories {

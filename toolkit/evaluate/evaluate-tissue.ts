@@ -3,23 +3,24 @@ import { basename, join } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
-import { HE_LABELS } from '../dataset/he-labels.ts';
-import { rowsNearlyTested } from '../dataset/he-test-rows.ts';
+import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
 import { folderOf } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
-import { heTestRoisOf } from '../dataset/test-rois.ts';
+import { heTestRoisOf, rowsNearlyTested } from '../dataset/test-rois.ts';
 import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
 import { inside } from '../files/inside.ts';
 import { namesLike } from '../files/same-name.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
-import { heMetrics, overallDice } from '../metrics/he-metrics.ts';
+import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
+import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { sumOfConfusions } from '../metrics/evaluate-he.ts';
+import { type DiceScores, heMetrics, overallDice, tilConfusion } from '../metrics/he-metrics.ts';
 import { describeWithoutPrediction } from '../metrics/without-prediction.ts';
-import { type EvaluationIntervals, evaluationIntervals } from '../verdict/evaluation-intervals.ts';
 import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
-import { checkMasks } from './check-masks.ts';
+import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
 import {
   describeSubset,
   describeUnscored,
@@ -27,12 +28,20 @@ import {
   type Evaluated,
   type EvaluationInput,
   patientsFile,
+  type ScoreRow,
   writeMetrics,
 } from './evaluation.ts';
 import { type LabelTranslation, translateLabels } from './label-translation.ts';
 import { namesIn } from './read-points.ts';
-import { type BothMasks, countsOf, type Pair, type ScoredMasks, scoreMasks, scorePublished } from './scored-masks.ts';
-import { type ShownOverall, type TissueSubsetScores, tissueRows, tissueSubsetScores } from './tissue-rows.ts';
+import {
+  type BothMasks,
+  checkMasks,
+  countsOf,
+  type Pair,
+  type ScoredMasks,
+  scoreMasks,
+  scorePublished,
+} from './scored-masks.ts';
 
 /** Scores masks under the paper's protocol: one PNG of label values per ROI, named as in the record's inference/he. */
 export async function evaluateTissue(
@@ -146,4 +155,116 @@ async function drawCases(
 async function readPrediction(path: string, labels: LabelTranslation | undefined): Promise<LabelImage> {
   const mask = await decodeLabels(path);
   return labels === undefined ? mask : { ...mask, data: translateLabels(mask.data, labels) };
+}
+
+/** Returns Dice overall and per class, then for the TIL use case; a class without ground-truth pixels is absent. */
+function tissueRows({ own, published }: BothMasks, { intervals }: Pick<EvaluationIntervals, 'intervals'>): ScoreRow[] {
+  const value = byMeasure(heMetrics(own.total));
+  const missed = byMeasure(own.without);
+  const theirs = published && byMeasure(heMetrics(published.total));
+  const absent = absentMeasures(own);
+  return TISSUE_MEASURES.map((name) => {
+    const interval = intervals[name]?.oursInterval;
+    return {
+      label: name,
+      value: absent.has(name) ? null : (value.get(name) ?? null),
+      without: 'absent',
+      missed: missed.get(name) ?? null,
+      ...(interval && { interval }),
+      ...(theirs && { published: theirs.get(name) ?? null }),
+    };
+  });
+}
+
+function byMeasure({ all, til }: { readonly all: DiceScores; readonly til: DiceScores }): ReadonlyMap<string, number> {
+  return new Map([
+    ['Overall', all.overall],
+    ...Object.entries(all.perClass),
+    ['TIL: Overall', til.overall],
+    ...Object.entries(til.perClass).map(([name, dice]): [string, number] => [`TIL: ${name}`, dice]),
+  ]);
+}
+
+function absentMeasures({ filled }: ScoredMasks): ReadonlySet<string> {
+  const isIn = (label: number) => filled.some(({ confusion }) => confusion.rowSum(label) > 0);
+  const isInTil = (label: number) => filled.some(({ confusion }) => tilConfusion(confusion).rowSum(label) > 0);
+  return new Set([
+    ...HE_LABELS.filter(({ value }) => !isIn(value)).map(({ name }) => name),
+    ...TIL_LABELS.filter(({ value }) => !isInTil(value)).map(({ name }) => `TIL: ${name}`),
+  ]);
+}
+
+/** Unannotated and Background come before the requested classes. */
+const BEFORE = 2;
+const OVERALL = 'Overall';
+
+/** Overall Dice as displayed, and with pixels without a prediction as missed. */
+interface ShownOverall {
+  readonly shown: number;
+  readonly missed: number;
+}
+
+interface TissueSubsetScores {
+  readonly rows: readonly ScoreRow[];
+  readonly overall: ShownOverall;
+  readonly published?: ShownOverall;
+  /** `metrics/he.classes.json`. */
+  readonly file: object;
+}
+
+/** Computes Dice of the requested classes, with all others merged. */
+function tissueSubsetScores(
+  subset: ClassSubset,
+  { own, published }: BothMasks,
+  patients: OverviewByStem,
+): TissueSubsetScores {
+  const total = ({ filled }: ScoredMasks) =>
+    subsetDice(sumOfConfusions(filled.map(({ confusion }) => confusion)), subset);
+  const mine = total(own);
+  const theirs = published && total(published);
+  const names = [OVERALL, ...subset.names];
+  const measure = (counts: Float64Array) => {
+    const scored = subsetDice(new ConfusionMatrix(HE_LABELS.length, counts), subset);
+    return names.map((name) => diceOf(scored, name));
+  };
+  const rois = countsOf(own.filled, published?.filled);
+  const measured = { rois, names, measure, isCompared: published !== undefined };
+  const { intervals, warnings: _, ...uncertainty } = evaluationIntervals(measured, patients, VerdictConfig.parse({}));
+  const rows = names.map((name): ScoreRow => {
+    const interval = intervals[name]?.oursInterval;
+    return {
+      label: name,
+      value: diceOf(mine, name),
+      without: 'absent',
+      missed: name === OVERALL ? mine.missed.overall : (mine.missed.perClass[name] ?? null),
+      ...(interval && { interval }),
+      ...(theirs && { published: diceOf(theirs, name) }),
+    };
+  });
+  const { dice, missed, confusion } = mine;
+  const labels = ['Unannotated', 'Background', ...subset.names];
+  const file = { classes: subset.names, other: subset.merged, labels, confusion: confusion.toRows(), dice, missed };
+  return {
+    rows,
+    overall: shownOf(mine),
+    ...(theirs && { published: shownOf(theirs) }),
+    file: {
+      ...file,
+      ...(theirs && { published: { dice: theirs.dice, missed: theirs.missed } }),
+      ...uncertainty,
+      intervals,
+    },
+  };
+}
+
+/** Returns the Dice of a class, or overall; null without ground-truth pixels. */
+function diceOf({ dice, confusion }: SubsetDice, name: string): number | null {
+  const classes = Object.keys(dice.perClass);
+  const rowOf = (of: string) => confusion.rowSum(BEFORE + classes.indexOf(of));
+  if (name !== OVERALL) return rowOf(name) === 0 ? null : (dice.perClass[name] ?? null);
+  return classes.every((of) => rowOf(of) === 0) ? null : dice.overall;
+}
+
+function shownOf({ dice, missed }: SubsetDice): ShownOverall {
+  return { shown: dice.overall, missed: missed.overall };
 }

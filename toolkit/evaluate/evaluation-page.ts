@@ -8,15 +8,14 @@ import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import type { AccessibleFigure } from '../figures/accessible/report-figures.ts';
+import type { AccessibleFigure } from '../figures/report-figures.ts';
 import { inside } from '../files/inside.ts';
 import { AI } from '../metrics/agreement.ts';
 import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
 import { HeMetrics } from '../metrics/he-metrics.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
-import { MAX_VIEWED } from '../report/layers/layer-writer.ts';
-import { type DrawnRoi, type RoiLayers, readLayersFile } from '../report/layers/layers-file.ts';
+import { type DrawnRoi, MAX_VIEWED, type RoiLayers, readLayersFile } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
 import { figureGrid, placeFigures, STYLE_SWITCH } from '../report/page/figures.ts';
 import { forestPlot } from '../report/page/forest-plot.ts';
@@ -116,7 +115,7 @@ function remarksOf({ remarks, intervals }: Evaluated): Html {
 async function accessibleFigures(task: Task, { metrics, classes }: Evaluated): Promise<readonly AccessibleFigure[]> {
   if (classes !== undefined) return [];
   // Vega takes a second to load.
-  const figures = await import('../figures/accessible/report-figures.ts');
+  const figures = await import('../figures/report-figures.ts');
   return CELL_TASKS.some((each) => each === task)
     ? figures.accessibleCellFigures(DetectionMetrics.parse(metrics), [])
     : figures.accessibleTissueFigures(HeMetrics.parse(metrics), { all: [], til: [] });

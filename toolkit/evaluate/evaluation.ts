@@ -1,18 +1,20 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { nearestName } from '../../config/suggest.ts';
 import type { Task } from '../../config/tasks.ts';
 import { Sha256 } from '../brands.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
 import { readOverview } from '../dataset/overview.ts';
+import { ReigniteError } from '../errors.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { firstOf } from '../format.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
+import type { EvaluationSource } from '../results/metrics-files.ts';
 import { RESULTS } from '../results/results-folder.ts';
-import type { EvaluationIntervals } from '../verdict/evaluation-intervals.ts';
 import { countsByPatient, type OverviewByStem, overviewByStem, type RoiCounts } from '../verdict/patients.ts';
+import type { EvaluationIntervals } from '../verdict/uncertainty.ts';
 import type { Interval, PatientsFile } from '../verdict/verdict-file.ts';
-import type { EvaluationSource } from './evaluation-source.ts';
 import type { LabelTranslation } from './label-translation.ts';
 
 const MAX_NAMED = 5;
@@ -124,4 +126,40 @@ export function describeSubset({ names, merged }: ClassSubset): string {
 export async function patientsOf(data: string): Promise<OverviewByStem> {
   const path = await overviewFileIn(data);
   return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();
+}
+
+/** The classes of a task that can be scored separately. */
+export interface ScoredClasses {
+  /** All classes that the paper's protocol scores. */
+  readonly names: readonly string[];
+  /** Returns the index of the class with a name, ignoring case; undefined if there is none. */
+  placeOf(word: string): number | undefined;
+  /** Returns the name of a class, given its index. */
+  nameOf(place: number): string | undefined;
+  /** Selects the classes with these indices and merges all others. */
+  subset(places: readonly number[]): ClassSubset;
+}
+
+/**
+ * Parses the class names of `--classes`, separated by commas, ignoring case.
+ *
+ * @throws ReigniteError USAGE naming a word that is not a class of the task, and the class that was probably meant.
+ */
+export function classesAsked(task: string, classes: ScoredClasses, text: string): ClassSubset {
+  const words = [...new Set(text.split(',').map((word) => word.trim()))].filter((word) => word !== '');
+  if (words.length === 0) throw new ReigniteError('USAGE', '--classes names no class.');
+  return classes.subset([...new Set(words.map((word) => placeOf(word, task, classes)))]);
+}
+
+function placeOf(word: string, task: string, { names, ...classes }: ScoredClasses): number {
+  const known = classes.placeOf(word);
+  if (known !== undefined && names.includes(classes.nameOf(known) ?? '')) return known;
+  const near = known === undefined ? nearestName(word, names) : undefined;
+  const cause =
+    known === undefined
+      ? `"${word}" is not a class of the task ${task}`
+      : `"${word}" is not scored by the paper's protocol`;
+  throw new ReigniteError('USAGE', `${cause}.${near === undefined ? '' : ` Did you mean "${near}"?`}`, {
+    remedy: `The classes are: ${names.join(', ')}.`,
+  });
 }

@@ -1,12 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { namesLike } from '../files/same-name.ts';
 import { firstOf } from '../format.ts';
-import { readPoints } from '../metrics/points-file.ts';
-import type { PointsCoverage } from '../verdict/evaluation-intervals.ts';
+import { type CellPoint, readPoints } from '../metrics/points-file.ts';
+import type { PointsCoverage } from '../verdict/uncertainty.ts';
 import { describeUnscored } from './evaluation.ts';
 
 const MAX_NAMED = 20;

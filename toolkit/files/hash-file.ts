@@ -2,8 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
-import { hasCode } from './disk-error.ts';
-import { refuseStream } from './regular-file.ts';
+import { hasCode, refuseStream } from './disk-error.ts';
 
 /**
  * Computes the SHA-256 of a file, as lower-case hex. The file is streamed: memory use does not grow with its size.

@@ -1,4 +1,5 @@
-import { join, resolve } from 'node:path';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
 
 /** The folders of a state directory. */
 export interface HomeFolders {
@@ -57,4 +58,14 @@ export function homeFolders(home: string): HomeFolders {
 /** Returns the state directory that `REIGNITE_HOME` names, else `.reignite` in the current folder. */
 export function homeFromEnvironment(environment: NodeJS.ProcessEnv = process.env): HomeFolders {
   return homeFolders(environment['REIGNITE_HOME'] || '.reignite');
+}
+
+/**
+ * Returns the user's cache folder, shared by all state directories: `$XDG_CACHE_HOME/reignite`, else
+ * `~/.cache/reignite`.
+ */
+export function userCacheFolder(environment: NodeJS.ProcessEnv = process.env): string {
+  const root = environment['XDG_CACHE_HOME'];
+  // The XDG specification says to ignore relative paths.
+  return join(root && isAbsolute(root) ? root : join(environment['HOME'] || homedir(), '.cache'), 'reignite');
 }

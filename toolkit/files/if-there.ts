@@ -1,7 +1,6 @@
 import type { Stats } from 'node:fs';
-import { lstat, readFile, stat } from 'node:fs/promises';
-import { asSystemError, hasCode } from './disk-error.ts';
-import { refuseStream } from './regular-file.ts';
+import { access, type FileHandle, lstat, open, readFile, stat } from 'node:fs/promises';
+import { asSystemError, hasCode, refuseStream } from './disk-error.ts';
 
 /**
  * Returns the status of a path, following links; undefined if nothing exists there.
@@ -48,4 +47,25 @@ async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefin
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ESRCH')) return undefined;
     throw asSystemError(error);
   }
+}
+
+/** Opens a file, passes it to `use` and closes it. */
+export async function openForReading<Result>(
+  path: string,
+  use: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
+  const file = await open(path, 'r');
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Returns whether a path exists. */
+export async function fileExists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -2,8 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from './atomic-write.ts';
-import { hasCode } from './disk-error.ts';
-import { refuseStream } from './regular-file.ts';
+import { hasCode, refuseStream } from './disk-error.ts';
 
 /**
  * Reads a JSON file and checks it against a schema.

@@ -1,9 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
+import { sweepTemporaries, temporaryPathBeside } from './atomic-write.ts';
 import { hasCode } from './disk-error.ts';
-import { sweepTemporaries, temporaryPathBeside } from './temporary-files.ts';
 
 /** The operations that processes sharing a folder rely on: the file system's, or a stand-in for tests. */
 export interface FolderOperations {
@@ -168,4 +168,30 @@ export async function silenceOf(path: string, mtimeMs: number): Promise<number> 
   } finally {
     await rm(probe, { force: true });
   }
+}
+
+/**
+ * Returns the free bytes for this user on the disk of `path`, which need not exist yet. Undefined if the file system
+ * does not report it.
+ */
+export async function freeBytes(path: string): Promise<number | undefined> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    return bavail * bsize;
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? undefined : freeBytes(parent);
+  }
+}
+
+/**
+ * Checks for free space, so that a run fails before hours of work instead of after.
+ *
+ * @param bytes - What is about to be written below `path`.
+ * @throws ReigniteError NO_SPACE with both numbers.
+ */
+export async function ensureFreeSpace(path: string, bytes: number): Promise<void> {
+  const free = await freeBytes(path);
+  if (free === undefined || free >= bytes) return;
+  throw new ReigniteError('NO_SPACE', `${path} needs ${bytes} bytes, and its disk has ${free} free.`);
 }

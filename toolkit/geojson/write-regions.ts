@@ -1,8 +1,7 @@
 import { type Classification, type ImageFeature, writeFeatures } from './feature-file.ts';
-import type { LabelMask } from './label-runs.ts';
 import type { Ring } from './ring-store.ts';
 import { simplifyRings } from './simplify-rings.ts';
-import { traceRegions } from './trace-regions.ts';
+import { type LabelMask, traceRegions } from './trace-regions.ts';
 
 /** Options of `writeRegions`. */
 export interface WriteRegionsOptions {

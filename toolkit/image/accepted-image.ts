@@ -2,11 +2,10 @@ import { open } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
 import { notOpened } from '../files/disk-error.ts';
-import { shellWord } from '../shell-word.ts';
-import { areAsStored, type ImageHeader, type Obstacle } from './image-header.ts';
+import { shellWord } from '../format.ts';
+import { areAsStored, type ImageHeader, type Obstacle, otherFormatOf, START_BYTES } from './image-header.ts';
 import { readJpegHeader } from './jpeg-header.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';
-import { otherFormatOf, START_BYTES } from './other-formats.ts';
 import { readPngHeader } from './png-header.ts';
 import type { ByteSource } from './tiff-directory.ts';
 import { readTiffHeader } from './tiff-header.ts';
@@ -158,7 +157,7 @@ function requireChannels(path: string, { channels, colours, extra }: ImageHeader
 }
 
 /** Returns the first channel as grey, or with three or more channels the first three as RGB. */
-function firstAsRgb(data: Uint8Array, channels: number): Uint8Array {
+export function firstAsRgb(data: Uint8Array, channels: number): Uint8Array {
   const rgb = new Uint8Array((data.length / channels) * 3);
   for (let from = 0, to = 0; from < data.length; from += channels, to += 3) {
     for (let colour = 0; colour < 3; colour++) rgb[to + colour] = data[from + (channels < 3 ? 0 : colour)] ?? 0;

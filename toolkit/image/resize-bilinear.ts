@@ -1,11 +1,15 @@
 import { roundHalfEven } from '../numpy/round.ts';
 
-/** Pixels of an image, three bytes each, row by row. */
+/** Pixels of an image, row by row. */
 export interface Pixels {
   readonly width: number;
   readonly height: number;
+  /** Bytes per pixel. Default: 3. */
+  readonly channels?: number;
   readonly data: Uint8Array;
 }
+
+const RGB = 3;
 
 /** Fixed-point weight of 1, as in OpenCV. */
 const ONE = 2048;
@@ -23,23 +27,24 @@ interface Taps {
  *
  * @see modules/imgproc/src/resize.cpp of OpenCV 4 and 5
  */
-export function resizeBilinear(image: Pixels, { width, height }: Omit<Pixels, 'data'>): Pixels {
+export function resizeBilinear(image: Pixels, { width, height }: Pick<Pixels, 'width' | 'height'>): Pixels {
   if (image.width === width && image.height === height) return image;
   if (image.width === 2 * width && image.height === 2 * height) return halved(image);
+  const { channels = RGB } = image;
   const columns = taps(image.width, width, true);
   const rows = taps(image.height, height, false);
-  const data = new Uint8Array(width * height * 3);
+  const data = new Uint8Array(width * height * channels);
   const cache = new RowCache(image, columns, width);
   for (let y = 0, to = 0; y < height; y++) {
     const upper = cache.row(rows.first[y] ?? 0);
     const lower = cache.row(rows.second[y] ?? 0);
     const [above, below] = [rows.weights[2 * y] ?? 0, rows.weights[2 * y + 1] ?? 0];
-    for (let at = 0; at < 3 * width; at++) {
+    for (let at = 0; at < channels * width; at++) {
       const sum = ((above * ((upper[at] ?? 0) >> 4)) >> 16) + ((below * ((lower[at] ?? 0) >> 4)) >> 16);
       data[to++] = (sum + 2) >> 2;
     }
   }
-  return { width, height, data };
+  return { width, height, channels, data };
 }
 
 /** Caches source rows resized to the new width, in fixed point, because each is used for several rows of the result. */
@@ -65,14 +70,14 @@ class RowCache {
   }
 
   #make(y: number): Int32Array {
-    const { data, width } = this.#image;
+    const { data, width, channels = RGB } = this.#image;
     const { first, second, weights } = this.#columns;
-    const row = new Int32Array(3 * this.#width);
+    const row = new Int32Array(channels * this.#width);
     for (let x = 0, to = 0; x < this.#width; x++) {
-      const left = 3 * (y * width + (first[x] ?? 0));
-      const right = 3 * (y * width + (second[x] ?? 0));
+      const left = channels * (y * width + (first[x] ?? 0));
+      const right = channels * (y * width + (second[x] ?? 0));
       const [a, b] = [weights[2 * x] ?? 0, weights[2 * x + 1] ?? 0];
-      for (let channel = 0; channel < 3; channel++) {
+      for (let channel = 0; channel < channels; channel++) {
         row[to++] = (data[left + channel] ?? 0) * a + (data[right + channel] ?? 0) * b;
       }
     }
@@ -98,18 +103,18 @@ function taps(from: number, to: number, isClamped: boolean): Taps {
   return result;
 }
 
-function halved({ data, width, height }: Pixels): Pixels {
+function halved({ data, width, height, channels = RGB }: Pixels): Pixels {
   const [columns, rows] = [width / 2, height / 2];
-  const result = new Uint8Array(columns * rows * 3);
+  const result = new Uint8Array(columns * rows * channels);
   for (let y = 0, to = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
-      for (let channel = 0; channel < 3; channel++) {
-        const at = 3 * (2 * y * width + 2 * x) + channel;
-        const below = at + 3 * width;
-        const sum = (data[at] ?? 0) + (data[at + 3] ?? 0) + (data[below] ?? 0) + (data[below + 3] ?? 0);
+      for (let channel = 0; channel < channels; channel++) {
+        const at = channels * (2 * y * width + 2 * x) + channel;
+        const below = at + channels * width;
+        const sum = (data[at] ?? 0) + (data[at + channels] ?? 0) + (data[below] ?? 0) + (data[below + channels] ?? 0);
         result[to++] = (sum + 2) >> 2;
       }
     }
   }
-  return { width: columns, height: rows, data: result };
+  return { width: columns, height: rows, channels, data: result };
 }

@@ -1,10 +1,19 @@
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
-import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { readNpy } from '../numpy/npy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
+
+/** A cell, as a point. */
+export interface CellPoint {
+  /** From the left edge of the image, in px. */
+  readonly x: number;
+  /** From the upper edge, in px. */
+  readonly y: number;
+  /** Index in the classes of the task's definition. */
+  readonly class: number;
+}
 
 /**
  * Checks that points have finite coordinates and one of the classes.

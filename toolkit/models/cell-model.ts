@@ -2,11 +2,15 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { refuseStream } from '../files/disk-error.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { refuseStream } from '../files/regular-file.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
-import type { DetectionSidecar } from '../onnx/custom-model/sidecar.ts';
+import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
+import { channelsRead, layoutOf } from '../onnx/custom-model/image-spec.ts';
+import { DetectionSidecar, parseSidecar } from '../onnx/custom-model/sidecar.ts';
+import { exportedDetector } from '../onnx/exported-detector.ts';
+import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import {
   convertDetector,
   DEFAULT_SIZE,
@@ -14,8 +18,8 @@ import {
   hashSource,
   sidesOf,
 } from '../yolo/convert/convert-detector.ts';
-import { CARD_FILE, type DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
-import { readOnnxDetector } from './onnx-detector.ts';
+import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
+import { refuseNotOnnx } from './identify-file.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
@@ -27,6 +31,8 @@ export interface CellModel {
   readonly modelDir: string;
   /** Names of the classes, by number. */
   readonly classes: readonly string[];
+  /** Channels read from an image: 3 for RGB, 2 or 4 as the file stores them. */
+  readonly channels: number;
   /** Whether the network includes non-maximum suppression. */
   readonly isSuppressed: boolean;
   /** What else users of its predictions should know, one sentence each. */
@@ -36,6 +42,9 @@ export interface CellModel {
   /** Whether it was already prepared. */
   readonly cached: boolean;
 }
+
+/** Of a checkpoint of YOLOv5 or Ultralytics, and of what `convert` made of it. */
+const RGB_CHANNELS = 3;
 
 export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
   /** Size of the network's input in px. Default: 512, the tile of the paper's scripts, or the fixed size of an .onnx file. */
@@ -109,6 +118,7 @@ async function prepareOnnx(
     digest: card.digest,
     modelDir: folder,
     classes: sidecar.labels,
+    channels: channelsRead(card.image.channels),
     isSuppressed: sidecar.output.format === 'end2end',
     notes: [],
     synthetic: isTrainedOnSynthetic([card]),
@@ -160,8 +170,66 @@ function modelOf(card: DetectorCard): Omit<CellModel, 'modelDir' | 'cached'> {
   return {
     digest,
     classes,
+    channels: RGB_CHANNELS,
     isSuppressed: format === 'end2end',
     notes: hasMasks ? ['The model also gives the masks of its objects, which are left out.'] : [],
     synthetic: isTrainedOnSynthetic([card]),
   };
+}
+
+interface Sides {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** An ONNX file with a detector: a converted one with its description, or any other with its model JSON. */
+type OnnxDetector =
+  | { readonly card: DetectorCard; readonly sidecar?: never; readonly fixed: Sides; readonly imgsz?: number }
+  | {
+      readonly card?: never;
+      readonly sidecar: DetectionSidecar;
+      /** File that describes it; the ONNX file itself if its metadata do. */
+      readonly source: string;
+      /** Height and width of its input, if the file or its model JSON fixes them. */
+      readonly fixed?: Sides;
+      /** Side of the images that it was trained with, in px. */
+      readonly imgsz?: number;
+    };
+
+/**
+ * Reads the description of a detector from its model JSON or, if there is none, from the metadata of the ONNX file.
+ *
+ * @throws ReigniteError FILE_MISSING, MODEL_UNREADABLE; SIDECAR_INVALID for a file that needs a model JSON and has
+ *   none.
+ */
+export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
+  await refuseNotOnnx(path);
+  const model = describeModel(path);
+  const own = await ownSidecar(path);
+  const noted = own === undefined ? exportedDetector(path, model) : undefined;
+  const { path: source, json } = own ?? (noted === undefined ? await requireSidecar(path) : { path, json: noted });
+  const card = DetectorCard.safeParse(json).data;
+  if (card !== undefined) {
+    const [height, width] = card.shape ?? [card.size, card.size];
+    return { card, fixed: { height, width }, ...(card.imgsz !== undefined && { imgsz: card.imgsz }) };
+  }
+  const sidecar = noted ?? parseSidecar(source, json, DetectionSidecar);
+  const { size } = sidecar.input;
+  const [height, width] = declaredSides(model, sidecar).map((side, axis) =>
+    typeof side === 'number' ? side : noted === undefined ? size?.[axis] : undefined,
+  );
+  return {
+    sidecar,
+    source,
+    ...(height !== undefined && width !== undefined && { fixed: { height, width } }),
+    ...(size !== undefined && { imgsz: Math.max(...size) }),
+  };
+}
+
+function declaredSides(
+  { inputs: [input] }: DescribedModel,
+  { input: described }: DetectionSidecar,
+): readonly unknown[] {
+  const [, second, third, last] = input?.shape ?? [];
+  return layoutOf(input?.shape ?? [], described) === 'NCHW' ? [third, last] : [second, third];
 }

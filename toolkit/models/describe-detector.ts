@@ -1,9 +1,8 @@
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import { readDetectorNetwork } from '../yolo/convert/detector-network.ts';
 import { hasTwoHeads } from '../yolo/convert/modules/ultralytics/detect-dfl.ts';
-import { refuseNoFile } from './cell-model.ts';
-import { readOnnxDetector } from './onnx-detector.ts';
-import { refuseOtherFile } from './refuse-other-file.ts';
+import { readOnnxDetector, refuseNoFile } from './cell-model.ts';
+import { refuseOtherFile } from './identify-file.ts';
 
 /** What is known about a detector before it is prepared. */
 export interface DescribedDetector {

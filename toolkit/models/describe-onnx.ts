@@ -6,7 +6,7 @@ import { parseSidecar, Sidecar } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import { DetectorCard } from '../yolo/detector-card.ts';
-import { refuseNotOnnx } from './refuse-other-file.ts';
+import { refuseNotOnnx } from './identify-file.ts';
 
 /** What is known about an ONNX model: its existing description, or the draft of a model JSON. */
 export type OnnxDescription =

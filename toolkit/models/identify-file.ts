@@ -1,12 +1,38 @@
 import { open } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
-import { asSystemError } from '../files/disk-error.ts';
-import { requireRegularFile } from '../files/regular-file.ts';
+import { asSystemError, requireRegularFile } from '../files/disk-error.ts';
+import { shellWord } from '../format.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import { fileKind, isZip, KIND_BYTES, textKind } from '../pytorch/containers/file-kind.ts';
 import { isSafetensors } from '../pytorch/containers/safetensors-container.ts';
 import type { SeenGlobal } from '../pytorch/pickle/global-verdict.ts';
+import { findStateDict, networkOf } from '../pytorch/tensors/state-dict.ts';
+
+const EXPORT =
+  'export the model to ONNX with its own code: `torch.onnx.export(model.eval(), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
+
+/** For weights without their network. */
+export const EXPORT_WEIGHTS = `It holds weights without their network: ${EXPORT}`;
+/** For a network whose code is elsewhere. */
+export const EXPORT_MODULE = `It holds a network whose code is not in the file: ${EXPORT}`;
+
+/** Remedies by how the name of a kind starts. */
+const REMEDIES: readonly (readonly [kind: string, remedy: (path: string) => string])[] = [
+  ['a Git LFS pointer', () => 'Run `git lfs pull` in the repository that it comes from.'],
+  ['an ONNX file', () => 'It needs no conversion: `predict --model` takes it when its name ends in .onnx.'],
+  ['an HTML page', () => 'Download the file again: this is a page about it.'],
+  ['an HDF5 file', () => 'Export the model to ONNX with the tools it was made with, such as tf2onnx.'],
+  ['gzip data', (path) => `Unpack it: \`gunzip -c ${shellWord(path)} > FILE\`.`],
+  ['a tar archive', (path) => `Unpack it: \`tar -xf ${shellWord(path)}\`.`],
+  ['xz data', (path) => `Unpack it: \`xz -dc ${shellWord(path)} > FILE\`.`],
+  ['an empty file', () => 'Download the file again.'],
+];
+
+/** Returns what helps with a file that is not a model, by its kind; undefined if there is no known remedy. */
+export function remedyOfKind(kind: string, path: string): string | undefined {
+  return REMEDIES.find(([start]) => kind.startsWith(start))?.[1](path);
+}
 
 /** What a file is by its content, regardless of its name. */
 export interface IdentifiedFile {
@@ -77,4 +103,61 @@ async function isTextPickle(path: string): Promise<boolean> {
 /** Text that is read as a pickle may seem to import names; Python imports only names that are identifiers. */
 function isImportable({ module, name }: SeenGlobal): boolean {
   return [module, name].every((each) => /^[\p{ID_Start}_][\p{ID_Continue}.]*$/u.test(each));
+}
+
+/**
+ * Refuses a file that is not a PyTorch checkpoint by its content, so that a message names what it is.
+ *
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED; FILE_MISSING, NOT_READABLE; USAGE for what is not a regular file.
+ */
+export async function refuseOtherFile(path: string): Promise<void> {
+  const { form, kind } = await identifyFile(path);
+  if (form === 'safetensors') return refuseOtherWeights(path);
+  if (form !== 'onnx' && form !== 'other') return;
+  const remedy = remedyOfKind(kind, path);
+  throw new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `${path} is ${kind}, not a PyTorch checkpoint.`,
+    remedy === undefined ? {} : { remedy },
+  );
+}
+
+/**
+ * Refuses a file whose name ends in .onnx and whose content is of another kind, so that a message names what it is.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE; FILE_MISSING, NOT_READABLE; USAGE for what is not a regular file.
+ */
+export async function refuseNotOnnx(path: string): Promise<void> {
+  const { form, kind } = await identifyFile(path);
+  if (form === 'onnx' || form === 'unknown') return;
+  const usual = form === 'other' ? 'Export or download the model again.' : INSPECT_BY_CONTENT;
+  throw new ReigniteError('MODEL_UNREADABLE', `${path} is ${kind}, not an ONNX model.`, {
+    remedy: remedyOfKind(kind, path) ?? usual,
+  });
+}
+
+const INSPECT_BY_CONTENT =
+  'Run `npx reignite model inspect` on it to see what it holds; give a checkpoint a name that ends in .pt.';
+
+/** Refuses weights without a network in a safetensors file, unless they are of nnU-Net, whose plans define the network. */
+async function refuseOtherWeights(path: string): Promise<void> {
+  const { network, fault } = await networkIn(path);
+  if (network?.startsWith('an nnU-Net')) return;
+  const of = network === undefined ? '' : ` with weights of ${network}`;
+  throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a safetensors file${of}, not a PyTorch checkpoint.`, {
+    remedy: EXPORT_WEIGHTS,
+    ...(fault !== undefined && { cause: fault }),
+  });
+}
+
+async function networkIn(path: string): Promise<{ readonly network?: string | undefined; readonly fault?: unknown }> {
+  try {
+    const checkpoint = await openCheckpoint(path);
+    const weights = findStateDict(checkpoint.root);
+    await checkpoint.close();
+    return weights === undefined ? {} : { network: networkOf(weights) };
+  } catch (fault) {
+    if (fault instanceof ReigniteError) return { fault };
+    throw fault;
+  }
 }

@@ -21,14 +21,14 @@ import {
   isV2,
 } from '../nnunet/convert/model-folds.ts';
 import { CARD_FILE, knownModelCard, ModelCard, methodOf } from '../nnunet/model-card.ts';
-import { RGB_SOFTMAX } from '../nnunet/model-method.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
+import { channelsRead } from '../onnx/custom-model/image-spec.ts';
 import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import type { NamedValue } from './class-colours.ts';
-import { refuseNotOnnx, refuseOtherFile } from './refuse-other-file.ts';
+import { refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
 /** Where an nnU-Net model comes from. */
@@ -214,7 +214,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
     digest: card.digest,
     modelDir: folder,
     classes: Math.max(...values) + 1,
-    channels: RGB_SOFTMAX.normalisation.length,
+    channels: channelsRead(card.image.channels),
     folds: [],
     // The background of sigmoids has no channel but needs a name.
     labels: hasSigmoid(sidecar) ? [BACKGROUND, ...labels] : labels,

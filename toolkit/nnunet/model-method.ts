@@ -58,6 +58,10 @@ export const ModelMethod = z.object({
     ),
   normalisation: z.array(Normalisation).min(1).max(MOST_CHANNELS).describe('Of each channel'),
   takesLuma: z.literal(true).exactOptional().describe('Of one channel: colours are taken as their luma, not refused'),
+  cropped: z
+    .literal(true)
+    .exactOptional()
+    .describe('Of nnU-Net v1: cropped to pixels that are not black first, as v2 always does'),
   decision: Decision,
 });
 export type ModelMethod = z.infer<typeof ModelMethod>;
@@ -68,6 +72,11 @@ export const RGB_SOFTMAX: ModelMethod = {
   normalisation: [{ scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }, { scheme: 'RGBTo01' }],
   decision: { kind: 'softmax' },
 };
+
+/** Returns whether images are cropped to pixels that are not black. */
+export function isCropped({ window, cropped }: ModelMethod): boolean {
+  return window === 'v2' || cropped === true;
+}
 
 /** Returns the smallest and the largest input that is usual for a network, to probe its arithmetic. */
 export function usualRange({ normalisation }: ModelMethod): readonly [number, number] {

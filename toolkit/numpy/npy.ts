@@ -1,8 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { hasCode } from '../files/disk-error.ts';
-import { refuseStream } from '../files/regular-file.ts';
+import { hasCode, refuseStream } from '../files/disk-error.ts';
 
 /** An array as stored in a .npy file: values in C order (last axis fastest). */
 export type NpyArray =

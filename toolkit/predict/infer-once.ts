@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { type InferenceGuard, makeInference } from '../cache/make-inference.ts';
+import { type InferenceGuard, makeInference } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
-import { SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
-import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
+import { type RanEngine, SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
 import type { ImagePrediction } from './prediction.ts';
 

@@ -8,11 +8,13 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
+import { ChannelFiles } from '../image/channel-files.ts';
+import { conversionsOf, depthRemarks, remarksOn } from '../image/decode-pixels.ts';
 import { areAsStored } from '../image/image-header.ts';
-import { conversionsOf, depthRemarks, remarksOn } from '../image/image-remarks.ts';
 import { MODEL_MPP, suitsModels } from '../model-resolution.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
+import type { NamedImage } from './prediction-order.ts';
 
 /** A resampled image with a longer side, px, means that the pixel size was mistyped. */
 const MAX_SIDE = 100_000;
@@ -28,11 +30,11 @@ export class InputImage {
   readonly white: number | undefined;
   /** Notes on the file, one sentence each. */
   readonly notes: readonly string[];
-  readonly #image: AcceptedImage;
+  readonly #image: AcceptedImage | ChannelFiles;
 
   readonly #channels: number;
 
-  private constructor(image: AcceptedImage, maxValue: number | undefined, channels: number) {
+  private constructor(image: AcceptedImage | ChannelFiles, maxValue: number | undefined, channels: number) {
     const { header } = image;
     this.#image = image;
     this.#channels = areAsStored(channels) ? channels : RGB;
@@ -41,6 +43,7 @@ export class InputImage {
     this.white = header.bits === 16 ? maxValue : undefined;
     const isUnused = maxValue !== undefined && this.white === undefined;
     this.notes = [
+      ...(image instanceof ChannelFiles ? [image.note] : []),
       ...remarksOn(header),
       ...conversionsOf(header, this.white, channels).map(asSentence),
       ...(isUnused ? [`--max-value was not applied: its samples have ${header.bits} bits, not 16.`] : []),
@@ -58,8 +61,27 @@ export class InputImage {
     return new InputImage(await AcceptedImage.open(path, channels), maxValue, channels);
   }
 
+  /**
+   * Reads the headers of an image whose channels are files.
+   *
+   * @throws ReigniteError FILE_MISSING, IMAGE_UNREADABLE, SIZE_MISMATCH.
+   */
+  static async openChannels(paths: readonly string[], maxValue: number | undefined): Promise<InputImage> {
+    return new InputImage(await ChannelFiles.open(paths), maxValue, paths.length);
+  }
+
   get path(): string {
     return this.#image.path;
+  }
+
+  /** Whether its channels are files. */
+  get isInFiles(): boolean {
+    return this.#image instanceof ChannelFiles;
+  }
+
+  /** Returns the SHA-256 of the file, or over those of its channels. */
+  async sha256(signal: AbortSignal | undefined): Promise<string> {
+    return this.#image instanceof ChannelFiles ? this.#image.sha256(signal) : sha256OfFile(this.path, signal);
   }
 
   /** Decodes the pixels at their original size, with remarks on the range of 16-bit values, one sentence each. */
@@ -140,6 +162,20 @@ export async function isSeenAsSlide(
   return level !== undefined || everywhere === true || (await isSlide(path));
 }
 
+/**
+ * Returns whether an image of a prediction is a slide. One whose channels are files is not.
+ *
+ * @throws ReigniteError USAGE for options of slides with channels in files.
+ */
+export async function isSlideImage(
+  { path, channels }: NamedImage,
+  choices: Pick<PredictionChoices, 'level' | 'everywhere'>,
+): Promise<boolean> {
+  if (channels === undefined) return isSeenAsSlide(path, choices);
+  if (choices.level === undefined && choices.everywhere !== true) return false;
+  throw new ReigniteError('USAGE', `--level and --everywhere are for slides; the channels of ${path} are files.`);
+}
+
 interface Size {
   readonly width: number;
   readonly height: number;
@@ -179,7 +215,7 @@ export async function networkImage(
   const size = seenSize(input, { mpp, resample: isWanted });
   const isResampled = size.width !== original.width || size.height !== original.height;
   return {
-    sha256: await sha256OfFile(input.path, signal),
+    sha256: await input.sha256(signal),
     original,
     size,
     isResampled,
@@ -190,7 +226,7 @@ export async function networkImage(
     said: { ...(mpp !== undefined && { mpp }), ...(isResampled && { resampledTo: size }) },
     notes: [...resolutionNotes(mpp, isResampled, size), ...(mpp === undefined ? await statedNotes(input.path) : [])],
     async write(work) {
-      if (!isResampled && input.white === undefined) return input.path;
+      if (!isResampled && input.white === undefined && !input.isInFiles) return input.path;
       const path = join(work, 'seen.png');
       if (!existsSync(path)) await input.write(size, path);
       return path;

@@ -3,12 +3,21 @@ import { FileDigests } from '../cache/file-digests.ts';
 import { StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { areAsStored } from '../image/image-header.ts';
 import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { hashSource } from '../yolo/convert/convert-detector.ts';
-import { type DetectionPlan, type ImageDetection, planDetection } from './detection-plan.ts';
+import {
+  type ClaimedModel,
+  type DetectionPlan,
+  type ImageDetection,
+  planDetection,
+  settingsInEffect,
+  USUAL_IMAGE,
+  usualSize,
+} from './detection-plan.ts';
 import { InputImage, isSeenAsSlide, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
 import type {
@@ -18,7 +27,6 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from './prediction-order.ts';
-import { type ClaimedModel, settingsInEffect, USUAL_IMAGE, usualSize } from './settings-in-effect.ts';
 import { cellStrips, predictCellStrip, predictSlideCells } from './slides/predict-slide-cells.ts';
 
 /** Opens a detector for the user's images. @throws ReigniteError if the model or the options cannot be used. */
@@ -46,7 +54,7 @@ export async function openCellsPredictor(
       if (await isSeenAsSlide(image, choices)) {
         return predictSlideCells(slideJob({ path: image, name }), detector, services, stop);
       }
-      const input = await InputImage.open(image, choices.maxValue);
+      const input = await InputImage.open(image, choices.maxValue, first.channels);
       const detection = plan.of(seenSize(input, choices));
       const model = await models.of(detection, stop?.signal);
       const job = { task, image, name, out, model, classes, engine, session, choices, plan, detection };
@@ -77,7 +85,7 @@ export async function prepareCellsOrder(
  */
 function ofSlide(
   plan: DetectionPlan,
-  { isSuppressed }: CellModel,
+  { isSuppressed, channels }: CellModel,
   { imgsz, fit, overlap }: PredictionOrder['choices'],
 ): ImageDetection {
   if (isSuppressed) {
@@ -86,6 +94,15 @@ function ofSlide(
       'Models with non-maximum suppression inside cannot predict slides.',
       {
         remedy: 'Export regions of the slide and predict them as images.',
+      },
+    );
+  }
+  if (areAsStored(channels)) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `Slides are read as RGB, but the model needs ${channels} channels.`,
+      {
+        remedy: 'Export regions of the slide with these channels and predict them as images.',
       },
     );
   }

@@ -5,7 +5,7 @@ import { readLabelMap } from '../dataset/label-map.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { tissueClasses } from '../models/class-colours.ts';
 import { prepareTissueModel, type TissueModel } from '../models/tissue-model.ts';
-import { isSeenAsSlide } from './input-image.ts';
+import { isSlideImage } from './input-image.ts';
 import { predictTissue } from './predict-tissue.ts';
 import type {
   ImagePredictor,
@@ -33,19 +33,19 @@ export async function openTissuePredictor(
   const classes = tissueClasses(model.classes, names);
   const notes = [...(names === undefined ? [namesNote(model.classes)] : []), ...(model.notes ?? [])];
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
-  const jobOf = ({ path: image, name }: NamedImage) => {
-    return { image, name, out, model, classes, notes, engine, session, choices };
+  const jobOf = ({ path: image, name, channels }: NamedImage) => {
+    return { image, name, ...(channels && { channels }), out, model, classes, notes, engine, session, choices };
   };
   return {
     model: usedModel(model),
     predict: async (image, stop) => {
       const job = jobOf(image);
-      return (await isSeenAsSlide(image.path, choices))
+      return (await isSlideImage(image, choices))
         ? predictSlide(job, segmenter, services, stop)
         : predictTissue(job, segmenter, services, stop);
     },
     strips: async (image, stop) =>
-      (await isSeenAsSlide(image.path, choices)) ? tissueStrips(jobOf(image), services, stop?.signal) : [],
+      (await isSlideImage(image, choices)) ? tissueStrips(jobOf(image), services, stop?.signal) : [],
     predictStrip: (image, strip, stop) => predictSlideStrip(jobOf(image), strip, segmenter, services, stop),
   };
 }

@@ -2,26 +2,26 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import type { CellTask } from '../../config/tasks.ts';
 import type { CacheEntry, KeyParts } from '../cache/step-cache.ts';
-import type { Legend, LegendEntry } from '../figures/prediction-overlay.ts';
-import { drawCellsOverlay } from '../figures/prediction-overlay.ts';
+import { drawCellsOverlay, type Legend, type LegendEntry } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
+import { areAsStored } from '../image/image-header.ts';
 import type { CellModel } from '../models/cell-model.ts';
 import { writeNpy } from '../numpy/npy.ts';
-import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
-import { encodeCandidates } from '../yolo/detect/candidates-file.ts';
-import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
+import { roundedCoordinate } from '../yolo/detect/candidates.ts';
+import { type CandidatesFile, encodeCandidates } from '../yolo/detect/candidates-file.ts';
+import type { CellDetector } from '../yolo/detect/cell-detector.ts';
+import type { DetectionProgress } from '../yolo/detect/detection-job.ts';
 import { keptScore, readBoxes } from '../yolo/detect/image-boxes.ts';
-import { roundedCoordinate } from '../yolo/detect/points.ts';
+import type { Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
-import type { Suppression } from '../yolo/detect/suppression.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNotes } from './certainty.ts';
 import { limitCautions, limitsOf } from './detection-limits.ts';
-import { detectionNotes } from './detection-notes.ts';
 import type { DetectionPlan, ImageDetection } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import {
@@ -73,7 +73,7 @@ export async function predictCells(
   services: PredictServices,
   options: PredictOptions<DetectionProgress> = {},
 ): Promise<ImagePrediction> {
-  const input = await InputImage.open(job.image, job.choices.maxValue);
+  const input = await InputImage.open(job.image, job.choices.maxValue, job.model.channels);
   const seen = await networkImage(input, job.choices, options.signal);
   const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     detect(job, seen, detector, work, options),
@@ -87,7 +87,7 @@ export async function predictCells(
   const { mpp } = job.choices;
   const cautions = [
     ...modelCautions(job.model),
-    ...(job.plan.isOfTask ? stainCautions(job.task, pixels) : []),
+    ...(job.plan.isOfTask && !areAsStored(job.model.channels) ? stainCautions(job.task, pixels) : []),
     ...densityCautions(cells.length, input.width * input.height, mpp),
     ...limitCautions(found.candidates.candidates),
     ...(job.plan.isOfTask ? scaleCautions(mpp) : []),
@@ -203,4 +203,55 @@ async function writeOutputs(
   // x, y and class of every cell, as in the record; but of an image without cells an empty array, which summary.json names.
   const data = Float32Array.from(cells.flatMap(({ x, y, class: of }) => [x, y, of]));
   await writeNpy(path(files.points), { dtype: 'float32', shape: [cells.length, 3], data });
+}
+
+/** The most boxes per image that Ultralytics keeps by default, or that a one-to-one head returns. */
+const MAX_YOLO_BOXES = 300;
+
+interface FoundCells {
+  readonly candidates: Pick<CandidatesFile, 'candidates'>;
+  /** Number of points whose box ends at the border of its tile, with overlapping tiles. */
+  readonly cutOff?: number;
+}
+
+/** Lists what users should know about the numbers of a detector that is not run as in the paper, one sentence each. */
+function detectionNotes(
+  { model, detection: { view } }: { readonly model: CellModel; readonly detection: ImageDetection },
+  { candidates: { candidates }, cutOff = 0 }: FoundCells,
+): readonly string[] {
+  if (view === undefined) return [];
+  // The limit of `yolo predict` applies to all boxes that it keeps, including those in the padding.
+  const kept = candidates.filter(({ outcome }) => outcome === 'point' || outcome === 'outside').length;
+  return [
+    ...numberedNote(model.classes),
+    ...(cutOff > 0 && view.kind === 'tiles' ? [cutOffNote(cutOff, view.overlap)] : []),
+    ...(view.kind === 'letterbox' && kept > MAX_YOLO_BOXES
+      ? [
+          `yolo predict keeps the best ${MAX_YOLO_BOXES} boxes of an image unless max_det says otherwise; here all boxes are kept.`,
+        ]
+      : []),
+    ...(model.isSuppressed ? fullNote(candidates) : []),
+  ];
+}
+
+function numberedNote(classes: readonly string[]): readonly string[] {
+  if (!classes.every((name, index) => name === `class${index}` || name === String(index))) return [];
+  return ['The model does not name its classes: they are numbered.'];
+}
+
+function cutOffNote(cutOff: number, overlap: number): string {
+  const boxes = cutOff === 1 ? '1 box ends' : `${cutOff} boxes end`;
+  return `${boxes} at the border of a tile: such objects are larger than the overlap of ${overlap} px and may be cut or counted twice; --overlap makes it larger.`;
+}
+
+/** Warns if a one-to-one head returned as many boxes for a tile as it can. */
+function fullNote(candidates: CandidatesFile['candidates']): readonly string[] {
+  const perTile = new Map<number, number>();
+  for (const { tile, outcome } of candidates) {
+    if (outcome !== 'confidence') perTile.set(tile, (perTile.get(tile) ?? 0) + 1);
+  }
+  if (Math.max(0, ...perTile.values()) < MAX_YOLO_BOXES) return [];
+  return [
+    `The network gives at most ${MAX_YOLO_BOXES} boxes per tile, and a tile has that many: there may be more cells.`,
+  ];
 }

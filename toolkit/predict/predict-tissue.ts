@@ -12,7 +12,7 @@ import { RGB_SOFTMAX } from '../nnunet/model-method.ts';
 import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
-import type { RanEngine } from '../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { type ClassArea, classAreas, type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
 import {
@@ -62,6 +62,8 @@ const CONFIDENCE = 'margin.png';
 export interface TissueJob {
   /** Absolute path of the image. */
   readonly image: string;
+  /** Absolute paths of its channels, if each is a file. */
+  readonly channels?: readonly string[];
   /** Base name of its output files. */
   readonly name: string;
   /** Absolute path of the output folder. */
@@ -89,7 +91,7 @@ export async function predictTissue(
   services: PredictServices,
   options: PredictOptions<RoiProgress> = {},
 ): Promise<ImagePrediction> {
-  const input = await InputImage.open(job.image, job.choices.maxValue, job.model.channels);
+  const input = await openInput(job);
   const seen = await networkImage(input, job.choices, options.signal);
   const inferred = await inferOnce({ parts: keyOf(job, seen), engine: job.engine }, services, options, (work) =>
     segment(job, seen, segmenter, work, options),
@@ -107,6 +109,12 @@ export async function predictTissue(
   const made = await writeOutputs(job, seen, pixels, cautions, services.cache, inferred.entry, files);
   const notes = [tissueCertaintyNote(made), ...job.notes];
   return { ...describeInferred(job, input, seen, inferred, { cautions, notes }), ...made, files };
+}
+
+function openInput({ image, channels, model, choices: { maxValue } }: TissueJob): Promise<InputImage> {
+  return channels === undefined
+    ? InputImage.open(image, maxValue, model.channels)
+    : InputImage.openChannels(channels, maxValue);
 }
 
 function keyOf({ model, engine }: TissueJob, { sha256, change }: NetworkImage): KeyParts {

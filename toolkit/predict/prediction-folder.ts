@@ -5,15 +5,15 @@ import { z } from 'zod';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomic-write.ts';
+import { sweepTemporaries, temporaryPathBeside, writeFileAtomic } from '../files/atomic-write.ts';
 import { codeOf, hasCode } from '../files/disk-error.ts';
 import { type FileLock, lockFile } from '../files/file-lock.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
-import { sweepTemporaries, temporaryPathBeside } from '../files/temporary-files.ts';
 import { taskNamed } from '../tasks/task-named.ts';
+import { type ClaimedModel, type SettingsInEffect, withValuesInEffect } from './detection-plan.ts';
 import { cellFiles, type ImagePrediction, slideCellFiles, slideTissueFiles, tissueFiles } from './prediction.ts';
 import type { NamedImage, PredictionOrder } from './prediction-order.ts';
 import {
@@ -24,7 +24,6 @@ import {
   UsedModel,
   writePredictionSummary,
 } from './prediction-summary.ts';
-import { type ClaimedModel, type SettingsInEffect, withValuesInEffect } from './settings-in-effect.ts';
 
 /** Subfolder with the settings of the prediction and the outcome of each image. */
 const OWN_FOLDER = '.reignite';

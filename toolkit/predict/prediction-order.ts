@@ -2,19 +2,20 @@ import type { Task } from '../../config/tasks.ts';
 import type { FoldName } from '../nnunet/convert/model-folds.ts';
 import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
-import type { SlideCellsProgress } from '../slide/predict/slide-cells-job.ts';
-import type { SlideProgress } from '../slide/predict/slide-job.ts';
+import type { SlideCellsProgress, SlideProgress } from '../slide/predict/slide-jobs.ts';
 import type { StripRows } from '../slide/read/slide-tiles.ts';
 import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
+import type { ClaimedModel } from './detection-plan.ts';
 import type { PredictOptions } from './infer-once.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
-import type { ClaimedModel } from './settings-in-effect.ts';
 
 /** An image and the base name of its output files. */
 export interface NamedImage {
   /** Absolute path. */
   readonly path: string;
   readonly name: string;
+  /** Absolute paths of its channels in their order, if each is a grey file; `path` is the first. */
+  readonly channels?: readonly string[];
   /** Whether it is a slide, which several workers may share. Set in runs only. */
   readonly slide?: true;
 }

@@ -3,14 +3,20 @@ import sharp, { type Sharp } from 'sharp';
 import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { mapConcurrent } from '../concurrency.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { fileExists } from '../files/open-for-reading.ts';
+import { fileExists } from '../files/if-there.ts';
 import { counted, grouped } from '../format.ts';
 import { imageSize, MAX_PIXELS } from '../image/open-image.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { drawLayers } from '../report/layers/draw-layers.ts';
 import { openPhoto, sizeWithin } from '../report/layers/encode-layer.ts';
-import { EDGES, MAX_VIEWED, SHARES } from '../report/layers/layer-writer.ts';
-import { type DrawnRoi, type RoiLayers, readLayersFile } from '../report/layers/layers-file.ts';
+import {
+  type DrawnRoi,
+  EDGES,
+  MAX_VIEWED,
+  type RoiLayers,
+  readLayersFile,
+  SHARES,
+} from '../report/layers/layers-file.ts';
 import { pictureOf } from '../report/page/gallery.ts';
 import { type Html, hrefOf, html, NOTHING, table } from '../report/page/html.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';

@@ -14,8 +14,7 @@ import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
 import { parseNpyHeader } from '../numpy/npy.ts';
 import { fileKind, isZip, textKind } from '../pytorch/containers/file-kind.ts';
-import { checkPngs, checkPresence, modeOf } from './check-files.ts';
-import { type CheckedTask, checkBy, type RecordCheck } from './record-check.ts';
+import { type CheckedTask, checkBy, checkPngs, checkPresence, modeOf, type RecordCheck } from './check-files.ts';
 import { type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';

@@ -1,8 +1,55 @@
-import { posix } from 'node:path';
+import { readdir } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { KINDS } from '../dataset/layout.ts';
+import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
 import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-header.ts';
-import type { ImageSize, RecordCheck } from './record-check.ts';
 import type { RecordTree } from './record-tree.ts';
+
+/** One assumption about a record, and whether it holds. */
+export interface RecordCheck {
+  /** File, folder or column that was checked. */
+  readonly subject: string;
+  /** `warn`: the run works, but its result is affected. `unknown`: it could not be checked yet. */
+  readonly status: 'pass' | 'warn' | 'fail' | 'unknown';
+  /** What was found. */
+  readonly detail: string;
+  /** What to do about it; missing if there is nothing to do. */
+  readonly remedy?: string;
+  /** File that is used, because of its contents, if the one with the usual name is missing; relative to the data folder. */
+  readonly chosen?: string;
+}
+
+/** A task's test set in a record, with its checks. */
+export interface CheckedTask {
+  readonly checks: readonly RecordCheck[];
+  /** Number of ROIs; undefined if their list is damaged, or too large to be fetched before the run. */
+  readonly rois: number | undefined;
+  /** Number of ROIs with a published prediction. */
+  readonly predicted: number;
+  /** Sizes of the images whose headers were read: all of them or a sample. */
+  readonly images: readonly ImageSize[];
+}
+
+/** Width and height in px. */
+interface ImageSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * Makes a check from the text that `inspect` returns or the error that it throws.
+ *
+ * @throws Retryable errors, such as NETWORK, which say nothing about the record.
+ */
+export async function checkBy(subject: string, inspect: () => Promise<string>): Promise<RecordCheck> {
+  try {
+    return { subject, status: 'pass', detail: await inspect() };
+  } catch (error) {
+    if (!(error instanceof ReigniteError) || error.retryable) throw error;
+    return { subject, status: 'fail', detail: `${error.code}: ${error.message}`, remedy: error.remedy };
+  }
+}
 
 /**
  * Checks that files are in the tree.
@@ -111,4 +158,43 @@ function sizeText({ width, height }: ImageSize): string {
 /** Describes depth and colour of a PNG, such as "8-bit RGB". */
 export function modeOf({ depth, colour }: PngStart): string {
   return `${depth}-bit ${colour}`;
+}
+
+/**
+ * Finds a record that was manually unpacked one folder too deep: inside another folder (`data/ignite/images`), or each
+ * archive in a folder with its name (`data/images/images`).
+ *
+ * @param data - Data folder.
+ * @returns Failed checks, or none.
+ */
+export async function misplacedFolders(data: string): Promise<readonly RecordCheck[]> {
+  const folders = await foldersIn(data);
+  const present = KINDS.filter((kind) => folders.includes(kind));
+  if (present.length === 0) return insideAnother(data, folders);
+  const doubled = await Promise.all(present.map(async (kind) => ({ kind, inner: await foldersIn(join(data, kind)) })));
+  return doubled
+    .filter(({ kind, inner }) => inner.length === 1 && inner[0] === kind)
+    .map(({ kind }) => ({
+      subject: `${kind}/`,
+      status: 'fail',
+      detail: `${join(data, kind)} has another ${kind} folder in it`,
+      remedy: `Move what is in ${join(data, kind, kind)} to ${join(data, kind)}.`,
+    }));
+}
+
+async function insideAnother(data: string, folders: readonly string[]): Promise<readonly RecordCheck[]> {
+  const found: string[] = [];
+  for (const folder of folders) {
+    const inner = await foldersIn(join(data, folder));
+    if (KINDS.filter((kind) => inner.includes(kind)).length > 1) found.push(join(data, folder));
+  }
+  const [only, ...others] = found;
+  if (only === undefined || others.length > 0) return [];
+  const detail = `the folders of the record are in ${only}`;
+  return [{ subject: 'data folder', status: 'fail', detail, remedy: `Use \`--data ${only}\`.` }];
+}
+
+async function foldersIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
 }

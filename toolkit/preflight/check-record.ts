@@ -1,6 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import type { CheckedTask, RecordCheck } from './record-check.ts';
+import type { CheckedTask, RecordCheck } from './check-files.ts';
 import type { RecordTree } from './record-tree.ts';
 
 /** A task's test set in a record. */

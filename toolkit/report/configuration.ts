@@ -4,8 +4,8 @@ import { shippedProfile } from '../../config/package-files.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readTextIfThere } from '../files/if-there.ts';
+import { shellWord } from '../format.ts';
 import { RESULTS } from '../results/results-folder.ts';
-import { shellWord } from '../shell-word.ts';
 
 /**
  * Writes the configuration of a run to its results folder. Absolute paths, which may contain user names, are shortened

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
-import { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
-import { SweepFile } from '../sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
+import { EvaluationSource, SweepFile } from './metrics-files.ts';
 import { JsonResultsFile, patternOf, type ResultsEntry, ResultsFile } from './results-file.ts';
 
 /** What reports use of the list of fetched files. */
@@ -22,7 +21,7 @@ const Acquired = z.object({
  * RO-Crate and the check of the manifest are derived from it.
  */
 export const RESULTS = {
-  readme: new ResultsFile('README.md', 'What is in this folder', 'toolkit/report/write-readme.ts'),
+  readme: new ResultsFile('README.md', 'What is in this folder', 'toolkit/report/write-report.ts'),
   summary: new JsonResultsFile(
     'summary.json',
     'How the run ended, and its verdicts',
@@ -83,22 +82,17 @@ export const RESULTS = {
     'Figures of a task and their numbers, named as in the record',
     'activities/task/draw-figures.ts',
   ),
-  metrics: new JsonResultsFile(
-    'metrics/<task>.json',
-    'Scores of a task',
-    'activities/task/aggregate-task.ts',
-    z.unknown(),
-  ),
+  metrics: new JsonResultsFile('metrics/<task>.json', 'Scores of a task', 'activities/task/score-task.ts', z.unknown()),
   remarks: new JsonResultsFile(
     'metrics/<task>.remarks.json',
     'What the scores of a cell task leave out, and why',
-    'activities/task/aggregate-task.ts',
+    'activities/task/score-task.ts',
     z.unknown(),
   ),
   sweep: new JsonResultsFile(
     'metrics/<task>.sweep.json',
     'F1 and TPS of a cell task at every confidence threshold',
-    'activities/task/aggregate-task.ts',
+    'activities/task/score-task.ts',
     SweepFile,
   ),
   intervals: new JsonResultsFile(
@@ -128,19 +122,19 @@ export const RESULTS = {
   verdict: new JsonResultsFile(
     'verdict/<task>.json',
     'Verdict of a task with its evidence, per ROI and with intervals',
-    'activities/task/compare-task.ts',
+    'activities/task/score-task.ts',
     z.unknown(),
   ),
   patients: new JsonResultsFile(
     'verdict/<task>.patients.json',
     'Counts per patient from which the intervals are computed',
-    'activities/task/compare-task.ts',
+    'activities/task/score-task.ts',
     z.unknown(),
   ),
   resamples: new ResultsFile(
     'verdict/<task>.resamples.npy',
     'Which patients each resample draws, one row per resample',
-    'activities/task/compare-task.ts',
+    'activities/task/score-task.ts',
   ),
   declared: new ResultsFile(
     'verdict/<task>-declared.json',
@@ -165,7 +159,7 @@ export const RESULTS = {
   discrepancies: new JsonResultsFile(
     'verdict/discrepancies.json',
     'Discrepancy report: where code, paper and record disagree, with the measured effect',
-    'activities/task/write-discrepancies.ts',
+    'activities/task/score-task.ts',
     DiscrepanciesFile,
   ),
   trace: new ResultsFile(
@@ -183,7 +177,7 @@ export const RESULTS = {
     'Layers of the viewer, and what they were made from',
     'toolkit/report/layers/layers-file.ts',
   ),
-  badge: new ResultsFile('report/assets/badge.svg', 'The verdict as a badge', 'toolkit/report/badge.ts'),
+  badge: new ResultsFile('report/assets/badge.svg', 'The verdict as a badge', 'toolkit/report/write-page.ts'),
   script: new ResultsFile('report/assets/report.js', 'The script of the report', 'toolkit/report/write-page.ts'),
   styles: new ResultsFile('report/assets/report.css', 'The styles of the report', 'toolkit/report/write-page.ts'),
   methods: new ResultsFile(
@@ -199,13 +193,13 @@ export const RESULTS = {
   layer: new ResultsFile(
     'report/assets/<task>/<roi>/<layer>',
     'One layer of the viewer',
-    'toolkit/report/layers/layer-writer.ts',
+    'toolkit/report/layers/layers-file.ts',
   ),
-  reportZip: new ResultsFile('report.zip', 'The report as one file', 'toolkit/report/zip-report.ts'),
+  reportZip: new ResultsFile('report.zip', 'The report as one file', 'toolkit/report/write-report.ts'),
   workflow: new ResultsFile(
     'workflow/reproduce.ts',
     'Source of the workflow that was run, for the RO-Crate',
-    'toolkit/report/crate/write-crate.ts',
+    'toolkit/report/write-crate.ts',
   ),
   certificate: new ResultsFile(
     'codecheck.yml',
@@ -215,7 +209,7 @@ export const RESULTS = {
   crate: new ResultsFile(
     'ro-crate-metadata.json',
     'The folder as a Workflow Run RO-Crate',
-    'toolkit/report/crate/write-crate.ts',
+    'toolkit/report/write-crate.ts',
   ),
   manifest: new ResultsFile(
     'manifest.sha256',

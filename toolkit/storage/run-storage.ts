@@ -1,11 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { ReigniteError } from '../errors.ts';
-import { Blobs } from './blobs.ts';
-import type { ObjectStore } from './object-store.ts';
-import { StoredEntries } from './stored-entries.ts';
-import { StoredModels } from './stored-files.ts';
+import { Blobs, type ObjectStore } from './object-store.ts';
+import { StoredEntries, StoredModels, StoredStages } from './stored-files.ts';
 import { type SavingOptions, StoredPartials } from './stored-partials.ts';
-import { StoredStages } from './stored-stages.ts';
 
 /**
  * What machines without a common folder share, as objects: files by their digest (`objects/`), and small documents that

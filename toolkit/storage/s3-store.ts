@@ -10,7 +10,7 @@ import {
   S3Client,
   type S3ClientConfig,
 } from '@aws-sdk/client-s3';
-import { type StoragePlace, storagePlace } from '../../config/storage-config.ts';
+import { type StoragePlace, storagePlace } from '../../config/schema.ts';
 import { ReigniteError } from '../errors.ts';
 import { putInParts } from './multipart.ts';
 import type { FileToStore, MovedBytes, ObjectSource, ObjectStore } from './object-store.ts';

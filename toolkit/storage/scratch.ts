@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { FileDigests } from '../cache/file-digests.ts';
 import { sha256Of } from '../files/hash-file.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
+import { fileExists } from '../files/if-there.ts';
 import { inside } from '../files/inside.ts';
-import { fileExists } from '../files/open-for-reading.ts';
-import type { Blobs } from './blobs.ts';
+import type { Blobs } from './object-store.ts';
 
 /** The data and results folders of a run. */
 interface Folders {

@@ -1,4 +1,4 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -6,8 +6,10 @@ import { Sha256 } from '../brands.ts';
 import { bestEffort } from '../concurrency.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { makeFolder } from '../files/make-folder.ts';
+import { committedFiles, stepReached } from '../nnunet/sliding-window/partial-roi.ts';
+import { finishedTiles } from '../yolo/detect/partial-detection.ts';
 import type { ObjectStore } from './object-store.ts';
-import { ATTEMPTS, compareReached, copyPartial, PARTIAL, reachedIn } from './partial-files.ts';
 import { parseStored, refuseOddName } from './stored-files.ts';
 
 const PartialList = z.object({
@@ -207,4 +209,57 @@ function listOf(key: string): string {
 
 function fileOf(key: string, sha256: string): string {
   return `partial/${key}/${sha256}`;
+}
+
+/** Name of the folder of partial results in a work folder. */
+const PARTIAL = 'partial';
+/** File of a work folder that counts crashed attempts. */
+const ATTEMPTS = 'attempts.json';
+
+/** A commit during the copying makes the copy useless; copying is attempted this many times. */
+const TRIES = 3;
+
+/** Progress of a partial result: tile row, fold, tiles. */
+type Reached = readonly [row: number, fold: number, tiles: number];
+
+/** Reads the progress of the partial result in a work folder. */
+async function reachedIn(work: string): Promise<Reached> {
+  const folder = join(work, PARTIAL);
+  const { row, fold } = stepReached(folder);
+  return [row, fold, (await finishedTiles(folder)).length];
+}
+
+/** Compares two states of progress; positive if `one` is further. */
+function compareReached(one: Reached, other: Reached): number {
+  return one[0] - other[0] || one[1] - other[1] || one[2] - other[2];
+}
+
+/**
+ * Copies a partial result as of its last commit, while another thread works on it.
+ *
+ * @returns Its progress and the names of the copied files; undefined if a commit interrupted every attempt.
+ */
+async function copyPartial(
+  work: string,
+  target: string,
+): Promise<{ readonly reached: Reached; readonly names: readonly string[] } | undefined> {
+  const folder = join(work, PARTIAL);
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    await rm(target, { recursive: true, force: true });
+    await makeFolder(target);
+    const reached = await reachedIn(work);
+    const [state, ...committed] = committedFiles(folder);
+    const names = [...(state === undefined ? [] : [state]), ...committed, ...(await finishedTiles(folder))];
+    try {
+      for (const name of names) await copyFile(join(folder, name), join(target, name), constants.COPYFILE_FICLONE);
+      if (state === undefined || (await isSame(join(folder, state), join(target, state)))) return { reached, names };
+    } catch {
+      // A commit removed a file.
+    }
+  }
+  return undefined;
+}
+
+async function isSame(one: string, other: string): Promise<boolean> {
+  return (await readFile(one)).equals(await readFile(other));
 }

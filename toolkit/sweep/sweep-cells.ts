@@ -1,11 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { agreementOfPair } from '../metrics/agreement.ts';
 import { agreementScores } from '../metrics/agreement-metrics.ts';
 import { PredictedPoints } from '../metrics/match-points.ts';
+import type { CellPoint } from '../metrics/points-file.ts';
 import { cellDefinition } from '../tasks/registry.ts';
-import { scoreOf } from '../verdict/tumour-proportion.ts';
+import type { Box } from '../tasks/work.ts';
+import { scoreOf } from '../verdict/cells-uncertainty.ts';
+import { roundedCoordinate } from '../yolo/detect/candidates.ts';
+import type { ImageBoxes } from '../yolo/detect/image-boxes.ts';
+import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
+import { selectDetections } from '../yolo/detect/select-detections.ts';
 
 /** A point and its detection score. */
 export interface ScoredCell extends CellPoint {
@@ -156,4 +161,32 @@ function differencesOf(proportions: readonly ImageProportion[], reader: string):
 
 function mean(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
+/** Selects the points of an image at the lowest threshold for which its boxes are stored, with their scores. */
+export async function keptCells(boxes: ImageBoxes, iou: number, box: Box | undefined): Promise<readonly ScoredCell[]> {
+  const limits = { ...SCRIPT_LIMITS, confidence: boxes.floor, iou };
+  const { points } = await selectDetections(boxes, { ...limits, ...(box && { box }) });
+  return points.map(({ x, y, label, score }) => ({
+    x: roundedCoordinate(x),
+    y: roundedCoordinate(y),
+    class: label,
+    score,
+  }));
+}
+
+const HIGHEST = 0.95;
+
+/**
+ * Lists thresholds from the lowest stored score to 0.95.
+ *
+ * @param step - Distance of two thresholds.
+ * @param floor - Lowest stored detection score.
+ * @param given - Thresholds to include.
+ * @returns Ascending, without duplicates.
+ */
+export function thresholdsBy(step: number, floor: number, ...given: readonly number[]): number[] {
+  const count = Math.floor((HIGHEST - floor) / step + 1e-9);
+  const grid = Array.from({ length: count + 1 }, (_, k) => Math.round((floor + k * step) * 1e6) / 1e6);
+  return [...new Set([...grid, ...given])].sort((a, b) => a - b);
 }

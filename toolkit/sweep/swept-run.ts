@@ -5,8 +5,8 @@ import type { StepCache } from '../cache/step-cache.ts';
 import { readersFileIn } from '../dataset/find-files.ts';
 import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
+import { fileExists } from '../files/if-there.ts';
 import { inside } from '../files/inside.ts';
-import { fileExists } from '../files/open-for-reading.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import type { Summary } from '../report/summary.ts';
 import { RESULTS } from '../results/results-folder.ts';
@@ -18,9 +18,7 @@ import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
 import { keptScore } from '../yolo/detect/image-boxes.ts';
-import { keptCells } from './kept-cells.ts';
-import { type CellSweep, type ScoredCell, sweepCells } from './sweep-cells.ts';
-import { thresholdsBy } from './thresholds.ts';
+import { type CellSweep, keptCells, type ScoredCell, sweepCells, thresholdsBy } from './sweep-cells.ts';
 
 /** A finished run, and the cache with the boxes of its detector. */
 export interface SweptRun {

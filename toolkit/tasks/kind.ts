@@ -2,26 +2,24 @@ import type { RunConfig } from '../../config/schema.ts';
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import type { Made, MakeServices } from '../cache/make.ts';
-import type { InferenceGuard } from '../cache/make-inference.ts';
+import type { InferenceGuard, Made, MakeServices } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { OverviewRow } from '../dataset/overview.ts';
-import type { ScoredClasses } from '../evaluate/class-names.ts';
-import type { Evaluated, EvaluationInput } from '../evaluate/evaluation.ts';
+import type { Evaluated, EvaluationInput, ScoredClasses } from '../evaluate/evaluation.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import type { Engine, EnsembleOptions, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
+import type { ClaimedModel } from '../predict/detection-plan.ts';
 import type {
   ImagePredictor,
   OpenPredictorOptions,
   PredictionEngines,
   PredictionOrder,
 } from '../predict/prediction-order.ts';
-import type { ClaimedModel } from '../predict/settings-in-effect.ts';
-import type { CheckedTask } from '../preflight/record-check.ts';
+import type { CheckedTask } from '../preflight/check-files.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';
-import type { SweepFile } from '../sweep/sweep-file.ts';
+import type { SweepFile } from '../results/metrics-files.ts';
 import type { ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';

@@ -1,5 +1,5 @@
 import type { TaskSettings } from '../../config/task-config.ts';
-import type { AccessibleFigure } from '../figures/accessible/report-figures.ts';
+import type { AccessibleFigure } from '../figures/report-figures.ts';
 import type { ComparedMetric } from '../verdict/verdict-file.ts';
 
 /** A table of plain text, collapsed below a heading. */

@@ -1,13 +1,13 @@
 import type { CellTask } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { describeDoubt } from '../dataset/category-classes.ts';
-import type { CellPoint } from '../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { counted, grouped, shortNumber } from '../format.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
-import { sumOfPointComparisons } from './compare-points.ts';
+import type { CellPoint } from '../metrics/points-file.ts';
+import { sumOfPointComparisons } from './compare-roi.ts';
 import { partialCoverage } from './coverage.ts';
 import { compareWithPrinted, type PrintedF1 } from './printed-f1.ts';
 import {

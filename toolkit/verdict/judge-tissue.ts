@@ -7,7 +7,7 @@ import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
 import { diceScores, overallDice, tilConfusion } from '../metrics/he-metrics.ts';
 import { describeWithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/without-prediction.ts';
-import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-masks.ts';
+import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-roi.ts';
 import { partialCoverage } from './coverage.ts';
 import {
   type ComparedMetric,

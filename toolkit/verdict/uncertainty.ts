@@ -1,8 +1,23 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { counted } from '../format.ts';
-import { isUnknownPatient, type OverviewByStem, patientOf, type RoiCounts, rowOf } from './patients.ts';
-import { type Measure, type PatientCounts, supportOf } from './resampled-intervals.ts';
-import { drawResamples, GENERATOR } from './resamples.ts';
+import type { WithoutPrediction } from '../metrics/without-prediction.ts';
+import {
+  countsByPatient,
+  isUnknownPatient,
+  type OverviewByStem,
+  patientOf,
+  type RoiCounts,
+  rowOf,
+} from './patients.ts';
+import {
+  drawResamples,
+  GENERATOR,
+  type Measure,
+  type MetricIntervals,
+  type PatientCounts,
+  resampledIntervals,
+  supportOf,
+} from './resampled-intervals.ts';
 import type { Breakdown, PatientsFile, Uncertainty } from './verdict-file.ts';
 
 /** With fewer patients, a warning says that intervals say little about other patients. */
@@ -147,4 +162,61 @@ function sum(all: readonly ArrayLike<number>[]): Float64Array {
   const total = new Float64Array(all[0]?.length ?? 0);
   for (const counts of all) for (let k = 0; k < total.length; k++) total[k] = (total[k] ?? 0) + (counts[k] ?? 0);
   return total;
+}
+
+/** `metrics/<task>.intervals.json`: confidence intervals of the scores of an evaluation. */
+export interface EvaluationIntervals extends Uncertainty {
+  readonly warnings: readonly string[];
+  /**
+   * By name of the score. Those of the published predictions, and of the difference from them, only if these are
+   * compared.
+   */
+  readonly intervals: Readonly<Record<string, MetricIntervals>>;
+  /** For masks: annotated pixels without a prediction, and the scores if these count as missed. */
+  readonly withoutPrediction?: WithoutPrediction;
+  readonly publishedWithoutPrediction?: WithoutPrediction;
+  /** For points: images and points that affect the scores without being visible in them. */
+  readonly coverage?: PointsCoverage;
+}
+
+/** Images without points, and points where nothing was annotated. */
+export interface PointsCoverage {
+  readonly images: number;
+  /** Images without a file: all their annotated cells count as missed. */
+  readonly withoutFile: readonly string[];
+  /** Images whose file has no points. */
+  readonly withoutPoints: readonly string[];
+  readonly points: number;
+  /** Points outside the annotated box of their image, where readers did not annotate: each is a false positive. */
+  readonly outsideBox: number;
+}
+
+/**
+ * Computes 95 % percentile intervals over patients for the scores of an evaluation.
+ *
+ * @param measured.names - Names of the values that `measured.measure` returns.
+ * @param measured.isCompared - Whether the counts also hold published predictions.
+ */
+export function evaluationIntervals(
+  {
+    rois,
+    names,
+    measure,
+    isCompared,
+  }: {
+    readonly rois: readonly RoiCounts[];
+    readonly names: readonly string[];
+    readonly measure: Measure;
+    readonly isCompared: boolean;
+  },
+  overview: OverviewByStem,
+  config: Pick<VerdictConfig, 'resamples' | 'seed'>,
+): EvaluationIntervals {
+  const patients = countsByPatient(rois, overview);
+  const draws = drawResamples(patients.length, config.resamples, config.seed);
+  const intervals = resampledIntervals(patients, draws, measure).map(({ oursInterval, ...compared }, k) => [
+    names[k] ?? '',
+    { ...(oursInterval && { oursInterval }), ...(isCompared && compared) },
+  ]);
+  return { ...describeDraws(patients, measure, config), intervals: Object.fromEntries(intervals) };
 }

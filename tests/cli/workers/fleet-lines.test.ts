@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { waitingGroups, workerRows } from '../../../cli/inspect/workers.ts';
-import type { FleetWorker } from '../../../runtime/workers/list-workers.ts';
-import { factsFromName, factsToName, workerFacts } from '../../../runtime/workers/worker-facts.ts';
+import { type FleetWorker, factsFromName, factsToName, workerFacts } from '../../../runtime/workers/list-workers.ts';
 
 const NOW = Date.parse('2026-11-29T12:00:00Z');
 const FACTS = { reignite: '0.1.0', processor: 'A processor', cores: 8, memory: 64 };

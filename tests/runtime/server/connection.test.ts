@@ -3,8 +3,13 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { connectionOptionsOf, connectTo, externalServer } from '../../../runtime/server/connection.ts';
-import { freePort, parseServerAddress } from '../../../runtime/server/server-address.ts';
+import {
+  connectionOptionsOf,
+  connectTo,
+  externalServer,
+  freePort,
+  parseServerAddress,
+} from '../../../runtime/server/connection.ts';
 import { startTestServer, type TestServer } from '../../support/temporal.ts';
 
 let folder: string;

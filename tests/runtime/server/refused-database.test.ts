@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { isRefusal, moveDatabaseAside } from '../../../runtime/server/refused-database.ts';
+import { isRefusal, moveDatabaseAside } from '../../../runtime/server/embedded-server.ts';
 
 let folder: string;
 

@@ -1,10 +1,8 @@
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { expect, it } from 'vitest';
 import { connectTo } from '../../../runtime/server/connection.ts';
-import { listWorkers, refuseOtherVersions } from '../../../runtime/workers/list-workers.ts';
-import { workerIdentity } from '../../../runtime/workers/pollers.ts';
-import { waitingActivities } from '../../../runtime/workers/waiting-activities.ts';
-import { factsToName, workerFacts } from '../../../runtime/workers/worker-facts.ts';
+import { factsToName, listWorkers, refuseOtherVersions, workerFacts } from '../../../runtime/workers/list-workers.ts';
+import { waitingActivities, workerIdentity } from '../../../runtime/workers/pollers.ts';
 import { startTestServer } from '../../support/temporal.ts';
 
 const OTHERS = { other: 'another-prefix-inference', plain: 'one-inference' };

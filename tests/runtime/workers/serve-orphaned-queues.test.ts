@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Queue } from '../../../config/tasks.ts';
-import { serveOrphanedQueues } from '../../../runtime/workers/serve-orphaned-queues.ts';
+import { serveOrphanedQueues } from '../../../runtime/workers/worker-processes.ts';
 
 it('takes over a queue that was orphaned twice in a row, and survives a server that does not answer', async () => {
   const looks: (readonly Queue[])[] = [['render'], [], ['inference'], ['inference', 'render'], ['inference', 'render']];

@@ -1,9 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect, it } from 'vitest';
+import { compiledFile } from '../../../config/package-files.ts';
+import { TelemetryConfig } from '../../../config/schema.ts';
+import { settingsToEnvironment } from '../../../runtime/workers/worker-settings.ts';
 import { isAlive, startCommand, until, workersOf } from '../../support/command.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../../support/tiny-record.ts';
@@ -38,4 +42,20 @@ it('ends after SIGTERM, even if one of its threads is in a native call', async (
     command.process.kill('SIGINT');
     await command.ended;
   }
+});
+
+it('ends if its command ended while it was starting', async () => {
+  const settings = { taskQueuePrefix: 'none', heartbeatThrottleSeconds: 1, connections: 1 };
+  const worker = fork(compiledFile('worker-process.ts'), {
+    execArgv: [],
+    env: {
+      ...process.env,
+      REIGNITE_HOME: await temporaryFolder(),
+      ...settingsToEnvironment({ ...settings, telemetry: TelemetryConfig.parse({}), queues: ['orchestration'] }),
+    },
+  });
+  const exit = once(worker, 'exit');
+  await once(worker, 'spawn');
+  worker.disconnect();
+  expect(await exit).toEqual([0, null]);
 });

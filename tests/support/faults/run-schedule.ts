@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ZenodoConfig } from '../../../config/zenodo-config.ts';
+import { ZenodoConfig } from '../../../config/schema.ts';
 import { lockFile } from '../../../toolkit/files/file-lock.ts';
 import { noise } from '../noise.ts';
 import type { Accident, Beginning, FileSchedule, Schedule } from './fault.ts';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { beginAttempt, countCrashes } from '../../../toolkit/cache/make-inference.ts';
+import { beginAttempt, countCrashes } from '../../../toolkit/cache/make.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import { PartialDetection } from '../../../toolkit/yolo/detect/partial-detection.ts';

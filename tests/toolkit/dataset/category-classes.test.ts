@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { classByName } from '../../../toolkit/dataset/category-classes.ts';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
-import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';
+import { PDL1 } from '../../../toolkit/tasks/registry.ts';
 
 /** A file of readers P1 and P4 whose categories have these ids and names; an annotation of each. */
 function doubtOf(idOf: (reader: number, k: number) => number, names: readonly (string | undefined)[]) {

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { countBoxes } from '../../../toolkit/dataset/count-boxes.ts';
+import { countBoxes } from '../../../toolkit/dataset/coco-stream.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 it('counts images and boxes of a file that arrives in several chunks', async () => {

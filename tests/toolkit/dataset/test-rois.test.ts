@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { rowsNearlyTested } from '../../../toolkit/dataset/he-test-rows.ts';
-import { checkRoiFiles, listHeTestRois, resolveInData } from '../../../toolkit/dataset/test-rois.ts';
+import { checkRoiFiles, listHeTestRois, resolveInData, rowsNearlyTested } from '../../../toolkit/dataset/test-rois.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const FIXTURE = 'tests/fixtures/dataset';

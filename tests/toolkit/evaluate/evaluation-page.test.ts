@@ -5,7 +5,7 @@ import { readersFile } from '../../../toolkit/dataset/layout.ts';
 import { evaluationAnswer, writeEvaluationPage } from '../../../toolkit/evaluate/evaluation-page.ts';
 import { encodeNpy } from '../../../toolkit/numpy/npy.ts';
 import { readLayersFile } from '../../../toolkit/report/layers/layers-file.ts';
-import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';
+import { PDL1 } from '../../../toolkit/tasks/registry.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyCells } from '../../support/tiny-cells.ts';
 

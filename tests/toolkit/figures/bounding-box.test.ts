@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { boundingBox } from '../../../toolkit/figures/panel-grid.ts';
+import { boundingBox } from '../../../toolkit/figures/panel-figure.ts';
 
 describe('boundingBox', () => {
   it('encloses every pixel that is not 0, labels or not', () => {

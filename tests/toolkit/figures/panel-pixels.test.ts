@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
-import { labelColours, overlayLabels } from '../../../toolkit/figures/overlay-labels.ts';
-import type { PanelGrid } from '../../../toolkit/figures/panel-grid.ts';
-import { averageImage } from '../../../toolkit/figures/panel-grid.ts';
+import { labelColours, overlayLabels } from '../../../toolkit/figures/case-figure.ts';
+import { averageImage, type PanelGrid } from '../../../toolkit/figures/panel-figure.ts';
 
 /** A panel of 2 x 1 px over the right 4 x 2 px of an image of 5 x 2 px. */
 const grid: PanelGrid = {

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { f1Matrix, f1MatrixData } from '../../../toolkit/figures/f1-matrix.ts';
-import { readF1Figure } from '../../../toolkit/figures/printed/read-f1-figure.ts';
+import { readF1Figure } from '../../../toolkit/figures/read-f1-figure.ts';
 import { renderVegaLite } from '../../../toolkit/figures/render-vega-lite.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { decodeRgb, type RgbImage } from '../../../toolkit/image/decode-pixels.ts';

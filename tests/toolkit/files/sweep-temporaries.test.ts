@@ -1,8 +1,8 @@
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { sweepTemporaries, temporaryPathBeside } from '../../../toolkit/files/atomic-write.ts';
 import { processTableTag } from '../../../toolkit/files/process-identity.ts';
-import { sweepTemporaries, temporaryPathBeside } from '../../../toolkit/files/temporary-files.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const ENDED = 2 ** 22 + 5;

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
-import type { CellPoint } from '../../../toolkit/dataset/cell-point.ts';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
+import type { CellPoint } from '../../../toolkit/metrics/points-file.ts';
 import { decodeNpy } from '../../../toolkit/numpy/npy.ts';
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/agreement');

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
-import { evaluateDetection } from '../../../toolkit/metrics/agreement.ts';
+import { AgreementRemark, evaluateDetection } from '../../../toolkit/metrics/agreement.ts';
 import { agreementScores, DetectionMetrics } from '../../../toolkit/metrics/agreement-metrics.ts';
-import { AgreementRemark } from '../../../toolkit/metrics/agreement-remarks.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { AGREEMENT_RECORDS, agreementOracle, cellPoints } from './agreement-oracle.ts';
 

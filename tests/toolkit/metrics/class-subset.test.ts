@@ -7,7 +7,7 @@ import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { countConfusion } from '../../../toolkit/metrics/evaluate-he.ts';
 import { diceScores } from '../../../toolkit/metrics/he-metrics.ts';
 import { labelCounts, withStrayPredictions } from '../../../toolkit/metrics/without-prediction.ts';
-import { PDL1 } from '../../../toolkit/tasks/pdl1.ts';
+import { PDL1 } from '../../../toolkit/tasks/registry.ts';
 
 const LABELS = HE_LABELS.length;
 const mask = (values: fc.Arbitrary<number>) =>

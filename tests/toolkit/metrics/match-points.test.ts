@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CellPoint } from '../../../toolkit/dataset/cell-point.ts';
 import { BallTree } from '../../../toolkit/metrics/ball-tree.ts';
 import { PredictedPoints, type TieOrder } from '../../../toolkit/metrics/match-points.ts';
+import type { CellPoint } from '../../../toolkit/metrics/points-file.ts';
 import { cellPoints, ties } from './agreement-oracle.ts';
 
 /** Matching as its definition says, every prediction looked at for every truth. */

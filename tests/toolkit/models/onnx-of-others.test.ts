@@ -2,7 +2,7 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { describeCommand } from '../../../cli/predict/describe-model.ts';
+import { describeCommand } from '../../../cli/predict/model.ts';
 import { readJsonIfValid } from '../../../toolkit/files/json-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { describeOnnxModel } from '../../../toolkit/models/describe-onnx.ts';
@@ -143,7 +143,11 @@ weights: {onnx: {source: old.onnx}}
   it.each([
     ['bytes', { normalise: { by: 'deviation' } }, 'takes bytes'],
     ['old', { normalise: { by: 'deviation' }, range: [0, 1] }, 'input.range has no effect'],
-    ['alpha', { normalise: { by: 'deviation' }, channels: 'RGBA' }, 'is for grey, RGB and BGR; the input takes RGBA'],
+    [
+      'alpha',
+      { normalise: { by: 'deviation' }, channels: 'RGBA' },
+      'input.normalise cannot be used with alpha; the input takes RGBA',
+    ],
     ['old', { normalise: { by: 'percentiles', low: 9, high: 3 } }, 'low must be below high'],
   ])('of %s with %j is refused: %s', async (name, input, reason) => {
     const onnx = await bare(name);

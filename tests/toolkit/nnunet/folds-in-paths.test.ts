@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { findModelFolder } from '../../../toolkit/nnunet/convert/find-model-folder.ts';
-import { foldsInPaths } from '../../../toolkit/nnunet/convert/folds-in-paths.ts';
+import { findModelFolder, foldsInPaths } from '../../../toolkit/nnunet/convert/find-model-folder.ts';
 import { findFolds } from '../../../toolkit/nnunet/convert/model-folds.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { plainValue, readPlansFile } from '../../../toolkit/nnunet/convert/plans-file.ts';
+import { plainValue, readPlansFile } from '../../../toolkit/nnunet/convert/plans.ts';
 import type { PickleDict, PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'nnunet');

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StateTensor } from '../../../toolkit/nnunet/convert/state-dict.ts';
 import { StateDictTracker } from '../../../toolkit/nnunet/convert/state-dict.ts';
-import { unetArchitecture } from '../../../toolkit/nnunet/convert/unet-architecture.ts';
-import { unetGraph } from '../../../toolkit/nnunet/convert/unet-graph.ts';
+import { unetArchitecture, unetGraph } from '../../../toolkit/nnunet/convert/unet-graph.ts';
 import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { constantTensor, stateDictOf } from './state-dict-of.ts';
 

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Task } from '../../../config/tasks.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
+import { fileExists } from '../../../toolkit/files/if-there.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { decodeGrey16 } from '../../../toolkit/image/decode-pixels.ts';
 import { readPoints } from '../../../toolkit/metrics/points-file.ts';

@@ -2,11 +2,11 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
+import { settingsInEffect } from '../../../toolkit/predict/detection-plan.ts';
 import { claimOf, failureOf, PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
 import type { PredictionOrder } from '../../../toolkit/predict/prediction-order.ts';
 import { writePredictionPage } from '../../../toolkit/predict/prediction-page.ts';
 import { readPredictionSummary, withRelativePaths } from '../../../toolkit/predict/prediction-summary.ts';
-import { settingsInEffect } from '../../../toolkit/predict/settings-in-effect.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

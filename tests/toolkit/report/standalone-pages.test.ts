@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { writeBoxesPage } from '../../../toolkit/evaluate/boxes-page.ts';
+import { writeBoxesPage } from '../../../toolkit/evaluate/evaluate-boxes.ts';
 import type { ImagePrediction } from '../../../toolkit/predict/prediction.ts';
 import { writePredictionPage } from '../../../toolkit/predict/prediction-page.ts';
 import type { RoiLayers } from '../../../toolkit/report/layers/layers-file.ts';

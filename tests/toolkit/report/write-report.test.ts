@@ -6,7 +6,7 @@ import { parse } from 'yaml';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { listArchive } from '../../../toolkit/archive/list-archive.ts';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
-import { fileExists } from '../../../toolkit/files/open-for-reading.ts';
+import { fileExists } from '../../../toolkit/files/if-there.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { heMetrics } from '../../../toolkit/metrics/he-metrics.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';

@@ -2,10 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { codestreamHeader } from '../../../toolkit/slide/read/codestream-header.ts';
-import { decodeJpeg2000 } from '../../../toolkit/slide/read/jpeg-2000.ts';
+import { codestreamHeader, decodeJpeg2000 } from '../../../toolkit/slide/read/jpeg-2000.ts';
+import { decodeZstandard } from '../../../toolkit/slide/read/lossless-codecs.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
-import { decodeZstandard } from '../../../toolkit/slide/read/zstandard.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { type MadePage, writeSlide } from '../../support/write-slide.ts';
 

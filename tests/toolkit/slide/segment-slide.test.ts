@@ -7,7 +7,7 @@ import { type ModelMethod, RGB_SOFTMAX } from '../../../toolkit/nnunet/model-met
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';
-import type { SlideProgress } from '../../../toolkit/slide/predict/slide-job.ts';
+import type { SlideProgress } from '../../../toolkit/slide/predict/slide-jobs.ts';
 import { slideTiles, stripsOf } from '../../../toolkit/slide/read/slide-tiles.ts';
 import { isTissue, type TissueMask } from '../../../toolkit/slide/tissue/tissue-mask.ts';
 import { noise } from '../../support/noise.ts';

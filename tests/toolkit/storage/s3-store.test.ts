@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { storagePlace } from '../../../config/storage-config.ts';
+import { storagePlace } from '../../../config/schema.ts';
 import { sha256Of } from '../../../toolkit/files/hash-file.ts';
-import { Blobs } from '../../../toolkit/storage/blobs.ts';
+import { Blobs } from '../../../toolkit/storage/object-store.ts';
 import { checkStorage } from '../../../toolkit/storage/run-storage.ts';
 import { openS3Store } from '../../../toolkit/storage/s3-store.ts';
 import { startFakeS3 } from '../../support/fake-s3.ts';

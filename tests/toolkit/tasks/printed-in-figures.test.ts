@@ -9,8 +9,8 @@ import { renderF1Figures } from '../../../toolkit/figures/f1-matrix.ts';
 import { AI } from '../../../toolkit/metrics/agreement.ts';
 import { agreementScores, type DetectionMetrics, pairName } from '../../../toolkit/metrics/agreement-metrics.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
-import { printedInFigures } from '../../../toolkit/tasks/cells/printed.ts';
-import { NUCLEI } from '../../../toolkit/tasks/nuclei.ts';
+import { printedInFigures } from '../../../toolkit/tasks/cells/comparison.ts';
+import { NUCLEI } from '../../../toolkit/tasks/registry.ts';
 import { compareWithPrinted } from '../../../toolkit/verdict/printed-f1.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

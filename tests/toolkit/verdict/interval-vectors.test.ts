@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { pairedScores } from '../../../toolkit/compare/paired-scores.ts';
-import type { SideTask } from '../../../toolkit/compare/side.ts';
-import { measureCells } from '../../../toolkit/verdict/cells-counts.ts';
-import { evaluationIntervals } from '../../../toolkit/verdict/evaluation-intervals.ts';
-import { drawResamples } from '../../../toolkit/verdict/resamples.ts';
+import type { SideTask } from '../../../toolkit/compare/read-side.ts';
+import { measureCells } from '../../../toolkit/verdict/cells-uncertainty.ts';
+import { drawResamples } from '../../../toolkit/verdict/resampled-intervals.ts';
 import { measureTissue, TISSUE_MEASURES } from '../../../toolkit/verdict/tissue-uncertainty.ts';
+import { evaluationIntervals } from '../../../toolkit/verdict/uncertainty.ts';
 
 /** Low, high, and the resamples left out. */
 const NumpyInterval = z.tuple([z.number(), z.number(), z.int()]).nullable();

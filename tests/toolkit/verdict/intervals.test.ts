@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { countsByPatient, overviewByStem } from '../../../toolkit/verdict/patients.ts';
-import { percentileInterval, quantile, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
-import { drawResamples } from '../../../toolkit/verdict/resamples.ts';
+import {
+  drawResamples,
+  percentileInterval,
+  quantile,
+  resampledIntervals,
+} from '../../../toolkit/verdict/resampled-intervals.ts';
 
 describe('quantile', () => {
   it.each([

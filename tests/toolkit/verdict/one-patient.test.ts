@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { measureCells } from '../../../toolkit/verdict/cells-counts.ts';
+import { measureCells } from '../../../toolkit/verdict/cells-uncertainty.ts';
 import { patientOf } from '../../../toolkit/verdict/patients.ts';
-import { type PatientCounts, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
-import { drawResamples } from '../../../toolkit/verdict/resamples.ts';
+import { drawResamples, type PatientCounts, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
 import { describeDraws } from '../../../toolkit/verdict/uncertainty.ts';
 
 /** One class, so a matrix has 2 x 2 counts; the pair of RUMC first, then that of SCDC. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Pcg32 } from '../../../toolkit/verdict/resamples.ts';
+import { Pcg32 } from '../../../toolkit/verdict/resampled-intervals.ts';
 
 describe('Pcg32', () => {
   it("returns the numbers of the reference implementation's demo", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { scoreOf, tumourProportion } from '../../../toolkit/verdict/tumour-proportion.ts';
+import { scoreOf, tumourProportion } from '../../../toolkit/verdict/cells-uncertainty.ts';
 
 const cells = (negative: number, positive: number, other = 0) =>
   [negative, positive, other].flatMap((count, label) =>

@@ -5,11 +5,10 @@ import { z } from 'zod';
 import { readNpy } from '../../../toolkit/numpy/npy.ts';
 import { readCandidates } from '../../../toolkit/yolo/detect/candidates.ts';
 import { type KeptBox, mergeTiles } from '../../../toolkit/yolo/detect/merge-tiles.ts';
-import { NMS_OUTCOMES } from '../../../toolkit/yolo/detect/nms.ts';
-import { selectInViews } from '../../../toolkit/yolo/detect/select-in-views.ts';
-import { suppressed } from '../../../toolkit/yolo/detect/suppression.ts';
+import { NMS_OUTCOMES, suppressed } from '../../../toolkit/yolo/detect/nms.ts';
+import { placeRows } from '../../../toolkit/yolo/detect/ort-detector.ts';
+import { selectInViews } from '../../../toolkit/yolo/detect/select-detections.ts';
 import { overlappingTiles, type Rectangle } from '../../../toolkit/yolo/detect/tile-views.ts';
-import { placeRows } from '../../../toolkit/yolo/place-rows.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/ultralytics');

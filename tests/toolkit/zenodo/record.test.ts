@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../../toolkit/zenodo/http/http-status.ts';
-import { fetchRecord } from '../../../toolkit/zenodo/record/record.ts';
-import { parseRecordId } from '../../../toolkit/zenodo/record/record-id.ts';
+import { retryAfterMs } from '../../../toolkit/zenodo/http/http-response.ts';
+import { fetchRecord, parseRecordId } from '../../../toolkit/zenodo/record/record.ts';
 import { faultServer } from '../../support/fault-server.ts';
 
 const MD5 = '0123456789abcdef0123456789abcdef';

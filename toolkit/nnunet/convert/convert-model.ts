@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256OfFile } from '../../files/hash-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
-import { sweepTemporaries } from '../../files/temporary-files.ts';
 import { writeModel } from '../../onnx/file/write-model.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { CARD_FILE, ModelCard, readModelCard } from '../model-card.ts';

@@ -1,7 +1,14 @@
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { holdsFolds } from './model-folds.ts';
+import {
+  countedFromZero,
+  type FoldName,
+  foldOfFolder,
+  foldOfOddFolder,
+  holdsFolds,
+  weightsAmong,
+} from './model-folds.ts';
 
 /** Name of the model folder in the IGNITE record. */
 export const RECORD_MODEL_FOLDER = 'nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005__nnUNet_RGB_scaleTo_0_1_bs8_ps512';
@@ -51,4 +58,37 @@ async function withFolds(folder: string, names: readonly string[]): Promise<read
 async function subfolders(folder: string): Promise<readonly string[]> {
   const names = await readdir(folder).catch(() => []);
   return names.filter((name) => !name.startsWith('.') && name !== '__MACOSX').sort();
+}
+
+/** The folder of each fold of a model. */
+type FoldFolders = ReadonlyMap<FoldName, string>;
+
+/**
+ * Finds the nnU-Net v1 models among paths, as `findModelFolder` and `findFolds` find them on disk.
+ *
+ * @param paths - File paths, separated by `/`.
+ * @returns The folds of each model, by model folder.
+ */
+export function foldsInPaths(paths: readonly string[]): ReadonlyMap<string, FoldFolders> {
+  const files = new Map<string, string[]>();
+  for (const path of paths) {
+    const folder = posix.dirname(path);
+    files.set(folder, [...(files.get(folder) ?? []), posix.basename(path)]);
+  }
+  const usual = modelsOf([...files.keys()], foldOfFolder);
+  if (usual.size > 0) return usual;
+  const withWeights = [...files].filter(([, names]) => weightsAmong(names).length > 0).map(([folder]) => folder);
+  const odd = modelsOf(withWeights, foldOfOddFolder);
+  return new Map([...odd].map(([model, folds]) => [model, countedFromZero(folds)]));
+}
+
+function modelsOf(folders: readonly string[], foldOf: (name: string) => FoldName | undefined) {
+  const models = new Map<string, Map<FoldName, string>>();
+  for (const folder of folders) {
+    const fold = foldOf(posix.basename(folder));
+    if (fold === undefined) continue;
+    const model = posix.dirname(folder);
+    models.set(model, (models.get(model) ?? new Map<FoldName, string>()).set(fold, folder));
+  }
+  return models;
 }

@@ -1,5 +1,7 @@
+import { ReigniteError } from '../../errors.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
+import { v1Normalisation } from './v1-normalisation.ts';
 
 /**
  * Schema number of the conversion. Raised whenever the same checkpoint would give a model with other outputs, so that
@@ -42,6 +44,19 @@ export async function modelDigest(
 }
 
 /**
+ * Returns whether the plans normalise otherwise than by 255. Such models had another digest before this was done. Plans that
+ * cannot be read are refused by the conversion.
+ */
+async function hasSchemes(plans: string): Promise<boolean> {
+  try {
+    return (await v1Normalisation(plans)) !== undefined;
+  } catch (error) {
+    if (error instanceof ReigniteError) return false;
+    throw error;
+  }
+}
+
+/**
  * Hashes the source files of a model.
  *
  * @param choice - `mirroring`: whether mirrored copies of each tile are predicted too. It changes the digest of an
@@ -61,7 +76,8 @@ export async function hashSources(
     onFile?.(checkpointSha256.length);
   }
   if (folds[0].dataset === undefined) {
-    const lines = [`nnunet-v1-2d ${CONVERTER_SCHEMA}`, plansSha256, ...checkpointSha256];
+    const head = `nnunet-v1-2d ${CONVERTER_SCHEMA}${(await hasSchemes(folds[0].plans)) ? ' normalised' : ''}`;
+    const lines = [head, plansSha256, ...checkpointSha256];
     return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
   }
   const datasetSha256 = await sha256OfFile(folds[0].dataset, signal);

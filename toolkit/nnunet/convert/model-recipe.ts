@@ -1,16 +1,13 @@
-import { ReigniteError } from '../../errors.ts';
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import type { ModelCard } from '../model-card.ts';
-import { type ModelMethod, RGB_SOFTMAX } from '../model-method.ts';
+import { type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-method.ts';
 import { CONVERTER_SCHEMA } from './model-digest.ts';
 import type { FoldFiles } from './model-folds.ts';
-import type { NnunetPlans } from './plans.ts';
-import { readPlansFile } from './plans-file.ts';
-import type { StateDict, StateDictTracker } from './state-dict.ts';
-import { checkpointStateDict } from './state-dict.ts';
-import { unetArchitecture } from './unet-architecture.ts';
-import { INPUT_NAME, OUTPUT_NAME, unetGraph } from './unet-graph.ts';
+import { type NnunetPlans, readPlansFile } from './plans.ts';
+import { checkpointStateDict, type StateDict, type StateDictTracker } from './state-dict.ts';
+import { INPUT_NAME, OUTPUT_NAME, unetArchitecture, unetGraph } from './unet-graph.ts';
+import { v1Normalisation } from './v1-normalisation.ts';
 
 /** Weights of one fold. */
 export interface FoldWeights {
@@ -35,7 +32,7 @@ export interface ModelRecipe {
  */
 export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
   const plans = await withTrainedChannels(await readPlansFile(first.plans), first.checkpoint);
-  refuseIntensities(plans, first.plans);
+  const method = methodFor(plans.modalities, await v1Normalisation(first.plans));
   const architecture = unetArchitecture(plans);
   return {
     card: {
@@ -52,29 +49,22 @@ export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
         kernels: plans.kernels.map(([rows, columns]) => [rows, columns]),
         convPerStage: plans.convPerStage,
       },
-      ...(plans.modalities !== RGB_SOFTMAX.normalisation.length && { method: softmaxOf(plans.modalities) }),
+      ...(method && { method }),
     },
     weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
     graph: (tracker) => unetGraph(architecture, tracker),
   };
 }
 
-/** What nnU-Net v1 calls normalisation by the statistics of an image or of the training set. */
-const INTENSITIES = ['nonCT', 'CT', 'CT2'];
-
-/** @throws ReigniteError CHECKPOINT_UNSUPPORTED where dividing bytes by 255 would not be what the network learned with. */
-function refuseIntensities({ modalities, normalisation }: NnunetPlans, file: string): void {
-  const scheme = normalisation.find((each) => INTENSITIES.includes(each));
-  if (scheme === undefined || modalities === RGB_SOFTMAX.normalisation.length) return;
-  throw new ReigniteError(
-    'CHECKPOINT_UNSUPPORTED',
-    `${file}: the plans normalise with ${scheme}. nnU-Net v1 models of ${modalities} channels must be trained on bytes / 255.`,
-    { remedy: 'Export the model to ONNX, and describe its input with `npx reignite model describe`.' },
-  );
-}
-
-/** Returns a method that divides bytes by 255 in every channel and expects softmax outputs. */
-function softmaxOf(channels: number): ModelMethod {
+/**
+ * Returns the method of a model; undefined for RGB divided by 255, as the paper's. Plans with fewer channels than the network
+ * were not made by nnU-Net's own planner, and their schemes are not used.
+ */
+function methodFor(channels: number, normalisation: readonly Normalisation[] | undefined): ModelMethod | undefined {
+  if (normalisation?.length === channels) {
+    return { ...RGB_SOFTMAX, normalisation: [...normalisation], cropped: true };
+  }
+  if (channels === RGB_SOFTMAX.normalisation.length) return undefined;
   return { ...RGB_SOFTMAX, normalisation: Array.from({ length: channels }, () => ({ scheme: 'RGBTo01' })) };
 }
 

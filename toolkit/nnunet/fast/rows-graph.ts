@@ -1,11 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { isFile, readTextIfThere, statIfThere } from '../../files/if-there.ts';
 import { makeFolder } from '../../files/make-folder.ts';
-import { sweepTemporaries } from '../../files/temporary-files.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { type WrittenModel, writeModel } from '../../onnx/file/write-model.ts';
 import {

@@ -2,12 +2,11 @@ import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import type { CustomModelCard } from '../../onnx/custom-model/custom-model.ts';
-import type { ImageSpec } from '../../onnx/custom-model/image-spec.ts';
+import { channelsRead, type ImageSpec } from '../../onnx/custom-model/image-spec.ts';
 import { hasSigmoid, labelValues, type Normalise, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
-import { floatsOf } from '../../onnx/session/tensor-values.ts';
-import { placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';
+import { floatsOf, placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';
 import { type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-method.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
@@ -121,17 +120,17 @@ function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
   return { scheme: 'Percentiles', low, high, epsilon, together };
 }
 
-/** Returns the input of the sliding window: RGB without a scheme, else scaled channels; for grey, the scaled luma. */
-function inputMethod(scheme: Normalisation | undefined, isGrey: boolean): ModelMethod {
-  if (scheme === undefined) return RGB_SOFTMAX;
-  if (isGrey) return { ...RGB_SOFTMAX, normalisation: [scheme], takesLuma: true };
-  return { ...RGB_SOFTMAX, normalisation: [scheme, scheme, scheme] };
+/** Returns the input of the sliding window: the channels read, from 0 to 1 or scaled; for scaled grey, its luma. */
+function inputMethod(scheme: Normalisation | undefined, channels: ImageSpec['channels']): ModelMethod {
+  if (scheme !== undefined && channels === 'grey') return { ...RGB_SOFTMAX, normalisation: [scheme], takesLuma: true };
+  const each = scheme ?? { scheme: 'RGBTo01' };
+  return { ...RGB_SOFTMAX, normalisation: Array.from({ length: channelsRead(channels) }, () => each) };
 }
 
 const USUAL_THRESHOLD = 0.5;
 
 function methodOf(sidecar: SegmentationSidecar, { channels }: ImageSpec): ModelMethod {
-  const method = inputMethod(schemeOf(sidecar.input.normalise), channels === 'grey');
+  const method = inputMethod(schemeOf(sidecar.input.normalise), channels);
   if (!hasSigmoid(sidecar)) return method;
   const { threshold = USUAL_THRESHOLD } = sidecar.output;
   return { ...method, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };

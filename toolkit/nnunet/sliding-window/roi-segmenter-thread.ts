@@ -3,7 +3,7 @@ import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { adapterNames, isRealGpu } from '../../onnx/provider/adapter.ts';
 import { engineParts } from '../../onnx/session/engine-choice.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
-import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-job.ts';
+import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-jobs.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { ensembleOptions, type ImageEnsemble, openEnsemble } from '../fast/open-ensemble.ts';
 import { describeNetworks } from '../networks/open-networks.ts';

@@ -3,7 +3,7 @@ import { decodeLabels } from '../../image/decode-labels.ts';
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/luma.ts';
-import type { ModelMethod } from '../model-method.ts';
+import { isCropped, type ModelMethod } from '../model-method.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { cropped, filledNonZero, nonZeroBox, type PixelBox } from './non-zero-box.ts';
 import type { RoiJob } from './roi-job.ts';
@@ -45,9 +45,8 @@ export async function readTiledRoi(
   decode: DecodeImage = (path) => decodeFor(path, method),
 ): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {
   const { data, width, height, channels, notes } = await decode(image);
-  const isCropped = method.window === 'v2';
   const whole = { height, width };
-  const part = isCropped
+  const part = isCropped(method)
     ? nonZeroBox(data, width, height, channels)
     : { top: 0, bottom: height, left: 0, right: width };
   const size = { height: part.bottom - part.top, width: part.right - part.left };

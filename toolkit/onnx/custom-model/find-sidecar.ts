@@ -3,8 +3,10 @@ import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { ReigniteError } from '../../errors.ts';
 import { isFile } from '../../files/if-there.ts';
-import { shellWord } from '../../shell-word.ts';
+
+import { shellWord } from '../../format.ts';
 import { type DescribedModel, describeModel, finalOperator } from '../file/describe-model.ts';
+
 import { bioimageSidecar } from './bioimage.ts';
 import { sidecarPath } from './sidecar.ts';
 import { isWsinfer, wsinferSidecar } from './wsinfer.ts';

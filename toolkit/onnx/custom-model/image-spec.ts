@@ -11,7 +11,10 @@ const ELEMENT_TYPES = new Map([
 ] as const);
 
 /** Number of channels of each kind. */
-const COUNTS = { grey: 1, RGB: 3, BGR: 3, RGBA: 4, BGRA: 4 } as const satisfies Record<ImageChannels, number>;
+const COUNTS = { grey: 1, two: 2, RGB: 3, BGR: 3, RGBA: 4, BGRA: 4, four: 4 } as const satisfies Record<
+  ImageChannels,
+  number
+>;
 
 /** Complete description of how the pixels of a tile become the input of a network. */
 export const ImageSpec = z.object({
@@ -30,6 +33,11 @@ export type Refuse = (what: string, remedy?: string) => ReigniteError;
 /** Returns the number of channels of a kind. */
 export function channelCount(channels: ImageChannels): number {
   return COUNTS[channels];
+}
+
+/** Returns how many channels are read from an image: 2 or 4 as the file stores them, else red, green and blue. */
+export function channelsRead(channels: ImageChannels): number {
+  return channels === 'two' || channels === 'four' ? COUNTS[channels] : COUNTS.RGB;
 }
 
 /** Returns the shape of an input of one image. */
@@ -68,12 +76,12 @@ export function imageSpec(value: DescribedValue, described: SidecarInput, refuse
   };
 }
 
-/** Statistics are supported for red, green and blue, or for grey; alpha has none. */
+/** Statistics are supported for channels of the image; alpha, which is 255 everywhere, has none. */
 function refuseNormalise({ range }: SidecarInput, isBytes: boolean, channels: ImageChannels, refuse: Refuse): void {
   if (isBytes) throw refuse('the input takes bytes (uint8); leave input.normalise out');
   if (range !== undefined) throw refuse('input.range has no effect with input.normalise; leave one of them out');
   if (channels === 'RGBA' || channels === 'BGRA') {
-    throw refuse(`input.normalise is for grey, RGB and BGR; the input takes ${channels}`);
+    throw refuse(`input.normalise cannot be used with alpha; the input takes ${channels}`);
   }
 }
 
@@ -95,7 +103,7 @@ export function layoutOf(
 }
 
 function isCount(length: number | string | undefined): boolean {
-  return length === 1 || length === 3 || length === 4;
+  return length === 1 || length === 2 || length === 3 || length === 4;
 }
 
 function channelsOf(
@@ -111,10 +119,10 @@ function channelsOf(
     throw refuse(`the input ${name} [${shape}] does not have ${needed} channels in the layout ${layout}`);
   if (typeof count === 'string' || count === 3) return 'RGB';
   if (count === 1) return 'grey';
-  if (count === 4) throw refuse(`the input ${name} [${shape}] has 4 channels; set input.channels to RGBA or BGRA`);
-  throw refuse(
-    `the input ${name} [${shape}] does not have 3 channels in the layout ${layout}, nor 1 or 4; images have red, green and blue`,
-  );
+  if (count === 2) return 'two';
+  if (count === 4)
+    throw refuse(`the input ${name} [${shape}] has 4 channels; set input.channels to four, RGBA or BGRA`);
+  throw refuse(`the input ${name} [${shape}] does not have 3 channels in the layout ${layout}, nor 1, 2 or 4`);
 }
 
 function perChannel(given: readonly number[], field: string, channels: ImageChannels, refuse: Refuse): number[] {

@@ -7,7 +7,7 @@ const Byte = z.int().min(0).max(255);
 const PerChannel = z.union([z.number().transform((value) => [value]), z.array(z.number()).min(1).max(4)]);
 
 /** Which channels a network takes, in their order. */
-export const ImageChannels = z.enum(['RGB', 'BGR', 'grey', 'RGBA', 'BGRA']);
+export const ImageChannels = z.enum(['RGB', 'BGR', 'grey', 'RGBA', 'BGRA', 'two', 'four']);
 export type ImageChannels = z.infer<typeof ImageChannels>;
 
 const Together = z
@@ -36,7 +36,8 @@ const SidecarInput = z.strictObject({
   layout: z.enum(['NCHW', 'NHWC']).optional().describe('Order of the axes. Default: where the file has its channels.'),
   channels: ImageChannels.optional().describe(
     'Channels in their order. `grey` is the luma of Rec. 601 as Pillow rounds it; A is 255 everywhere. ' +
-      'Default: grey for one channel, RGB for three.',
+      '`two` and `four` are the channels of the image file as it stores them. ' +
+      'Default: grey for one channel, two for two, RGB for three.',
   ),
   range: z
     .tuple([z.number(), z.number()])
@@ -50,7 +51,7 @@ const SidecarInput = z.strictObject({
     .optional()
     .describe('Divisor per channel, after `mean`. Default: 1.'),
   normalise: Normalise.optional().describe(
-    'For segmentation models that take grey, RGB or BGR: scaling by the mean and deviation, or from two percentiles to 0 and 1, of ' +
+    'For segmentation models that do not take alpha: scaling by the mean and deviation, or from two percentiles to 0 and 1, of ' +
       'each image. `mean` and `std` apply to its result; `range` is left out.',
   ),
   size: z

@@ -4,9 +4,9 @@ import { rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { compiledFile } from '../../../config/package-files.ts';
 import { bestEffort } from '../../concurrency.ts';
+import { sweepTemporaries, temporaryPathBeside } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
-import { sweepTemporaries, temporaryPathBeside } from '../../files/temporary-files.ts';
 import { instructionSet, ortVersion } from './engine.ts';
 
 /** Folder next to the model for files derived from it. */

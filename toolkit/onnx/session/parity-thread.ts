@@ -3,7 +3,7 @@ import { serveRequests } from '../../threads/serve-requests.ts';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { ortVersion } from './engine.ts';
 import { openAsInRuns, openPlain } from './open-for-parity.ts';
-import { floatsOf, tensorOf } from './tensor-values.ts';
+import { floatsOf, tensorOf } from './tile-tensors.ts';
 
 /** A model to compare, as opened in runs and as a plain graph. */
 export interface ParityRequest {

@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { serveRequests } from '../../threads/serve-requests.ts';
 import { openAsInRuns, openPlain } from './open-for-parity.ts';
 import { exportAgain } from './session.ts';
-import { floatsOf, tensorOf } from './tensor-values.ts';
+import { floatsOf, tensorOf } from './tile-tensors.ts';
 
 /** One run of a model on given numbers. */
 export interface RunRequest {

@@ -4,8 +4,8 @@
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
 import { createSession } from './create-session.ts';
+import type { SentTensor, SessionAnswer, SessionRequest } from './remote-session.ts';
 import { PROVIDERS } from './session.ts';
-import type { SentTensor, SessionAnswer, SessionRequest } from './session-messages.ts';
 
 const [model = '', provider, device, threads] = process.argv.slice(2);
 process.once('disconnect', () => process.exit(0));

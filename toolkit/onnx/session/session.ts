@@ -8,7 +8,6 @@ import { encodeModel } from '../file/write-model.ts';
 import { withWinograd } from '../graph/winograd.ts';
 import { type AdapterNames, adapterText, isRealGpu } from '../provider/adapter.ts';
 import { areLibrariesSearched, cudaEnvironment, cudaObstacle, cudaObstacleOn } from '../provider/cuda.ts';
-import { errorClause } from '../provider/error-clause.ts';
 import { adapterOf, webgpuAdapter } from '../provider/probe.ts';
 import { createSession } from './create-session.ts';
 import { areCudaVariablesSet, ortVersion, setCudaVariables } from './engine.ts';
@@ -179,4 +178,23 @@ async function openOn(
   } catch (error) {
     throw new ReigniteError('PROVIDER_UNAVAILABLE', unavailable(provider, errorClause(error)), { cause: error });
   }
+}
+
+/** Location in ONNX Runtime's sources and failed condition, which precede the actual message. */
+const PLACE = /^\/?onnxruntime_src\/.* was false\. /;
+
+/** The same in the middle of a message, with the signature of the function. */
+const SIGNATURE = /\/onnxruntime_src\/\S+:\d+ [^()]*\([^()]*\) /;
+/** Our own message already names the file. */
+const FILE = /^Load model from .* failed: ?/;
+
+/** Returns the first line of an error as a clause: without the location in ONNX Runtime's sources and without its full stop. */
+export function errorClause(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split('\n')[0] ?? '')
+    .replace(PLACE, '')
+    .replace(FILE, '')
+    .replace(SIGNATURE, '')
+    .trim()
+    .replace(/\.$/, '');
 }

@@ -1,10 +1,18 @@
-import type { Tensor } from 'onnxruntime-node';
+import { Tensor } from 'onnxruntime-node';
+import { ReigniteError } from '../../errors.ts';
 import { lumaOf } from '../../image/luma.ts';
+import { halfToNumber, toHalfBits } from '../../pytorch/tensors/half-float.ts';
 import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
-import { tensorOf } from './tensor-values.ts';
 
-/** RGB channel at each position; alpha has none. */
-const PLACES = { RGB: [0, 1, 2], BGR: [2, 1, 0], RGBA: [0, 1, 2, undefined], BGRA: [2, 1, 0, undefined] } as const;
+/** Channel of the tile at each position; alpha has none. */
+const PLACES = {
+  RGB: [0, 1, 2],
+  BGR: [2, 1, 0],
+  RGBA: [0, 1, 2, undefined],
+  BGRA: [2, 1, 0, undefined],
+  two: [0, 1],
+  four: [0, 1, 2, 3],
+} as const;
 
 /** Converts a tile of the sliding window to the input of a custom network. */
 export class TileInput {
@@ -28,7 +36,8 @@ export class TileInput {
   /**
    * Fills `data` with a tile.
    *
-   * @param tile - 3 x height x width float32, RGB in [0, 1]; for grey also height x width, which is used unchanged.
+   * @param tile - channels x height x width float32 in [0, 1]: RGB, or two or four channels of the image; for grey also
+   *   height x width, which is used unchanged.
    */
   fill(tile: Float32Array): Float32Array {
     const { channels } = this.#spec;
@@ -149,4 +158,40 @@ export function placeBoxes(scores: Float32Array, rows: number, classes: number, 
     into[to + 4] = 1;
     for (let k = 0; k < classes; k++) into[to + 5 + k] = scores[(4 + k) * rows + row] ?? Number.NaN;
   }
+}
+
+/** Converts numbers to a tensor: float16 rounded to nearest even, uint8 rounded and clipped. */
+export function tensorOf(
+  elementType: ImageSpec['elementType'],
+  values: Float32Array,
+  shape: readonly number[],
+): Tensor {
+  switch (elementType) {
+    case 'float32':
+      return new Tensor('float32', values, [...shape]);
+    case 'float16':
+      return new Tensor('float16', Uint16Array.from(values, toHalfBits), [...shape]);
+    case 'uint8':
+      return new Tensor('uint8', new Uint8Array(Uint8ClampedArray.from(values).buffer), [...shape]);
+  }
+}
+
+/**
+ * Returns a network's output as float32.
+ *
+ * @throws ReigniteError INFERENCE_FAILED if it is missing or not floating-point.
+ */
+export function floatsOf(output: Tensor | undefined, name: string): Float32Array {
+  if (output?.type === 'float32' && output.data instanceof Float32Array) return output.data;
+  // Since Node.js 24, float16 values may come as numbers instead of bits.
+  if (output?.type === 'float16') {
+    return output.data instanceof Uint16Array
+      ? Float32Array.from(output.data, halfToNumber)
+      : Float32Array.from(output.data, Number);
+  }
+  if (output?.type === 'float64') return Float32Array.from(output.data, Number);
+  throw new ReigniteError(
+    'INFERENCE_FAILED',
+    `The output ${name} is ${output?.type ?? 'missing'}, not floating-point.`,
+  );
 }

@@ -1,14 +1,15 @@
 import { join } from 'node:path';
 import { drawTissueOverlay } from '../../figures/prediction-overlay.ts';
-import { concatenateFiles } from '../../files/concatenate-files.ts';
+import { concatenateFiles } from '../../files/atomic-write.ts';
 import { asSentence } from '../../format.ts';
+import type { LabelMask } from '../../geojson/trace-regions.ts';
 import { writeRegions } from '../../geojson/write-regions.ts';
 import { MODEL_MPP } from '../../model-resolution.ts';
 import { describeNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
-import { readRows } from '../../slide/predict/rows-file.ts';
-import type { SlideProgress } from '../../slide/predict/slide-job.ts';
+import { type Rows, readRows } from '../../slide/predict/rows-file.ts';
+import type { SlideProgress } from '../../slide/predict/slide-jobs.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import { slideGrid } from '../../slide/read/tiled-slide.ts';
 import { writePyramid } from '../../slide/write/write-pyramid.ts';
@@ -18,9 +19,7 @@ import { factsOf, type Inferred, inferOnce, type PredictOptions } from '../infer
 import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
 import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
 import type { OfStrips } from '../prediction-order.ts';
-import { describeSlide } from './describe-slide.ts';
-import { LabelTally } from './label-tally.ts';
-import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
+import { describeSlide, type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
 
 /** Raised whenever a change gives other labels for the same slide and model. */
@@ -221,4 +220,52 @@ function slidePalette(palette: ReturnType<typeof paletteOf>): ReturnType<typeof 
 /** Removes the pixels that were not predicted, whose confidence is 0, from a histogram of confidence. */
 function computedConfidence(counts: Float64Array, notComputed: number): Float64Array {
   return counts.map((count, value) => (value === 0 ? Math.max(0, count - notComputed) : count));
+}
+
+/** Maximum number of pixels of the reduced image. */
+const MAX_REDUCED = 2 ** 25;
+
+/** Counts the values of an image while its rows are streamed, and keeps a reduced version of it. */
+class LabelTally {
+  /** Number of pixels per value. */
+  readonly counts = new Float64Array(256);
+  /** Every `step`-th pixel of every `step`-th row. */
+  readonly reduced: LabelMask;
+  /** px of the image per px of the reduced one. */
+  readonly step: number;
+  readonly #width: number;
+  #row = 0;
+
+  /** @param least - Minimum value of `step`, which is a power of two. */
+  constructor({ width, height }: { readonly width: number; readonly height: number }, least: number) {
+    let step = 1;
+    while (step < least || Math.ceil(width / step) * Math.ceil(height / step) > MAX_REDUCED) step *= 2;
+    this.step = step;
+    this.#width = width;
+    const size = { width: Math.ceil(width / step), height: Math.ceil(height / step) };
+    this.reduced = { ...size, data: new Uint8Array(size.width * size.height) };
+  }
+
+  /** Passes rows through and counts their values. */
+  async *through(rows: AsyncIterable<Rows>): AsyncGenerator<Rows> {
+    for await (const some of rows) {
+      for (let y = 0; y < some.count; y++) this.#add(some.data.subarray(y * this.#width, (y + 1) * this.#width));
+      yield some;
+    }
+  }
+
+  /** Number of pixels that were predicted. */
+  get computed(): number {
+    return this.counts.reduce((sum, count, value) => (value === NOT_PREDICTED ? sum : sum + count), 0);
+  }
+
+  #add(row: Uint8Array): void {
+    for (const value of row) this.counts[value] = (this.counts[value] ?? 0) + 1;
+    const { step, reduced } = this;
+    if (this.#row % step === 0) {
+      let to = (this.#row / step) * reduced.width;
+      for (let x = 0; x < row.length; x += step) reduced.data[to++] = row[x] ?? 0;
+    }
+    this.#row++;
+  }
 }

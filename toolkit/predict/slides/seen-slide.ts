@@ -4,14 +4,14 @@ import { ReigniteError } from '../../errors.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
 import { MODEL_MPP, suitsModels } from '../../model-resolution.ts';
+import { adapterNames } from '../../onnx/provider/adapter.ts';
 import { Slide } from '../../slide/read/slide.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
 import type { SlideTissue } from '../../slide/tissue/slide-tissue.ts';
 import { definitionOf } from '../../tasks/registry.ts';
-import type { PredictServices } from '../infer-once.ts';
-import type { PredictionChoices } from '../prediction.ts';
-import { overviewOnce, tissueOnce } from './slide-survey.ts';
-import { drawTissueMask, writeTissueMask } from './slide-tissue-files.ts';
+import type { Inferred, PredictServices } from '../infer-once.ts';
+import type { ImagePrediction, PredictionChoices } from '../prediction.ts';
+import { drawTissueMask, overviewOnce, tissueOnce, writeTissueMask } from './slide-survey.ts';
 
 /** A slide as a network sees it. */
 export interface SeenSlide {
@@ -150,4 +150,50 @@ function percent(share: number): string {
 
 function short(value: number): string {
   return String(Number(value.toPrecision(4)));
+}
+
+/** Builds the fields that slide predictions of all tasks have in common. Sizes are in px of the largest level. */
+export function describeSlide(
+  { image, name }: { readonly image: string; readonly name: string },
+  {
+    slide,
+    view,
+    sha256,
+    mpp,
+  }: Pick<SeenSlide, 'mpp' | 'sha256'> & {
+    readonly slide: Pick<SeenSlide['slide'], 'width' | 'height'>;
+    readonly view: Pick<SeenSlide['view'], 'width' | 'height'>;
+  },
+  { entry, facts, isCached }: Omit<Inferred, 'entry'> & { readonly entry: Pick<Inferred['entry'], 'key'> },
+): Pick<
+  ImagePrediction,
+  | 'image'
+  | 'name'
+  | 'sha256'
+  | 'width'
+  | 'height'
+  | 'mpp'
+  | 'resampledTo'
+  | 'cached'
+  | 'key'
+  | 'provider'
+  | 'adapter'
+  | 'driver'
+  | 'seconds'
+> {
+  const isResampled = view.width !== slide.width || view.height !== slide.height;
+  return {
+    image,
+    name,
+    sha256,
+    width: slide.width,
+    height: slide.height,
+    ...(mpp !== undefined && { mpp }),
+    ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
+    cached: isCached,
+    key: entry.key,
+    provider: facts.provider,
+    ...adapterNames(facts),
+    seconds: isCached ? 0 : facts.seconds,
+  };
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts } from '../../cache/step-cache.ts';
-import type { RanEngine } from '../../onnx/session/refuse-other-engine.ts';
+import type { RanEngine } from '../../onnx/session/engine-choice.ts';
 import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
 import { factsOf, inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
 

@@ -1,14 +1,11 @@
 import type { CellTask } from '../../../config/tasks.ts';
-import type { CellPoint } from '../../dataset/cell-point.ts';
 import { ReigniteError } from '../../errors.ts';
 import { imageSize } from '../../image/open-image.ts';
-import { readPoints } from '../../metrics/points-file.ts';
+import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
-import { pairPoints } from '../../verdict/compare-points.ts';
+import { pairPoints } from '../../verdict/compare-roi.ts';
 import { openPhoto } from './encode-layer.ts';
-import type { LayerWriter } from './layer-writer.ts';
-import { EDGES, SHARES } from './layer-writer.ts';
-import type { RoiLayers } from './layers-file.ts';
+import { EDGES, type LayerWriter, type RoiLayers, SHARES } from './layers-file.ts';
 import { HotspotFinder, pointsDrawing, READER_SHAPES } from './points-drawing.ts';
 
 /** Sources of a detection image's layers. */

@@ -3,11 +3,16 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { statIfThere } from '../../files/if-there.ts';
-import { fileExists } from '../../files/open-for-reading.ts';
+import { fileExists, statIfThere } from '../../files/if-there.ts';
 import { reportFolder } from '../../results/results-folder.ts';
-import { bytesPerRoi, LayerWriter } from './layer-writer.ts';
-import { type DrawnRoi, type LayersFile, type RoiLayers, writeLayersFile } from './layers-file.ts';
+import {
+  bytesPerRoi,
+  type DrawnRoi,
+  type LayersFile,
+  LayerWriter,
+  type RoiLayers,
+  writeLayersFile,
+} from './layers-file.ts';
 
 /** Maximum number of ROIs whose layers are drawn at the same time. */
 const MAX_CONCURRENT = 2;

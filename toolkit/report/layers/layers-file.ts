@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { TASKS, type Task } from '../../../config/tasks.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { RESULTS } from '../../results/results-folder.ts';
-import type { LayerWriter } from './layer-writer.ts';
+import { RESULTS, reportFolder } from '../../results/results-folder.ts';
 
 /** Layers of the viewer, from bottom to top. */
 const LAYERS = ['image', 'truth', 'published', 'ours', 'confidence', 'differ'] as const;
@@ -58,4 +58,118 @@ export interface DrawnRoi {
   readonly settings: string;
   /** @param limit - Maximum bytes of all layers together. */
   draw(limit: number, writer: LayerWriter): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>>;
+}
+
+/** Maximum bytes of all layers; the rest of 30 MB is for the page, its figures and its script. */
+const ALL_LAYERS = 25_000_000;
+/** Maximum bytes of one ROI's layers. */
+const MAX_ROI = 600_000;
+
+/** Maximum number of ROIs with layers. If there are more ROIs, those that differ most have layers. */
+export const MAX_VIEWED = 1_000;
+
+/** Share of each layer in an ROI's bytes. */
+export const SHARES = { image: 0.55, mask: 0.11, confidence: 0.06, differ: 0.05, readers: 0.2, points: 0.08 } as const;
+
+/** Number of steps in which the bytes of an ROI are halved. */
+const STEPS_PER_HALVING = 2;
+
+/**
+ * Returns the maximum bytes of one ROI's layers, so that a report stays below 30 MB for any number of ROIs. The limit
+ * decreases in few steps, since all layers are drawn again whenever it changes.
+ *
+ * @param rois - Number of ROIs with layers, at least 1.
+ */
+export function bytesPerRoi(rois: number): number {
+  const halvings = Math.max(0, Math.log2((rois * MAX_ROI) / ALL_LAYERS));
+  return Math.floor(MAX_ROI / 2 ** (Math.ceil(halvings * STEPS_PER_HALVING) / STEPS_PER_HALVING));
+}
+
+/** Lengths in px that the longer side of a layer may have, finest first. */
+export const EDGES = [1_600, 1_280, 1_024, 800, 640, 512, 400, 320, 256, 192, 128, 96] as const;
+
+/** Longer side of a layer's first encoding, from whose size that of others is estimated. */
+const FIRST_EDGE = 512;
+/** A layer that uses a smaller share of its bytes may be encoded finer. */
+const FULL = 0.7;
+
+/**
+ * Finds the finest encoding of a layer within its byte limit, in a few attempts.
+ *
+ * @param longest - Longer side of the ROI in px; a layer is never finer than the ROI.
+ * @param encode - Encodes the layer with a longer side of `edge` px.
+ * @returns Undefined if even the coarsest is too large.
+ */
+export async function finestWithin(
+  limit: number,
+  longest: number,
+  encode: (edge: number) => Promise<Uint8Array>,
+): Promise<Uint8Array | undefined> {
+  const coarser = EDGES.filter((edge) => edge < longest);
+  const edges = longest <= EDGES[0] ? [longest, ...coarser] : coarser;
+  const tried = new Map<number, Uint8Array>();
+  const encoded = async (index: number) => {
+    const known = tried.get(index) ?? (await encode(edges[index] ?? longest));
+    tried.set(index, known);
+    return known;
+  };
+  const last = edges.length - 1;
+  const indexOf = (most: number) =>
+    Math.min(
+      last,
+      Math.max(
+        0,
+        edges.findIndex((edge) => edge <= most),
+      ),
+    );
+  const first = indexOf(FIRST_EDGE);
+  // Bytes grow at most in proportion to the area, so that this estimate is more likely too coarse than too fine.
+  const guess = (edges[first] ?? longest) * Math.sqrt(limit / Math.max(1, (await encoded(first)).length));
+  let index = edges.some((edge) => edge <= guess) ? indexOf(guess) : last;
+  while (index < last && (await encoded(index)).length > limit) index++;
+  while (index > 0 && (await encoded(index)).length < FULL * limit && (await encoded(index - 1)).length <= limit)
+    index--;
+  const bytes = await encoded(index);
+  return bytes.length <= limit ? bytes : undefined;
+}
+
+/** Writes the layers of one ROI to report/assets, each within its byte limit. */
+export class LayerWriter {
+  readonly files: Partial<Record<LayerName, string>> = {};
+  readonly notes: string[] = [];
+  readonly #folder: string;
+  readonly #report: string;
+
+  constructor(results: string, task: Task, roi: string) {
+    this.#report = reportFolder(results);
+    this.#folder = `assets/${task}/${roi}`;
+  }
+
+  /** Absolute folder of the layers. */
+  get folder(): string {
+    return join(this.#report, this.#folder);
+  }
+
+  /** @param longest - Longer side of the ROI in px. */
+  async writeImage(
+    layer: LayerName,
+    limit: number,
+    longest: number,
+    encode: (edge: number) => Promise<Uint8Array>,
+  ): Promise<void> {
+    const bytes = await finestWithin(limit, longest, encode);
+    if (bytes === undefined) this.notes.push(`The layer "${layer}" is too large for a report.`);
+    else await this.#write(layer, 'webp', bytes);
+  }
+
+  async writeDrawing(layer: LayerName, limit: number, svg: string): Promise<void> {
+    if (svg.length <= limit) await this.#write(layer, 'svg', svg);
+    else this.notes.push(`The layer "${layer}" is too large for a report.`);
+  }
+
+  async #write(layer: LayerName, extension: string, content: string | Uint8Array): Promise<void> {
+    const file = `${this.#folder}/${layer}.${extension}`;
+    await writeFileAtomic(join(this.#report, file), content);
+    this.files[layer] = file;
+  }
 }

@@ -14,9 +14,7 @@ import {
   shrinkToSmallest,
   sizeWithin,
 } from './encode-layer.ts';
-import type { LayerWriter } from './layer-writer.ts';
-import { EDGES, SHARES } from './layer-writer.ts';
-import type { RoiLayers, Spot } from './layers-file.ts';
+import { EDGES, type LayerWriter, type RoiLayers, SHARES, type Spot } from './layers-file.ts';
 import { HotspotFinder } from './points-drawing.ts';
 
 /** Absolute paths of the sources of an H&E ROI's layers. */

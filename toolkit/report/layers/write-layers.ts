@@ -2,8 +2,7 @@ import { ReigniteError } from '../../errors.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { drawLayers } from './draw-layers.ts';
-import { MAX_VIEWED } from './layer-writer.ts';
-import { type DrawnRoi, type RoiLayers, readLayersFile } from './layers-file.ts';
+import { type DrawnRoi, MAX_VIEWED, type RoiLayers, readLayersFile } from './layers-file.ts';
 
 export interface LayersOptions {
   /** Distance in px above which points of the same class differ, as in the verdict. */

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { Task } from '../../../config/tasks.ts';
 import { folderOf } from '../../dataset/layout.ts';
-import type { AccessibleFigure } from '../../figures/accessible/report-figures.ts';
+import type { AccessibleFigure } from '../../figures/report-figures.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import { RESULTS, reportFolder } from '../../results/results-folder.ts';

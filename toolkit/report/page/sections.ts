@@ -1,12 +1,14 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
-import { verdictText } from '../../dataset/provenance.ts';
+import { comparedText, verdictText } from '../../dataset/provenance.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
+import type { DetailTable } from '../../tasks/verdict-view.ts';
 import type { ComparedMetric, Interval, Verdict } from '../../verdict/verdict-file.ts';
 import type { RoiLayers } from '../layers/layers-file.ts';
+import { methodsText } from '../methods.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
 import { type ForestRow, forestPlot } from './forest-plot.ts';
+import { percent } from './gallery.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table, withCode } from './html.ts';
-import { percent } from './roi-words.ts';
 
 /** Returns the verdicts, one card per task. */
 export function verdictSection({ tasks, provenance }: ReportData): Html {
@@ -131,4 +133,83 @@ export function failuresSection({ summary }: ReportData): Html {
     failures.map(({ roi, code, cause }) => [roi, task, code, cause]),
   );
   return rows.length === 0 ? NOTHING : table('ROIs that failed', ['', 'task', 'code', 'cause'], rows);
+}
+
+/** Returns collapsed details of a task: other evaluations of its predictions, groups of ROIs, scores for research. */
+export function detailsOf(task: JudgedTask): Html {
+  const { otherReadings, researchScores } = taskNamed(task.task).view(task);
+  const parts = [
+    ...otherReadings.map(foldedTable),
+    folded('By source, organ, specimen, histology and scanner', breakdownTable(task)),
+    ...researchScores.map(foldedTable),
+  ];
+  return html`${parts}`;
+}
+
+function folded(summary: string, content: Html): Html {
+  return content === NOTHING ? NOTHING : html`<details><summary>${summary}</summary>${content}</details>`;
+}
+
+function foldedTable({ summary, introduction, caption, head, rows }: DetailTable): Html {
+  const before = introduction === undefined ? NOTHING : html`<p>${introduction}</p>`;
+  return folded(summary, html`${before}${table(caption, head, rows)}`);
+}
+
+/** Returns the breakdown, with overall scores only; the verdict file has every class. */
+function breakdownTable({ breakdown }: JudgedTask): Html {
+  const isShown = (name: string) => name === 'Overall' || name.endsWith(', macro');
+  const names = breakdown[0]?.metrics.map(({ name }) => name).filter(isShown) ?? [];
+  if (names.length === 0) return NOTHING;
+  const rows = breakdown.map(({ column, value, rois, patients, metrics }) => [
+    `${column}: ${value}`.replaceAll('_', ' '),
+    String(rois),
+    String(patients),
+    ...metrics.filter(({ name }) => isShown(name)).map(({ ours }) => decimal(ours)),
+  ]);
+  const head = ['', 'ROIs', 'patients', ...names.map((name) => name.replace(/, macro$/, '').replace('|', ' and '))];
+  return table(
+    'Scores of the reproduced predictions; descriptive only, since the groups are small and not drawn at random',
+    head,
+    rows,
+  );
+}
+
+/** Lists what to cite when these results are used. Only a run on the paper's record cites the paper. */
+export function citations({ summary, environments, provenance }: ReportData, version: string): string[] {
+  const { record, run, digest, ended } = summary;
+  const used = environments[0]?.reignite ?? version;
+  const when = ended === undefined ? '' : `, ${ended.slice(0, 10)}`;
+  const ours = `reignite ${used}, run ${run}, configuration ${digest}${when}.`;
+  switch (provenance.kind) {
+    case 'paper':
+      return [
+        `The data: IGNITE data toolkit, Zenodo, record ${record}. https://doi.org/10.5281/zenodo.${hrefOf(record)}. CC BY-NC-SA 4.0.`,
+        'The paper: the IGNITE data toolkit, arXiv:2507.16855. https://arxiv.org/abs/2507.16855',
+        `This reproduction: ${ours}`,
+      ];
+    case 'synthetic':
+      return [`This run on synthetic sample data, which reproduces no publication: ${ours}`];
+    case 'other':
+      return [`The data: ${comparedText(provenance, record)}, under its own licence.`, `This run: ${ours}`];
+  }
+}
+
+export function citeSection(data: ReportData, version: string): Html {
+  const items = citations(data, version).map((text) => html`<li>${linked(text)}</li>`);
+  return html`<ul>${items}</ul><p><img src="assets/badge.svg" alt="Badge with the verdict and its date"> The badge: <a href="assets/badge.svg">assets/badge.svg</a></p>${methodsSection(data)}`;
+}
+
+function methodsSection(data: ReportData): Html {
+  const methods = methodsText(data).map((text) => html`<p>${text}</p>`);
+  if (methods.length === 0) {
+    return html`<p class="note">There is no methods text, because the data are synthetic.</p>`;
+  }
+  return html`<details><summary>Methods, for a paper</summary>${methods}<p class="note">Also as text: <a href="assets/methods.txt">assets/methods.txt</a></p></details>`;
+}
+
+/** Turns https URLs in a text into links. */
+function linked(text: string): Html[] {
+  return text
+    .split(/(https:\/\/[^\s<>"]+?(?=\.?(?:\s|$)))/)
+    .map((part, k) => (k % 2 === 0 ? html`${part}` : html`<a href="${part}">${part}</a>`));
 }

@@ -6,9 +6,8 @@ import { fillTile } from '../../yolo/detect/image-tiles.ts';
 import { type DetectionIdentity, PartialDetection } from '../../yolo/detect/partial-detection.ts';
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
-import { type CellTile, cellTiles } from './cell-tiles.ts';
-import { type TileCandidates, writeSlideBoxes } from './slide-boxes.ts';
-import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from './slide-cells-job.ts';
+import { type CellTile, cellTiles, type TileCandidates, writeSlideBoxes } from './cell-tiles.ts';
+import type { SlideCellsJob, SlideCellsProgress, SlideCellsResult } from './slide-jobs.ts';
 
 type Detected = Pick<SlideCellsResult, 'width' | 'height' | 'size' | 'tiles' | 'tilesTotal' | 'resumed'>;
 
@@ -117,7 +116,7 @@ class TileDetector {
     const { size } = this.#model;
     const [width, height] = [Math.min(size, this.#view.width), Math.min(size, this.#view.height)];
     const data = await this.#view.read(tile.left, tile.top, width, height);
-    fillTile({ data, width, height, notes: [] }, { index: 0, left: 0, top: 0 }, size, this.#input);
+    fillTile({ data, width, height }, { left: 0, top: 0 }, size, this.#input);
     await this.#model.run(this.#input, this.#head);
     const candidates = readCandidates(this.#head, this.#model.classes.length, this.#floor);
     if (!areFinite(candidates)) {

@@ -10,7 +10,7 @@ import { sharedFloats } from '../read/tile-ahead.ts';
 import { type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
 import { bandRows, confidenceFile, labelsFile } from './decided-rows-of-slide.ts';
 import { joinRows } from './rows-file.ts';
-import type { SlideJob, SlideProgress, SlideResult } from './slide-job.ts';
+import type { SlideJob, SlideProgress, SlideResult } from './slide-jobs.ts';
 import { SlidePass } from './slide-pass.ts';
 
 type SlideFiles = Pick<

@@ -2,9 +2,8 @@ import { ReigniteError } from '../../errors.ts';
 import type { Candidates } from '../../yolo/detect/candidates.ts';
 import { NMS_OUTCOMES, type NmsOptions, nms } from '../../yolo/detect/nms.ts';
 import { isTissue } from '../tissue/tissue-mask.ts';
-import { type CellTile, cellTiles } from './cell-tiles.ts';
-import { readSlideBoxes } from './slide-boxes.ts';
-import type { SelectedSlideCells, SelectSlideCellsJob } from './slide-cells-job.ts';
+import { type CellTile, cellTiles, readSlideBoxes } from './cell-tiles.ts';
+import type { SelectedSlideCells, SelectSlideCellsJob } from './slide-jobs.ts';
 
 /** The most cells that `nms` can order at once. */
 const MAX_CELLS = 2 ** 22 - 1;

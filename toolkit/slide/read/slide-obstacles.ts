@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
-import { codestreamHeader } from './codestream-header.ts';
-import { REMEDIES, slideUnreadable } from './slide-error.ts';
+import { codestreamHeader } from './jpeg-2000.ts';
 import { type SlideLevel, type SlidePages, tilesOf } from './slide-level.ts';
+import { REMEDIES, slideUnreadable } from './slide-source.ts';
 import { TAG, type TiffPage } from './tiff-pages.ts';
 import { COMPRESSION, isDecodable } from './tile-codec.ts';
 

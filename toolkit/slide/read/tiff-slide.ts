@@ -5,14 +5,12 @@ import { notOpened } from '../../files/disk-error.ts';
 import type { ByteSource } from '../../image/tiff-directory.ts';
 import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
-import { REMEDIES, slideUnreadable } from './slide-error.ts';
 import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
 import { refuseCodestream, refuseLevel, refuseOtherFormats, refusePages } from './slide-obstacles.ts';
 import { type StatedResolution, statedResolution } from './slide-resolution.ts';
-import type { SlideSource } from './slide-source.ts';
+import { REMEDIES, type SlideSource, slideUnreadable } from './slide-source.ts';
 import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
-import { decodeTile, isJpeg2000 } from './tile-codec.ts';
-import { asRgb, type RgbTile } from './tile-colours.ts';
+import { asRgb, decodeTile, isJpeg2000, type RgbTile } from './tile-codec.ts';
 
 // Decoded tiles are cached here; sharp's own cache would hold them a second time.
 sharp.cache(false);

@@ -1,12 +1,8 @@
 import { inflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { decodeJpeg2000 } from './jpeg-2000.ts';
-import { decodeLzw } from './lzw.ts';
-import { decodePackBits } from './pack-bits.ts';
+import { decodeLzw, decodePackBits, decodeZstandard } from './lossless-codecs.ts';
 import { TAG, type TiffPage } from './tiff-pages.ts';
-import { wholeJpeg } from './whole-jpeg.ts';
-import { decodeZstandard } from './zstandard.ts';
-
 /** Values of the compression tag (259). */
 export const COMPRESSION = { none: 1, lzw: 5, jpeg: 7, deflate: 8, oldDeflate: 32_946, packBits: 32_773 };
 /** Registered value, and the one that libtiff uses. */
@@ -153,6 +149,105 @@ function ofWords(bytes: Uint8Array, { predictor, channels, isLittle }: SampleLay
       words[at] = predictor === 2 && at >= channels ? stored + (words[at - channels] ?? 0) : stored;
       data[row + at] = (words[at] ?? 0) >> 8;
     }
+  }
+  return data;
+}
+
+const START = Buffer.from([0xff, 0xd8]);
+const MARKER = 0xff;
+const SCAN = 0xda;
+const FIRST_APPLICATION = 0xe0;
+const LAST_APPLICATION = 0xef;
+/** An Adobe segment that declares the three components to be RGB, not YCbCr. */
+const RGB_MARKER = Buffer.from('ffee000e41646f626500640000000000', 'hex');
+
+/**
+ * Makes a complete JPEG from a tile of a TIFF: adds the tables that all tiles share and, for RGB, an Adobe segment.
+ * Without it, decoders treat three components as YCbCr, even if the TIFF's photometric interpretation is RGB (as in
+ * Aperio files).
+ *
+ * @param tile - Bytes of the tile: a JPEG, with or without tables.
+ * @param tables - Value of tag 347: a JPEG with nothing but tables.
+ */
+function wholeJpeg(tile: Buffer, tables: Buffer | undefined, isRgb: boolean): Buffer {
+  if (tables === undefined && !isRgb) return tile;
+  const shared = tables === undefined ? [] : [tables.subarray(2, endOfTables(tables))];
+  return Buffer.concat([
+    START,
+    ...(isRgb ? [RGB_MARKER] : []),
+    ...shared,
+    isRgb ? withoutColours(tile) : tile.subarray(2),
+  ]);
+}
+
+/** Returns the offset of the end-of-image marker of the tables. */
+function endOfTables(tables: Buffer): number {
+  const isEnded = tables.length >= 2 && tables.readUInt16BE(tables.length - 2) === 0xffd9;
+  return isEnded ? tables.length - 2 : tables.length;
+}
+
+/** Returns a JPEG without its start marker and its application segments, some of which declare its colours. */
+function withoutColours(jpeg: Buffer): Buffer {
+  const kept: Buffer[] = [];
+  let at = 2;
+  while (at + 4 <= jpeg.length && jpeg[at] === MARKER) {
+    const marker = jpeg[at + 1] ?? 0;
+    if (marker === SCAN) break;
+    const end = at + 2 + jpeg.readUInt16BE(at + 2);
+    const isApplication = marker >= FIRST_APPLICATION && marker <= LAST_APPLICATION;
+    if (!isApplication) kept.push(jpeg.subarray(at, end));
+    at = end;
+  }
+  return Buffer.concat([...kept, jpeg.subarray(at)]);
+}
+
+/** A decoded tile: height x width x 3 uint8. */
+export interface RgbTile {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array;
+}
+
+const WHITE_IS_ZERO = 0;
+const PALETTE = 3;
+const COLOURS = 3;
+const VALUES = 256;
+
+/**
+ * Converts the samples of a tile to RGB: interleaves planes, expands grey and palettes, drops alpha.
+ *
+ * @param planes - One item with all channels, or one per channel if they are stored separately.
+ */
+export function asRgb(planes: readonly TileSamples[], page: TiffPage): RgbTile {
+  const [first] = planes;
+  if (first === undefined) throw new RangeError('Expected the samples of a tile');
+  const { width, height } = first;
+  if (planes.some((plane) => plane.width !== width || plane.height !== height)) {
+    throw new RangeError('its planes differ in size');
+  }
+  const photometric = page.number(TAG.photometric, 1);
+  if (photometric === PALETTE) return { width, height, data: ofPalette(first, page.numbers(TAG.colourMap)) };
+  if (planes.length === 1 && first.channels === COLOURS) return { width, height, data: first.data };
+  const data = new Uint8Array(width * height * COLOURS);
+  const isInverted = photometric === WHITE_IS_ZERO;
+  for (let channel = 0; channel < COLOURS; channel++) {
+    const { data: samples, channels } = planes[channel] ?? first;
+    // Grey (with or without alpha): the first sample is used for all three colours.
+    const offset = planes.length > 1 || channels < COLOURS ? 0 : channel;
+    for (let from = offset, to = channel; to < data.length; from += channels, to += COLOURS) {
+      const value = samples[from] ?? 0;
+      data[to] = isInverted ? VALUES - 1 - value : value;
+    }
+  }
+  return { width, height, data };
+}
+
+/** @param map - 256 reds, then greens, then blues, 16 bits each. */
+function ofPalette({ data: indices, channels }: TileSamples, map: readonly number[]): Uint8Array {
+  const data = new Uint8Array((indices.length / channels) * COLOURS);
+  for (let from = 0, to = 0; from < indices.length; from += channels, to += COLOURS) {
+    const index = indices[from] ?? 0;
+    for (let channel = 0; channel < COLOURS; channel++) data[to + channel] = (map[channel * VALUES + index] ?? 0) >> 8;
   }
   return data;
 }

@@ -1,12 +1,11 @@
 import { ReigniteError } from '../../errors.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/luma.ts';
-import type { ModelMethod } from '../../nnunet/model-method.ts';
+import { isCropped, type ModelMethod } from '../../nnunet/model-method.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
 import { needsHistogram, type PixelValues, pixelTables } from '../../nnunet/sliding-window/tile-input.ts';
-import { nonBlackBox } from '../predict/non-black-box.ts';
 import type { TissueMask } from '../tissue/tissue-mask.ts';
 import { slideTiles } from './slide-tiles.ts';
 import type { SlideView } from './slide-view.ts';
@@ -46,8 +45,9 @@ export async function slideGrid(
   tissue: TissueMask | undefined,
 ): Promise<SlideGrid> {
   refuseOtherChannels(method);
-  const isCropped = method.window === 'v2';
-  const part = isCropped ? await nonBlackBox(view) : { top: 0, bottom: view.height, left: 0, right: view.width };
+  const part = isCropped(method)
+    ? await nonBlackBox(view)
+    : { top: 0, bottom: view.height, left: 0, right: view.width };
   const size = { width: part.right - part.left, height: part.bottom - part.top };
   const grid = tileGrid(size, patch, undefined, method.window);
   return { grid, part, tiles: slideTiles(grid, part, tissue) };
@@ -109,4 +109,54 @@ async function countValues(
     }
   }
   return counts;
+}
+
+/** Width of the stripes that are read from each side, px. */
+const STRIPE = 256;
+
+/**
+ * Finds the bounding box of the non-black pixels of a slide by reading stripes from its four sides. A slide without a
+ * black border needs only four stripes. Returns the whole slide if every pixel is black.
+ *
+ * @see `nonZeroBox`, which returns the same for an image in memory.
+ */
+async function nonBlackBox(view: Pick<SlideView, 'read' | 'width' | 'height'>): Promise<PixelBox> {
+  const { width, height } = view;
+  const row = (y: number, count: number) => view.read(0, y, width, count);
+  const top = await firstLine(height, async (at, count) => linesOf(await row(at, count), width, count));
+  if (top === undefined) return { top: 0, bottom: height, left: 0, right: width };
+  const up = async (at: number, count: number) =>
+    linesOf(await row(height - at - count, count), width, count).reverse();
+  const bottom = height - ((await firstLine(height, up)) ?? 0);
+  const inner = bottom - top;
+  const column = async (x: number, count: number) => columnsOf(await view.read(x, top, count, inner), count);
+  const left = (await firstLine(width, column)) ?? 0;
+  const back = async (at: number, count: number) => (await column(width - at - count, count)).reverse();
+  return { top, bottom, left, right: width - ((await firstLine(width, back)) ?? 0) };
+}
+
+/** Finds the first of `length` lines that is not black, stripe by stripe. */
+async function firstLine(
+  length: number,
+  read: (at: number, count: number) => Promise<readonly boolean[]>,
+): Promise<number | undefined> {
+  for (let at = 0; at < length; at += STRIPE) {
+    const found = (await read(at, Math.min(STRIPE, length - at))).indexOf(true);
+    if (found >= 0) return at + found;
+  }
+  return undefined;
+}
+
+/** Returns for each row whether it contains a non-black pixel. */
+function linesOf(rgb: Uint8Array, width: number, count: number): boolean[] {
+  return Array.from({ length: count }, (_, y) =>
+    rgb.subarray(3 * y * width, 3 * (y + 1) * width).some((value) => value !== 0),
+  );
+}
+
+/** Returns for each column whether it contains a non-black pixel. */
+function columnsOf(rgb: Uint8Array, count: number): boolean[] {
+  const lines: boolean[] = Array(count).fill(false);
+  for (let at = 0; at < rgb.length; at++) if (rgb[at] !== 0) lines[Math.floor(at / 3) % count] = true;
+  return lines;
 }

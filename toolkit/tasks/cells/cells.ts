@@ -1,22 +1,26 @@
 import { join } from 'node:path';
+import type { RunConfig } from '../../../config/schema.ts';
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import { RoiStem } from '../../brands.ts';
 import { CELL_COLOURS_CSS } from '../../dataset/cell-colours.ts';
 import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
 import { detectorFile, folderOf } from '../../dataset/layout.ts';
 import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
-import type { ScoredClasses } from '../../evaluate/class-names.ts';
+import { ReigniteError } from '../../errors.ts';
+import type { ScoredClasses } from '../../evaluate/evaluation.ts';
+import type { HomeFolders } from '../../files/home-folders.ts';
+import { fileExists } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
-import { fileExists } from '../../files/open-for-reading.ts';
 import { cellSubset } from '../../metrics/class-subset.ts';
 import { cellFiles } from '../../predict/prediction.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
+import { detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { keptScore } from '../../yolo/detect/image-boxes.ts';
+import { readDetectorCard } from '../../yolo/detector-card.ts';
 import type { CellTaskDefinition } from '../definition.ts';
-import type { TaskKind } from '../kind.ts';
+import type { KnownModel, TaskKind } from '../kind.ts';
 import type { ListedRoi } from '../work.ts';
 import { boxesKey, cellOutputs, cellsFigureKey, detectKey, restoreCells } from './files.ts';
-import { planCellsModel } from './model.ts';
 import { changedSettings, settingsInEffect } from './settings.ts';
 import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
 
@@ -133,4 +137,32 @@ function scoredClassesOf(names: readonly string[]): ScoredClasses {
     nameOf: (place) => names[place],
     subset: (places) => cellSubset(names, places),
   };
+}
+
+/** Identifies the detector of a cell task. One that is not a checkpoint is identified only when it is prepared. */
+async function planCellsModel(
+  definition: CellTaskDefinition,
+  config: RunConfig,
+  data: string,
+  { models }: HomeFolders,
+  signal: AbortSignal,
+): Promise<KnownModel> {
+  const { name } = definition;
+  const { tile } = settingsInEffect(definition, config[name]);
+  const patch = [tile, tile] as const;
+  const path = config[name].model ?? inside(data, await detectorFileIn(data, name));
+  const digest = path.endsWith('.pt') ? await digestOf(path, tile, signal) : undefined;
+  if (digest === undefined) return { isConverted: false, patch, folds: 1 };
+  const isConverted = await readDetectorCard(join(models, digest)).then(Boolean, () => false);
+  return { digest, isConverted, patch, folds: 1 };
+}
+
+async function digestOf(path: string, tile: number, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    return await detectorDigest(path, tile, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof ReigniteError) return undefined;
+    throw error;
+  }
 }

@@ -1,25 +1,29 @@
-import type { CellPoint } from '../../dataset/cell-point.ts';
+import { existsSync } from 'node:fs';
+import { makeFacts } from '../../cache/make.ts';
 import { readersFileIn } from '../../dataset/find-files.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
+import { ReadF1Figure, readF1Figure } from '../../figures/read-f1-figure.ts';
 import { inside } from '../../files/inside.ts';
-import { counted, grouped } from '../../format.ts';
-import { readPoints } from '../../metrics/points-file.ts';
+import { counted, grouped, listed } from '../../format.ts';
+import { decodeRgb } from '../../image/decode-pixels.ts';
+import { AI } from '../../metrics/agreement.ts';
+import { pairName } from '../../metrics/agreement-metrics.ts';
+import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { addCellsUncertainty } from '../../verdict/cells-uncertainty.ts';
-import { comparePoints, scoredImage } from '../../verdict/compare-points.ts';
+import { comparePoints, scoredImage } from '../../verdict/compare-roi.ts';
 import { type JudgedImage, judgeCells } from '../../verdict/judge-cells.ts';
 import { overviewByStem } from '../../verdict/patients.ts';
 import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
 import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
-import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
+import type { CellTaskDefinition, DetectionSettings, ReaderGroup } from '../definition.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { publishedOr } from '../published-prediction.ts';
-import { entryOf, type PlannedRoi } from '../work.ts';
+import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
 import { declaredImages, type FoundCells } from './declared.ts';
 import { CANDIDATES, pointsOf } from './files.ts';
-import { printedInFigures } from './printed.ts';
 import { changedSettings } from './settings.ts';
 
 type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
@@ -183,4 +187,64 @@ function withReadings(verdict: CellsVerdictFile, readings: readonly Reading[]): 
   const { inference } = verdict;
   const reason = `${inference.reason} The verdict uses the ${chosen}: ${shares.join(', ')}.`;
   return { ...verdict, inference: { ...inference, reason }, readings: [...readings] };
+}
+
+/** Must be raised when figures are read in another way. */
+const READING_SCHEMA = 1;
+
+/** The parts of a task's work that are needed to read figures. */
+type PrintedWork = Pick<TaskWork, 'data' | 'cache' | 'digests' | 'signal'>;
+
+/**
+ * Reads the F1 values printed in the record's figures, which in the IGNITE record are the only published scores of the
+ * detection tasks.
+ *
+ * @param groups - The groups of readers, named as in the record.
+ * @param work - Its cache stores the values by the digest of the figure.
+ * @returns Undefined if the record has no such figure.
+ */
+export async function printedInFigures(
+  definition: CellTaskDefinition,
+  groups: readonly ReaderGroup[],
+  work: PrintedWork,
+): Promise<PrintedF1 | undefined> {
+  const values: Record<string, number> = {};
+  const read: string[] = [];
+  const unread: string[] = [];
+  for (const { name, scale } of definition.groups) {
+    const figure = `f1_scores_${name}.png`;
+    const path = inside(work.data, `${folderOf('figures', definition.name)}/${figure}`);
+    const readers = [...(groups.find((group) => group.name === name)?.readers ?? []), AI];
+    if (!existsSync(path)) continue;
+    const found = await readFigure(path, readers.length, scale, work);
+    if (found.kind === 'refused') unread.push(`${figure} (${found.reason})`);
+    else {
+      read.push(figure);
+      for (const { truth, prediction, f1 } of found.cells) {
+        values[pairName(readers[truth] ?? '', readers[prediction] ?? '')] = f1;
+      }
+    }
+  }
+  if (read.length + unread.length === 0) return undefined;
+  return { values, source: `in ${listed(read)}`, unread };
+}
+
+type Scale = CellTaskDefinition['groups'][number]['scale'];
+
+/**
+ * Reads a figure, with caching: each entry is compared with renderings of every number, which is too slow to repeat in
+ * every run.
+ */
+async function readFigure(path: string, readers: number, scale: Scale, work: PrintedWork): Promise<ReadF1Figure> {
+  const figure = await work.digests.sha256(path, work.signal);
+  const parts = { step: 'read-f1-figure', schema: READING_SCHEMA, figure, readers, scale };
+  try {
+    const read = async () => readF1Figure(await decodeRgb(path), readers, scale);
+    return ReadF1Figure.parse(await makeFacts(work, parts, read));
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'IMAGE_UNREADABLE') {
+      return { kind: 'refused', reason: error.message };
+    }
+    throw error;
+  }
 }

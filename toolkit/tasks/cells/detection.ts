@@ -1,7 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Made, type MakeServices, make } from '../../cache/make.ts';
-import { type InferenceGuard, type InferredProduct, makeInference } from '../../cache/make-inference.ts';
+import {
+  type InferenceGuard,
+  type InferredProduct,
+  type Made,
+  type MakeServices,
+  make,
+  makeInference,
+} from '../../cache/make.ts';
 import type { KeyParts, StepCache } from '../../cache/step-cache.ts';
 import type { CellDetector, DetectionProgress } from '../../yolo/detect/cell-detector.ts';
 import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';

@@ -5,8 +5,8 @@ import { folderOf } from '../../dataset/layout.ts';
 import { readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/inside.ts';
+import { AgreementRemark, describeRemark } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
-import { AgreementRemark, describeRemark } from '../../metrics/agreement-remarks.ts';
 import { drawCellsLayers } from '../../report/layers/cells-layers.ts';
 import type { DrawnRoi } from '../../report/layers/layers-file.ts';
 import { decimal } from '../../report/page/html.ts';
@@ -33,7 +33,7 @@ export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVie
     researchScores: tumourProportion === undefined ? [] : [proportionTable(tumourProportion)],
     accessibleFigures: async (metrics) => {
       // Vega takes a second to load.
-      const { accessibleCellFigures } = await import('../../figures/accessible/report-figures.ts');
+      const { accessibleCellFigures } = await import('../../figures/report-figures.ts');
       return accessibleCellFigures(DetectionMetrics.parse(metrics), f1);
     },
   };

@@ -1,20 +1,29 @@
 import { basename } from 'node:path';
-import type { CacheEntry } from '../../cache/step-cache.ts';
-import type { CellPoint } from '../../dataset/cell-point.ts';
+import { makeFacts } from '../../cache/make.ts';
+import type { CacheEntry, StepCache } from '../../cache/step-cache.ts';
 import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
-import { type BoxCentre, readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
+import {
+  type BoxCentre,
+  type ReaderAnnotations,
+  readersOn,
+  readReaderAnnotations,
+} from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
+import { sha256Of } from '../../files/hash-file.ts';
 import { inside } from '../../files/inside.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import type { CellPoint } from '../../metrics/points-file.ts';
 import { prepareCellModel } from '../../models/cell-model.ts';
+import { SweepFile } from '../../results/metrics-files.ts';
+import { keptCells, type ScoredCell, sweepCells, thresholdsBy } from '../../sweep/sweep-cells.ts';
+import { keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
 import type { CellTaskDefinition } from '../definition.ts';
 import type { Aggregated, AggregatingWork, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
-import { pointsOf } from './files.ts';
-import type { ChosenSettings } from './settings.ts';
-import { type FoundRoi, sweepOnce } from './sweep.ts';
+import { BOXES, BoxesFacts, DetectFacts, pointsOf } from './files.ts';
+import { type ChosenSettings, settingsInEffect } from './settings.ts';
 
 /** Prepares a detector, once per content: the record's YOLOv5 checkpoint, converted to ONNX, or a custom model. */
 export async function prepareCells(
@@ -105,4 +114,67 @@ export async function drawCellsFigures(
   // Vega takes a second to load, which a run from the cache does not need.
   const { renderF1Figures } = await import('../../figures/f1-matrix.ts');
   return renderF1Figures({ task, metrics: DetectionMetrics.parse(metrics), outDir, signal });
+}
+
+/** Must be raised when the same boxes and annotations would give another file. */
+const SCHEMA = 1;
+
+/** Distance of two thresholds. */
+const STEP = 0.05;
+
+/** An image with its result in the cache. */
+interface FoundRoi {
+  readonly planned: PlannedRoi;
+  readonly entry: CacheEntry;
+}
+
+/**
+ * Scores a run at every confidence threshold, once per set of boxes and annotations.
+ *
+ * @param input.annotations - Annotations of the images to count.
+ * @returns Undefined if the cache of this machine lacks the boxes of an image, as for results of earlier versions.
+ */
+async function sweepOnce(input: {
+  readonly definition: CellTaskDefinition;
+  readonly found: readonly FoundRoi[];
+  readonly annotations: ReaderAnnotations;
+  readonly settings: ChosenSettings;
+  readonly work: Pick<TaskWork, 'cache' | 'data' | 'digests' | 'signal'>;
+}): Promise<SweepFile | undefined> {
+  const { definition, found, annotations, work } = input;
+  const [first] = found;
+  if (first === undefined) return undefined;
+  const { confidence, iou } = settingsInEffect(definition, input.settings);
+  const keys = found.map(
+    ({ planned, entry }) => [planned.roi, DetectFacts.safeParse(entry.facts).data?.boxes] as const,
+  );
+  const parts = {
+    step: 'sweep-cells',
+    schema: SCHEMA,
+    task: definition.name,
+    boxes: sha256Of(keys.map((each) => each.join(' ')).join('\n')),
+    annotations: await work.digests.sha256(inside(work.data, first.planned.truth), work.signal),
+    confidence,
+    iou,
+  };
+  const facts = await makeFacts(work, parts, async () => {
+    const cells = new Map<string, readonly ScoredCell[]>();
+    for (const [index, [roi, key]] of keys.entries()) {
+      work.signal.throwIfAborted();
+      const boxes = await boxesOf(work.cache, key);
+      if (boxes === undefined) return undefined;
+      cells.set(roi, await keptCells(boxes, iou, found[index]?.planned.box));
+    }
+    const { confidence: paper } = definition.settings;
+    const thresholds = thresholdsBy(STEP, keptScore(confidence), paper, confidence);
+    const of = { annotations, cells: (stem: string) => cells.get(stem) ?? [], thresholds, signal: work.signal };
+    return { confidence, paper, iou, images: annotations.images.length, ...(await sweepCells(of)) };
+  });
+  return facts === undefined ? undefined : SweepFile.parse(facts);
+}
+
+async function boxesOf(cache: StepCache, key: string | undefined) {
+  const entry = key === undefined ? undefined : await cache.recallHere(key);
+  if (key === undefined || entry?.files[BOXES] === undefined) return undefined;
+  return readBoxes(cache.pathOf(key, BOXES), BoxesFacts.parse(entry.facts).seen).catch(() => undefined);
 }

@@ -30,7 +30,7 @@ export function tissueView(verdict: HeVerdictFile | CellsVerdictFile): VerdictVi
     researchScores: [],
     accessibleFigures: async (metrics) => {
       // Vega takes a second to load.
-      const { accessibleTissueFigures } = await import('../../figures/accessible/report-figures.ts');
+      const { accessibleTissueFigures } = await import('../../figures/report-figures.ts');
       return accessibleTissueFigures(HeMetrics.parse(metrics), dice);
     },
   };

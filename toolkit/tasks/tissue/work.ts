@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { TissueTask } from '../../../config/tasks.ts';
-import type { Made } from '../../cache/make.ts';
-import { type InferredProduct, makeInference } from '../../cache/make-inference.ts';
+import { type InferredProduct, type Made, makeInference } from '../../cache/make.ts';
 import type { CacheEntry } from '../../cache/step-cache.ts';
 import { HE_LABELS } from '../../dataset/he-labels.ts';
 import { readMaskPair } from '../../dataset/read-mask-pair.ts';
@@ -20,7 +19,7 @@ import type { TissueTaskDefinition } from '../definition.ts';
 import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
 import { CONFIDENCE, confusionOf, MASK, type SegmentFacts } from './files.ts';
-import { recordModel } from './model.ts';
+import { recordModel } from './tissue.ts';
 
 /** Prepares the segmentation model, once per content: the record's five folds, converted to ONNX, or a custom model. */
 export async function prepareTissue(

@@ -1,9 +1,9 @@
 import { CELL_TASKS, type CellTask, TASK_TITLES } from '../../../config/tasks.ts';
 import { describeDoubt } from '../../dataset/category-classes.ts';
-import type { CellPoint } from '../../dataset/cell-point.ts';
 import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { counted, grouped } from '../../format.ts';
 import { type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
+import type { CellPoint } from '../../metrics/points-file.ts';
 import type { CellTaskDefinition } from '../../tasks/definition.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import { overflowingPairs } from '../printed-f1.ts';

@@ -15,7 +15,7 @@ import {
   locate,
   refusal,
 } from '../../pytorch/pickle/access.ts';
-import { isPickleObject } from '../../pytorch/pickle/value.ts';
+import { isPickleObject, nameOfCallable, type PickleValue } from '../../pytorch/pickle/value.ts';
 import { findStateDict, isPlans, networkOf } from '../../pytorch/tensors/state-dict.ts';
 import { type ModuleNode, readModuleTree, withoutPackages } from './module-tree.ts';
 
@@ -109,7 +109,7 @@ function namesByNumber(located: Located, classes: number): readonly string[] {
 }
 
 /** Returns the name of a class; classes without names are called by their numbers. */
-export function nameOfClass(located: Located): string {
+function nameOfClass(located: Located): string {
   return typeof located.value === 'number' ? String(asInteger(located)) : asString(located);
 }
 
@@ -225,7 +225,7 @@ const MOST_WRAPPERS = 8;
  * @throws ReigniteError of `root.code` for an ensemble of several networks, and for a root that is neither a dict nor a
  *   module.
  */
-export function findNetwork(root: Located): FoundNetwork {
+function findNetwork(root: Located): FoundNetwork {
   if (isModule(root)) return { weights: 'model', network: unwrapped(root) };
   if (dictHas(root, 'ema')) return { weights: 'ema', network: unwrapped(dictGet(root, 'ema')) };
   const model = dictHas(root, 'model') ? dictGet(root, 'model') : (onlyModule(root) ?? dictGet(root, 'model'));
@@ -265,4 +265,47 @@ function onlyMember(members: Located, { file, code }: Located): string {
   throw new ReigniteError(code, `${file} cannot be used: it is an ensemble of several networks.`, {
     remedy: 'Give the checkpoint of one of them, or export the ensemble to ONNX and give the ONNX file instead.',
   });
+}
+
+/** Number of class names that are shown. */
+const FEW = 5;
+const PACKAGES = [
+  [/^models\.yolo\./, 'YOLOv5'],
+  [/^ultralytics\./, 'Ultralytics'],
+] as const;
+
+/**
+ * Describes a checkpoint of YOLOv5 or Ultralytics: the class of its network and its object classes.
+ *
+ * @returns Undefined for any other checkpoint.
+ */
+export function detectorFamily(root: PickleValue, file: string): string | undefined {
+  try {
+    const start = locate(root, file, 'CHECKPOINT_UNSUPPORTED');
+    const { value } = findNetwork(start).network;
+    if (!isPickleObject(value) || value.kind !== 'reduced') return undefined;
+    const className = withoutPackages(nameOfCallable(value));
+    const family = PACKAGES.find(([pattern]) => pattern.test(className))?.[1];
+    if (family === undefined) return undefined;
+    const isDict = isPickleObject(root) && root.kind === 'dict';
+    const release = isDict && dictHas(start, 'version') ? ` ${asString(dictGet(start, 'version'))}` : '';
+    const names = namesOf(value.state);
+    const shown =
+      names.length === 0
+        ? ''
+        : `, ${names.length === 1 ? '1 class' : `${names.length} classes`}: ${names.slice(0, FEW).join(', ')}`;
+    return `a ${className.split('.').at(-1)} of ${family}${release}${shown}${names.length > FEW ? ' ...' : ''}`;
+  } catch (error) {
+    if (!(error instanceof ReigniteError)) throw error;
+    return undefined;
+  }
+
+  function namesOf(state: PickleValue | undefined): readonly string[] {
+    if (!isPickleObject(state) || state.kind !== 'dict') return [];
+    const names = dictGet(locate(state, file, 'CHECKPOINT_UNSUPPORTED'), 'names');
+    if (isPickleObject(names.value) && names.value.kind === 'dict') {
+      return [...names.value.entries.values()].filter((name) => typeof name === 'string');
+    }
+    return names.value === undefined || names.value === null ? [] : asItems(names).map(nameOfClass);
+  }
 }

@@ -8,7 +8,7 @@ import type {
   SlideCellsJob,
   SlideCellsProgress,
   SlideCellsResult,
-} from '../../slide/predict/slide-cells-job.ts';
+} from '../../slide/predict/slide-jobs.ts';
 import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
 import { type EngineDetector, openDetector } from './custom-detector.ts';
 import { detectImage } from './detect-image.ts';

@@ -6,9 +6,8 @@ import type {
   SlideCellsJob,
   SlideCellsProgress,
   SlideCellsResult,
-} from '../../slide/predict/slide-cells-job.ts';
-import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
-import { startThread } from '../../threads/start-thread.ts';
+} from '../../slide/predict/slide-jobs.ts';
+import { type AskOptions, InferenceThread, startThread } from '../../threads/inference-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 

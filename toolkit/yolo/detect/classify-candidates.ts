@@ -1,8 +1,7 @@
-import type { Candidates } from './candidates.ts';
+import { type Box, type Candidates, centreOf, isWithin, type Point } from './candidates.ts';
 import type { Candidate } from './candidates-file.ts';
 import type { ImageTile } from './image-tiles.ts';
 import { NMS_OUTCOMES, type NmsOptions, nms } from './nms.ts';
-import { type Box, centreOf, isWithin, type Point } from './points.ts';
 
 /** The centre of a box that was selected as a cell, unrounded, in px of the image. */
 export interface SelectedPoint extends Point {

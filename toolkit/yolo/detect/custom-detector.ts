@@ -2,15 +2,14 @@ import { join } from 'node:path';
 import type { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/custom-model.ts';
+import { channelsRead } from '../../onnx/custom-model/image-spec.ts';
 import type { DetectionSidecar } from '../../onnx/custom-model/sidecar.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
-import { floatsOf } from '../../onnx/session/tensor-values.ts';
-import { TileInput } from '../../onnx/session/tile-tensors.ts';
-import { placeRows } from '../place-rows.ts';
+import { floatsOf, TileInput } from '../../onnx/session/tile-tensors.ts';
 import type { DetectorModel } from './detect-image.ts';
 import type { DetectorEngine } from './detection-job.ts';
-import { OrtDetector } from './ort-detector.ts';
+import { OrtDetector, placeRows } from './ort-detector.ts';
 
 /** A detector with information on what it runs on. */
 export interface EngineDetector extends DetectorModel {
@@ -35,6 +34,7 @@ class CustomDetector implements EngineDetector {
   readonly shape: { readonly height: number; readonly width: number };
   readonly rows: number;
   readonly classes: readonly string[];
+  readonly channels: number;
   readonly isSuppressed: boolean;
   readonly engine: DetectorEngine;
   readonly #card: CustomModelCard;
@@ -54,6 +54,7 @@ class CustomDetector implements EngineDetector {
     this.shape = { height, width };
     this.rows = card.count;
     this.classes = sidecar.labels;
+    this.channels = channelsRead(card.image.channels);
     this.isSuppressed = sidecar.output.format === 'end2end';
     this.engine = engine;
     this.#card = card;

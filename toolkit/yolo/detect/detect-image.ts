@@ -1,5 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
-import { decodeRgb, type RgbImage } from '../../image/decode-pixels.ts';
+import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
+import { areAsStored } from '../../image/image-header.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
@@ -8,6 +9,9 @@ import { fillInput, fillTile, type ImageTile, imageTiles } from './image-tiles.t
 import { letterboxed } from './letterbox.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 import { viewTiles } from './tile-views.ts';
+
+/** Channels of an image, unless the network needs another number. */
+const RGB = 3;
 
 /** A detector that can run on tiles. */
 export interface DetectorModel {
@@ -19,6 +23,8 @@ export interface DetectorModel {
   readonly shape?: { readonly height: number; readonly width: number };
   /** Whether the network itself outputs one box per object. Default: no. */
   readonly isSuppressed?: boolean;
+  /** Channels read from an image: 2 or 4 as the file stores them. Default: 3, RGB. */
+  readonly channels?: number;
   /** Number of boxes that the head outputs for a tile. */
   readonly rows: number;
   /** Names of the classes, by number. */
@@ -26,7 +32,7 @@ export interface DetectorModel {
   /**
    * Runs the network on one tile.
    *
-   * @param input - 3 x size x size float32 in [0, 1] (CHW).
+   * @param input - channels x size x size float32 in [0, 1] (CHW).
    * @param head - Receives rows x (5 + classes) float32: centre x, centre y, width, height in px, objectness, classes.
    * @throws ReigniteError INFERENCE_FAILED.
    */
@@ -62,9 +68,9 @@ export async function detectImage(
   { signal, onProgress }: DetectImageOptions = {},
 ): Promise<Detected> {
   signal?.throwIfAborted();
-  const rgb = await decodeRgb(job.image);
-  const { width, height } = rgb;
-  const seen = seenImage(rgb, job, model);
+  const pixels = await decodeFor(model, job.image);
+  const { width, height } = pixels;
+  const seen = seenImage(pixels, job, model);
   const { tiles } = seen;
   const partial = await PartialDetection.open(job.partialDir, identity);
   const reader = new TileReader(seen, model, partial, job.floor);
@@ -84,7 +90,7 @@ export async function detectImage(
     },
     tiles: tiles.length,
     resumed: reader.resumed,
-    notes: [...rgb.notes, ...(job.view === undefined ? paddingNote(rgb, model.size) : [])],
+    notes: [...pixels.notes, ...(job.view === undefined ? paddingNote(pixels, model.size) : [])],
   };
 }
 
@@ -94,17 +100,22 @@ interface SeenImage {
   readonly fill: (tile: ImageTile, input: Float32Array) => void;
 }
 
-function seenImage(rgb: RgbImage, { view }: ImageFiles, { size }: DetectorModel): SeenImage {
+/** Decodes the channels of an image that a detector takes. */
+async function decodeFor({ channels = RGB }: DetectorModel, path: string): Promise<ChannelsImage> {
+  return areAsStored(channels) ? decodeChannels(path, channels) : { ...(await decodeRgb(path)), channels: RGB };
+}
+
+function seenImage(pixels: ChannelsImage, { view }: ImageFiles, { size }: DetectorModel): SeenImage {
   if (view === undefined) {
-    return { tiles: imageTiles(rgb, size), fill: (tile, input) => fillTile(rgb, tile, size, input) };
+    return { tiles: imageTiles(pixels, size), fill: (tile, input) => fillTile(pixels, tile, size, input) };
   }
-  const tiles = viewTiles(view, rgb, size);
+  const tiles = viewTiles(view, pixels, size);
   if (view.kind === 'tiles') {
-    return { tiles, fill: (tile, input) => fillInput(rgb, tile, { width: size, height: size }, input) };
+    return { tiles, fill: (tile, input) => fillInput(pixels, tile, { width: size, height: size }, input) };
   }
   const { box } = view;
-  const whole = { index: 0, left: 0, top: 0 };
-  return { tiles, fill: (_, input) => fillInput(letterboxed(rgb, box), whole, box, input) };
+  const whole = { left: 0, top: 0 };
+  return { tiles, fill: (_, input) => fillInput(letterboxed(pixels, box), whole, box, input) };
 }
 
 /** Reads the candidates of tiles from disk, or runs the network and saves them. */
@@ -124,7 +135,7 @@ class TileReader {
     this.#partial = partial;
     this.#floor = floor;
     const { height, width } = model.shape ?? { height: model.size, width: model.size };
-    this.#input = new Float32Array(3 * height * width);
+    this.#input = new Float32Array((model.channels ?? RGB) * height * width);
     this.#head = new Float32Array(model.rows * (BOX_COLUMNS + model.classes.length));
   }
 
@@ -146,7 +157,7 @@ class TileReader {
   }
 }
 
-function paddingNote({ width, height }: RgbImage, size: number): readonly string[] {
+function paddingNote({ width, height }: ChannelsImage, size: number): readonly string[] {
   const [paddedWidth, paddedHeight] = [Math.ceil(width / size) * size, Math.ceil(height / size) * size];
   if (paddedWidth === width && paddedHeight === height) return [];
   return [`padded with black on the right and below to ${paddedWidth} x ${paddedHeight} px`];

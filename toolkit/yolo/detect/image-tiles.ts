@@ -1,4 +1,5 @@
 import type { RgbImage } from '../../image/decode-pixels.ts';
+import type { Pixels } from '../../image/resize-bilinear.ts';
 import { PADDING } from './letterbox.ts';
 
 /** One tile of an image. */
@@ -24,56 +25,58 @@ export function imageTiles({ width, height }: Pick<RgbImage, 'width' | 'height'>
 /** Value / 255 for the 256 values of a byte, in float32. */
 const SCALED = Float32Array.from({ length: 256 }, (_, value) => value / 255);
 
+/** Channels of an image, unless it says otherwise. */
+const RGB = 3;
+
+type Source = Pick<Pixels, 'width' | 'height' | 'channels' | 'data'>;
+
 /**
- * Fills a network's input with one tile: RGB scaled to [0, 1], padded with black beyond the right and lower border. The
+ * Fills a network's input with one tile: channels scaled to [0, 1], padded with black beyond the right and lower border. The
  * authors' code fails on images whose sides are not multiples of the tile; padding with black is our choice.
  *
- * @param input - Receives 3 x size x size float32 (CHW).
+ * @param input - Receives channels x size x size float32 (CHW).
  */
 export function fillTile(
-  { data, width, height }: RgbImage,
-  { left, top }: ImageTile,
+  image: Source,
+  place: Pick<ImageTile, 'left' | 'top'>,
   size: number,
   input: Float32Array,
 ): void {
-  const plane = size * size;
-  const columns = Math.min(size, width - left);
-  const rows = Math.min(size, height - top);
-  if (columns < size || rows < size) input.fill(0);
-  for (let row = 0; row < rows; row++) {
-    let from = ((top + row) * width + left) * 3;
-    const start = row * size;
-    for (let to = start; to < start + columns; to++, from += 3) {
-      input[to] = SCALED[data[from] ?? 0] ?? 0;
-      input[to + plane] = SCALED[data[from + 1] ?? 0] ?? 0;
-      input[to + 2 * plane] = SCALED[data[from + 2] ?? 0] ?? 0;
-    }
-  }
+  fillPart(image, place, { width: size, height: size }, 0, input);
 }
 
 /**
- * Fills a network's input with the part of an image that starts at a tile: RGB scaled to [0, 1], padded with the grey that
- * was used in training.
+ * Fills a network's input with the part of an image that starts at a tile: channels scaled to [0, 1], padded with the grey
+ * that was used in training.
  *
- * @param input - Receives 3 x height x width float32 (CHW).
+ * @param input - Receives channels x height x width float32 (CHW).
  */
 export function fillInput(
-  image: Pick<RgbImage, 'width' | 'height' | 'data'>,
-  { left, top }: Pick<ImageTile, 'left' | 'top'>,
-  { width, height }: { readonly width: number; readonly height: number },
+  image: Source,
+  place: Pick<ImageTile, 'left' | 'top'>,
+  size: { readonly width: number; readonly height: number },
   input: Float32Array,
 ): void {
+  fillPart(image, place, size, SCALED[PADDING] ?? 0, input);
+}
+
+function fillPart(
+  image: Source,
+  { left, top }: Pick<ImageTile, 'left' | 'top'>,
+  { width, height }: { readonly width: number; readonly height: number },
+  padding: number,
+  input: Float32Array,
+): void {
+  const { data, channels = RGB } = image;
   const plane = width * height;
   const columns = Math.min(width, image.width - left);
   const rows = Math.min(height, image.height - top);
-  if (columns < width || rows < height) input.fill(SCALED[PADDING] ?? 0);
-  for (let row = 0; row < rows; row++) {
-    let from = ((top + row) * image.width + left) * 3;
-    const start = row * width;
-    for (let to = start; to < start + columns; to++, from += 3) {
-      input[to] = SCALED[image.data[from] ?? 0] ?? 0;
-      input[to + plane] = SCALED[image.data[from + 1] ?? 0] ?? 0;
-      input[to + 2 * plane] = SCALED[image.data[from + 2] ?? 0] ?? 0;
+  if (columns < width || rows < height) input.fill(padding);
+  for (let channel = 0; channel < channels; channel++) {
+    for (let row = 0; row < rows; row++) {
+      let from = ((top + row) * image.width + left) * channels + channel;
+      const start = channel * plane + row * width;
+      for (let to = start; to < start + columns; to++, from += channels) input[to] = SCALED[data[from] ?? 0] ?? 0;
     }
   }
 }

@@ -22,6 +22,8 @@ interface Size {
 
 /** Value of the padding: the grey that YOLO is trained with. */
 export const PADDING = 114;
+/** Channels of an image, unless it says otherwise. */
+const RGB = 3;
 /** Ultralytics uses at least this stride for every detector. */
 const LEAST_STRIDE = 32;
 
@@ -71,11 +73,12 @@ function before(padding: number): number {
 /** Scales an image into its letterbox and pads it. */
 export function letterboxed(image: Pixels, box: Letterbox): Pixels {
   const { width, height, scaledWidth, scaledHeight, left, top } = box;
+  const { channels = RGB } = image;
   const scaled = resizeBilinear(image, { width: scaledWidth, height: scaledHeight });
-  const data = new Uint8Array(width * height * 3).fill(PADDING);
+  const data = new Uint8Array(width * height * channels).fill(PADDING);
   for (let row = 0; row < scaledHeight; row++) {
-    const from = row * scaledWidth * 3;
-    data.set(scaled.data.subarray(from, from + scaledWidth * 3), ((top + row) * width + left) * 3);
+    const from = row * scaledWidth * channels;
+    data.set(scaled.data.subarray(from, from + scaledWidth * channels), ((top + row) * width + left) * channels);
   }
-  return { width, height, data };
+  return { width, height, channels, data };
 }

@@ -2,9 +2,8 @@ import { existsSync } from 'node:fs';
 import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
 import { asDiskError } from '../../files/disk-error.ts';
-import { sweepTemporaries } from '../../files/temporary-files.ts';
 
 /** Bytes that may be queued while others are written. */
 const MAX_WAITING = 4 * 2 ** 20;

@@ -1,10 +1,9 @@
 import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ReigniteError } from '../../errors.ts';
-import { contentCodings, decodeBody } from '../http/decode-body.ts';
 import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
 import { parseContentRange } from '../http/http-headers.ts';
-import { refusalOf } from '../http/http-status.ts';
+import { contentCodings, decodeBody, refusalOf } from '../http/http-response.ts';
 import type { PartFile, PartState } from './part-file.ts';
 
 /** A file to transfer. */

@@ -5,7 +5,7 @@ import { withStallLimit } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { codeOf } from '../../files/disk-error.ts';
 import { defaultUserAgent } from './http-headers.ts';
-import { retryAfterMs } from './http-status.ts';
+import { retryAfterMs } from './http-response.ts';
 import type { HostRateLimiter } from './rate-limiter.ts';
 
 /**

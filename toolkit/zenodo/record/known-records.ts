@@ -6,8 +6,7 @@ import { parseRecordJson } from '../../dataset/read-text.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import { readTextIfThere } from '../../files/if-there.ts';
-import { readRecord, type ZenodoRecord } from './record.ts';
-import { parseRecordId } from './record-id.ts';
+import { parseRecordId, readRecord, type ZenodoRecord } from './record.ts';
 
 const RecordFile = z.object({
   key: z.string(),

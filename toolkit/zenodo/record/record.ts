@@ -1,11 +1,9 @@
 import type { z } from 'zod';
 import type { Kind } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
-import { contentCodings, decodeBody } from '../http/decode-body.ts';
 import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
-import { refusalOf } from '../http/http-status.ts';
+import { contentCodings, decodeBody, refusalOf } from '../http/http-response.ts';
 import { checkFilesAreOpen, checkHasFiles, fileUrl } from './record-access.ts';
-import { parseRecordId } from './record-id.ts';
 import { FilesJson, RecordJson } from './record-json.ts';
 
 /** A file of a record, as published. */
@@ -145,4 +143,24 @@ function parse<Schema extends z.ZodType>(schema: Schema, json: unknown, url: str
   throw new ReigniteError('RECORD_INVALID', `${url}: ${field}: ${issue?.message ?? 'not understood'}.`, {
     cause: parsed.error,
   });
+}
+
+const NUMBER = /^[1-9]\d{0,17}$/;
+/** Record IDs of other servers with Zenodo's software, such as `0gc3e-4mn72`. */
+const INVENIO = /^[0-9a-z]{5}-[0-9a-z]{5}$/;
+
+/**
+ * Extracts the number of a record from the number itself, its DOI (`10.5281/zenodo.N`, also with `doi:` or as a URL of
+ * doi.org), or the URL of its page or API.
+ *
+ * @throws ReigniteError CONFIG_INVALID if it does not contain a record number.
+ */
+export function parseRecordId(record: string | number): string {
+  const text = String(record).trim();
+  const candidate =
+    /^(?:(?:https?:\/\/)?(?:dx\.)?doi\.org\/|doi:\s*)?10\.\d{4,9}\/zenodo\.(\d+)$/i.exec(text)?.[1] ??
+    /^https?:\/\/[^/]+\/(?:api\/)?records?\/([^/?#]+)/i.exec(text)?.[1] ??
+    text;
+  if (NUMBER.test(candidate) || INVENIO.test(candidate)) return candidate;
+  throw new ReigniteError('CONFIG_INVALID', `"${text}" is not the number, the DOI or the address of a record.`);
 }

@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { adapterText, isRealGpu } from '../../../../toolkit/onnx/provider/adapter.ts';
 import { cudaObstacle, parseLdd } from '../../../../toolkit/onnx/provider/cuda.ts';
-import { errorClause } from '../../../../toolkit/onnx/provider/error-clause.ts';
 import {
   kernelModule,
   parseAdapters,
@@ -12,6 +11,7 @@ import {
   visibleGpus,
 } from '../../../../toolkit/onnx/provider/nvidia.ts';
 import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from '../../../../toolkit/onnx/provider/probe.ts';
+import { errorClause } from '../../../../toolkit/onnx/session/session.ts';
 import { temporaryFolder } from '../../../support/in-temporary-folder.ts';
 
 /** As version 1.3.239 of the Vulkan loader writes it. */

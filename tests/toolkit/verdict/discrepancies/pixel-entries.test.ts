@@ -6,7 +6,7 @@ import {
   negatedMasksEntry,
   strayFilesEntry,
   strayValues,
-} from '../../../../toolkit/verdict/discrepancies/pixel-entries.ts';
+} from '../../../../toolkit/verdict/discrepancies/record-entries.ts';
 
 const countsOf = (...values: readonly number[]) =>
   Array.from({ length: 256 }, (_, value) => (values.includes(value) ? 7 : 0));

@@ -22,7 +22,7 @@ export async function floatsOf(name: string): Promise<Float32Array> {
 /** tile.png as the network takes it. */
 export async function tileInput(): Promise<Float32Array> {
   const input = new Float32Array(3 * SIZE * SIZE);
-  fillTile(await decodeRgb(fixture('tile.png')), { index: 0, left: 0, top: 0 }, SIZE, input);
+  fillTile(await decodeRgb(fixture('tile.png')), { left: 0, top: 0 }, SIZE, input);
   return input;
 }
 
