@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cellTaskConfig, tissueTaskConfig } from './task-config.ts';
+import { cellTaskConfig, listOf, tissueTaskConfig } from './task-config.ts';
 import { CELL_TASKS, perTask, TASKS, TISSUE_TASKS } from './tasks.ts';
 import { VerdictConfig } from './verdict-config.ts';
 
@@ -216,9 +216,8 @@ export const RunConfig = z
       .describe(
         'Zenodo record: number, DOI or URL. The DOI of all versions means the newest one. The paper used 15674785.',
       ),
-    tasks: z
-      .array(TaskName)
-      .min(1)
+    tasks: listOf(TaskName)
+      .refine((tasks) => new Set(tasks).size === tasks.length, 'a task is named twice; name each task once.')
       .default([...TASKS])
       .describe('The tasks to run. Default: all.'),
     storage: StorageAddress.exactOptional(),

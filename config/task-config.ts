@@ -12,16 +12,28 @@ const customModel = (what: string) =>
     .optional()
     .describe(`A custom model to use instead of the record's: ${what}. Relative to the current folder. Default: none.`);
 
+/**
+ * A list that may also be given as text with commas, as `--set` and the options of commands take it.
+ *
+ * @param read - Converts one value of the text, without the spaces around it.
+ */
+export function listOf<Value extends z.ZodType>(value: Value, read: (text: string) => unknown = (text) => text) {
+  return z.preprocess(
+    (given) =>
+      typeof given === 'string' || typeof given === 'number'
+        ? String(given)
+            .split(',')
+            .map((text) => read(text.trim()))
+        : given,
+    z.array(value).min(1),
+  );
+}
+
 /** Folds of an nnU-Net model, such as `0,1,3,4` or `all`: text, as given to `--set`, or a list. */
-export const Folds = z
-  .preprocess(
-    (given) => (typeof given === 'string' || typeof given === 'number' ? String(given).split(',').map(asFold) : given),
-    z.array(z.union([z.int().min(0), z.literal('all')])).min(1),
-  )
-  .describe('Numbers of folds, or `all`');
+export const Folds = listOf(z.union([z.int().min(0), z.literal('all')]), asFold).describe('Numbers of folds, or `all`');
 
 function asFold(text: string): number | string {
-  return /^\s*\d+\s*$/.test(text) ? Number(text) : text.trim();
+  return /^\d+$/.test(text) ? Number(text) : text;
 }
 
 const Scope = z.enum(['full', 'annotated']).default('full');

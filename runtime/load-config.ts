@@ -74,15 +74,25 @@ function assign(fields: Record<string, unknown>, assignment: string): void {
   const last = names.pop() ?? '';
   let place = fields;
   for (const name of names) {
-    const inner = place[name] ?? {};
+    const inner = ownField(place, name) ?? {};
     if (!isFields(inner))
       throw new ReigniteError('CONFIG_INVALID', `--set ${assignment}: ${name} is not a group of fields.`);
-    place[name] = inner;
+    setField(place, name, inner);
     place = inner;
   }
   const text = assignment.slice(at + 1);
   // A record number stays text: as a number it could lose digits. All other numbers are validated by their field.
-  place[last] = assignment.startsWith('record=') ? text : parseYaml(text);
+  setField(place, last, assignment.startsWith('record=') ? text : parseYaml(text));
+}
+
+/** Returns a field of the object itself: names such as `constructor` and `__proto__` come from the user. */
+function ownField(fields: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(fields, name) ? fields[name] : undefined;
+}
+
+/** Adds a field. An assignment to `__proto__` would change the prototype instead. */
+function setField(fields: Record<string, unknown>, name: string, value: unknown): void {
+  Object.defineProperty(fields, name, { value, enumerable: true, writable: true, configurable: true });
 }
 
 function describeIssues(issues: readonly z.core.$ZodIssue[], fields: Record<string, unknown>): string {

@@ -181,7 +181,10 @@ export const ERRORS = {
   },
 
   OVERVIEW_INVALID: { retryable: false, remedy: 'Correct the file, or download data_overview.csv again.' },
-  LABEL_MAP_INVALID: { retryable: false, remedy: 'Correct the file, or download he_label_map.json again.' },
+  LABEL_MAP_INVALID: {
+    retryable: false,
+    remedy: 'Correct the file: a JSON object of names with values from 0 to 255, each name and each value once.',
+  },
   ANNOTATIONS_INVALID: {
     retryable: false,
     remedy: 'Correct the file, or download the annotations of this task again.',

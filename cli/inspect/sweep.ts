@@ -32,6 +32,7 @@ function sweepLines(sweep: RunSweep, columns: number | undefined): string[] {
     ...tableOf(sweep, columns !== undefined && columns < NARROW),
     '',
     ...bestLines(sweep),
+    'F1: mean over the readers of a group, each with the AI, and over the classes.',
     ...(sweep.tumourProportion === undefined
       ? []
       : ['TPS error: mean absolute difference from the readers in percentage points; for research only.']),

@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
-import { CELL_TASKS, TASKS, type Task } from '../../config/tasks.ts';
+import { TASKS, type Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
 import { readLabelMap } from '../../toolkit/dataset/label-map.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
@@ -19,6 +19,7 @@ import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
+import { modeOf } from './evaluate-modes.ts';
 import { printPage } from './print-prediction.ts';
 
 export interface EvaluateOptions {
@@ -42,15 +43,10 @@ export interface EvaluateOptions {
 /** `reignite evaluate`: scores existing predictions with the paper's protocol; needs no Temporal, model or images. */
 export async function evaluateCommand(options: EvaluateOptions): Promise<number> {
   const { task, data, json, labels, classes, categories, boxes } = options;
+  const mode = modeOf(options);
   if (options.masks !== undefined) return evaluateMasksCommand({ ...options, masks: options.masks });
-  if (options.ignore !== undefined) throw new ReigniteError('USAGE', '--ignore needs --masks.');
   if (boxes !== undefined) return evaluateBoxesCommand({ ...options, boxes });
-  if (data === undefined)
-    throw new ReigniteError(
-      'USAGE',
-      'evaluate needs --data, --masks for annotated masks, or --boxes for annotated boxes.',
-    );
-  if (options.maxBoxes !== undefined) throw new ReigniteError('USAGE', '--max-boxes is for --boxes.');
+  if (data === undefined) throw new ReigniteError('INTERNAL', `evaluate has no --${mode}.`);
   const { takes, scoredClasses, evaluate, scoreName } = taskNamed(task);
   if (labels !== undefined && !takes.labels) {
     throw new ReigniteError('USAGE', '--labels is for masks only; points contain the number of their class.');
@@ -89,13 +85,9 @@ function tasksThat(fits: (task: TaskKind) => boolean): string {
 }
 
 interface EvaluateBoxesOptions {
-  readonly task: Task;
   readonly boxes: string;
   readonly predictions: string;
   readonly out: string;
-  readonly data?: string;
-  readonly labels?: string;
-  readonly classes?: string;
   readonly maxBoxes?: number;
   readonly json?: boolean;
 }
@@ -104,16 +96,8 @@ const MAX_BOXES = 1_000_000;
 const NAME_WIDTH = 28;
 
 /** `reignite evaluate --boxes`: average precision of boxes as COCO defines it. */
-export async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promise<number> {
+async function evaluateBoxesCommand(options: EvaluateBoxesOptions): Promise<number> {
   const { boxes, predictions, out, maxBoxes, json } = options;
-  if (!CELL_TASKS.some((task) => task === options.task)) {
-    throw new ReigniteError('USAGE', `--boxes is for ${listed(CELL_TASKS)} only; ${options.task} has no boxes.`, {
-      remedy: 'For annotated masks, use `--masks DIR`.',
-    });
-  }
-  for (const name of ['data', 'labels', 'classes'] as const) {
-    if (options[name] !== undefined) throw new ReigniteError('USAGE', `--${name} and --boxes exclude each other.`);
-  }
   if (maxBoxes !== undefined && !(Number.isInteger(maxBoxes) && maxBoxes >= 1 && maxBoxes <= MAX_BOXES)) {
     throw new ReigniteError('USAGE', `Expected --max-boxes from 1 to ${MAX_BOXES}, got ${maxBoxes}.`);
   }
@@ -155,18 +139,12 @@ interface EvaluateMasksOptions {
   readonly out: string;
   readonly labels?: string;
   readonly ignore?: number;
-  readonly data?: string;
-  readonly boxes?: string;
-  readonly classes?: string;
   readonly json?: boolean;
 }
 
 /** `reignite evaluate --masks`: Dice of masks with any labels. */
 async function evaluateMasksCommand(options: EvaluateMasksOptions): Promise<number> {
   const { masks, predictions, out, labels, ignore, json } = options;
-  for (const name of ['data', 'boxes', 'classes'] as const) {
-    if (options[name] !== undefined) throw new ReigniteError('USAGE', `--${name} and --masks exclude each other.`);
-  }
   if (ignore !== undefined && !(Number.isInteger(ignore) && ignore >= 0 && ignore <= 255)) {
     throw new ReigniteError('USAGE', `Expected --ignore from 0 to 255, got ${ignore}.`);
   }

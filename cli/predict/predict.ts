@@ -61,6 +61,10 @@ const MAX_LEVELS = 64;
 const MAX_VALUE = 65_535;
 const MIN_IMGSZ = 32;
 const MAX_IMGSZ = 8_192;
+const OUTLINE_OPTIONS = [
+  { name: 'simplify', option: '--simplify' },
+  { name: 'minArea', option: '--min-area' },
+] as const;
 const DETECTION_OPTIONS = ['confidence', 'iou', 'imgsz', 'fit', 'overlap'] as const;
 
 /**
@@ -124,6 +128,10 @@ function readOrder({
   if (folds !== undefined && !takes.folds) throw new ReigniteError('USAGE', '--folds is for nnU-Net models only.');
   if (mirroring !== undefined && !takes.mirroring)
     throw new ReigniteError('USAGE', '--mirroring is for nnU-Net v2 models only.');
+  const outlines = OUTLINE_OPTIONS.find(({ name }) => more[name] !== undefined);
+  if (outlines !== undefined && !takes.labels) {
+    throw new ReigniteError('USAGE', `${outlines.option} is for masks only; detectors draw no outlines.`);
+  }
   const {
     simplify = 0,
     minArea = SPECK,

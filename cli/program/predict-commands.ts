@@ -167,10 +167,8 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(
       new Option(
         '--categories <rule>',
-        'whether the class of an annotated cell follows from the ID (as in the paper) or the name of its category',
-      )
-        .choices(['by-id', 'by-name'])
-        .default('by-id'),
+        'whether the class of an annotated cell follows from the ID (as in the paper) or the name of its category (default: by-id)',
+      ).choices(['by-id', 'by-name']),
     )
     .action(async (options: EvaluateOptions) => {
       const { evaluateCommand } = await import('../predict/evaluate.ts');

@@ -9,6 +9,7 @@ import {
   scheduleOf,
   scheduleTimes,
 } from '../../runtime/run/run-schedules.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
@@ -33,6 +34,7 @@ export interface ScheduleCommandOptions {
  */
 export async function scheduleCommand(options: ScheduleCommandOptions, signal: AbortSignal): Promise<number> {
   const { every, end, json } = options;
+  if (every !== undefined && end === true) throw new ReigniteError('USAGE', '--every and --end exclude each other.');
   if (every === undefined && end !== true) return listThem(json ?? false, signal);
   const home = homeFromEnvironment();
   const times = every === undefined ? undefined : scheduleTimes(every);

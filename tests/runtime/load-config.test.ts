@@ -1,7 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { RENAMED_FIELDS } from '../../config/plain-problems.ts';
+import { RunConfig } from '../../config/schema.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
@@ -12,6 +14,15 @@ async function valuesOf(path: string): Promise<object> {
     .split('.')
     .slice(0, -1)
     .reduce((fields: object, name) => Object(Reflect.get(fields, name)), Object(config));
+}
+
+/** Paths of the fields of a JSON schema that are lists. */
+function listFields(schema: unknown, path: readonly string[] = []): string[] {
+  const { type, properties = {} } = z
+    .looseObject({ type: z.unknown(), properties: z.record(z.string(), z.unknown()).optional() })
+    .parse(schema);
+  if (type === 'array') return [path.join('.')];
+  return Object.entries(properties).flatMap(([name, inner]) => listFields(inner, [...path, name]));
 }
 
 describe('loadConfig', () => {
@@ -59,6 +70,60 @@ describe('loadConfig', () => {
     const wrong = loadConfig({ profile: 'paper', set: ['he.scope=half'] });
     await expect(wrong).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
     await expect(wrong).rejects.toThrow(/he\.scope \(got "half"\).*full.*annotated/);
+  });
+
+  it.each([
+    ['__proto__.x=1', 'the configuration: Unrecognized key: "__proto__"'],
+    ['he.__proto__.scope=annotated', 'he: Unrecognized key: "__proto__"'],
+    ['__proto__={x: 1}', 'the configuration: Unrecognized key: "__proto__"'],
+    ['he={__proto__: {scope: annotated}}', 'he: Unrecognized key: "__proto__"'],
+    ['constructor.x=1', 'the configuration: Unrecognized key: "constructor"'],
+    ['he.toString=1', 'he: Unrecognized key: "toString"'],
+    ['constructor.prototype.x=1', 'the configuration: Unrecognized key: "constructor"'],
+  ])('refuses --set %s and leaves the objects of the program as they are', async (assignment, message) => {
+    const before = Reflect.ownKeys(Object.prototype);
+    await expect(loadConfig({ profile: 'paper', set: [assignment] })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(message),
+    });
+    expect(Reflect.ownKeys(Object.prototype)).toEqual(before);
+    expect(Object.prototype.toString.call({})).toBe('[object Object]');
+  });
+
+  it.each([
+    ['he,nuclei', ['he', 'nuclei']],
+    ['he, nuclei', ['he', 'nuclei']],
+    ['[he,nuclei]', ['he', 'nuclei']],
+    ['pdl1', ['pdl1']],
+  ])('reads --set tasks=%s as a list', async (tasks, list) => {
+    expect((await loadConfig({ profile: 'paper', set: [`tasks=${tasks}`] })).tasks).toEqual(list);
+  });
+
+  it.each([[{ set: ['tasks=[he,he]'] }], [{ set: ['tasks=he,he'] }], [{ set: [], tasks: ['he', 'he'] }]])(
+    'refuses a task that is named twice: %j',
+    async (choice) => {
+      await expect(loadConfig({ profile: 'paper', ...choice })).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('name each task once'),
+      });
+    },
+  );
+
+  it('names a misspelt task of a list with commas', async () => {
+    const wrong = loadConfig({ profile: 'paper', set: ['tasks=he,nuclej'] });
+    await expect(wrong).rejects.toThrow('tasks.1');
+  });
+
+  it('accepts commas for every list of the configuration', () => {
+    const lists = listFields(z.toJSONSchema(RunConfig, { io: 'output' }));
+    expect(lists).toEqual(expect.arrayContaining(['tasks', 'he.folds']));
+    const textFor = (path: string) => (path === 'tasks' ? 'he,pdl1' : '0,1');
+    for (const path of lists) {
+      const [group = '', field] = path.split('.');
+      const fields =
+        field === undefined ? { [group]: textFor(path) } : { [group]: { model: 'm', [field]: textFor(path) } };
+      expect(RunConfig.safeParse({ name: 'n', record: '1', ...fields }).success, path).toBe(true);
+    }
   });
 
   it.each([

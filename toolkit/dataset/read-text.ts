@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { hasCode } from '../files/disk-error.ts';
+import { hasPrototypeKey } from '../files/json-file.ts';
 
 /** Position at which a text stops being valid JSON. */
 export interface JsonFault {
@@ -133,9 +134,16 @@ export function decodeUtf8(bytes: Uint8Array, path: string, code: ErrorCode): st
 /**
  * Parses a JSON document.
  *
- * @throws ReigniteError `code` with line and column of the first position that is not valid JSON.
+ * @throws ReigniteError `code` with line and column of the first position that is not valid JSON; `code` for the key
+ *   `__proto__`.
  */
 export function parseRecordJson(text: string, path: string, code: ErrorCode): unknown {
+  const json = parseJson(text, path, code);
+  if (!hasPrototypeKey(text)) return json;
+  throw new ReigniteError(code, `${path} contains the name "__proto__", which is not allowed.`);
+}
+
+function parseJson(text: string, path: string, code: ErrorCode): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

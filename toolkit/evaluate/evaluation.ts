@@ -101,9 +101,9 @@ export function patientsFile(
 export async function digestsOf(
   paths: Iterable<readonly [name: string, path: string]>,
 ): Promise<Record<string, Sha256>> {
-  const digests: Record<string, Sha256> = {};
-  for (const [name, path] of paths) digests[name] = Sha256.parse(await sha256OfFile(path));
-  return digests;
+  const digests = new Map<string, Sha256>();
+  for (const [name, path] of paths) digests.set(name, Sha256.parse(await sha256OfFile(path)));
+  return Object.fromEntries(digests);
 }
 
 /** Names files in a folder of predictions that are not scored, in one sentence; none for no files. */

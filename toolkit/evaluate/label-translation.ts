@@ -6,7 +6,7 @@ import { ReigniteError } from '../errors.ts';
 export type LabelTranslation = readonly (number | undefined)[];
 
 /** The record's label map has another name for class 2 than the authors' evaluation. */
-const OTHER_NAMES: Readonly<Record<string, number>> = { 'tumor epithelium': 2 };
+const OTHER_NAMES: ReadonlyMap<string, number> = new Map([['tumor epithelium', 2]]);
 
 /**
  * Reads which mask values a model uses for the labels: a JSON object from the paper's names to values.
@@ -42,7 +42,7 @@ export async function readLabelTranslation(path: string): Promise<LabelTranslati
 /** Returns the label of the paper with a name, ignoring case; undefined if there is none. */
 export function labelNamed(name: string): number | undefined {
   const wanted = name.toLowerCase();
-  return HE_LABELS.find((label) => label.name.toLowerCase() === wanted)?.value ?? OTHER_NAMES[wanted];
+  return HE_LABELS.find((label) => label.name.toLowerCase() === wanted)?.value ?? OTHER_NAMES.get(wanted);
 }
 
 /** Translates a mask to the paper's labels; values without one become 255, which is not a label. */

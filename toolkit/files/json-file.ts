@@ -49,6 +49,24 @@ export async function readJsonIfValid<Schema extends z.ZodType>(
   }
 }
 
+/**
+ * Returns whether an object of a JSON document has the key `__proto__`. Such a key is lost silently when objects are
+ * copied or validated, so files from users with it are refused.
+ *
+ * @param text - Valid JSON.
+ * @example hasPrototypeKey('{"__proto__": 2}') // true
+ */
+export function hasPrototypeKey(text: string): boolean {
+  // The walk over all keys is slow for large files; the key may be written with escapes.
+  if (!/__proto__|\\u/.test(text)) return false;
+  let isFound = false;
+  JSON.parse(text, (key, value: unknown) => {
+    if (key === '__proto__') isFound = true;
+    return value;
+  });
+  return isFound;
+}
+
 /** Writes a value as indented JSON, atomically. */
 export async function writeJsonFile(path: string, value: unknown): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(value, null, 1)}\n`);

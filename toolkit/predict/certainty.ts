@@ -59,15 +59,19 @@ export function cellCertainty(
   return { ...(median !== undefined && { medianScore: rounded(median) }), weakCandidates: weak.length };
 }
 
-export function cellCertaintyNote(
+/** Describes the detection scores, in one sentence each; leaves out what nothing can be said about. */
+export function cellCertaintyNotes(
   { medianScore, weakCandidates }: CellCertainty,
   { recorded, confidence }: Pick<CandidatesFile, 'recorded' | 'confidence'>,
-): string {
+): readonly string[] {
   const median =
-    medianScore === undefined ? '' : `The median detection score of its cells is ${medianScore.toFixed(2)}. `;
+    medianScore === undefined ? [] : [`The median detection score of its cells is ${medianScore.toFixed(2)}.`];
+  // Candidates are recorded down to the threshold only.
+  if (recorded >= confidence) return median;
   const candidates =
     weakCandidates === 1 ? '1 candidate has a detection score' : `${weakCandidates} candidates have detection scores`;
-  return `${median}${candidates} between ${recorded} and ${confidence} and ${weakCandidates === 1 ? 'is' : 'are'} not counted.`;
+  const uncounted = `${candidates} between ${recorded} and ${confidence} and ${weakCandidates === 1 ? 'is' : 'are'} not counted.`;
+  return [[...median, uncounted].join(' ')];
 }
 
 function rounded(value: number): number {

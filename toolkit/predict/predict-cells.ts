@@ -17,10 +17,11 @@ import { type CandidatesFile, encodeCandidates } from '../yolo/detect/candidates
 import type { CellDetector } from '../yolo/detect/cell-detector.ts';
 import type { DetectionProgress } from '../yolo/detect/detection-job.ts';
 import { keptScore, readBoxes } from '../yolo/detect/image-boxes.ts';
-import { SCRIPT_LIMITS, type Suppression } from '../yolo/detect/nms.ts';
+import type { Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
-import { cellCertainty, cellCertaintyNote } from './certainty.ts';
+import { cellCertainty, cellCertaintyNotes } from './certainty.ts';
+import { limitCautions, limitsOf } from './detection-limits.ts';
 import type { DetectionPlan, ImageDetection } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import {
@@ -88,6 +89,7 @@ export async function predictCells(
     ...modelCautions(job.model),
     ...(job.plan.isOfTask && !areAsStored(job.model.channels) ? stainCautions(job.task, pixels) : []),
     ...densityCautions(cells.length, input.width * input.height, mpp),
+    ...limitCautions(found.candidates.candidates),
     ...(job.plan.isOfTask ? scaleCautions(mpp) : []),
     ...pixels.remarks,
   ];
@@ -96,7 +98,7 @@ export async function predictCells(
   await writeOutputs(job, seen, pixels, found, { entries: legendOf(counts, job.classes), cautions }, files);
   const certainty = cellCertainty(cells, found.candidates);
   const notes = [
-    cellCertaintyNote(certainty, found.candidates),
+    ...cellCertaintyNotes(certainty, found.candidates),
     ...outsideNote(outside),
     ...job.model.notes,
     ...job.plan.notes,
@@ -173,7 +175,7 @@ async function chooseCells(
   const { confidence, iou, recorded } = detection;
   const boxes = await readBoxes(cache.pathOf(key, BOXES), BoxFacts.parse(facts).seen);
   const { points, file, cutOff } = await selectDetections(boxes, {
-    ...SCRIPT_LIMITS,
+    ...limitsOf(detection),
     confidence,
     iou,
     suppression: suppressionOf(model, detection.suppression),

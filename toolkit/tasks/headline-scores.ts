@@ -2,7 +2,7 @@ import type { Task } from '../../config/tasks.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { taskNamed } from './task-named.ts';
 
-/** Suffix of the names of scores that are a mean over the classes. */
+/** Suffix of the names of scores that are a mean over the classes, in a verdict. */
 const MACRO = ', macro';
 
 /**
@@ -11,10 +11,10 @@ const MACRO = ', macro';
  */
 export function headlineScores(task: Task, verdict: HeVerdictFile | CellsVerdictFile): string[] {
   const { scoreName, view } = taskNamed(task);
-  const metrics = view(verdict).numbers[0]?.metrics ?? [];
-  const macros = metrics.filter(({ name }) => name.endsWith(MACRO));
+  // The names in a view leave out the group and the mean if there is only one group or class.
+  const macros = 'f1' in verdict ? verdict.f1.filter(({ name }) => name.endsWith(MACRO)) : [];
   if (macros.length === 0) {
-    const [overall] = metrics;
+    const [overall] = view(verdict).numbers[0]?.metrics ?? [];
     return overall === undefined ? [] : [scoreText(scoreName, overall.ours, overall.published)];
   }
   const groups = [...new Set(macros.map(({ name }) => name.slice(0, name.indexOf(':'))))];
@@ -22,7 +22,7 @@ export function headlineScores(task: Task, verdict: HeVerdictFile | CellsVerdict
     const of = macros.filter(({ name }) => name.startsWith(`${group}:`));
     const mean = (values: readonly (number | null)[]) => meanOf(values.flatMap((value) => value ?? []));
     return scoreText(
-      `${scoreName} of ${group} readers with the AI, mean`,
+      `${scoreName} of ${groups.length === 1 ? 'the' : group} readers with the AI, mean`,
       mean(of.map(({ ours }) => ours)),
       mean(of.map(({ published }) => published)),
     );

@@ -16,6 +16,8 @@ describe('readLabelMap', () => {
     ['a list', '["Stroma"]', 'the map'],
     ['no label', '{}', 'expected at least one label'],
     ['a value beyond a byte', '{"Stroma": 256}', 'label "Stroma"'],
+    ['a name that is lost in objects', '{"__proto__": 2, "Stroma": 4}', 'the name "__proto__", which is not allowed'],
+    ['the same name with escapes', '{"\\u005f_proto__": 2, "Stroma": 4}', 'the name "__proto__"'],
     ['a fraction', '{"Stroma": 4.5}', 'label "Stroma"'],
     ['a name twice', '{"Stroma": 4, "Str\\u006fma": 5}', '"Stroma" is there twice'],
     ['a value twice', '{"Stroma": 4, "Tumor": 4}', '"Stroma" and "Tumor" both have the value 4'],
@@ -25,6 +27,8 @@ describe('readLabelMap', () => {
     await expect(readLabelMap(path)).rejects.toMatchObject({
       code: 'LABEL_MAP_INVALID',
       message: expect.stringContaining(message),
+      // The file may be the user's own, which cannot be downloaded.
+      remedy: expect.stringContaining('Correct the file: a JSON object of names'),
     });
   });
 });

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { evaluateBoxesCommand } from '../../../cli/predict/evaluate.ts';
+import { evaluateCommand } from '../../../cli/predict/evaluate.ts';
 import { evaluateBoxes } from '../../../toolkit/evaluate/evaluate-boxes.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
@@ -84,7 +84,7 @@ describe('evaluateBoxes', () => {
 
   it('is for tasks with boxes only', async () => {
     const files = { boxes: at('truth.json'), predictions: at('none.json'), out: at('scores') };
-    await expect(evaluateBoxesCommand({ ...files, task: 'he' })).rejects.toMatchObject({
+    await expect(evaluateCommand({ ...files, task: 'he' })).rejects.toMatchObject({
       code: 'USAGE',
       message: expect.stringContaining('he has no boxes'),
     });

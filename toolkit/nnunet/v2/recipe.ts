@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
+import { hasPrototypeKey } from '../../files/json-file.ts';
 import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import {
   asEntries,
@@ -122,8 +123,15 @@ function cardOf(plans: V2Plans, dataset: V2Dataset, training: V2Training, mirror
 async function readJson(path: string): Promise<unknown> {
   const { size } = await stat(path);
   if (size > MAX_BYTES) throw new ReigniteError('PLANS_INVALID', `${path} has ${size} bytes, too many to be read.`);
+  const text = await readFile(path, 'utf8');
+  const json = parseJson(text, path);
+  if (!hasPrototypeKey(text)) return json;
+  throw new ReigniteError('PLANS_INVALID', `${path} contains the name "__proto__", which is not allowed.`);
+}
+
+function parseJson(text: string, path: string): unknown {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse(text);
   } catch (cause) {
     throw new ReigniteError('PLANS_INVALID', `${path} is not JSON.`, { cause });
   }

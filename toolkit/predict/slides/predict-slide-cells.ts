@@ -15,7 +15,7 @@ import { readSlideRegions } from '../../slide/predict/slide-regions.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
 import { keptScore } from '../../yolo/detect/image-boxes.ts';
-import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
+import { NO_LIMITS } from '../../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
 import { cellFeatures, type FoundCell, writeCellsTable } from '../found-cell.ts';
 import { factsOf, inferOnce, type PredictOptions } from '../infer-once.ts';
@@ -145,7 +145,8 @@ async function selectCells(
   const { confidence, iou } = job.detection;
   const { cells, outside } = await detector.selectSlideCells(
     {
-      ...SCRIPT_LIMITS,
+      // The authors' scripts do not read slides, so their limit per tile does not apply.
+      ...NO_LIMITS,
       confidence,
       iou,
       boxes,

@@ -62,10 +62,10 @@ async function drawSweep(results: string, judged: JudgedTask): Promise<ShownFigu
 }
 
 /** Titles of figures without an accessible version. */
-const USUAL_TITLES: Readonly<Record<string, string>> = {
-  f1_all: 'Dice, all classes',
-  f1_til_use_case: 'Dice, TIL use case',
-};
+const USUAL_TITLES: ReadonlyMap<string, string> = new Map([
+  ['f1_all', 'Dice, all classes'],
+  ['f1_til_use_case', 'Dice, TIL use case'],
+]);
 
 /**
  * Copies the figures in the paper's style.
@@ -84,7 +84,7 @@ async function copyFigures(
       const svg = await readFile(join(folder, name), 'utf8');
       const file = `assets/figures/${task}/${name}`;
       await writeFileAtomic(join(reportFolder(results), file), svg);
-      const usual = USUAL_TITLES[stemOf(name)] ?? stemOf(name).replaceAll('_', ' ');
+      const usual = USUAL_TITLES.get(stemOf(name)) ?? stemOf(name).replaceAll('_', ' ');
       const { title, description } = words.get(stemOf(name)) ?? { title: usual, description: usual };
       return { title, style: 'paper', file, description, ...sizeOf(svg) };
     }),

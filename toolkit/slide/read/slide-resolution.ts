@@ -29,18 +29,20 @@ const SPACING_VALUES = /^[^>]*>\s*(?:&quot;|")([\d.eE+-]+)(?:&quot;|")\s+(?:&quo
 /** The largest Unicode code point. */
 const LAST_CHARACTER = 0x10_ffff;
 
-const UM_PER_UNIT: Readonly<Record<string, number>> = {
-  m: 1e6,
-  cm: 1e4,
-  mm: 1e3,
-  µm: 1,
-  μm: 1,
-  um: 1,
-  nm: 1e-3,
-  pm: 1e-6,
-  å: 1e-4,
-  in: 25_400,
-};
+const UM_PER_UNIT: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    m: 1e6,
+    cm: 1e4,
+    mm: 1e3,
+    µm: 1,
+    μm: 1,
+    um: 1,
+    nm: 1e-3,
+    pm: 1e-6,
+    å: 1e-4,
+    in: 25_400,
+  }),
+);
 const UM_PER_RESOLUTION_UNIT: Readonly<Record<number, number>> = { 2: 25_400, 3: 10_000 };
 
 /**
@@ -122,7 +124,7 @@ function ome(texts: readonly string[], base: TiffPage): Stated | undefined {
 function physicalSize(pixels: string, axis: 'X' | 'Y'): number | undefined {
   const size = Number(new RegExp(`\\bPhysicalSize${axis}\\s*=\\s*["']([^"']+)["']`).exec(pixels)?.[1] ?? Number.NaN);
   const unit = new RegExp(`\\bPhysicalSize${axis}Unit\\s*=\\s*["']([^"']+)["']`).exec(pixels)?.[1] ?? 'µm';
-  const scale = UM_PER_UNIT[unescaped(unit).trim().toLowerCase()];
+  const scale = UM_PER_UNIT.get(unescaped(unit).trim().toLowerCase());
   return Number.isFinite(size) && scale !== undefined ? size * scale : undefined;
 }
 

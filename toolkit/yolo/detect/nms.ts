@@ -177,6 +177,9 @@ const MAX_KEPT = 1_500;
 /** Limits in both of the authors' scripts. */
 export const SCRIPT_LIMITS = { maxCandidates: MAX_CANDIDATES, maxKept: MAX_KEPT } as const;
 
+/** Limits that no network input reaches: all boxes are kept. Finite, so that they can be sent as JSON. */
+export const NO_LIMITS = { maxCandidates: Number.MAX_SAFE_INTEGER, maxKept: Number.MAX_SAFE_INTEGER } as const;
+
 /**
  * Applies non-maximum suppression over all classes together: keeps the best box, suppresses boxes that overlap it too
  * much, and repeats with the next best.

@@ -49,12 +49,12 @@ function fromReset(value: string | undefined, now: number): number | undefined {
   return value !== undefined && /^\d+$/.test(value.trim()) ? Number(value) * 1000 - now : undefined;
 }
 
-const DECODERS: Readonly<Record<string, () => Transform>> = {
-  gzip: createGunzip,
-  'x-gzip': createGunzip,
-  deflate: createInflate,
-  br: createBrotliDecompress,
-};
+const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+]);
 
 /** Returns the content encodings of a reply in the order in which they were applied; empty if there are none. */
 export function contentCodings(reply: Pick<HttpReply, 'header'>): readonly string[] {
@@ -71,7 +71,7 @@ export function contentCodings(reply: Pick<HttpReply, 'header'>): readonly strin
 export function decodeBody(reply: HttpReply, codings: readonly string[]): Readable {
   let stream = reply.body;
   for (const name of codings.toReversed()) {
-    const decoder = DECODERS[name];
+    const decoder = DECODERS.get(name);
     if (decoder === undefined)
       throw new ReigniteError('NETWORK', `${reply.url} answered with an unsupported content encoding, "${name}".`);
     // Nothing to do here: the error reaches the reader of the last stream.
