@@ -73,6 +73,21 @@ export function shortNumber(value: number): string {
   return value === 0 ? '0' : value.toPrecision(2);
 }
 
+/**
+ * Formats a share from 0 to 1 as percent with two significant digits. A share just below 1 gets two decimal places, so
+ * that it is not printed as 100 %.
+ *
+ * @example percentText(0.0123); // '1.2 %'
+ */
+export function percentText(share: number): string {
+  const percent = 100 * share;
+  if (percent === 0 || percent === 100) return `${percent} %`;
+  // `toPrecision` writes smaller numbers, and those from 99.5 on, with an exponent.
+  if (percent < 1e-6) return 'less than 0.000001 %';
+  if (percent < 99.5) return `${percent.toPrecision(2)} %`;
+  return percent < 99.995 ? `${percent.toFixed(2)} %` : 'more than 99.99 %';
+}
+
 /** Removes the full stop of a sentence, to make it part of another one. */
 export function withoutStop(sentence: string): string {
   return sentence.replace(/\.$/, '');

@@ -21,6 +21,7 @@ import {
   writeComparisonPage,
 } from '../../toolkit/compare/write-comparison.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { percentText } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
@@ -54,7 +55,7 @@ function taskLines(compared: ComparedTask): string[] {
       : [
           `  differ most: ${worst
             .slice(0, MAX_DIFFERING_ROIS)
-            .map(({ roi, difference }) => `${roi} (${(100 * difference).toPrecision(2)} %)`)
+            .map(({ roi, difference }) => `${roi} (${percentText(difference)})`)
             .join(', ')}`,
         ]),
     ...slideLines(compared),

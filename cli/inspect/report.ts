@@ -3,7 +3,7 @@ import { packageVersion } from '../../config/package-files.ts';
 import { resultsOf } from '../../runtime/run/describe-run.ts';
 import { findRun } from '../../runtime/run/find-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { fileExists } from '../../toolkit/files/if-there.ts';
+import { fileExists, statIfThere } from '../../toolkit/files/if-there.ts';
 import { counted } from '../../toolkit/format.ts';
 import { isPredictionFolder } from '../../toolkit/predict/prediction-summary.ts';
 import { verifyManifest } from '../../toolkit/report/manifest.ts';
@@ -28,7 +28,8 @@ const PREDICTION_REMEDY =
  * Finds the folders of a run. A folder that contains a summary.json is used directly, without Temporal; otherwise the
  * run is looked up, by default the newest.
  *
- * @throws ReigniteError RUN_NOT_FOUND; USAGE for a folder of predictions.
+ * @throws ReigniteError RUN_NOT_FOUND; FILE_MISSING if the results folder of the run is gone; USAGE for a folder of
+ *   predictions.
  */
 export async function foldersOf(run: string | undefined, signal: AbortSignal): Promise<KnownFolders> {
   if (run !== undefined && (await fileExists(resolve(run, 'summary.json')))) {
@@ -47,11 +48,20 @@ export async function foldersOf(run: string | undefined, signal: AbortSignal): P
     const data: unknown = execution.memo?.['data'];
     if (results !== undefined) {
       const openRun = execution.status.name === 'RUNNING' ? { openRun: execution.workflowId } : {};
+      if (execution.status.name !== 'RUNNING') await expectResults(results, execution.workflowId);
       return { results, ...openRun, ...(typeof data === 'string' ? { data } : {}) };
     }
     throw new ReigniteError('RUN_NOT_FOUND', `The run ${execution.workflowId} does not record its results folder.`, {
       remedy: 'Name the results folder instead.',
     });
+  });
+}
+
+/** Checks that the results folder of a run is still there. @throws ReigniteError FILE_MISSING. */
+export async function expectResults(results: string, run: string): Promise<void> {
+  if ((await statIfThere(results))?.isDirectory() === true) return;
+  throw new ReigniteError('FILE_MISSING', `The results folder ${results} of ${run} does not exist.`, {
+    remedy: 'Move it back if it was moved, or run the same `npx reignite run` command again.',
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
+import { TASKS, type Task } from '../../config/tasks.ts';
 import {
   askPaused,
   describeRun,
@@ -18,7 +19,7 @@ import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 import { readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
 import { EXIT, printable, printResult } from '../output.ts';
-import { failedRoiLines } from '../run/run-report.ts';
+import { failedRoiLines, verdictReasons } from '../run/run-report.ts';
 import { withHomeServer } from '../with-home-server.ts';
 import {
   type Answer,
@@ -43,16 +44,23 @@ function roiLines({ task, roi, state, because, failure, steps }: RoiAnswer): str
   ];
 }
 
-function taskLines(task: string, { rois, verdict, failures }: TaskSummary, kind: RecordKind): string[] {
+async function taskLines(
+  task: Task,
+  { rois, verdict, failures }: TaskSummary,
+  results: string,
+  kind: RecordKind,
+): Promise<string[]> {
   const { total, computed, cached, failed } = rois;
+  const reasons = await verdictReasons(task, results, kind);
   return [
     `${task}: ${verdictText(kind, verdict)}; ${counted(total, 'ROI')}, ${computed} computed, ${cached} from the cache, ${failed} failed`,
+    ...reasons.map((line) => `  ${line}`),
     ...failures.flatMap(failedRoiLines),
   ];
 }
 
 /** What is known about a run: from Temporal, its history and its results folder. */
-interface KnownRun {
+export interface KnownRun {
   readonly kind: 'run';
   readonly description: RunDescription;
   readonly parts: readonly RunPart[];
@@ -141,21 +149,27 @@ async function answerRois({ description, parts, summary }: KnownRun, word: strin
   return rois.length === 0 ? undefined : { document: { run: id, rois }, lines: rois.flatMap(roiLines) };
 }
 
-function answerRun(known: Known): Answer {
+/** Explains why a run ended as it did, with the reasons of its verdicts; or a prediction. */
+export async function answerRun(known: Known): Promise<Answer> {
   if (known.kind === 'prediction') return explainPrediction(known);
   const { description, parts, summary } = known;
   const { run, status, paused } = description;
   const failure = parts.find(({ workflow }) => workflow === run)?.failure;
   const steps = troubledSteps(parts);
   const { tasks = {}, interventions = [] } = summary ?? {};
+  const kind = description.provenance?.kind ?? 'other';
+  const ofTasks = await Promise.all(
+    TASKS.map(async (task) => {
+      const of = tasks[task];
+      return of === undefined ? [] : taskLines(task, of, description.results ?? '', kind);
+    }),
+  );
   return {
     document: { run, status, paused, failure: failure ?? null, tasks, interventions, steps },
     lines: [
       stateLine(description),
       ...(failure === undefined ? [] : failureLines(failure)),
-      ...Object.entries(tasks).flatMap(([task, each]) =>
-        taskLines(task, each, description.provenance?.kind ?? 'other'),
-      ),
+      ...ofTasks.flat(),
       ...interventions.map(({ at, what }) => `${at.slice(0, 19)} ${what}`),
       ...troubleLines(steps),
     ],

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { remedyOf } from '../../toolkit/errors.ts';
-import { counted } from '../../toolkit/format.ts';
+import { counted, percentText } from '../../toolkit/format.ts';
 import { provenanceOf, type Summary, type TaskSummary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { headlineScores } from '../../toolkit/tasks/headline-scores.ts';
@@ -28,7 +28,7 @@ const TITLE_WIDTH = 26;
 const WORST_SHOWN = 3;
 
 /**
- * Formats the verdict of each task.
+ * Formats the verdict of each task; empty if no task has one.
  *
  * @param isWhole - Whether to give reasons for every verdict, not only for those other than `reproduced`.
  */
@@ -40,7 +40,8 @@ export async function verdictLines(summary: Summary, results: string, isWhole: b
       return of === undefined ? [] : linesOf(task, of, results, provenance.kind, isWhole);
     }),
   );
-  return [`Verdict on ${comparedText(provenance, summary.record)}`, ...sections.flat()];
+  const lines = sections.flat();
+  return lines.length === 0 ? [] : [`Verdict on ${comparedText(provenance, summary.record)}`, ...lines];
 }
 
 async function linesOf(
@@ -52,10 +53,10 @@ async function linesOf(
 ): Promise<string[]> {
   const said = (each: Verdict) => verdictText(kind, each);
   const file = taskNamed(task).verdictFile.parse(await RESULTS.verdict.read(results, task));
-  const { evaluation, inference, warnings } = Reasons.parse(file);
+  const reasons = Reasons.parse(file);
   const { total, computed, cached, failed } = rois;
   const isReasoned = isWhole || verdict !== 'reproduced';
-  const named = worst.slice(0, WORST_SHOWN).map(({ roi, difference }) => `${roi} (${percent(difference)})`);
+  const named = worst.slice(0, WORST_SHOWN).map(({ roi, difference }) => `${roi} (${percentText(difference)})`);
   return [
     `  ${TASK_TITLES[task].padEnd(TITLE_WIDTH)} ${said(verdict)}`,
     ...headlineScores(task, file).map((score) => `    ${score}`),
@@ -64,19 +65,23 @@ async function linesOf(
       ? []
       : [`    with the ${engine.engine} engine: ${engine.precision} on ${engine.provider}`]),
     ...failures.flatMap(failedRoiLines).map((line) => `  ${line}`),
-    ...(isReasoned
-      ? [
-          `    published predictions scored here: ${said(evaluation.verdict)}. ${evaluation.reason}`,
-          `    reproduced predictions against the published ones: ${said(inference.verdict)}. ${inference.reason}`,
-        ]
-      : []),
-    ...warnings.filter((warning) => warning.startsWith(LOUD)).map((warning) => `    ${warning}`),
+    ...(isReasoned ? reasonLines(reasons, kind).map((line) => `    ${line}`) : []),
+    ...reasons.warnings.filter((warning) => warning.startsWith(LOUD)).map((warning) => `    ${warning}`),
     ...(named.length === 0 || !isReasoned ? [] : [`    differ most: ${named.join(', ')}`]),
   ];
 }
 
-function percent(share: number): string {
-  return `${(100 * share).toPrecision(2)} %`;
+function reasonLines({ evaluation, inference }: z.output<typeof Reasons>, kind: RecordKind): string[] {
+  return [
+    `published predictions scored here: ${verdictText(kind, evaluation.verdict)}. ${evaluation.reason}`,
+    `reproduced predictions against the published ones: ${verdictText(kind, inference.verdict)}. ${inference.reason}`,
+  ];
+}
+
+/** Formats the reasons of both verdicts of a task; empty without a valid verdict file in the results folder. */
+export async function verdictReasons(task: Task, results: string, kind: RecordKind): Promise<string[]> {
+  const { data } = Reasons.safeParse(await RESULTS.verdict.readIfValid(results, task));
+  return data === undefined ? [] : reasonLines(data, kind);
 }
 
 const NAME_WIDTH = 26;

@@ -1,10 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { counted, listed, withArticle } from '../../toolkit/format.ts';
+import { counted, listed, percentText, withArticle } from '../../toolkit/format.ts';
 
 describe('text', () => {
   it('counts with the right noun', () => {
     expect([0, 1, 2].map((count) => counted(count, 'place'))).toEqual(['0 places', '1 place', '2 places']);
     expect(counted(1, 'box has', 'boxes have')).toBe('1 box has');
+  });
+
+  it.each([
+    [0, '0 %'],
+    [1e-9, 'less than 0.000001 %'],
+    [0.00004, '0.0040 %'],
+    [0.0123, '1.2 %'],
+    [0.994, '99 %'],
+    [0.9996, '99.96 %'],
+    [0.999999, 'more than 99.99 %'],
+    [1, '100 %'],
+  ])('formats the share %d as %s', (share, text) => {
+    expect(percentText(share)).toBe(text);
   });
 
   it.each([

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { grouped } from '../format.ts';
+import { grouped, percentText } from '../format.ts';
 import { writeNpy } from '../numpy/npy.ts';
 import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
@@ -184,7 +184,7 @@ function wordsOf(task: Task) {
 }
 
 function differenceText(share: number, unit: string): string {
-  return share === 0 ? 'equal' : `${(100 * share).toPrecision(2)} % of its ${unit} differ`;
+  return share === 0 ? 'equal' : `${percentText(share)} of its ${unit} differ`;
 }
 
 /** A class of a comparison, for display. */

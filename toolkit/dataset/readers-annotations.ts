@@ -220,9 +220,9 @@ function centreOffset(annotations: CocoAnnotations, file: string): number {
   return Math.floor(first.bbox[3] / 2);
 }
 
-/** Returns half the width and half the height of a box, rounded down like the common offset. */
+/** Returns half the width and half the height of a box, not rounded: only the authors' common offset is. */
 function ownOffset({ bbox: [, , width, height] }: CocoAnnotation): readonly [number, number] {
-  return [Math.floor(width / 2), Math.floor(height / 2)];
+  return [width / 2, height / 2];
 }
 
 function pointOf({ bbox }: CocoAnnotation, [right, down]: readonly [number, number], of: number): CellPoint {

@@ -375,7 +375,10 @@ function differences(inFolder: Claim, wanted: WantedClaim): string[] {
   const digests = [wanted.model.digest, wanted.inEffect?.earlierDigest];
   const isSameModel =
     digests.includes(inFolder.model.digest) && inFolder.model.folds?.join() === wanted.model.folds?.join();
-  if (!isSameModel) found.push(`the model ${described(inFolder)} in the folder, ${described(wanted)} now`);
+  if (!isSameModel) {
+    const [before, now] = [described(inFolder, wanted), described(wanted, inFolder)];
+    found.push(`the model ${before} in the folder, ${now} now`);
+  }
   const known = { ...wanted.inEffect?.usual, ...inFolder.settings };
   const names = new Set([...Object.keys(known), ...Object.keys(wanted.settings)]);
   for (const name of names) {
@@ -386,8 +389,20 @@ function differences(inFolder: Claim, wanted: WantedClaim): string[] {
   return found;
 }
 
-function described({ model: { path, digest, folds } }: Claim): string {
-  return `${path} (${digest.slice(0, 12)}${folds === undefined ? '' : `, folds ${folds.join(',')}`})`;
+/** Describes the model of a claim; `--mirroring`, which is part of its digest, only where the other claim differs in it. */
+function described({ model }: Claim, { model: other }: Claim): string {
+  const { path, digest, folds } = model;
+  const [isMirrored, isOtherMirrored] = [model, other].map(isMirroredModel);
+  const parts = [
+    digest.slice(0, 12),
+    ...(folds === undefined ? [] : [`folds ${folds.join(',')}`]),
+    ...(isMirrored === isOtherMirrored ? [] : [`${isMirrored ? 'with' : 'without'} --mirroring`]),
+  ];
+  return `${path} (${parts.join(', ')})`;
+}
+
+function isMirroredModel({ mirrorAxes = [] }: UsedModel): boolean {
+  return mirrorAxes.length > 0;
 }
 
 /** Returns the option of a setting: `minArea` becomes `--min-area`. */

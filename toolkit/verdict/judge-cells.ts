@@ -145,7 +145,7 @@ function judgeInference(
   const outside = rois.filter((roi) => roi.verdict === 'differs').length;
   const parts = [
     `${grouped(pooled.matched)} of ${counted(pooled.published, 'published point')} matched, ${grouped(pooled.extra)} more found in this run only`,
-    `the largest distance of a matched point is ${pooled.farthest.toFixed(3)} px`,
+    ...(pooled.matched === 0 ? [] : [`the largest distance of a matched point is ${pooled.farthest.toFixed(3)} px`]),
     `the largest difference in F1 is ${shortNumber(farthest)}`,
     ...(outside === 0 ? [] : [`${counted(outside, 'image is', 'images are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'image')} cannot be compared`]),

@@ -1,7 +1,7 @@
 import type { TissueTask } from '../../config/tasks.ts';
 import type { HalfPrecision, VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
-import { counted, grouped, shortNumber } from '../format.ts';
+import { counted, grouped, percentText, shortNumber } from '../format.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { dicePerLabel, microDice } from '../metrics/dice.ts';
 import { sumOfConfusions } from '../metrics/evaluate-he.ts';
@@ -251,10 +251,9 @@ function expectedOf(
 }
 
 function expectedText({ runs, differingFraction: { low, high, found } }: HalfPrecisionComparison): string {
-  const percent = (share: number) => `${shortNumber(100 * share)} %`;
   return (
-    `According to ${runs} repeated runs in half precision, one more would change ${percent(low)} to ${percent(high)} of the pixels ` +
-    `(95 % prediction interval); here it is ${percent(found)}.`
+    `According to ${runs} repeated runs in half precision, one more would change ${percentText(low)} to ${percentText(high)} of the pixels ` +
+    `(95 % prediction interval); here it is ${percentText(found)}.`
   );
 }
 

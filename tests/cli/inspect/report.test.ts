@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { reportCommand, verifyCommand } from '../../../cli/inspect/report.ts';
+import { expectResults, reportCommand, verifyCommand } from '../../../cli/inspect/report.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -17,4 +18,15 @@ it.each([
     remedy: expect.stringContaining('run the same command again'),
   });
   expect(await readdir(results)).toEqual(['summary.json']);
+});
+
+it('a results folder that was moved away is named, with what to do', async () => {
+  const results = await temporaryFolder();
+  await expectResults(results, 'r/1');
+  const moved = join(results, 'moved');
+  await expect(expectResults(moved, 'r/1')).rejects.toMatchObject({
+    code: 'FILE_MISSING',
+    message: `The results folder ${moved} of r/1 does not exist.`,
+    remedy: 'Move it back if it was moved, or run the same `npx reignite run` command again.',
+  });
 });

@@ -9,6 +9,7 @@ import { compareSides, expectCompared, verdictText } from '../../../toolkit/comp
 import { pairedScores } from '../../../toolkit/compare/paired-scores.ts';
 import { readSide, type Side, type SideTask } from '../../../toolkit/compare/read-side.ts';
 import { digestsOf } from '../../../toolkit/evaluate/evaluation.ts';
+import { writeNpy } from '../../../toolkit/numpy/npy.ts';
 import { writePredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import type { PatientsFile } from '../../../toolkit/verdict/verdict-file.ts';
@@ -158,6 +159,24 @@ describe('compareSides', () => {
     const comparison = await compareSides(same, larger, options);
     expect(comparison.verdict).toBe('not comparable');
     expect(comparison.tasks[0]?.remarks[0]).toContain('A is 2 x 1 px, B 3 x 1.');
+  });
+
+  it('gives the largest distance of points only if any has a counterpart', async () => {
+    const pointsAt = async (...xs: readonly number[]) => {
+      const path = join(await temporaryFolder(), 'a.npy');
+      await writeNpy(path, {
+        dtype: 'float32',
+        shape: [xs.length, 3],
+        data: Float32Array.from(xs.flatMap((x) => [x, 5, 0])),
+      });
+      return side(new Map([['nuclei', task({ predictions: new Map([['a', path]]) })]]));
+    };
+    const a = await pointsAt(5, 50);
+    const reasonOf = async (b: Side) => (await compareSides(a, b, options)).tasks[0]?.reason;
+    expect(await reasonOf(await pointsAt(200))).toBe('0 points have a counterpart (A has 2, B 1).');
+    expect(await reasonOf(await pointsAt(6))).toBe(
+      '1 points have a counterpart (A has 2, B 1); largest distance 1.00 px.',
+    );
   });
 
   it('counts an ROI that cannot be compared as a difference', async () => {

@@ -23,6 +23,6 @@ it('offsets every box by that of the first box, or by its own', async () => {
   ]);
   expect(await pointsWith('own')).toEqual([
     { x: 14, y: 24, class: 0 },
-    { x: 60, y: 65, class: 0 },
+    { x: 60.5, y: 65.5, class: 0 },
   ]);
 });

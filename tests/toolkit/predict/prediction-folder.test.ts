@@ -44,6 +44,22 @@ it('keeps predictions of the two precisions of the fast engine in two folders', 
   await expect(other).rejects.toMatchObject({ code: 'PREDICTION_CONFLICT' });
 });
 
+it('names --mirroring if predictions differ in it', async () => {
+  const choices = { resample: false, simplify: 0, minArea: 0 };
+  const order = { task: 'he', model: '/m', out: '/out', session: { provider: 'cpu' }, choices } as const;
+  const claimBy = (digest: string, mirrorAxes: number[]) =>
+    claimOf(order, { digest: digest.repeat(64), folds: [0], family: 'nnU-Net v2', mirrorAxes });
+  const folder = new PredictionFolder(await temporaryFolder());
+  await folder.claim(await claimBy('a', []));
+  await folder.begin({ path: '/images/one.png', name: 'one' });
+  await expect(folder.claim(await claimBy('b', [0, 1]))).rejects.toThrow(
+    'the model /m (aaaaaaaaaaaa, folds 0, without --mirroring) in the folder, /m (bbbbbbbbbbbb, folds 0, with --mirroring) now.',
+  );
+  await expect(folder.claim(await claimBy('b', []))).rejects.toThrow(
+    'the model /m (aaaaaaaaaaaa, folds 0) in the folder, /m (bbbbbbbbbbbb, folds 0) now.',
+  );
+});
+
 it('compares the settings in effect, also with folders that store only what was given', async () => {
   const order = { task: 'nuclei', model: '/best.pt', out: '/out', session: { provider: 'cpu' } } as const;
   const task = { settings: { tile: 512, confidence: 0.5, iou: 0.4 }, classes: ['nucleus'] };

@@ -27,6 +27,26 @@ describe('the explanation of differing points', () => {
     expect(explained({ matched: 90, missing: 10, extra: 10, unexplained: 20 })).toBe('unexplained');
   });
 
+  it('has no distance of matched points if none matched', () => {
+    const reasonOf = (matched: number) =>
+      judgeCells({
+        task: 'nuclei',
+        annotations: { ...agreementOracle('open', 'nuclei').annotations, images: [] },
+        config: VerdictConfig.parse({}),
+        images: [
+          {
+            kind: 'compared',
+            roi: 'a',
+            comparison: { ...SAME, farthest: 0, matched, missing: 100 - matched },
+            published: [],
+            ours: [],
+          },
+        ],
+      }).inference.reason;
+    expect(reasonOf(0)).toMatch(/^0 of 100 published points matched, 0 more found in this run only; the largest diff/);
+    expect(reasonOf(1)).toContain('; the largest distance of a matched point is 0.000 px; ');
+  });
+
   it('names the settings of the run if they differ from those of the published points', () => {
     const judged = (hasOtherSettings: boolean) =>
       judgeCells({

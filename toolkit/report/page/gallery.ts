@@ -1,6 +1,6 @@
 import { TASK_TITLES, type Task } from '../../../config/tasks.ts';
 import { type RecordKind, verdictText } from '../../dataset/provenance.ts';
-import { counted } from '../../format.ts';
+import { counted, percentText } from '../../format.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import { MAX_VIEWED, type RoiLayers } from '../layers/layers-file.ts';
 import type { JudgedTask } from '../report-data.ts';
@@ -67,16 +67,11 @@ export function pictureOf(
 
 type JudgedRoi = JudgedTask['rois'][number];
 
-/** Formats a share as percent with two significant digits. */
-export function percent(share: number): string {
-  return share === 0 ? '0 %' : `${(100 * share).toPrecision(2)} %`;
-}
-
 /** Describes an ROI's verdict in a few words. */
 export function roiStatusText({ verdict, difference }: JudgedRoi, kind: RecordKind): string {
   const said = verdictText(kind, verdict);
   if (difference === null) return said;
-  return difference === 0 ? `${said}, nothing differs` : `${said}, ${percent(difference)} differ`;
+  return difference === 0 ? `${said}, nothing differs` : `${said}, ${percentText(difference)} differ`;
 }
 
 /** Text for what explains that an ROI differs. */

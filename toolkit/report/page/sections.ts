@@ -1,5 +1,6 @@
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import { comparedText, verdictText } from '../../dataset/provenance.ts';
+import { percentText } from '../../format.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { DetailTable } from '../../tasks/verdict-view.ts';
 import type { ComparedMetric, Interval, Verdict } from '../../verdict/verdict-file.ts';
@@ -7,7 +8,6 @@ import type { RoiLayers } from '../layers/layers-file.ts';
 import { methodsText } from '../methods.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
 import { type ForestRow, forestPlot } from './forest-plot.ts';
-import { percent } from './gallery.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table, withCode } from './html.ts';
 
 /** Returns the verdicts, one card per task. */
@@ -40,7 +40,7 @@ export function worstSection({ tasks }: ReportData, layers: readonly RoiLayers[]
     .slice(0, MAX_NAMED)
     .map(
       ({ roi, task, difference }) =>
-        html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percent(difference)} of its ${taskNamed(task).viewer.unit} differ</li>`,
+        html`<li>${named(roi, `${task}/${roi}`, viewed)}: ${percentText(difference)} of its ${taskNamed(task).viewer.unit} differ</li>`,
     );
   const more = worst.length > MAX_NAMED ? html`<p class="note">and ${worst.length - MAX_NAMED} more</p>` : NOTHING;
   return html`<ol>${items}</ol>${more}`;

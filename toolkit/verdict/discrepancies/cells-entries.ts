@@ -45,7 +45,7 @@ export function boxCentreEntry(metrics: Metrics, moved: Partial<Record<CellTask,
     {
       id: 'first-box-offset',
       title: 'Every box uses the centre offset of the first box',
-      what: 'Half the height of the annotation with id 0 is added to the left and top of every box, whatever its size.',
+      what: 'Half the height of the annotation with id 0, rounded down, is added to the left and top of every box, whatever its size.',
       where: INFERENCE,
       tasks: [...CELL_TASKS],
     },
