@@ -1,7 +1,4 @@
 import { defineConfig } from 'vitest/config';
-import { memoryDisk } from './tests/support/memory-disk.ts';
-
-const temporary = memoryDisk();
 
 export default defineConfig({
   test: {
@@ -11,7 +8,7 @@ export default defineConfig({
     pool: 'forks',
     // Tests of the command line wait for servers and processes most of the time.
     maxWorkers: 3,
-    env: { ORT_DISABLE_TELEMETRY: '1', ...(temporary !== undefined && { TMPDIR: temporary }) },
+    env: { ORT_DISABLE_TELEMETRY: '1' },
     // What a test prints is shown when it fails.
     silent: 'passed-only',
     // Guards against a hang. No test is about time: on a busy machine all of them are slow.
