@@ -244,7 +244,7 @@ function judge(
     : share <= config.he.tolerance.maxDifferingFraction && change <= config.he.tolerance.maxDiceDifference;
   const ofDistance = same === 0 ? '' : `; largest distance ${farthest.toFixed(2)} px`;
   const said = isCells
-    ? `${grouped(same)} points have a counterpart (A has ${grouped(a)}, B ${grouped(b)})${ofDistance}`
+    ? `${counted(same, 'point has', 'points have')} a counterpart (A has ${grouped(a)}, B ${grouped(b)})${ofDistance}`
     : `${grouped(most - same)} of ${grouped(most)} pixels differ`;
   return { verdict: isEqual ? 'equal' : isNear ? 'within tolerance' : 'differs', reason: `${said}${ofScores}.` };
 }

@@ -175,7 +175,7 @@ describe('compareSides', () => {
     const reasonOf = async (b: Side) => (await compareSides(a, b, options)).tasks[0]?.reason;
     expect(await reasonOf(await pointsAt(200))).toBe('0 points have a counterpart (A has 2, B 1).');
     expect(await reasonOf(await pointsAt(6))).toBe(
-      '1 points have a counterpart (A has 2, B 1); largest distance 1.00 px.',
+      '1 point has a counterpart (A has 2, B 1); largest distance 1.00 px.',
     );
   });
 
