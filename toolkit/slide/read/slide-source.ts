@@ -1,4 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
+import { shellWord } from '../../format.ts';
 import type { StatedResolution } from './slide-resolution.ts';
 
 /** One level of a slide. */
