@@ -58,7 +58,7 @@ const networks: FoldNetworks = {
 
 async function checkoutAt(folder: string): Promise<Checkout> {
   const load = (path: string) => import(pathToFileURL(join(resolve(folder), 'toolkit/nnunet', path)).href);
-  const { HostRows: rows } = await load('fast/rows-pass.ts');
+  const { HostRows: rows } = await load('fast/rows-pass.ts').catch(() => load('fast/host-rows.ts'));
   const segment = await load('sliding-window/segment-roi.ts');
   return { HostRows: rows, segmentWith: segment.segmentWith, exactPass: segment.exactPass };
 }

@@ -1,7 +1,6 @@
 import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-
 import { unpackArchive } from '../toolkit/archive/unpack-archive.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
@@ -14,6 +13,7 @@ import { bindingFolder, gpuFolder, gpuLibraries } from '../toolkit/onnx/provider
 import { downloadFile } from '../toolkit/zenodo/download/download-file.ts';
 import { findLibraries, GPU_WHEELS, type GpuWheel, pythonPackageFolders } from './gpu-libraries.ts';
 import { getJson } from './server/binary/download.ts';
+
 /** PyPI's simple index (PEP 503 and 691). */
 export const DEFAULT_INDEX = 'https://pypi.org/simple/';
 const HEADERS = { accept: 'application/vnd.pypi.simple.v1+json' };

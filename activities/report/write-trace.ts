@@ -61,7 +61,7 @@ function closingOf(event: Event) {
   return [event.activityTaskCanceledEventAttributes, 'cancelled'] as const;
 }
 
-/** Reads the peak memory from the result of a completed activity (observe-step.ts). */
+/** Reads the peak memory from the result of a completed activity (activities/interceptors.ts). */
 function peakOf({ activityTaskCompletedEventAttributes: completed }: Event): number | null {
   const [payload] = completed?.result?.payloads ?? [];
   const result: unknown = payload ? defaultPayloadConverter.fromPayload(payload) : undefined;

@@ -109,7 +109,7 @@ function pick({ code, cause, remedy }: Failure): Failure {
 const OMITTED: ReadonlySet<string> = new Set(['step', 'schema', 'generation', 'precision', 'engine']);
 
 /** Explains in a sentence why a result was taken from the cache. */
-export function hitOf(key: string | undefined, made: readonly CacheEntry[]): string {
+function hitOf(key: string | undefined, made: readonly CacheEntry[]): string {
   return `It came from the cache, computed from the same inputs${inputsOf(key, made)}.`;
 }
 
@@ -125,7 +125,7 @@ function inputsOf(key: string | undefined, made: readonly CacheEntry[]): string 
  *
  * @param isFresh - Whether the run was started with `--fresh`.
  */
-export function missOf(key: string | undefined, made: readonly CacheEntry[], isFresh = false): string {
+function missOf(key: string | undefined, made: readonly CacheEntry[], isFresh = false): string {
   if (key === undefined) return 'A file of the ROI was missing during planning.';
   const entry = made.find((each) => each.key === key);
   if (entry === undefined) {
@@ -139,7 +139,7 @@ export function missOf(key: string | undefined, made: readonly CacheEntry[], isF
 }
 
 /** Reads all entries of the cache. */
-export async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {
+async function allEntries(home: HomeFolders): Promise<readonly CacheEntry[]> {
   const made: CacheEntry[] = [];
   for await (const entry of new StepCache(home.cache).entries()) made.push(entry);
   return made;

@@ -135,8 +135,14 @@ describe('reignite run', () => {
     expect(isAlive(server)).toBe(false);
     expect(workersOf(place.home)).toEqual({});
 
-    const last = await runCommand(place.words, place);
+    const fourth = startCommand(place.words, place);
+    await fourth.shows('Attached to');
+    const fifth = startCommand(place.words, place);
+    await fifth.shows('Attached to');
+    fourth.process.kill('SIGKILL');
+    const last = await fifth.ended;
     expect(last.status, last.stderr).toBe(0);
+    expect(last.stderr).toContain('takes over');
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
     expect(await inferredTwice(place.home)).toEqual([]);
   });

@@ -1,6 +1,7 @@
 import { BallTree } from './ball-tree.ts';
 import { ConfusionMatrix } from './confusion-matrix.ts';
 import type { CellPoint } from './points-file.ts';
+
 /**
  * Which of several equally near predictions is matched: the first in scikit-learn's tree, as in the authors' code, or
  * the first in the list of predictions.

@@ -11,7 +11,8 @@ import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { ortVersion } from '../onnx/session/engine.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
-import { InferenceThread, startThread } from '../threads/inference-thread.ts';
+import { InferenceThread } from '../threads/inference-thread.ts';
+import { startThread } from '../threads/start-thread.ts';
 import { knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 

@@ -12,8 +12,8 @@ import type { Blobs, Content, ObjectStore } from './object-store.ts';
 const StoredContent = z.object({ sha256: Sha256, bytes: z.int().min(0) });
 
 /** Files by their path below a folder, with their contents. */
-export const FileList = z.object({ files: z.record(z.string(), StoredContent) });
-export type FileList = z.infer<typeof FileList>;
+const FileList = z.object({ files: z.record(z.string(), StoredContent) });
+type FileList = z.infer<typeof FileList>;
 
 /** Parses a stored document. @throws ReigniteError STORAGE_DAMAGED that names the object. */
 export function parseStored<Schema extends z.ZodType>(

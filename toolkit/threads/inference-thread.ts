@@ -1,5 +1,4 @@
-import { Worker } from 'node:worker_threads';
-import { compiledFile } from '../../config/package-files.ts';
+import type { Worker } from 'node:worker_threads';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { setCudaVariables } from '../onnx/session/engine.ts';
 
@@ -149,16 +148,4 @@ export class InferenceThread<Request, Answer, Progress> {
 
 function errorOf({ code, message, remedy }: Extract<Ended<never>, { kind: 'failed' }>): ReigniteError {
   return new ReigniteError(code, message, remedy === undefined ? {} : { remedy });
-}
-
-/**
- * Starts a worker thread.
- *
- * @param entry - Source file of the thread, relative to the package folder, such as
- *   `toolkit/onnx/session/parity-thread.ts`.
- * @param workerData - Available to the thread as `workerData`.
- */
-export function startThread(entry: string, workerData?: unknown): Worker {
-  // Flags of the parent, such as a debugger port, are not inherited.
-  return new Worker(compiledFile(entry), { execArgv: [], workerData });
 }

@@ -1,11 +1,11 @@
 import { ReigniteError } from '../../errors.ts';
-import { InferenceThread, startThread } from '../../threads/inference-thread.ts';
+import { InferenceThread } from '../../threads/inference-thread.ts';
+import { startThread } from '../../threads/start-thread.ts';
 import type { ModelMethod } from '../model-method.ts';
 import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import type { NetworksAnswer, NetworksRequest } from './networks-thread.ts';
-import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
-import { describeNetworks, type EnsembleOutline } from './open-networks.ts';
+import { describeNetworks, type EnsembleOutline, type FoldNetworks, type NetworkCounts } from './open-networks.ts';
 
 /**
  * A converted ensemble in its own thread. While it predicts one tile, with the next one queued, the caller can process

@@ -29,9 +29,9 @@ export interface DescribedModel {
 }
 
 /** Field numbers of onnx.proto. */
-export const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8, metadata: 14 } as const;
-export const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
-export const NODE = { input: 1, output: 2, operator: 4, domain: 7 } as const;
+const MODEL = { irVersion: 1, producer: 2, graph: 7, opset: 8, metadata: 14 } as const;
+const GRAPH = { node: 1, name: 2, initializer: 5, input: 11, output: 12 } as const;
+const NODE = { input: 1, output: 2, operator: 4, domain: 7 } as const;
 const TENSOR = { dims: 1, name: 8, externalData: 13 } as const;
 const MAX_VALUES = 1_000_000;
 const MAX_LENGTH = 2 ** 40;

@@ -10,6 +10,7 @@ interface Decoder {
   getFrameInfo(): unknown;
   delete(): void;
 }
+
 interface OpenJpeg {
   readonly J2KDecoder: new () => Decoder;
 }

@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { decodeJpeg2000 } from './jpeg-2000.ts';
 import { decodeLzw, decodePackBits, decodeZstandard } from './lossless-codecs.ts';
 import { TAG, type TiffPage } from './tiff-pages.ts';
+
 /** Values of the compression tag (259). */
 export const COMPRESSION = { none: 1, lzw: 5, jpeg: 7, deflate: 8, oldDeflate: 32_946, packBits: 32_773 };
 /** Registered value, and the one that libtiff uses. */

@@ -7,7 +7,8 @@ import type {
   SlideCellsProgress,
   SlideCellsResult,
 } from '../../slide/predict/slide-jobs.ts';
-import { type AskOptions, InferenceThread, startThread } from '../../threads/inference-thread.ts';
+import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
+import { startThread } from '../../threads/start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 

@@ -1,9 +1,9 @@
-// Hashes a file while it is being written. Imports only Node modules, so that it starts within milliseconds.
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { DigestThreadData } from './following-digests.ts';
 
+// Hashes a file while it is being written. Imports only Node modules, so that it starts within milliseconds.
 const { path, algorithm, shared }: DigestThreadData = workerData;
 /** [0] counts changes, for `Atomics.wait`; [1] generation of the file, -1 to end the thread. */
 const signals = new Int32Array(shared, 0, 2);
