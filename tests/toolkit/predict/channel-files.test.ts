@@ -86,7 +86,7 @@ describe('an image whose channels are files', () => {
     ).rejects.toMatchObject({ code: 'USAGE' });
   });
 
-  it('is not one of the hidden files that macOS writes beside images', async () => {
+  it('is not one of the hidden files that macOS writes next to images', async () => {
     const hidden = join(folder(), 'hidden');
     await mkdir(hidden);
     await copyFile(TWO, join(hidden, 'whole.png'));
