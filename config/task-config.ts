@@ -78,7 +78,7 @@ export const tissueTaskConfig = (task: TissueTask) =>
       ),
       model: customModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its JSON file'),
       folds: Folds.optional().describe(
-        'Folds of a custom nnU-Net model, such as 0,1,3,4 or all. Default: every numbered fold.',
+        'Folds of a custom nnU-Net model, such as 0,1,3,4 or the fold all. Default: every numbered fold.',
       ),
       mirroring: z
         .boolean()

@@ -117,7 +117,10 @@ export const ERRORS = {
     retryable: true,
     remedy: 'No action needed: the download continues when the other process finishes or exits.',
   },
-  NO_SPACE: { retryable: false, remedy: 'Free disk space or move the folder, then run the same command again.' },
+  NO_SPACE: {
+    retryable: false,
+    remedy: 'Free disk space, or name a folder on another disk, then run the command again.',
+  },
   FILESYSTEM_UNSUITABLE: {
     retryable: false,
     remedy: 'Use a local disk or a network file system; object storage mounted as a folder does not support locks.',

@@ -66,7 +66,7 @@ export function createUnpackArchive({ receipts, retryBudget }: UnpackServices) {
         return { key, files: files.length, bytes };
       });
     return withRetryBudget(retryBudget, attempt, async () => {
-      const lock = await lockFile(`${fetched}.unpacking`, `What ${key} holds`);
+      const lock = await lockFile(`${fetched}.unpacking`, `The content of ${key}`);
       try {
         return await unpackFile(lock.lost);
       } finally {

@@ -179,7 +179,7 @@ function withoutSecrets(address: string): string {
   try {
     return new URL(address).host;
   } catch {
-    return 'no address';
+    return 'not an address';
   }
 }
 

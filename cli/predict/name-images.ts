@@ -45,7 +45,7 @@ async function casesInFolder(folder: string, channels: number | undefined): Prom
   const names = entries.filter((entry) => !entry.isDirectory() && isImage(entry.name)).map(({ name }) => name);
   if (names.length === 0) {
     throw new ReigniteError('FILE_MISSING', `The folder ${folder} contains no PNG, JPEG or TIFF images.`, {
-      remedy: 'Name a folder that holds the images itself, or image files.',
+      remedy: 'Name a folder that directly contains the images, or image files.',
     });
   }
   const files = await givenFiles(names.sort().map((name) => join(folder, name)));

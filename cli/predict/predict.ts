@@ -209,7 +209,7 @@ function readDetection(
 function readFolds(text: string): NonNullable<PredictionOrder['folds']> {
   const { data } = Folds.safeParse(text);
   if (data !== undefined) return data;
-  throw new ReigniteError('USAGE', `Expected --folds such as 0,1,3,4 or all, got ${text}.`);
+  throw new ReigniteError('USAGE', `Expected --folds such as 0,1,3,4 or the fold all, got ${text}.`);
 }
 
 function isProvider(name: string): name is Provider | 'auto' {

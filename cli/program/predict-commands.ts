@@ -45,7 +45,10 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       'library file of OpenSlide, for slides in NDPI, MRXS, DICOM, BIF and VMS (default: REIGNITE_OPENSLIDE)',
     )
     .option('--regions <file>', 'slides: also count cells per polygon of this GeoJSON file (nuclei, pdl1)')
-    .option('--folds <list>', 'folds of an nnU-Net model to use, such as 0,1,3,4 or all (default: every numbered fold)')
+    .option(
+      '--folds <list>',
+      'folds of an nnU-Net model, such as 0,1,3,4 or the fold all (default: every numbered fold)',
+    )
     .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
     .option('--no-mirroring', 'do not predict mirrored tiles (default)')
     .option(
@@ -155,7 +158,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       'with --masks: leave out pixels that have this value in the annotation, 0 to 255',
       parseNumber,
     )
-    .requiredOption('--out <dir>', 'output folder; gets metrics/, figures/ and report/')
+    .requiredOption('--out <dir>', 'output folder; gets metrics/ and, depending on the options, figures/ and report/')
     .option(
       '--labels <file>',
       "JSON file that maps label names to the values in your masks (default: the paper's; with --masks: every value)",

@@ -30,7 +30,7 @@ export async function readLabelMap(path: string): Promise<readonly MappedLabel[]
     throw new ReigniteError('LABEL_MAP_INVALID', cause, { cause: parsed.error });
   }
   const twice = repeatedKey(text);
-  if (twice !== undefined) throw new ReigniteError('LABEL_MAP_INVALID', `${path}: "${twice}" is there twice.`);
+  if (twice !== undefined) throw new ReigniteError('LABEL_MAP_INVALID', `${path}: "${twice}" occurs twice.`);
   const labels = Object.entries(parsed.data).map(([name, value]) => ({ value, name }));
   labels.sort((a, b) => a.value - b.value);
   for (const [k, { value, name }] of labels.entries()) {

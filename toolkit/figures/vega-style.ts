@@ -19,12 +19,18 @@ const CONFIG: Config = {
 };
 
 /** Common style of all Vega-Lite figures: black on white like the authors', in the shipped font. */
-export const FIGURE_STYLE = {
+export const FIGURE_STYLE: {
+  readonly $schema: string;
+  readonly background: string;
+  readonly padding: number;
+  // Named here, because TypeScript cannot name its parts where packages are linked, as pnpm does.
+  readonly config: Config;
+} = {
   $schema: 'https://vega.github.io/schema/vega-lite/v6.json',
   background: 'white',
   padding: 10,
   config: CONFIG,
-} as const;
+};
 
 /** For a field that contains colours instead of values to map to colours. */
 export const LITERAL_COLOUR = { type: 'nominal', scale: null } as const;

@@ -190,7 +190,7 @@ async function readHeader(path: string) {
 
 function refusal(path: string, { reason, remedy }: Obstacle): ReigniteError {
   return new ReigniteError('IMAGE_UNREADABLE', `The image ${path} cannot be read: ${reason}.`, {
-    remedy: remedy.replace('IMAGE', path),
+    remedy: remedy.replace('IMAGE', () => shellWord(path)),
   });
 }
 

@@ -231,7 +231,7 @@ function refuseDetector(path: string): void {
     'SIDECAR_INVALID',
     `${path} is a detector (${detector.labels.slice(0, 5).join(', ')}), not a segmentation model.`,
     {
-      remedy: 'Use it with `--task nuclei` or `--task pdl1`.',
+      remedy: 'Use it for the task `nuclei` or `pdl1`.',
     },
   );
 }
@@ -285,7 +285,7 @@ async function sourceOf(path: string, asked: readonly FoldName[] | undefined): P
   }
   if (asked !== undefined) {
     throw new ReigniteError('USAGE', `${path} is a single fold.`, {
-      remedy: 'Remove `--folds`, or name the folder of the model.',
+      remedy: 'Leave out `--folds` or `he.folds`, or name the folder of the model.',
     });
   }
   return { folder: dirname(path), ...(await chooseFolds(dirname(path), [fold])) };

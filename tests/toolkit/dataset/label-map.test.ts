@@ -19,7 +19,7 @@ describe('readLabelMap', () => {
     ['a name that is lost in objects', '{"__proto__": 2, "Stroma": 4}', 'the name "__proto__", which is not allowed'],
     ['the same name with escapes', '{"\\u005f_proto__": 2, "Stroma": 4}', 'the name "__proto__"'],
     ['a fraction', '{"Stroma": 4.5}', 'label "Stroma"'],
-    ['a name twice', '{"Stroma": 4, "Str\\u006fma": 5}', '"Stroma" is there twice'],
+    ['a name twice', '{"Stroma": 4, "Str\\u006fma": 5}', '"Stroma" occurs twice'],
     ['a value twice', '{"Stroma": 4, "Tumor": 4}', '"Stroma" and "Tumor" both have the value 4'],
   ])('refuses %s', async (_, text, message) => {
     const path = join(await temporaryFolder(), 'he_label_map.json');

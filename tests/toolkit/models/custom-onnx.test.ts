@@ -105,7 +105,7 @@ describe('a custom ONNX model', () => {
     await expect(prepareCellModel(join(folder, 'own.onnx'), models)).rejects.toMatchObject({
       code: 'SIDECAR_INVALID',
       message: expect.stringMatching(/describes a segmentation model\.$/),
-      remedy: 'Use it with `--task he`.',
+      remedy: 'Use it for the task `he`.',
     });
   });
 });

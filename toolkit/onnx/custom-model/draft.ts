@@ -187,7 +187,7 @@ function draftObstacle(
   if (typeof batch === 'number' && batch > 1) {
     return {
       what: `its input ${input.name} takes ${batch} images at once`,
-      remedy: 'Export the model for one image: a batch of 1, or an open one.',
+      remedy: 'Export the model for one image: a batch of 1, or a dynamic one.',
     };
   }
   if (!FLOATING.includes(output.elementType)) {
@@ -200,7 +200,7 @@ function draftObstacle(
   if (sides?.some((side) => side < SMALLEST_SIDE)) {
     return {
       what: `its input ${input.name} takes images of ${sides.join(' x ')} px`,
-      remedy: 'Export the model for tiles, such as 512 x 512 px, or with open height and width.',
+      remedy: 'Export the model for tiles, such as 512 x 512 px, or with dynamic height and width.',
     };
   }
   return prototypesObstacle(output, outputs) ?? (sides === undefined ? undefined : pictureObstacle(output, sides));

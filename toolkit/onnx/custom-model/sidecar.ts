@@ -184,7 +184,7 @@ export function parseSidecar<Kind>(path: string, json: unknown, schema: z.ZodTyp
     const what = isDetector ? 'a detector' : 'a segmentation model';
     throw new ReigniteError('SIDECAR_INVALID', `The file ${path} describes ${what}.`, {
       cause: parsed.error,
-      remedy: isDetector ? 'Use it with `--task nuclei` or `--task pdl1`.' : 'Use it with `--task he`.',
+      remedy: isDetector ? 'Use it for the task `nuclei` or `pdl1`.' : 'Use it for the task `he`.',
     });
   }
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`);

@@ -1,4 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
+import { shellWord } from '../../format.ts';
 import type { StatedResolution } from './slide-resolution.ts';
 
 /** One level of a slide. */
@@ -41,7 +42,7 @@ export interface SlideSource {
 /** Creates the error IMAGE_UNREADABLE for a slide, with a remedy. */
 export function slideUnreadable(path: string, reason: string, remedy: string, cause?: unknown): ReigniteError {
   return new ReigniteError('IMAGE_UNREADABLE', `The slide ${path} cannot be read: ${reason}.`, {
-    remedy: remedy.replaceAll('SLIDE', path),
+    remedy: remedy.replaceAll('SLIDE', () => shellWord(path)),
     ...(cause !== undefined && { cause }),
   });
 }
@@ -64,6 +65,6 @@ export const REMEDIES = {
   channels: 'Use a bright-field slide of stained tissue in RGB: the models do not support fluorescence.',
   scanner: "Export it as SVS or pyramidal TIFF with the scanner's software.",
   gitLfs: 'Run `git lfs pull` in its repository.',
-  webPage: 'Download the slide again: a page of the server was saved in its place.',
+  webPage: 'Download the slide again: a web page was saved in its place.',
   damaged: 'Open it in QuPath; if it is damaged there too, copy or download it again.',
 } as const;

@@ -73,7 +73,7 @@ export async function readCandidatesFile(path: string): Promise<CandidatesFile> 
   } catch (cause) {
     throw new ReigniteError('FILE_MISSING', `${path} is not a file of candidates.`, {
       cause,
-      remedy: 'Run the same `npx reignite predict` again to write it.',
+      remedy: 'Run the same `predict` again to write it; for a run, `npx reignite clean cache`, then the run.',
     });
   }
 }
