@@ -40,7 +40,9 @@ export async function nameImages(
 async function casesInFolder(folder: string, channels: number | undefined): Promise<readonly Case[]> {
   if (channels === undefined) throw notImage(folder, 'is a folder');
   const entries = await readdir(folder, { withFileTypes: true });
-  const names = entries.filter((entry) => !entry.isDirectory() && IMAGE_FILE.test(entry.name)).map(({ name }) => name);
+  // macOS writes a hidden file, ._NAME, next to each file on some disks.
+  const isImage = (name: string) => IMAGE_FILE.test(name) && !name.startsWith('.');
+  const names = entries.filter((entry) => !entry.isDirectory() && isImage(entry.name)).map(({ name }) => name);
   if (names.length === 0) {
     throw new ReigniteError('FILE_MISSING', `The folder ${folder} contains no PNG, JPEG or TIFF images.`, {
       remedy: 'Name a folder that directly contains the images, or image files.',

@@ -4,6 +4,13 @@ import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
 import { AcceptedImage, type DecodedImage, type DeepSamples, firstAsRgb } from './accepted-image.ts';
 import type { ImageHeader } from './image-header.ts';
 
+/** Returns the SHA-256 over the files of an image, in the order of its channels. */
+export async function sha256OfChannels(paths: readonly string[], signal?: AbortSignal): Promise<string> {
+  const digests: string[] = [];
+  for (const path of paths) digests.push(await sha256OfFile(path, signal));
+  return sha256Of(['channels', ...digests].join('\n'));
+}
+
 /** An image whose channels are grey files of their own, as nnU-Net reads them. Otherwise used like `AcceptedImage`. */
 export class ChannelFiles {
   readonly header: ImageHeader;
@@ -64,9 +71,10 @@ export class ChannelFiles {
 
   /** Returns the SHA-256 over the files, in the order of the channels. */
   async sha256(signal?: AbortSignal): Promise<string> {
-    const digests: string[] = [];
-    for (const { path } of this.#images) digests.push(await sha256OfFile(path, signal));
-    return sha256Of(['channels', ...digests].join('\n'));
+    return sha256OfChannels(
+      this.#images.map(({ path }) => path),
+      signal,
+    );
   }
 
   /** Decodes what figures show: the first three channels as RGB, or of two channels the first as grey. */

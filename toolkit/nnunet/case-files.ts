@@ -42,7 +42,7 @@ export function groupCases(
   files: readonly GivenFile[],
   { channels, isFolder }: { readonly channels: number; readonly isFolder: boolean },
 ): readonly Case[] {
-  const areSets = channels > 1 && (channels !== 3 || isFolder);
+  const areSets = channels > 1 && (channels !== RGB || isFolder);
   const places = files.map((file) => (areSets ? placeOf(file) : undefined));
   const sets = new Map<string, ChannelPlace[]>();
   for (const place of places) if (place !== undefined) sets.set(place.key, [...(sets.get(place.key) ?? []), place]);
@@ -58,11 +58,13 @@ export function groupCases(
     }
     if (taken.has(key)) return [];
     taken.add(key);
-    return [caseOf(set, channels)];
+    return [caseOf(set, channels, isFolder)];
   });
 }
 
 const FIRST = '_0000';
+const RGB = 3;
+const AS_FILES = ' If each file is an image of its own, name the files instead of the folder, such as folder/*.png.';
 
 interface ChannelPlace {
   readonly path: string;
@@ -80,13 +82,14 @@ function placeOf({ path, channels }: GivenFile): ChannelPlace | undefined {
   return { path, folder, name, key: join(folder, name), channel: Number(number) };
 }
 
-function caseOf(set: readonly ChannelPlace[], channels: number): Case {
+function caseOf(set: readonly ChannelPlace[], channels: number, isFolder: boolean): Case {
   const [any] = set;
   if (any === undefined) throw new RangeError('A case needs at least one file.');
   const byChannel = new Map<number, string>();
   const takes = `The model takes ${channels} channels: one file per channel, ${nameOf(any, 0)} to ${nameOf(any, channels - 1)}, or all of them in one image.`;
   for (const { path, channel } of set) {
     const other = byChannel.get(channel);
+    if (other === path) continue;
     if (other !== undefined) {
       throw new ReigniteError('USAGE', `${other} and ${path} are the same channel of ${any.name}.`, {
         remedy: 'Remove one of them.',
@@ -94,7 +97,7 @@ function caseOf(set: readonly ChannelPlace[], channels: number): Case {
     }
     if (channel >= channels) {
       throw new ReigniteError('USAGE', `${path} is channel ${channel} of ${any.name}, which the model does not take.`, {
-        remedy: `${takes} Channels are counted from 0.`,
+        remedy: `${takes} Channels are counted from 0.${isFolder && channels === RGB ? AS_FILES : ''}`,
       });
     }
     byChannel.set(channel, path);

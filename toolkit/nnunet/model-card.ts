@@ -39,7 +39,7 @@ export const ModelCard = z.object({
   trainer: z.string().describe('Trainer class named by the plans'),
   patch: Pair.describe('Height and width of a tile in px'),
   classes: Count.describe('Channels of the output; of labels "none of them" included'),
-  input: z.string().describe('Name of the input, float32 [1, channels, height, width]; three are RGB in [0, 1]'),
+  input: z.string().describe('Name of the input, float32 [1, channels, height, width], normalised as `method` says'),
   output: z.string().describe('Name of the output, float32 [1, height, width, classes]'),
   architecture: z.object({
     features: z.array(Count).describe('Channels at each resolution, full resolution first'),

@@ -12,6 +12,7 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
+import { sha256OfChannels } from '../image/channel-files.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { type ClaimedModel, type SettingsInEffect, withValuesInEffect } from './detection-plan.ts';
 import { cellFiles, type ImagePrediction, slideCellFiles, slideTissueFiles, tissueFiles } from './prediction.ts';
@@ -290,11 +291,11 @@ export class PredictionFolder {
     return false;
   }
 
-  async #refuseOtherImage({ name, path }: NamedImage): Promise<void> {
+  async #refuseOtherImage(image: NamedImage): Promise<void> {
+    const { name, path } = image;
     const known = await this.#readOutcome(name);
     if (known?.prediction === undefined || known.image === path) return;
-    const digests = await Promise.all([known.image, path].map((file) => sha256OfFile(file).catch(() => undefined)));
-    if (digests[0] !== undefined && digests[0] === digests[1]) return;
+    if (await isSameImage(known.image, known.prediction.sha256, image)) return;
     throw new ReigniteError(
       'USAGE',
       `${this.#out} already contains ${name}, predicted from ${known.image}, not ${path}.`,
@@ -326,6 +327,24 @@ export class PredictionFolder {
     }
     return outcomes.filter((outcome) => outcome !== undefined);
   }
+}
+
+/**
+ * Returns whether an image has the bytes of one that was predicted from another path.
+ *
+ * @param recorded - SHA-256 of the predicted image, over all channels if they were files.
+ */
+async function isSameImage(
+  predicted: string,
+  recorded: string | undefined,
+  { path, channels }: NamedImage,
+): Promise<boolean> {
+  if (channels !== undefined) {
+    const digest = await sha256OfChannels(channels).catch(() => undefined);
+    return digest !== undefined && digest === recorded;
+  }
+  const [before, now] = await Promise.all([predicted, path].map((file) => sha256OfFile(file).catch(() => undefined)));
+  return before !== undefined && before === now && (recorded === undefined || recorded === now);
 }
 
 function naming({ path, name }: NamedImage): Pick<Outcome, 'image' | 'name'> {

@@ -43,6 +43,20 @@ describe('groupCases', () => {
     expect(() => groupCases(given, files)).toThrow(expect.objectContaining(error));
   });
 
+  it('takes a channel that is named twice once', () => {
+    const given = grey('a_0000.png', 'a_0001.png', 'a_0000.png');
+    expect(groupCases(given, files)).toEqual([
+      { name: 'a', path: '/in/a_0000.png', channels: ['/in/a_0000.png', '/in/a_0001.png'] },
+    ]);
+  });
+
+  it('says how numbered grey images in a folder are predicted by an RGB model', () => {
+    const given = grey('img_0001.png', 'img_0002.png', 'img_0003.png');
+    expect(() => groupCases(given, { channels: 3, isFolder: true })).toThrow(
+      expect.objectContaining({ code: 'USAGE', remedy: expect.stringContaining('such as folder/*.png') }),
+    );
+  });
+
   it('keeps files of several channels, of other numbers, and of other models', () => {
     const whole = ['a_0000', 'a_0001'].map((name) => ({ path: `/in/${name}.png`, channels: 2 }));
     const years = grey('scan_2023.png', 'scan_2024.png');

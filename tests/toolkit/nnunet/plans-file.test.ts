@@ -27,7 +27,6 @@ describe('readPlansFile', () => {
       ],
       baseFeatures: 2,
       modalities: 3,
-      normalisation: [],
       classes: 4,
       convPerStage: 3,
     });

@@ -37,12 +37,6 @@ function info(plans: object = {}, stage: object = {}, rest: object = {}): unknow
 }
 
 describe('parsePlans', () => {
-  it('reads how each channel is normalised, if the plans say so', () => {
-    const { normalisation } = parsePlans(info({ normalization_schemes: { 0: 'nonCT', 1: 'CT' } }), 'x');
-    expect(normalisation).toEqual(['nonCT', 'CT']);
-    expect(parsePlans(info(), 'x').normalisation).toEqual([]);
-  });
-
   it('reads what determines the network, with one class more than the plans count', () => {
     expect(parsePlans(info(), 'a.pkl')).toEqual({
       trainer: 'nnUNetTrainerV2_BN',
@@ -51,7 +45,6 @@ describe('parsePlans', () => {
       kernels: STAGE.conv_kernel_sizes,
       baseFeatures: 8,
       modalities: 3,
-      normalisation: [],
       classes: 17,
       convPerStage: 2,
     });

@@ -11,7 +11,6 @@ function plans(changes: Partial<NnunetPlans> = {}): NnunetPlans {
     kernels: Array.from({ length: pools.length + 1 }, (): Pair => [3, 3]),
     baseFeatures: 32,
     modalities: 3,
-    normalisation: [],
     classes: 17,
     convPerStage: 2,
     ...changes,

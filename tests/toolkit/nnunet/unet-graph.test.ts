@@ -19,7 +19,6 @@ const TINY = unetArchitecture({
   ],
   baseFeatures: 2,
   modalities: 3,
-  normalisation: [],
   classes: 4,
   convPerStage: 2,
 });

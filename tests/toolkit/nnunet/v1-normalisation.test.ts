@@ -1,8 +1,12 @@
 import { cp, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
+import { sha256Of } from '../../../toolkit/files/hash-file.ts';
+import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { convertModel, modelDigest } from '../../../toolkit/nnunet/convert/convert-model.ts';
+import { hashSources } from '../../../toolkit/nnunet/convert/model-digest.ts';
+import { findFolds } from '../../../toolkit/nnunet/convert/model-folds.ts';
 import { v1Normalisation } from '../../../toolkit/nnunet/convert/v1-normalisation.ts';
 import { methodOf } from '../../../toolkit/nnunet/model-card.ts';
 import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
@@ -90,6 +94,13 @@ describe('v1Normalisation', () => {
     ['the name of the data', { plans: { ...nonCT, data_identifier: 'nnUNet_RGB_scaleTo_0_1_bs8_ps512' } }],
     ['the plans file', { plans: nonCT, file: '/x/nnUNet_RGB_scaleTo_0_1_bs8_ps512_plans_2D.pkl' }],
     ["the paper's trainer", { plans: nonCT, trainer: 'nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005' }],
+    [
+      "the paper's trainer, whatever the other fields",
+      {
+        plans: { normalization_schemes: { 0: 5 }, use_mask_for_norm: three(1) },
+        trainer: 'nnUNetTrainerV2_BN_pathology_DA_ignore0_hed005',
+      },
+    ],
   ])('divides bytes by 255 because of %s', async (_, changes) => {
     expect(await v1Normalisation(await planned(changes))).toBeUndefined();
   });
@@ -104,10 +115,23 @@ describe('v1Normalisation', () => {
     ['another preprocessor', { plans: { ...nonCT, preprocessor_name: 'Own' } }, 'by the preprocessor Own'],
     ['another spacing', { plans: nonCT, spacing: [999, 0.5, 0.5] }, 'to the spacing 0.5 x 0.5'],
     ['CT without its numbers', { plans: { normalization_schemes: three('CT') } }, 'CT needs mean, sd'],
+    ['a scheme that is not text', { plans: { normalization_schemes: { ...three('nonCT'), 1: 5 } } }, 'schemes.1: exp'],
+    ['schemes without a number', { plans: { normalization_schemes: { 0: 'nonCT', 2: 'nonCT' } } }, 'numbered from 0'],
+    ['a mask that is a number', { plans: { ...nonCT, use_mask_for_norm: { ...three(false), 2: 1 } } }, 'norm.2: exp'],
+    ['a mask too few', { plans: { ...nonCT, use_mask_for_norm: { 0: true, 1: true } } }, 'channel 2 is missing'],
   ])('refuses %s', async (_, changes, message) => {
     await expect(v1Normalisation(await planned(changes))).rejects.toThrow(message);
   });
 });
+
+async function sourcesOf(folder: string) {
+  return hashSources(await findFolds(folder, [0]), { mirroring: false });
+}
+
+/** The digest of models that divide bytes by 255. */
+function earlierDigest(plansSha256: string, checkpointSha256: readonly string[]): string {
+  return sha256Of(['nnunet-v1-2d 1', plansSha256, ...checkpointSha256].join('\n'));
+}
 
 describe('an nnU-Net v1 model of three channels', () => {
   it('has the normalisation of its plans and a digest of its own', async () => {
@@ -124,6 +148,36 @@ describe('an nnU-Net v1 model of three channels', () => {
     expect(cards[1]?.digest).toBe(await modelDigest(scored, [0]));
     // The same network.
     expect(cards[1]?.folds[0]?.sha256).toBe(cards[0]?.folds[0]?.sha256);
+  });
+
+  it('is refused with schemes of another number of channels', async () => {
+    const folder = await modelWith({ plans: { normalization_schemes: { 0: 'nonCT', 1: 'nonCT' } } });
+    await expect(convertModel({ folder, folds: [0], out: join(folder, 'out') })).rejects.toMatchObject({
+      code: 'PLANS_INVALID',
+      message: expect.stringContaining('normalization_schemes: expected 3 channels, got 2'),
+    });
+  });
+
+  it('is not found under its earlier digest if it is now refused', async () => {
+    const folder = await modelWith({ plans: { normalization_schemes: three('CT2') } });
+    const { digest, plansSha256, checkpointSha256 } = await sourcesOf(folder);
+    expect(digest).not.toBe(earlierDigest(plansSha256, checkpointSha256));
+    const models = join(folder, 'models');
+    const old = join(models, earlierDigest(plansSha256, checkpointSha256));
+    const card = await convertModel({ folder: await modelWith({}), folds: [0], out: old });
+    await writeFile(join(old, 'model.json'), JSON.stringify({ ...card, digest: basename(old) }));
+    await expect(prepareTissueModel(folder, models, { folds: [0] })).rejects.toThrow('normalised by CT2');
+  });
+
+  it('keeps its digest and takes RGB if its plans have one modality, whatever their schemes', async () => {
+    const plans = { num_modalities: 1, use_mask_for_norm: { 0: false } };
+    for (const scheme of ['nonCT', 'CT2']) {
+      const folder = await modelWith({ plans: { ...plans, normalization_schemes: { 0: scheme } } });
+      const { digest, plansSha256, checkpointSha256 } = await sourcesOf(folder);
+      expect(digest).toBe(earlierDigest(plansSha256, checkpointSha256));
+      const card = await convertModel({ folder, folds: [0], out: join(folder, 'out') });
+      expect(methodOf(card)).toEqual(RGB_SOFTMAX);
+    }
   });
 
   it('crops black borders before it computes mean and deviation', async () => {

@@ -86,6 +86,14 @@ describe('an image whose channels are files', () => {
     ).rejects.toMatchObject({ code: 'USAGE' });
   });
 
+  it('is not one of the hidden files that macOS writes next to images', async () => {
+    const hidden = join(folder(), 'hidden');
+    await mkdir(hidden);
+    await copyFile(TWO, join(hidden, 'whole.png'));
+    await copyFile(TWO, join(hidden, '._whole.png'));
+    expect(await nameImages([hidden], channelsOf)).toEqual([{ name: 'whole', path: join(hidden, 'whole.png') }]);
+  });
+
   it('is refused without one of them, or when they do not fit', async () => {
     await mkdir(join(folder(), 'part'));
     await copyFile(inTests('case_0000.png'), join(folder(), 'part/case_0000.png'));

@@ -1,7 +1,8 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
+import { sha256OfChannels } from '../../../toolkit/image/channel-files.ts';
 import { settingsInEffect } from '../../../toolkit/predict/detection-plan.ts';
 import { claimOf, failureOf, PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
 import type { PredictionOrder } from '../../../toolkit/predict/prediction-order.ts';
@@ -143,6 +144,30 @@ it('has relative paths in the failures of its summary and page, and absolute one
   const read = (await readPredictionSummary(out)).failures;
   expect(read.map(({ cause }) => cause)).toEqual(failures.map(({ cause }) => cause));
   expect(read[1]?.remedy).toContain(join(root, 'images', 'far.gif'));
+});
+
+it('takes images whose channels are files for the same only if all channels are', async () => {
+  const root = await temporaryFolder();
+  const folder = new PredictionFolder(join(root, 'out'));
+  const setIn = async (place: string, second: string) => {
+    await mkdir(join(root, place));
+    const channels = ['case_0000.png', 'case_0001.png'].map((name) => join(root, place, name));
+    for (const [index, path] of channels.entries()) await writeFile(path, index === 0 ? 'first' : second);
+    return { name: 'case', path: join(root, place, 'case_0000.png'), channels };
+  };
+  const [set, copy, other] = [await setIn('a', 'x'), await setIn('b', 'x'), await setIn('c', 'y')];
+  await folder.claim(await claimBy({}));
+  await folder.finish(set, {
+    ...{ image: set.path, name: set.name, sha256: await sha256OfChannels(set.channels), width: 1, height: 1 },
+    ...{ cached: false, provider: 'cpu', seconds: 1, notes: [], files: {} },
+  });
+  await folder.refuseUnwritable('he', [copy]);
+  for (const image of [other, { name: 'case', path: copy.path }]) {
+    await expect(folder.refuseUnwritable('he', [image])).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining('already contains case'),
+    });
+  }
 });
 
 it.each([

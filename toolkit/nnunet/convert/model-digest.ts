@@ -1,7 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
-import { v1Normalisation } from './v1-normalisation.ts';
+import { readV1Input } from './v1-input.ts';
 
 /**
  * Schema number of the conversion. Raised whenever the same checkpoint would give a model with other outputs, so that
@@ -44,14 +44,14 @@ export async function modelDigest(
 }
 
 /**
- * Returns whether the plans normalise otherwise than by 255. Such models had another digest before this was done. Plans that
- * cannot be read are refused by the conversion.
+ * Returns whether images are normalised otherwise than by 255, or the model is refused. Models that were converted before
+ * schemes were read must not be found under their digest then.
  */
-async function hasSchemes(plans: string): Promise<boolean> {
+async function isNewlyNormalised(first: FoldFiles): Promise<boolean> {
   try {
-    return (await v1Normalisation(plans)) !== undefined;
+    return (await readV1Input(first)).normalisation !== undefined;
   } catch (error) {
-    if (error instanceof ReigniteError) return false;
+    if (error instanceof ReigniteError) return true;
     throw error;
   }
 }
@@ -76,7 +76,7 @@ export async function hashSources(
     onFile?.(checkpointSha256.length);
   }
   if (folds[0].dataset === undefined) {
-    const head = `nnunet-v1-2d ${CONVERTER_SCHEMA}${(await hasSchemes(folds[0].plans)) ? ' normalised' : ''}`;
+    const head = `nnunet-v1-2d ${CONVERTER_SCHEMA}${(await isNewlyNormalised(folds[0])) ? ' normalised' : ''}`;
     const lines = [head, plansSha256, ...checkpointSha256];
     return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
   }

@@ -1,13 +1,12 @@
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
-import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
 import type { ModelCard } from '../model-card.ts';
 import { type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-method.ts';
 import { CONVERTER_SCHEMA } from './model-digest.ts';
 import type { FoldFiles } from './model-folds.ts';
-import { type NnunetPlans, readPlansFile } from './plans.ts';
 import { checkpointStateDict, type StateDict, type StateDictTracker } from './state-dict.ts';
 import { INPUT_NAME, OUTPUT_NAME, unetArchitecture, unetGraph } from './unet-graph.ts';
-import { v1Normalisation } from './v1-normalisation.ts';
+import { readV1Input } from './v1-input.ts';
 
 /** Weights of one fold. */
 export interface FoldWeights {
@@ -31,8 +30,8 @@ export interface ModelRecipe {
  * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
  */
 export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
-  const plans = await withTrainedChannels(await readPlansFile(first.plans), first.checkpoint);
-  const method = methodFor(plans.modalities, await v1Normalisation(first.plans));
+  const { plans, normalisation } = await readV1Input(first);
+  const method = methodFor(plans.modalities, normalisation);
   const architecture = unetArchitecture(plans);
   return {
     card: {
@@ -56,26 +55,9 @@ export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
   };
 }
 
-/**
- * Returns the method of a model; undefined for RGB divided by 255, as the paper's. Plans with fewer channels than the network
- * were not made by nnU-Net's own planner, and their schemes are not used.
- */
+/** Returns the method of a model; undefined for RGB divided by 255, as the paper's. */
 function methodFor(channels: number, normalisation: readonly Normalisation[] | undefined): ModelMethod | undefined {
-  if (normalisation?.length === channels) {
-    return { ...RGB_SOFTMAX, normalisation: [...normalisation], cropped: true };
-  }
+  if (normalisation !== undefined) return { ...RGB_SOFTMAX, normalisation: [...normalisation], cropped: true };
   if (channels === RGB_SOFTMAX.normalisation.length) return undefined;
   return { ...RGB_SOFTMAX, normalisation: Array.from({ length: channels }, () => ({ scheme: 'RGBTo01' })) };
-}
-
-/** Plans with one modality may mean RGB (three channels in one file). Only the first convolution shows which. */
-async function withTrainedChannels(plans: NnunetPlans, path: string): Promise<NnunetPlans> {
-  if (plans.modalities !== 1) return plans;
-  const checkpoint = await openCheckpoint(path);
-  try {
-    const first = checkpointStateDict(checkpoint, path).tensors.get('conv_blocks_context.0.blocks.0.conv.weight');
-    return first?.shape[1] === RGB_SOFTMAX.normalisation.length ? { ...plans, modalities: 3 } : plans;
-  } finally {
-    await checkpoint.close();
-  }
 }

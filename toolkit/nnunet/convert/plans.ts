@@ -28,7 +28,6 @@ const Plans = z.object({
   transpose_forward: Transpose,
   transpose_backward: Transpose,
   plans_per_stage: z.record(z.string(), z.unknown()),
-  normalization_schemes: z.record(z.string(), z.string()).optional().catch(undefined),
 });
 
 const ModelInfo = z.object({
@@ -52,8 +51,6 @@ export interface NnunetPlans {
   readonly kernels: readonly Pair[];
   readonly baseFeatures: number;
   readonly modalities: number;
-  /** How nnU-Net normalises each channel, such as `nonCT`; empty if the plans do not say so. */
-  readonly normalisation: readonly string[];
   /** Channels of the softmax: the classes of the plans plus one for "none of them". */
   readonly classes: number;
   readonly convPerStage: number;
@@ -62,7 +59,7 @@ export interface NnunetPlans {
 /** Names of nnU-Net v1 trainers with another activation, which the parameters do not show. */
 const OTHER_ACTIVATION = /relu|gelu|mish|nonlin/i;
 /** Position of `stage` among the arguments of nnUNetTrainerV2. */
-const STAGE_ARGUMENT = 5;
+export const STAGE_ARGUMENT = 5;
 
 /**
  * Reads the description of a network as `process_plans` of nnU-Net v1 does, for a 2D network of one stage.
@@ -96,7 +93,6 @@ export function parsePlans(info: unknown, file: string): NnunetPlans {
     kernels,
     baseFeatures: plans.base_num_features,
     modalities: plans.num_modalities,
-    normalisation: Object.values(plans.normalization_schemes ?? {}),
     classes: plans.num_classes + 1,
     convPerStage: plans.conv_per_stage,
   };
@@ -194,7 +190,6 @@ const PLANS_FIELDS = [
   'transpose_forward',
   'transpose_backward',
   'plans_per_stage',
-  'normalization_schemes',
 ] as const;
 
 /**

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
-import { dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
+import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
 import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
 import type { Normalisation } from '../model-method.ts';
-import { plainValue } from './plans.ts';
+import { plainValue, STAGE_ARGUMENT } from './plans.ts';
 
 /** Planners and preprocessors of this name divide bytes by 255, whatever the schemes of the plans. */
 const SCALED = /scale\w*to_?0_1/i;
@@ -20,18 +20,12 @@ const BY_SCHEMES = [
 ];
 const PLANS_FILE_ARGUMENT = 0;
 const FOLDER_ARGUMENT = 2;
-const STAGE_ARGUMENT = 5;
 
-const ByChannel = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value).catch({});
-const Fields = z.object({
-  schemes: ByChannel(z.string()),
-  masked: ByChannel(z.boolean()),
-  intensities: ByChannel(z.unknown()),
-  preprocessor: z.string().nullish().catch(undefined),
-  identifier: z.string().nullish().catch(undefined),
-  init: z.array(z.unknown()).catch([]),
-  trainer: z.string().catch(''),
-});
+const Schemes = z.record(z.string(), z.string('expected the name of a scheme'), 'expected a dict');
+const Masks = z.record(z.string(), z.boolean('expected True or False'), 'expected a dict');
+const Name = z.string('expected a name');
+const Init = z.array(z.unknown()).catch([]);
+const Intensities = z.record(z.string(), z.unknown()).catch({});
 const Intensity = z.object({
   mean: z.number(),
   sd: z.number(),
@@ -51,37 +45,63 @@ const Intensity = z.object({
 export async function v1Normalisation(path: string): Promise<readonly Normalisation[] | undefined> {
   const root = locate(await readPickleFile(path), path, 'PLANS_INVALID');
   const plans = dictGet(root, 'plans');
-  const fields = Fields.parse({
-    schemes: plainValue(dictGet(plans, 'normalization_schemes').value),
-    masked: plainValue(dictGet(plans, 'use_mask_for_norm').value),
-    intensities: intensitiesOf(plans),
-    preprocessor: plainValue(dictGet(plans, 'preprocessor_name').value),
-    identifier: plainValue(dictGet(plans, 'data_identifier').value),
-    init: plainValue(dictGet(root, 'init').value),
-    trainer: plainValue(dictGet(root, 'name').value),
-  });
-  const schemes = Object.entries(fields.schemes);
-  if (schemes.length === 0 || isScaled(fields)) return undefined;
-  const { preprocessor } = fields;
-  if (typeof preprocessor === 'string' && !BY_SCHEMES.includes(preprocessor)) {
-    throw unsupported(path, `its images are normalised by the preprocessor ${preprocessor}`);
+  const init = Init.parse(plainValue(dictGet(root, 'init').value));
+  if (isNamedScaled(root, init) || !dictHas(plans, 'normalization_schemes')) return undefined;
+  const schemes = Object.entries(fieldOf(plans, 'normalization_schemes', Schemes));
+  const { size } = asDict(dictGet(plans, 'normalization_schemes')).entries;
+  if (size !== schemes.length || schemes.some(([channel], index) => channel !== String(index))) {
+    throw invalidSchemes(path, 'expected channels numbered from 0');
   }
-  refuseResampling(plans, fields.init, path);
-  return schemes.map(([channel, scheme]) =>
-    normalisationOf(scheme, fields.masked[channel] ?? false, fields.intensities[channel], path),
-  );
+  if (schemes.every(([, scheme]) => SCALED.test(scheme))) return undefined;
+  const masks = dictHas(plans, 'use_mask_for_norm') ? fieldOf(plans, 'use_mask_for_norm', Masks) : undefined;
+  refusePreprocessor(plans);
+  refuseResampling(plans, init, path);
+  const intensities = intensitiesOf(plans);
+  return schemes.map(([channel, scheme]) => {
+    const masked = masks === undefined ? false : masks[channel];
+    if (masked === undefined) throw invalid(path, 'use_mask_for_norm', `channel ${channel} is missing`);
+    return normalisationOf(scheme, masked, intensities[channel], path);
+  });
 }
 
-function isScaled({ schemes, preprocessor, identifier, init, trainer }: z.infer<typeof Fields>): boolean {
-  const names = [preprocessor, identifier, init[PLANS_FILE_ARGUMENT], init[FOLDER_ARGUMENT]];
-  if (PAPER_TRAINER.test(trainer)) return true;
-  if (names.some((name) => typeof name === 'string' && SCALED.test(name))) return true;
-  return Object.values(schemes).every((scheme) => SCALED.test(scheme));
+/** Returns whether the trainer or a name in the plans says that bytes are divided by 255. */
+function isNamedScaled(root: Located, init: readonly unknown[]): boolean {
+  const trainer = dictGet(root, 'name').value;
+  if (typeof trainer === 'string' && PAPER_TRAINER.test(trainer)) return true;
+  const plans = dictGet(root, 'plans');
+  const named = ['preprocessor_name', 'data_identifier'].map((field) => dictGet(plans, field).value);
+  const names = [...named, init[PLANS_FILE_ARGUMENT], init[FOLDER_ARGUMENT]];
+  return names.some((name) => typeof name === 'string' && SCALED.test(name));
 }
 
-function intensitiesOf(plans: Located): unknown {
+function refusePreprocessor(plans: Located): void {
+  if (!dictHas(plans, 'preprocessor_name')) return;
+  const preprocessor = fieldOf(plans, 'preprocessor_name', Name);
+  if (BY_SCHEMES.includes(preprocessor)) return;
+  throw unsupported(plans.file, `its images are normalised by the preprocessor ${preprocessor}`);
+}
+
+/** Reads a field of the plans that decides the values of pixels: a wrong one is refused, not ignored. */
+function fieldOf<T>(plans: Located, field: string, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(plainValue(dictGet(plans, field).value));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const keys = [field, ...(issue?.path ?? []).map(String)].join('.');
+  throw invalid(plans.file, keys, issue?.message ?? 'not understood');
+}
+
+/** Returns the error for schemes that do not fit the channels of the plans. */
+export function invalidSchemes(path: string, fault: string): ReigniteError {
+  return invalid(path, 'normalization_schemes', fault);
+}
+
+function invalid(path: string, field: string, fault: string): ReigniteError {
+  return new ReigniteError('PLANS_INVALID', `${path}: plans.${field}: ${fault}.`);
+}
+
+function intensitiesOf(plans: Located): Readonly<Record<string, unknown>> {
   if (!dictHas(plans, 'dataset_properties')) return {};
-  return plainValue(dictGet(dictGet(plans, 'dataset_properties'), 'intensityproperties').value);
+  return Intensities.parse(plainValue(dictGet(dictGet(plans, 'dataset_properties'), 'intensityproperties').value));
 }
 
 function normalisationOf(scheme: string, masked: boolean, intensity: unknown, path: string): Normalisation {

@@ -29,7 +29,12 @@ export class ImageAhead {
 
   /** Starts to decode an image. Errors are left to the job that segments it. */
   start(path: string): void {
-    if (this.#next?.path === path || this.#unused >= MOST_UNUSED) return;
+    if (this.#next?.path === path) return;
+    if (this.#unused >= MOST_UNUSED) {
+      // The last image may take hundreds of megabytes.
+      this.#next = undefined;
+      return;
+    }
     if (this.#next !== undefined) this.#unused += 1;
     const image = decodeAhead(path, this.#decode);
     markHandled(image);

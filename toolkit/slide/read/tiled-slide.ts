@@ -35,7 +35,7 @@ export type SlideGrid = Pick<TiledSlide, 'grid' | 'part' | 'tiles'>;
 
 /**
  * Finds where the tiles of a model are on a slide, and which are computed. Reads pixels only to find black borders, for
- * models that crop them (nnU-Net v2).
+ * models that crop them (nnU-Net v2, and v1 with schemes).
  *
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED for a model with two or four channels; IMAGE_UNREADABLE.
  */
