@@ -84,7 +84,7 @@ describe('an ONNX segmentation model from another source', () => {
     await writeFile(onnx, exportedBytes(notes));
     await expect(prepareTissueModel(onnx, dirname(onnx))).rejects.toMatchObject({
       message: expect.stringContaining('is a detector (nucleus)'),
-      remedy: expect.stringContaining('--task nuclei'),
+      remedy: expect.stringContaining('task `nuclei`'),
     });
   });
 
