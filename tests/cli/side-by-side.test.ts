@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
@@ -15,13 +15,17 @@ const BIG = { name: 'patient1_he_roi1', width: 128, height: 112 };
 const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
 
 const folder = suiteFolder();
-const place = (home: string) => ({ home: join(folder(), home), cwd: folder() });
-const outputs = (results: string) => digestsBelow(join(folder(), results), PROMISED);
+let attempt = 0;
+/** The folder of one attempt at the test: a repeated attempt starts without what the last one left. */
+const root = () => join(folder(), `attempt-${attempt}`);
+const profile = () => ['--profile', join(folder(), 'tiny.yaml')];
+const place = (home: string) => ({ home: join(root(), home), cwd: root() });
+const outputs = (results: string) => digestsBelow(join(root(), results), PROMISED);
 
 /** The words of one of two configurations that differ in what they infer; their names end up in the runs' ids. */
 function wordsOf(name: 'full' | 'annotated', data: string, results: string): string[] {
   const settings = ['--set', `name=${name}`, '--set', `he.scope=${name}`];
-  return ['run', '--profile', 'tiny.yaml', '--tasks', 'he', ...settings, '--data', data, '--results', results];
+  return ['run', ...profile(), '--tasks', 'he', ...settings, '--data', data, '--results', results];
 }
 
 beforeAll(async () => {
@@ -38,6 +42,8 @@ beforeAll(async () => {
 });
 
 it('runs two runs of one state directory and one of another at the same time on one data folder, without interference', async () => {
+  attempt += 1;
+  await mkdir(root());
   const [home, other] = [place('home'), place('other-home')];
   const commands = [
     startCommand(wordsOf('full', 'data', 'results-full'), home),
@@ -57,7 +63,7 @@ it('runs two runs of one state directory and one of another at the same time on 
   expect([...leftBehind(home.home), ...leftBehind(other.home)]).toEqual([]);
 
   // Alone, one after the other, in a state directory that knows nothing of them.
-  onTestFinished(await serveHome(place('home-alone'), ['--profile', 'tiny.yaml']));
+  onTestFinished(await serveHome(place('home-alone'), profile()));
   for (const name of ['full', 'annotated'] as const) {
     const alone = await runHere(wordsOf(name, 'data-alone', `results-alone-${name}`), place('home-alone'));
     expect(alone.status, alone.stderr).toBe(0);
