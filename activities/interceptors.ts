@@ -16,6 +16,7 @@ import { ReigniteError } from '../toolkit/errors.ts';
 import { type AllowedPlaces, placesNamedIn } from '../toolkit/files/allowed-places.ts';
 import { asSystemError } from '../toolkit/files/disk-error.ts';
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { holdSlot, isLastHandOver } from './hand-over.ts';
 import { ModelRef, RunFolders } from './inputs.ts';
 
 /** Attempts after which an unexpected error counts as a defect and is no longer retried. */
@@ -96,11 +97,6 @@ function asReigniteError(thrown: unknown): ReigniteError {
   return new ReigniteError('INTERNAL', `Unexpected error: ${message}`, { cause: error });
 }
 
-/** How long a worker that lacks a folder keeps its slot, in ms, so that other workers take the waiting activities. */
-const HOLD_MS = 5_000;
-/** After this many hand-overs, no worker is assumed to have the folder. */
-const LAST_ATTEMPT = 30;
-
 const Step = z.object({ folders: RunFolders, model: ModelRef.optional() });
 
 /**
@@ -116,9 +112,8 @@ export function needFolders(home: HomeFolders) {
       if (missing === undefined) return next(input);
       const message = `The folder ${missing} of the run is not on this machine (${hostname()}).`;
       context.log.warn(message);
-      await context.sleep(Math.min(HOLD_MS, (context.info.heartbeatTimeoutMs ?? HOLD_MS) / 2));
-      const isLast = context.info.attempt >= LAST_ATTEMPT;
-      throw new ReigniteError(isLast ? 'FILE_MISSING' : 'FOLDER_UNAVAILABLE', message, {
+      await holdSlot(context);
+      throw new ReigniteError(isLastHandOver(context) ? 'FILE_MISSING' : 'FOLDER_UNAVAILABLE', message, {
         remedy: 'Share data, results and state directory with this machine under the same paths, or stop its worker.',
       });
     },

@@ -6,12 +6,9 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import type { Scratch } from '../../toolkit/storage/scratch.ts';
 import type { RoiSources } from '../../toolkit/tasks/work.ts';
+import { holdSlot, isLastHandOver } from '../hand-over.ts';
 import type { RunFolders, StageRef } from '../inputs.ts';
 import type { WorkerServices } from './work-of.ts';
-
-/** After this many attempts, no worker is assumed to have what the activity needs. */
-const LAST_ATTEMPT = 30;
-const HOLD_MS = 5_000;
 
 /** A worker without the run's folders, and the source of their files. */
 export interface Elsewhere {
@@ -81,8 +78,8 @@ export async function orGiveBack<Result>(step: () => Promise<Result>): Promise<R
     if (!isOurs || !(error.code === 'STORAGE_MISSING' || error.code === 'STORAGE_REFUSED')) throw error;
     const context = Context.current();
     context.log.warn(error.message);
-    await context.sleep(Math.min(HOLD_MS, (context.info.heartbeatTimeoutMs ?? HOLD_MS) / 2));
-    const retryable = context.info.attempt < LAST_ATTEMPT;
+    await holdSlot(context);
+    const retryable = !isLastHandOver(context);
     throw new ReigniteError(error.code, error.message, { cause: error, remedy: error.remedy, retryable });
   }
 }

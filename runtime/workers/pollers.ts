@@ -156,12 +156,12 @@ export async function waitingActivities(client: Client, prefix: string): Promise
     for (const { state, activityType, attempt, lastFailure } of described?.raw.pendingActivities ?? []) {
       if (state !== SCHEDULED) continue;
       const activity = activityType?.name ?? '';
-      const begun = Math.max(0, (attempt ?? 1) - 1);
+      const earlier = Math.max(0, (attempt ?? 1) - 1);
       waiting.push({
         workflow: open.workflowId,
         activity,
         queue: QUEUE_OF[activity] ?? QUEUES.find((queue) => queue === 'render'),
-        attempts: begun,
+        attempts: earlier,
         last: lastFailure ? failureOf(lastFailure) : undefined,
       });
     }

@@ -60,12 +60,12 @@ function regionRows({ ofRegions = [] }: ImagePrediction): string[] {
   return ofRegions.map(({ name, mm2, counts, tumour }) => {
     const cells = counts.reduce((sum, count) => sum + count, 0);
     const area = mm2 === undefined ? '' : `, ${mm2.toFixed(4)} mm²`;
-    const share = tumour === undefined ? '' : `, tumour proportion ${percentText(tumour.percent)} (research only)`;
+    const share = tumour === undefined ? '' : `, tumour proportion ${proportionText(tumour.percent)} (research only)`;
     return `  region ${name}: ${cells} cells${area}${share}`;
   });
 }
 
-function percentText(percent: number | null): string {
+function proportionText(percent: number | null): string {
   return percent === null ? 'not defined: no tumour cell' : `${percent.toFixed(1)} %`;
 }
 

@@ -5,19 +5,23 @@ import type { StripRows } from '../read/slide-tiles.ts';
 import type { ViewChoice } from '../read/slide-view.ts';
 import type { TissueMask } from '../tissue/tissue-mask.ts';
 
-/** A slide to segment, or a strip of one. All paths are on this machine. */
-export interface SlideJob extends ModelJob {
+/** What every job on a slide, or on a strip of one, names. All paths are on this machine. */
+interface OnSlide {
   readonly slide: string;
   readonly slideSha256: string;
   readonly choice: ViewChoice;
   /** µm per px that the model expects. */
   readonly target: number;
-  /** Only pixels of the tissue get a label. */
-  readonly tissue?: TissueMask;
   /** Default: all tile rows. */
   readonly rows?: StripRows;
   /** Folder for partial results, from which a killed job resumes. Not shared with other jobs; removed at the end. */
   readonly partialDir: string;
+}
+
+/** A slide to segment, or a strip of one. */
+export interface SlideJob extends ModelJob, OnSlide {
+  /** Only pixels of the tissue get a label. */
+  readonly tissue?: TissueMask;
   /** Output file of the labels, see `joinRows`. */
   readonly labels: string;
   /** Output file of the confidence, see `joinRows`: 255 x (best - second best mean softmax). */
@@ -37,21 +41,12 @@ export interface SlideProgress extends RoiProgress {
 /** Result of segmenting a slide. */
 export type SlideResult = SegmentResult;
 
-/** A slide, or a strip of one, in which a network detects cell candidates. All paths are on this machine. */
-export interface SlideCellsJob extends DetectorJob {
-  readonly slide: string;
-  readonly slideSha256: string;
-  readonly choice: ViewChoice;
-  /** µm per px that the model expects. */
-  readonly target: number;
+/** A slide, or a strip of one, in which a network detects cell candidates. */
+export interface SlideCellsJob extends DetectorJob, OnSlide {
   /** Only tiles that touch the tissue are computed. */
   readonly tissue?: TissueMask;
-  /** Default: all tile rows. */
-  readonly rows?: StripRows;
   /** Candidates with a detection score above this are kept. */
   readonly floor: number;
-  /** Folder for partial results, from which a killed job resumes. Not shared with other jobs; removed at the end. */
-  readonly partialDir: string;
   /** Output file of the candidates, see `writeSlideBoxes`. */
   readonly boxes: string;
 }
