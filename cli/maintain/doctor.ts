@@ -7,7 +7,7 @@ import { pinRecord } from '../../runtime/run/pin-record.ts';
 import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import { findTemporalBinary } from '../../runtime/server/binary/find-binary.ts';
 import { connectTo, externalServer, freePort } from '../../runtime/server/connection.ts';
-import { registerFonts } from '../../toolkit/figures/fonts.ts';
+import { registerFonts } from '../../toolkit/figures/style.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { freeBytes } from '../../toolkit/files/suitable-file-system.ts';

@@ -14,9 +14,9 @@ import { ERRORS, isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync, makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
+import { checkRunStorage } from '../../toolkit/storage/run-storage.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { checkRunStorage } from './check-run-storage.ts';
 import { printPlan } from './plan.ts';
 
 export interface RunOptions {

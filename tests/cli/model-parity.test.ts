@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parityCommand } from '../../cli/predict/parity.ts';
 import { compareOutputs } from '../../toolkit/models/compare-outputs.ts';
 import { readModelCard } from '../../toolkit/nnunet/model-card.ts';
-import { writeNpy } from '../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../toolkit/numpy.ts';
 import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
 import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
 import { InferenceThread } from '../../toolkit/threads/inference-thread.ts';

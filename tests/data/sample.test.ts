@@ -11,7 +11,7 @@ import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
 import { checkRoiFiles, listHeTestRois } from '../../toolkit/dataset/test-rois.ts';
 import { evaluateHe, heMetrics, type RoiMasks } from '../../toolkit/metrics/he-metrics.ts';
 import { readPlansFile } from '../../toolkit/nnunet/convert/plans.ts';
-import { readNpy } from '../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../toolkit/numpy.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 

@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../numpy/round.ts';
+import { roundHalfEven } from '../numpy.ts';
 
 /** Pixels of an image, row by row. */
 export interface Pixels {

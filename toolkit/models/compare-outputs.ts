@@ -1,5 +1,5 @@
 import { ReigniteError } from '../errors.ts';
-import { readNpy } from '../numpy/npy.ts';
+import { readNpy } from '../numpy.ts';
 import type { RunAnswer, RunRequest } from '../onnx/session/run-thread.ts';
 import { InferenceThread } from '../threads/inference-thread.ts';
 import { startThread } from '../threads/start-thread.ts';

@@ -11,8 +11,8 @@ import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { ChannelFiles } from '../image/channel-files.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/decode-pixels.ts';
 import { areAsStored } from '../image/image-header.ts';
-import { MODEL_MPP, suitsModels } from '../model-resolution.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
+import { MODEL_MPP, suitsModels } from '../slide/read/slide-resolution.ts';
 import type { ImagePrediction, PredictionChoices } from './prediction.ts';
 import type { NamedImage } from './prediction-order.ts';
 

@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { underRoot, withoutWrapper, wrapperOf } from '../archive/check-entries.ts';
-import type { LocatedMember } from '../archive/list-archive.ts';
+import type { LocatedMember } from '../archive/read-archive.ts';
 import { isArchive, KINDS, type Kind } from '../dataset/layout.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';

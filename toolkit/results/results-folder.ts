@@ -36,7 +36,7 @@ export const RESULTS = {
   environment: new JsonResultsFile(
     'environment/<machine>.json',
     'A machine that worked on the run: versions, processor, provider',
-    'toolkit/results/environments.ts',
+    'toolkit/report/environment.ts',
     Environment,
   ),
   acquisition: new JsonResultsFile(

@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-write.ts';
 import type { Candidates } from '../../yolo/detect/candidates.ts';
 import { readExactly } from '../read/read-exactly.ts';
-import { TissueCounts, type TissueMask } from '../tissue/tissue-mask.ts';
+import { TissueCounts, type TissueMask } from '../tissue/slide-tissue.ts';
 
 /** A tile of a slide in which cells are detected, px. */
 export interface CellTile {

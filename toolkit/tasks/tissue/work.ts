@@ -14,8 +14,8 @@ import { prepareTissueModel, type TissueModel } from '../../models/tissue-model.
 import { convertModel, modelDigest } from '../../nnunet/convert/convert-model.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { RoiJob, RoiSegmenter, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
-import type { TissueTaskDefinition } from '../definition.ts';
 import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
+import type { TissueTaskDefinition } from '../registry.ts';
 import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
 import { CONFIDENCE, confusionOf, MASK, type SegmentFacts } from './files.ts';
 import { recordModel } from './tissue.ts';

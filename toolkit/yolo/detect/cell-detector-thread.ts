@@ -1,7 +1,6 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { adapterNames } from '../../onnx/provider/adapter.ts';
-import { detectSlide } from '../../slide/predict/detect-slide.ts';
-import { selectSlideCells } from '../../slide/predict/select-slide-cells.ts';
+import { detectSlide, selectSlideCells } from '../../slide/predict/detect-slide.ts';
 import type {
   SelectedSlideCells,
   SelectSlideCellsJob,

@@ -3,7 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { replaceFile } from '../../files/atomic-write.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
-import { digestsOfFile, type FileDigests } from './file-digests.ts';
+import { digestsOfFile, type FileDigests } from './following-digests.ts';
 
 export interface MirroredFile extends FileDigests {
   readonly path: string;
