@@ -1,5 +1,5 @@
 import { ReigniteError } from '../errors.ts';
-import type { DescribedDetector } from '../models/describe-detector.ts';
+import type { DescribedDetector } from '../models/cell-model.ts';
 import type { DetectionSettings } from '../tasks/registry.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import { letterboxInto, letterboxOf } from '../yolo/detect/letterbox.ts';

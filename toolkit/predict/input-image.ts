@@ -13,8 +13,7 @@ import { conversionsOf, depthRemarks, remarksOn } from '../image/decode-pixels.t
 import { areAsStored } from '../image/image-header.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
 import { MODEL_MPP, suitsModels } from '../slide/read/slide-resolution.ts';
-import type { ImagePrediction, PredictionChoices } from './prediction.ts';
-import type { NamedImage } from './prediction-order.ts';
+import type { ImagePrediction, NamedImage, PredictionChoices } from './prediction.ts';
 
 /** A resampled image with a longer side, px, means that the pixel size was mistyped. */
 const MAX_SIDE = 100_000;

@@ -15,7 +15,7 @@ import type {
   OpenPredictorOptions,
   PredictionEngines,
   PredictionOrder,
-} from '../predict/prediction-order.ts';
+} from '../predict/prediction.ts';
 import type { CheckedTask } from '../preflight/check-files.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';

@@ -8,7 +8,7 @@ import { parityCommand } from '../../../cli/predict/parity.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { readTextIfThere } from '../../../toolkit/files/if-there.ts';
 import { readJsonIfValid } from '../../../toolkit/files/json-file.ts';
-import { describeDetector } from '../../../toolkit/models/describe-detector.ts';
+import { describeDetector } from '../../../toolkit/models/cell-model.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { ModelCard } from '../../../toolkit/nnunet/model-card.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';

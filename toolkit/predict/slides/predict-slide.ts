@@ -17,8 +17,7 @@ import { modelCautions, stainCautions } from '../cautions.ts';
 import { areasOf, tissueCertaintyNote, tissueCertaintyOf } from '../certainty.ts';
 import { factsOf, type Inferred, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
-import { type ImagePrediction, slideTissueFiles } from '../prediction.ts';
-import type { OfStrips } from '../prediction-order.ts';
+import { type ImagePrediction, type OfStrips, slideTissueFiles } from '../prediction.ts';
 import { describeSlide, type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
 
