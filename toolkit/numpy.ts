@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from './errors.ts';
 import { writeFileAtomic } from './files/atomic-write.ts';
-import { hasCode, refuseStream } from './files/disk-error.ts';
+import { fileMissing, hasCode, refuseStream } from './files/disk-error.ts';
 
 /** An array as stored in a .npy file: values in C order (last axis fastest). */
 export type NpyArray =
@@ -81,9 +81,7 @@ export async function readNpy(path: string): Promise<NpyArray> {
     refuseStream(path, await stat(path));
     return decodeNpy(await readFile(path), path);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) {
-      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
-    }
+    if (hasCode(error, 'ENOENT')) throw fileMissing(path, error);
     if (hasCode(error, 'EISDIR')) {
       const remedy = 'Name a .npy file.';
       throw new ReigniteError('NPY_INVALID', `${path} is a folder, not a file.`, { cause: error, remedy });

@@ -11,11 +11,11 @@ import { ReigniteError } from '../errors.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { firstOf } from '../format.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
-import type { EvaluationSource } from '../results/metrics-files.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { countsByPatient, type RoiCounts } from '../verdict/resampled-intervals.ts';
 import type { EvaluationIntervals } from '../verdict/uncertainty.ts';
 import type { Interval, PatientsFile } from '../verdict/verdict-file.ts';
+import type { EvaluationSource } from './evaluation-source.ts';
 
 const MAX_NAMED = 5;
 

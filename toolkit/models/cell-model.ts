@@ -5,6 +5,7 @@ import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { refuseStream } from '../files/disk-error.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
+import { RGB } from '../image/image-header.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { channelsRead, layoutOf } from '../onnx/custom-model/image-spec.ts';
@@ -47,7 +48,6 @@ export interface CellModel {
 }
 
 /** Of a checkpoint of YOLOv5 or Ultralytics, and of what `convert` made of it. */
-const RGB_CHANNELS = 3;
 
 export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
   /** Size of the network's input in px. Default: 512, the tile of the paper's scripts, or the fixed size of an .onnx file. */
@@ -173,7 +173,7 @@ function modelOf(card: DetectorCard): Omit<CellModel, 'modelDir' | 'cached'> {
   return {
     digest,
     classes,
-    channels: RGB_CHANNELS,
+    channels: RGB,
     isSuppressed: format === 'end2end',
     notes: hasMasks ? ['The model also gives the masks of its objects, which are left out.'] : [],
     synthetic: isTrainedOnSynthetic([card]),

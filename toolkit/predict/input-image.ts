@@ -10,7 +10,7 @@ import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { ChannelFiles } from '../image/channel-files.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/decode-pixels.ts';
-import { areAsStored } from '../image/image-header.ts';
+import { areAsStored, RGB } from '../image/image-header.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
 import { MODEL_MPP, suitsModels } from '../slide/read/slide-resolution.ts';
 import type { ImagePrediction, NamedImage, PredictionChoices } from './prediction.ts';
@@ -19,7 +19,6 @@ import type { ImagePrediction, NamedImage, PredictionChoices } from './predictio
 const MAX_SIDE = 100_000;
 const MAX_PIXELS = 2 ** 31;
 /** Number of channels, unless the network needs another one. */
-const RGB = 3;
 
 /** An image to predict. */
 export class InputImage {

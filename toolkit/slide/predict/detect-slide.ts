@@ -8,7 +8,8 @@ import { type DetectionIdentity, PartialDetection } from '../../yolo/detect/part
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
 import { isTissue } from '../tissue/slide-tissue.ts';
-import { type CellTile, cellTiles, readSlideBoxes, type TileCandidates, writeSlideBoxes } from './cell-tiles.ts';
+import { type CellTile, cellTiles } from './cell-tiles.ts';
+import { readSlideBoxes, type TileCandidates, writeSlideBoxes } from './slide-boxes-file.ts';
 import type {
   SelectedSlideCells,
   SelectSlideCellsJob,
