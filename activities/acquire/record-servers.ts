@@ -10,10 +10,11 @@ import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { identifyArchives } from '../../toolkit/preflight/archive-kind.ts';
 import { RemoteArchive } from '../../toolkit/zenodo/download/fetch-members.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
+import { recordOfMirror } from '../../toolkit/zenodo/download/mirror.ts';
 import type { HttpGet } from '../../toolkit/zenodo/http/http.ts';
 import { tokenFor } from '../../toolkit/zenodo/http/http-headers.ts';
 import { HostRateLimiter } from '../../toolkit/zenodo/http/rate-limiter.ts';
-import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/known-records.ts';
+import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
 import {
   encodedKey,
   fetchRecord,

@@ -8,7 +8,7 @@ import { readModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { writeNpy } from '../../toolkit/numpy.ts';
 import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
 import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
-import { InferenceThread } from '../../toolkit/threads/inference-thread.ts';
+import { InferenceThread } from '../../toolkit/onnx/session/inference-thread.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { randomNumbers } from '../support/random-numbers.ts';
 import { writeTinyModel } from '../toolkit/nnunet/support/tiny-model.ts';

@@ -1,7 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-node';
-import { serveRequests } from '../../threads/inference-thread.ts';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { ortVersion } from './engine.ts';
+import { serveRequests } from './inference-thread.ts';
 import { openAsInRuns, openPlain } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';
 

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import { serveRequests } from '../../threads/inference-thread.ts';
+import { serveRequests } from './inference-thread.ts';
 import { exportAgain, openAsInRuns, openPlain } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';
 

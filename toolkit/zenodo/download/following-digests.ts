@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { startThread } from '../../threads/start-thread.ts';
+import { startThread } from '../../start-thread.ts';
 import type { PartWatcher } from './part-file.ts';
 
 export interface FileDigests {
