@@ -9,7 +9,7 @@ import { encodeGrey16 } from '../../image/encode-png.ts';
 import { writeNpy } from '../../numpy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-jobs.ts';
-import { readSlideRegions } from '../../slide/predict/slide-regions.ts';
+import { remarksOnRegions } from '../../slide/predict/slide-regions.ts';
 import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
@@ -209,7 +209,7 @@ function placedCells(data: Float32Array, { slide, view }: Pick<SeenSlide, 'slide
 }
 
 async function writeOutputs(
-  { out, name, task, classes, choices, model }: CellsJob,
+  { out, name, task, classes, model, drawn }: CellsJob,
   { slide, view, overview: overviewOf, tissue, mpp, notes: ofSlide }: SeenSlide,
   cells: readonly FoundCell[],
   outside: number,
@@ -238,8 +238,7 @@ async function writeOutputs(
       counts.map(({ count }) => count),
       tumour,
     );
-  const drawnRegions = choices.regions === undefined ? undefined : await readSlideRegions(choices.regions);
-  const ofRegions = drawnRegions && cellsOfRegions(drawnRegions, cells, classes.length, mpp, tumour);
+  const ofRegions = drawn && cellsOfRegions(drawn.regions, cells, classes.length, frame, tumour);
   if (ofRegions)
     await writeFileAtomic(
       path(files.regions),
@@ -269,7 +268,7 @@ async function writeOutputs(
     cells: cells.length,
     counts,
     ...(ofSlideTumour && { tumourProportion: ofSlideTumour }),
-    ...(ofRegions && { ofRegions }),
+    ...(ofRegions && { ofRegions: ofRegions.map(({ remark: _noted, ...of }) => of) }),
     ...certaintyOf(cells),
     files: {
       ...always,
@@ -286,6 +285,8 @@ async function writeOutputs(
               `Densities are per mm² of ${tissue === undefined ? 'the whole slide' : 'tissue'} (${mm2.toFixed(2)} mm²).`,
             ]),
         ...(ofSlideTumour ? [tumourNote(ofSlideTumour)] : []),
+        ...(drawn?.notes ?? []),
+        ...remarksOnRegions(ofRegions ?? []),
         ...(outside === 0 ? [] : [`${counted(outside, 'cell')} left out: found outside the tissue.`]),
       ]),
     ],
