@@ -1,8 +1,9 @@
 import { ReigniteError } from '../errors.ts';
-import type { DescribedDetector } from '../models/describe-detector.ts';
-import type { DetectionSettings } from '../tasks/definition.ts';
+import type { DescribedDetector } from '../models/cell-model.ts';
+import type { DetectionSettings } from '../tasks/registry.ts';
+import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import { letterboxInto, letterboxOf } from '../yolo/detect/letterbox.ts';
-import type { Suppression } from '../yolo/detect/nms.ts';
+import { type NmsOptions, NO_LIMITS, SCRIPT_LIMITS, type Suppression } from '../yolo/detect/nms.ts';
 import type { View } from '../yolo/detect/tile-views.ts';
 import type { PredictionChoices } from './prediction.ts';
 import type { PredictionSettings, UsedModel } from './prediction-summary.ts';
@@ -213,4 +214,27 @@ function definedIn(values: readonly (readonly [string, number | undefined])[]): 
 /** Returns the size of the network's input in px, square unless the model's own is not. */
 export function usualSize(plan: DetectionPlan): { readonly height: number; readonly width: number } {
   return plan.of(USUAL_IMAGE).size;
+}
+
+/**
+ * Returns how many boxes non-maximum suppression keeps per network input: in tiles as in the paper's scripts as many as
+ * there, otherwise all.
+ */
+export function limitsOf({
+  view,
+}: Pick<ImageDetection, 'view'>): Required<Pick<NmsOptions, 'maxCandidates' | 'maxKept'>> {
+  return view === undefined ? SCRIPT_LIMITS : NO_LIMITS;
+}
+
+/** Warns if cells are missing because a tile has more boxes than the paper's scripts keep. */
+export function limitCautions(candidates: CandidatesFile['candidates']): readonly string[] {
+  const overLimit = candidates.filter(({ outcome }) => outcome === 'limit');
+  if (overLimit.length === 0) return [];
+  const tiles = new Set(overLimit.map(({ tile }) => tile)).size;
+  const boxes = overLimit.length === 1 ? '1 box was' : `${overLimit.length} boxes were`;
+  return [
+    `Do not trust these numbers: ${boxes} left out, because the authors' script, as here, keeps at most ` +
+      `${SCRIPT_LIMITS.maxKept} per tile and ${tiles === 1 ? '1 tile has' : `${tiles} tiles have`} more; ` +
+      'with --overlap 64 all are kept.',
+  ];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DescribedDetector } from '../../../toolkit/models/describe-detector.ts';
+import type { DescribedDetector } from '../../../toolkit/models/cell-model.ts';
 import { planDetection } from '../../../toolkit/predict/detection-plan.ts';
 import type { PredictionChoices } from '../../../toolkit/predict/prediction.ts';
 
