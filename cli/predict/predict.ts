@@ -143,7 +143,7 @@ function readOrder({
   }
   if (folds !== undefined && !takes.folds) throw new ReigniteError('USAGE', '--folds is for nnU-Net models only.');
   if (mirroring !== undefined && !takes.mirroring)
-    throw new ReigniteError('USAGE', '--mirroring is for nnU-Net v2 models only.');
+    throw new ReigniteError('USAGE', '--mirroring is for nnU-Net models only.');
   const outlines = OUTLINE_OPTIONS.find(({ name }) => more[name] !== undefined);
   if (outlines !== undefined && !takes.labels) {
     throw new ReigniteError('USAGE', `${outlines.option} is for masks only; detectors draw no outlines.`);

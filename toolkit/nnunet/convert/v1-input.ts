@@ -49,7 +49,7 @@ async function takesRgb(path: string): Promise<boolean> {
 /** Planners and preprocessors of this name divide bytes by 255, whatever the schemes of the plans. */
 const SCALED = /scale\w*to_?0_1/i;
 /** Trainers of the paper's laboratory, which divide bytes by 255 without a preprocessor of nnU-Net. */
-const PAPER_TRAINER = /pathology_DA/;
+export const PAPER_TRAINER = /pathology_DA/;
 /** Preprocessors of nnU-Net that normalise by the schemes of the plans. */
 const BY_SCHEMES = [
   'GenericPreprocessor',
