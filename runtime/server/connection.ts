@@ -12,6 +12,7 @@ import { z } from 'zod';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { retryWhileOpen } from './retry-while-open.ts';
 
 /** gRPC's own proxy support would route even 127.0.0.1 through HTTPS_PROXY. */
 const NO_PROXY_ARGUMENTS = { 'grpc.enable_http_proxy': 0 } as const;
@@ -143,6 +144,7 @@ async function openConnection(
     return await Connection.connect({
       ...options,
       connectTimeout: timeoutMs,
+      interceptors: [retryWhileOpen()],
       ...(server.external ? {} : { channelArgs: NO_PROXY_ARGUMENTS }),
     });
   } catch (error) {
@@ -187,10 +189,7 @@ export function noteCall(connection: Connection, call: Promise<unknown>): void {
   call.then(forget, forget);
 }
 
-/**
- * Closes a connection once its open calls have ended: the client retries a call whose server is gone, and a retry on a
- * closed connection would end the process. The caller does not wait for this.
- */
+/** Closes a connection once its open calls have ended. The caller does not wait for this. */
 export async function closeConnection(connection: Connection): Promise<void> {
   const calls = [...(OPEN.get(connection) ?? [])];
   if (calls.length === 0) await connection.close();
