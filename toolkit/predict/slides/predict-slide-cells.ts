@@ -3,15 +3,14 @@ import type { KeyParts } from '../../cache/step-cache.ts';
 import { ReigniteError } from '../../errors.ts';
 import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
 import { concatenateFiles, writeFileAtomic } from '../../files/atomic-write.ts';
-import { csvField } from '../../files/csv-field.ts';
-import { counted } from '../../format.ts';
+import { counted, csvField } from '../../format.ts';
 import { writeFeatures } from '../../geojson/feature-file.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
-import { MODEL_MPP } from '../../model-resolution.ts';
-import { writeNpy } from '../../numpy/npy.ts';
+import { writeNpy } from '../../numpy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-jobs.ts';
-import { readSlideRegions } from '../../slide/predict/slide-regions.ts';
+import { remarksOnRegions } from '../../slide/predict/slide-regions.ts';
+import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
 import { keptScore } from '../../yolo/detect/image-boxes.ts';
@@ -20,8 +19,7 @@ import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
 import { cellFeatures, type FoundCell, writeCellsTable } from '../found-cell.ts';
 import { factsOf, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
-import { type ClassCount, densityFile, type ImagePrediction, slideCellFiles } from '../prediction.ts';
-import type { OfStrips } from '../prediction-order.ts';
+import { type ClassCount, densityFile, type ImagePrediction, type OfStrips, slideCellFiles } from '../prediction.ts';
 import { cellDensity, densityMap, densityTable } from './cell-density.ts';
 import { describeSlide, type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
@@ -211,7 +209,7 @@ function placedCells(data: Float32Array, { slide, view }: Pick<SeenSlide, 'slide
 }
 
 async function writeOutputs(
-  { out, name, task, classes, choices, model }: CellsJob,
+  { out, name, task, classes, model, drawn }: CellsJob,
   { slide, view, overview: overviewOf, tissue, mpp, notes: ofSlide }: SeenSlide,
   cells: readonly FoundCell[],
   outside: number,
@@ -240,8 +238,7 @@ async function writeOutputs(
       counts.map(({ count }) => count),
       tumour,
     );
-  const drawnRegions = choices.regions === undefined ? undefined : await readSlideRegions(choices.regions);
-  const ofRegions = drawnRegions && cellsOfRegions(drawnRegions, cells, classes.length, mpp, tumour);
+  const ofRegions = drawn && cellsOfRegions(drawn.regions, cells, classes.length, frame, tumour);
   if (ofRegions)
     await writeFileAtomic(
       path(files.regions),
@@ -271,7 +268,7 @@ async function writeOutputs(
     cells: cells.length,
     counts,
     ...(ofSlideTumour && { tumourProportion: ofSlideTumour }),
-    ...(ofRegions && { ofRegions }),
+    ...(ofRegions && { ofRegions: ofRegions.map(({ remark: _noted, ...of }) => of) }),
     ...certaintyOf(cells),
     files: {
       ...always,
@@ -288,6 +285,8 @@ async function writeOutputs(
               `Densities are per mm² of ${tissue === undefined ? 'the whole slide' : 'tissue'} (${mm2.toFixed(2)} mm²).`,
             ]),
         ...(ofSlideTumour ? [tumourNote(ofSlideTumour)] : []),
+        ...(drawn?.notes ?? []),
+        ...remarksOnRegions(ofRegions ?? []),
         ...(outside === 0 ? [] : [`${counted(outside, 'cell')} left out: found outside the tissue.`]),
       ]),
     ],
