@@ -74,7 +74,8 @@ export function planDetection(
   const isLetterbox = (fit ?? (isWhole ? 'letterbox' : 'tiles')) === 'letterbox';
   if (oblong !== undefined && isLetterbox)
     return { isPaper: false, isOfTask, oneToMany, ...inOblong(oblong, choices, rest) };
-  const side = sideOf(detector, imgsz ?? (isOfTask && !isLetterbox ? settings.tile : undefined));
+  const isPaperTile = isOfTask && !isLetterbox && detector.fixed === undefined;
+  const side = sideOf(detector, imgsz ?? (isPaperTile ? settings.tile : undefined));
   if (isLetterbox) {
     refuseWithLetterbox(choices);
     const stride = detector.fixed === undefined ? detector.stride : undefined;
@@ -116,7 +117,9 @@ function inOblong(
 }
 
 function unsuitable(imgsz: number, { width, height }: NonNullable<DescribedDetector['fixed']>): ReigniteError {
-  return usage(`--imgsz ${imgsz} does not suit the model: its ONNX file takes ${width} x ${height} px.`);
+  return usage(
+    `--imgsz ${imgsz} does not suit the model, whose ONNX file takes ${width} x ${height} px: leave it out.`,
+  );
 }
 
 function thresholds({ confidence, iou }: Pick<ImageDetection, 'confidence' | 'iou'>): string {
@@ -132,7 +135,9 @@ function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, requested:
         `The model takes images of ${width} x ${height} px, which are not square: it cannot be used with tiles. Leave out --fit tiles and --overlap, or export it for square images.`,
       );
     if (requested === undefined || requested === height) return height;
-    throw usage(`--imgsz ${requested} does not suit the model: its ONNX file takes ${height} px.`);
+    throw usage(
+      `--imgsz ${requested} does not suit the model: its ONNX file takes ${height} px. Use --imgsz ${height}.`,
+    );
   }
   // As in Ultralytics, rounded up to a multiple of the stride.
   return Math.ceil((requested ?? trained ?? USUAL.imgsz) / stride) * stride;

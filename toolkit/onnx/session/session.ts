@@ -94,8 +94,8 @@ async function openNamed(path: string, options: SessionOptions): Promise<Inferen
   } catch (cause) {
     const reason = errorClause(cause);
     const remedy =
-      'Set `inference.deviceId`, or `--device` of the worker, to a GPU that `npx reignite doctor` lists, or to 0 to have ' +
-      'the provider chosen without it.';
+      'Set `inference.deviceId`, or `--device` of the worker, to a GPU that `npx reignite doctor` lists, or to 0, ' +
+      'with which `auto` may take another provider.';
     const message = `GPU ${options.device}, which \`inference.deviceId\` or \`--device\` names, cannot be used: ${reason}.`;
     throw new ReigniteError('PROVIDER_UNAVAILABLE', message, { cause, remedy });
   }
