@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { confirmDownload, gpuCommand } from '../../cli/maintain/gpu.ts';
 import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../runtime/gpu-libraries.ts';
-import { installGpu, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
+import { installGpu, linkProvider, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { lockFile } from '../../toolkit/files/file-lock.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
@@ -103,7 +103,7 @@ function sendRange(
   response.write(content.subarray(0, cut));
   // A client may drop what it has not read when the connection ends, so it ends after the bytes are on disk.
   void vi
-    .waitFor(async () => expect((await stat(part)).size).toBe(cut), { timeout: 20_000 })
+    .waitFor(async () => expect((await stat(part)).size).toBe(cut), { timeout: 300_000 })
     .finally(() => response.socket?.end());
 }
 
@@ -185,6 +185,17 @@ describe('gpu install', () => {
       code: 'NETWORK',
       remedy: expect.stringContaining('--index'),
     });
+  });
+
+  it('keeps the links that a container image has from the start', async () => {
+    const { options } = await setUp();
+    await linkProvider(options.folder, options.binding, options.wheels);
+    const links = await providerLinks(options.folder, options.binding);
+    expect(links).toHaveLength(2);
+    const before = await Promise.all(links.map(async (path) => (await lstat(path)).ino));
+    await installGpu(await planGpuInstall(options), options);
+    expect(await Promise.all(links.map(async (path) => (await lstat(path)).ino))).toEqual(before);
+    for (const path of links) expect((await stat(path)).isFile()).toBe(true);
   });
 
   it('resumes an interrupted download', async () => {

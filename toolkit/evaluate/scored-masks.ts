@@ -3,24 +3,23 @@ import { basename, dirname } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { publishedMaskIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
-import { readMaskPair } from '../dataset/read-mask-pair.ts';
+import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
 import type { HeTestRoi } from '../dataset/test-rois.ts';
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
 import { namesMeantFor } from '../files/same-name.ts';
 import { firstOf } from '../format.ts';
-import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
+import { decodeLabels, paletteRemark, readMaskPair } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/evaluate-he.ts';
+import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
 import {
   labelCounts,
   type WithoutPrediction,
   withoutPrediction,
   withStrayPredictions,
 } from '../metrics/without-prediction.ts';
-import type { RoiCounts } from '../verdict/patients.ts';
-import { type LabelTranslation, translateLabels } from './label-translation.ts';
+import type { RoiCounts } from '../verdict/resampled-intervals.ts';
 import { formatProblems, namesIn } from './read-points.ts';
 
 /** An ROI and the absolute path of the mask to score. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import type { Pair } from '../convert/plans.ts';
-import type { Normalisation } from '../model-method.ts';
+import type { Normalisation } from '../model-card.ts';
 
 /** Limits far above any real network, so that a damaged file cannot request unbounded memory. */
 const MOST = { stages: 12, convolutions: 64, features: 8192, kernel: 15, stride: 16, patch: 4096 };
@@ -240,7 +240,7 @@ function newArchitecture(found: unknown, file: string, field: string): NamedArch
   const name = kwargs.network_class_name.split('.').at(-1) ?? '';
   knownNetwork(name, file);
   const { conv_op: convolution } = kwargs.arch_kwargs;
-  if (String(convolution).includes('Conv3d')) throw unsupported(file, 'its convolutions are 3D');
+  if (String(convolution).includes('Conv3d')) throw unsupported(file, 'its convolutions are 3D', 'Use a 2D model.');
   return { name, kwargs: parse(Architecture, architecture, file, `${field}.architecture`).arch_kwargs };
 }
 
