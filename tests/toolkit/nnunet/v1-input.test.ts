@@ -113,6 +113,16 @@ describe('v1Normalisation', () => {
     ],
     ['another preprocessor', { plans: { ...nonCT, preprocessor_name: 'Own' } }, 'by the preprocessor Own'],
     ['another spacing', { plans: nonCT, spacing: [999, 0.5, 0.5] }, 'to the spacing 0.5 x 0.5'],
+    [
+      'a spacing of one number',
+      { plans: nonCT, spacing: [1] },
+      'plans_per_stage.0.current_spacing: expected at least two',
+    ],
+    [
+      'a spacing that is no number',
+      { plans: nonCT, spacing: [1, Number.NaN] },
+      'current_spacing: expected at least two',
+    ],
     ['CT without its numbers', { plans: { normalization_schemes: three('CT') } }, 'CT needs mean, sd'],
     ['a scheme that is not text', { plans: { normalization_schemes: { ...three('nonCT'), 1: 5 } } }, 'schemes.1: exp'],
     ['schemes without a number', { plans: { normalization_schemes: { 0: 'nonCT', 2: 'nonCT' } } }, 'numbered from 0'],

@@ -110,7 +110,8 @@ async function compareImage(
   const published = await publishedOr(work.data, () => publishedPoints(path, name, ours.points.length));
   if (published.kind === 'unreadable') return { kind: 'not compared', roi, reason: published.reason };
   const comparison = comparePoints(scoredImage(roi, ours.points, ours.candidates), published.read, verdict.cells);
-  return { kind: 'compared', roi, comparison, published: published.read, ours: ours.points };
+  const overLimit = ours.candidates.candidates.filter(({ outcome }) => outcome === 'limit').length;
+  return { kind: 'compared', roi, comparison, published: published.read, ours: ours.points, overLimit };
 }
 
 async function findInEffect(
