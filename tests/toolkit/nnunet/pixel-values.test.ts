@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Normalisation } from '../../../toolkit/nnunet/model-method.ts';
 import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
-import { pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
+import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
+import { fillTileInput, pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
 
 const GREY = [0, 10, 20, 30];
 const pixels = Uint8Array.from(GREY.flatMap((value) => [value, value, value]));
@@ -48,6 +49,17 @@ describe('pixelValues', () => {
   it('uses mean and deviation of only the pixels of a mask', () => {
     const [, second, , fourth] = seen({ scheme: 'ZScore', masked: true }, Uint8Array.of(0, 1, 0, 1));
     expect([second, fourth]).toEqual([-1, 1]);
+  });
+
+  it('sets only masked channels to 0 outside of a mask', () => {
+    const image = { width: 2, height: 1, channels: 2, pixels: Uint8Array.of(0, 0, 9, 9), inside: Uint8Array.of(0, 1) };
+    const ct = { scheme: 'CT', mean: 1, std: 2, low: 3, high: 9 } as const;
+    const values = pixelValues(image, [{ scheme: 'ZScore', masked: true }, ct]);
+    const grid = tileGrid({ width: 2, height: 1 }, { width: 2, height: 1 }, undefined, 'v2');
+    const input = new Float32Array(4);
+    fillTileInput(image.pixels, values, grid, 0, 0, input);
+    // nnU-Net clips black to the lowest intensity and standardises it, whatever the other channel does.
+    expect([...input]).toEqual([0, 0, 1, 4]);
   });
 
   it('does not divide by almost zero for an image of one value', () => {

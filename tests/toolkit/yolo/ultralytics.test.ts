@@ -107,7 +107,8 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
   it.each([
     ['ultralytics.nn.tasks.PoseModel', /a model of poses/, /task `detect`/],
     ['ultralytics.nn.tasks.ClassificationModel', /a classifier of whole images/, /task `detect`/],
-    ['ultralytics.nn.tasks.RTDETRDetectionModel', /RTDETRDetectionModel/, /yolo export model=v8.pt format=onnx/],
+    ['ultralytics.nn.tasks.RTDETRDetectionModel', /an RT-DETR/, /task `detect`/],
+    ['ultralytics.nn.tasks.WorldModel', /WorldModel/, /yolo export model=v8.pt format=onnx/],
   ])('says what a network of another task is, and the way out: %s', async (className, cause, remedy) => {
     const checkpoint = await opened(fixture('v8.pt'));
     const network = moduleOf(className, {});

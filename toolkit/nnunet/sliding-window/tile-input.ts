@@ -21,8 +21,10 @@ export interface PixelValues {
   readonly tables: readonly Float32Array[];
   /** Bytes per pixel. With a single table and three bytes, the first byte is used. */
   readonly channels: number;
-  /** height x width; where it is 0, the input is 0 regardless of the tables. Missing if no scheme is masked. */
+  /** height x width; where it is 0, the input of masked channels is 0 regardless of the tables. Missing if there are none. */
   readonly inside?: Uint8Array;
+  /** Whether each channel is masked. Missing if all are. */
+  readonly masked?: readonly boolean[];
 }
 
 /**
@@ -34,9 +36,16 @@ export interface PixelValues {
  * @see default_normalization_schemes.py, nnU-Net v2 2.8.1
  */
 export function pixelValues(image: ImagePixels, schemes: readonly Normalisation[]): PixelValues {
-  const masked = schemes.some((scheme) => scheme.scheme === 'ZScore' && scheme.masked);
+  const { channels, inside } = image;
+  const masked = schemes.map(isMasked);
   const tables = pixelTables(schemes, (channel, scheme) => histogramOf(image, channel, scheme));
-  return { tables, channels: image.channels, ...(masked && image.inside !== undefined && { inside: image.inside }) };
+  if (inside === undefined || !masked.includes(true)) return { tables, channels };
+  return { tables, channels, inside, ...(masked.includes(false) && { masked }) };
+}
+
+/** Returns whether a channel is normalised only where pixels are not black, and is 0 elsewhere. */
+export function isMasked(scheme: Normalisation): boolean {
+  return scheme.scheme === 'ZScore' && scheme.masked;
 }
 
 /**
@@ -116,7 +125,7 @@ function table(of: (value: number) => number): Float32Array {
 
 function histogramOf({ pixels, channels, inside }: ImagePixels, channel: number, scheme: Normalisation): Float64Array {
   const counts = new Float64Array(VALUES);
-  const mask = scheme.scheme === 'ZScore' && scheme.masked ? inside : undefined;
+  const mask = isMasked(scheme) ? inside : undefined;
   for (let at = channel, pixel = 0; at < pixels.length; at += channels, pixel++) {
     if (mask !== undefined && mask[pixel] === 0) continue;
     const value = pixels[at] ?? 0;
@@ -198,7 +207,7 @@ export function fillTileInput(
 /** A hot loop: plain indices from 0, no calls, four pixels at a time. `from` and `to` are indices of pixels. */
 function fillRow(
   pixels: Uint8Array,
-  { tables, channels, inside }: PixelValues,
+  { tables, channels, inside, masked }: PixelValues,
   from: number,
   input: Float32Array,
   to: number,
@@ -217,7 +226,7 @@ function fillRow(
       values[j + 3] = table[bytes[at + 3 * channels] ?? 0] ?? 0;
     }
     for (let j = fours; j < count; j++) values[j] = table[bytes[channels * j] ?? 0] ?? 0;
-    if (inside === undefined) continue;
+    if (inside === undefined || masked?.[channel] === false) continue;
     for (let j = 0; j < count; j++) if (inside[from + j] === 0) values[j] = 0;
   }
 }

@@ -8,7 +8,7 @@ import type { FoldNetworks } from '../networks/open-networks.ts';
 import { cropped, filledNonZero, nonZeroBox, type PixelBox } from './non-zero-box.ts';
 import type { RoiJob } from './roi-job.ts';
 import { type Size, type TileGrid, tileGrid, tilesInScope } from './tile-grid.ts';
-import { type PixelValues, pixelValues } from './tile-input.ts';
+import { isMasked, type PixelValues, pixelValues } from './tile-input.ts';
 
 /** An image with its tiles. */
 export interface TiledRoi {
@@ -52,8 +52,9 @@ export async function readTiledRoi(
   const size = { height: part.bottom - part.top, width: part.right - part.left };
   const isPart = size.height < height || size.width < width;
   const pixels = isPart ? cropped(data, width, channels, part) : data;
-  const isMasked = method.normalisation.some((each) => each.scheme === 'ZScore' && each.masked);
-  const inside = isMasked ? filledNonZero(pixels, size.width, size.height, channels) : undefined;
+  const inside = method.normalisation.some(isMasked)
+    ? filledNonZero(pixels, size.width, size.height, channels)
+    : undefined;
   const values = pixelValues({ ...size, pixels, channels, ...(inside && { inside }) }, method.normalisation);
   const grid = tileGrid(size, patch, rounding, method.window);
   const roi = { grid, pixels, values, whole, part };

@@ -5,7 +5,7 @@ import { isCropped, type ModelMethod } from '../../nnunet/model-method.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
-import { needsHistogram, type PixelValues, pixelTables } from '../../nnunet/sliding-window/tile-input.ts';
+import { isMasked, needsHistogram, type PixelValues, pixelTables } from '../../nnunet/sliding-window/tile-input.ts';
 import type { TissueMask } from '../tissue/tissue-mask.ts';
 import { slideTiles } from './slide-tiles.ts';
 import type { SlideView } from './slide-view.ts';
@@ -73,7 +73,7 @@ export async function tiledSlide(
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
   tissue: TissueMask | undefined,
 ): Promise<TiledSlide> {
-  if (method.normalisation.some((each) => each.scheme === 'ZScore' && each.masked)) {
+  if (method.normalisation.some(isMasked)) {
     throw new ReigniteError(
       'CHECKPOINT_UNSUPPORTED',
       'The model normalises within the non-zero region of the image (use_mask_for_norm), which is not supported for slides.',
