@@ -9,7 +9,9 @@ import { describeOnnxModel } from '../../../toolkit/models/describe-onnx.ts';
 import { writeModelSummary } from '../../../toolkit/models/model-summary.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { bioimageSidecar } from '../../../toolkit/onnx/custom-model/bioimage.ts';
 import { Sidecar } from '../../../toolkit/onnx/custom-model/sidecar.ts';
+import { describeModel } from '../../../toolkit/onnx/file/describe-model.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 /** Models and masks of ONNX Runtime: see make.py there. */
@@ -250,6 +252,11 @@ describe('a description of a model zoo', () => {
     ],
     ['outputs:', 'outputs:\n  - {axes: bcyx, postprocessing: [{name: binarize}], shape: [1, 2, 8, 8]}', 'binarize'],
     ['inputs:', 'inputs:\n  - {axes: bcyx}', 'it has 2 inputs'],
+    [
+      'preprocessing:',
+      'preprocessing:\n    - {name: clip, kwargs: {max_percentile: 99}}',
+      'the setting max_percentile',
+    ],
     ['std: [40]', 'std: [0]', 'does not give a positive scale'],
     ['inputs:', 'input:', 'not a description of a model'],
     ['type: model', '\t: [', 'is not YAML'],
@@ -295,6 +302,26 @@ weights: {onnx: {source: open.onnx}}
       expect(await describeOnnxModel(onnx)).toMatchObject({ sidecar: { input: { range: [0, 1] } } });
     },
   );
+
+  it.each([
+    ['sigmoid', 'Conv', { values: 'sigmoid-logits', threshold: 0.7 }],
+    ['ensure_dtype', 'Sigmoid', { values: 'sigmoid', threshold: 0.7 }],
+    ['softmax', 'Conv', undefined],
+  ])('has the threshold of one channel, after %s', (step, final, output) => {
+    const sidecar = (channels: number, kwargs: object) => {
+      const postprocessing = [{ name: step }, { name: 'binarize', kwargs }];
+      const description = {
+        inputs: [{ axes: 'bcyx' }],
+        outputs: [{ axes: 'bcyx', shape: [1, channels, 16, 16], postprocessing }],
+        weights: { onnx: { source: 'm.onnx' } },
+      };
+      return bioimageSidecar('rdf.yaml', description, 'm.onnx', describeModel(join(MODELS, 'half.onnx')), final);
+    };
+    if (output === undefined) expect(() => sidecar(1, { threshold: 0.7 })).toThrow(/softmax.*is not supported/);
+    else expect(sidecar(1, { threshold: 0.7 })?.output).toMatchObject(output);
+    expect(() => sidecar(2, { threshold: 0.7 })).toThrow(/binarize is not supported/);
+    expect(() => sidecar(1, { threshold: [0.7], axis: 'channel' })).toThrow(/binarize is not supported/);
+  });
 
   it('for other weights is ignored', async () => {
     const prepared = prepare(await rdf((text) => text.replace('source: weights.onnx', 'source: other.onnx')));

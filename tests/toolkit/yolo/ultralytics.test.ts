@@ -34,6 +34,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     ['v8', 80],
     ['v9', 320],
     ['v12', 80],
+    ['v26', 80],
     ['seg', 80],
   ])('gives the raw output that PyTorch gives: %s', async (name, rows) => {
     const { shape, data } = await expectedOf(name);

@@ -1,12 +1,10 @@
 import { ReigniteError } from '../../errors.ts';
 import { type Precision, precisionOn } from '../../onnx/session/engine-choice.ts';
-import { knownModelCard, type ModelCard, methodOf } from '../model-card.ts';
-import type { ModelMethod } from '../model-method.ts';
+import { knownModelCard, type ModelCard } from '../model-card.ts';
 import { describeNetworks, type EnsembleOutline, type NetworkCounts } from '../networks/open-networks.ts';
 import { ThreadedNetworks } from '../networks/threaded-networks.ts';
 import type { Engine, EnsembleOptions, ModelJob } from '../sliding-window/roi-job.ts';
 import { exactPass, type ImageNetworks, type PassOver } from '../sliding-window/segment-roi.ts';
-import { isMasked } from '../sliding-window/tile-input.ts';
 import { RowsNetwork } from './rows-network.ts';
 import { DeviceRows, HostRows } from './rows-pass.ts';
 
@@ -61,17 +59,7 @@ export async function openEnsemble(job: ModelJob): Promise<ImageEnsemble> {
     return onHost(networks, (each) => (roi, partial, before) => new HostRows(roi, each, partial, before), 'float32');
   }
   await networks.close();
-  refusePartlyMasked(methodOf(card));
   return onDevice(job, outline, card, networks.engine);
-}
-
-/** The graph on the device zeroes all channels of a pixel or none. */
-function refusePartlyMasked({ normalisation }: ModelMethod): void {
-  if (!normalisation.some(isMasked) || normalisation.every(isMasked)) return;
-  throw new ReigniteError(
-    'ENGINE_UNSUPPORTED',
-    'The fast engine on a GPU does not run models that normalise within the non-zero region (use_mask_for_norm) of some channels only.',
-  );
 }
 
 function onHost(

@@ -108,7 +108,8 @@ function sources(starts: readonly number[], tile: number, length: number, carrie
 }
 
 /**
- * Returns the bytes of a block's tiles, and which of their pixels are inside the image.
+ * Returns the bytes of a block's tiles, and which of their pixels are inside the image and not masked: 1, else 0. If only
+ * some channels are masked, 2, else 1 for masked pixels and 0 outside the image.
  *
  * @param batch - Tiles per pass through the networks. The last batch is filled up with black tiles.
  */
@@ -136,6 +137,8 @@ export function fillTiles(
       if (isWhole) continue;
       if (values.inside === undefined) inside.fill(1, target, target + to - from);
       else inside.set(values.inside.subarray(source, source + to - from), target);
+      if (values.masked === undefined) continue;
+      for (let at = target; at < target + to - from; at++) inside[at] = (inside[at] ?? 0) + 1;
     }
   }
   return { bytes, inside, batches, isWhole };

@@ -22,6 +22,7 @@ import { type ModelCard, methodOf } from '../model-card.ts';
 import type { Decision } from '../model-method.ts';
 import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/tile-grid.ts';
+import { isMasked } from '../sliding-window/tile-input.ts';
 import { decisionNodes } from './decision-nodes.ts';
 import { castTo, type EnsembleNodes, int32s, meanOfFolds } from './fold-nodes.ts';
 
@@ -36,6 +37,8 @@ const BYTES = 256;
 export interface RowsGraphOptions extends EnsembleNodes {
   /** Channels of the image that the networks take. A single one is the first of three. */
   readonly channels: number;
+  /** Whether each channel is 0 where pixels are masked. Missing if that is the same for all. */
+  readonly masked?: readonly boolean[];
   /** Outputs per pixel. */
   readonly outputs: number;
   readonly decision: Decision;
@@ -50,7 +53,7 @@ export interface RowsGraphOptions extends EnsembleNodes {
  * labels stays on the device. The sums of a pixel are added in the order of the tiles, columns within a row first.
  *
  * Inputs: `tiles` uint8 [batches, batch, height, width, bytes per pixel]; `inside` uint8, the same without the last axis,
- * or [batches, 1, 1, 1]; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
+ * or [batches, 1, 1, 1], as `fillTiles` returns it; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
  * each position of the grid; `grid` and `joined` int64, the shapes [rows, columns, outputs + 1, height, width] and
  * [outputs + 1, rows * height, columns * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and
  * `isDown` [4, height], the sources of the sum of a pixel, carried-over rows first; `carried` float32 [outputs + 1, rows,
@@ -125,7 +128,7 @@ function normalised(
   body: GraphBuilder,
   tile: Value,
   inside: Value,
-  { channels }: RowsGraphOptions,
+  { channels, masked }: RowsGraphOptions,
 ): Value {
   const indices = castTo(body, 'tileIndices', tile, ELEMENT_TYPES.int32);
   const kept =
@@ -143,7 +146,17 @@ function normalised(
   const planes = transpose(body, 'tilePlanes', values, [0, 3, 1, 2]);
   const mask = castTo(body, 'tileMask', inside, ELEMENT_TYPES.float32);
   const last = body.node('tileMaskPlane', 'Unsqueeze', [mask, integers(outer, 'channelAxis', [1])]);
-  return multiply(body, 'tileImage', planes, last);
+  return multiply(body, 'tileImage', planes, masked === undefined ? last : perChannel(outer, body, last, masked));
+}
+
+/** Turns 0 (outside), 1 (masked) and 2 into the factor of each channel: 0, 0 and 1 for masked ones, else 0, 1 and 1. */
+function perChannel(outer: GraphBuilder, body: GraphBuilder, inside: Value, masked: readonly boolean[]): Value {
+  const shift = floats(outer, 'maskShift', [1, masked.length, 1, 1], () =>
+    Float32Array.from(masked, (isMasked) => (isMasked ? -1 : 0)),
+  );
+  const low = floats(outer, 'maskLow', [], () => Float32Array.of(0));
+  const high = floats(outer, 'maskHigh', [], () => Float32Array.of(1));
+  return body.node('tileFactors', 'Clip', [add(body, 'tileShifted', inside, shift), low, high]);
 }
 
 /** Adds up to `count` sources for each position along an axis. */
@@ -241,12 +254,14 @@ async function writeGraph(
 ): Promise<WrittenModel> {
   const method = methodOf(card);
   const [height, width] = card.patch;
+  const masked = method.normalisation.map(isMasked);
   const graph = rowsGraph({
     folds: card.folds.map(({ file }) => readModel(join(folder, file))),
     patch: card.patch,
     mirrorings: mirrorings(card.v2?.mirrorAxes ?? []),
     precision,
     channels: method.normalisation.length,
+    ...(masked.includes(true) && masked.includes(false) && { masked }),
     outputs: card.classes,
     decision: method.decision,
     batch,

@@ -1,7 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import { counted, listed } from '../../format.ts';
 import { type DescribedModel, type DescribedValue, finalOperator } from '../file/describe-model.ts';
-import { checkShapes, FLOATING } from './custom-model.ts';
+import { checkShapes, FLOATING, WITHOUT_LAST_STEP } from './custom-model.ts';
 import { type ImageSpec, imageSpec, layoutOf } from './image-spec.ts';
 import { DetectionSidecar, SegmentationSidecar } from './sidecar.ts';
 
@@ -193,7 +193,7 @@ function draftObstacle(
   if (!FLOATING.includes(output.elementType)) {
     return {
       what: `its output ${output.name} holds numbers that are not scores, such as the label of each pixel`,
-      remedy: 'Export the model without its last step (such as ArgMax), so that it gives the scores of all classes.',
+      remedy: WITHOUT_LAST_STEP,
     };
   }
   const sides = sidesOf(input, layoutOf(input.shape, {}));
