@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Normalisation } from '../../../toolkit/nnunet/model-method.ts';
+import type { Normalisation } from '../../../toolkit/nnunet/model-card.ts';
 import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
 import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { fillTileInput, pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';

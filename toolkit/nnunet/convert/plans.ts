@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { dictGet, locate } from '../../pytorch/pickle/access.ts';
 import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
 import { isPickleObject, type PickleValue } from '../../pytorch/pickle/value.ts';
-import { MOST_CHANNELS } from '../model-method.ts';
+import { MOST_CHANNELS } from '../model-card.ts';
 
 const Count = z.int().min(1);
 const Pair = z.tuple([Count, Count], 'expected two axes (a 2D network)');

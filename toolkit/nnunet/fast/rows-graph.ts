@@ -18,8 +18,7 @@ import {
 } from '../../onnx/graph/graph.ts';
 import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
-import { type ModelCard, methodOf } from '../model-card.ts';
-import type { Decision } from '../model-method.ts';
+import { type Decision, type ModelCard, methodOf } from '../model-card.ts';
 import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/tile-grid.ts';
 import { isMasked } from '../sliding-window/tile-input.ts';

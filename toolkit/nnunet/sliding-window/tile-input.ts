@@ -1,4 +1,4 @@
-import type { Normalisation } from '../model-method.ts';
+import type { Normalisation } from '../model-card.ts';
 import type { TileGrid } from './tile-grid.ts';
 
 /** An image as decoded. */

@@ -3,7 +3,7 @@ import { decodeLabels } from '../../image/decode-labels.ts';
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/luma.ts';
-import { isCropped, type ModelMethod } from '../model-method.ts';
+import { isCropped, type ModelMethod } from '../model-card.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { cropped, filledNonZero, nonZeroBox, type PixelBox } from './non-zero-box.ts';
 import type { RoiJob } from './roi-job.ts';

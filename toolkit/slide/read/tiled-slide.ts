@@ -1,7 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/luma.ts';
-import { isCropped, type ModelMethod } from '../../nnunet/model-method.ts';
+import { isCropped, type ModelMethod } from '../../nnunet/model-card.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';

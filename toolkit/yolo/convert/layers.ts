@@ -14,7 +14,13 @@ import { isPickleObject } from '../../pytorch/pickle/value.ts';
 import type { ModuleNode } from './module-tree.ts';
 import type { TensorUsage } from './tensor-usage.ts';
 
-/** A feature map [1, channels, height, width], float32. */
+/**
+ * Length of the first axis in a `Reshape`: as many images as its input has. Every graph is built such that it computes the
+ * same for each image, whatever their number.
+ */
+export const IMAGES = 0;
+
+/** A feature map [images, channels, height, width], float32. */
 export interface Feature {
   /** Its value in the graph. For concatenated or enlarged maps, the nodes are added when this is first read. */
   readonly value: Value;

@@ -1,6 +1,14 @@
 import type { GraphBuilder, Value } from '../../../onnx/graph/graph.ts';
 import { add, concat, floats, multiply, reshape, sigmoid, slice, transpose } from '../../../onnx/graph/operators.ts';
-import { childOf, type Feature, integerAttribute, type Layers, setAsideAll, unsupportedModule } from '../layers.ts';
+import {
+  childOf,
+  type Feature,
+  IMAGES,
+  integerAttribute,
+  type Layers,
+  setAsideAll,
+  unsupportedModule,
+} from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import type { NetworkTensor } from '../tensor-usage.ts';
 import { conv2d } from './convolution.ts';
@@ -117,24 +125,24 @@ export function detect(
 
 function decode(graph: GraphBuilder, { name, x, anchors, outputs, classes, stride, anchorSizes: read }: Level): Value {
   const { height, width } = x;
-  const split = reshape(graph, `${name}.split`, x.value, [anchors, outputs, height, width]);
-  const last = transpose(graph, `${name}.last`, split, [0, 2, 3, 1]);
+  const split = reshape(graph, `${name}.split`, x.value, [IMAGES, anchors, outputs, height, width]);
+  const last = transpose(graph, `${name}.last`, split, [0, 1, 3, 4, 2]);
   const s = sigmoid(graph, `${name}.sigmoid`, last);
 
   const two = floats(graph, `${name}.two`, [1], () => Float32Array.of(2));
-  const twice = multiply(graph, `${name}.twice`, slice(graph, `${name}.box`, s, 3, 0, 4), two);
+  const twice = multiply(graph, `${name}.twice`, slice(graph, `${name}.box`, s, 4, 0, 4), two);
   const cells = floats(graph, `${name}.cells`, [1, height, width, 2], () => cellOffsets(height, width));
-  const shifted = add(graph, `${name}.shifted`, slice(graph, `${name}.xy`, twice, 3, 0, 2), cells);
+  const shifted = add(graph, `${name}.shifted`, slice(graph, `${name}.xy`, twice, 4, 0, 2), cells);
   const pixels = floats(graph, `${name}.pixels`, [1], () => Float32Array.of(stride));
   const centres = multiply(graph, `${name}.centres`, shifted, pixels);
 
-  const extent = slice(graph, `${name}.wh`, twice, 3, 2, 4);
+  const extent = slice(graph, `${name}.wh`, twice, 4, 2, 4);
   const sizes = floats(graph, `${name}.anchors`, [anchors, 1, 1, 2], read);
   const extents = multiply(graph, `${name}.extents`, multiply(graph, `${name}.squared`, extent, extent), sizes);
 
-  const scores = slice(graph, `${name}.scores`, s, 3, 4, BOX_COLUMNS + classes);
-  const joined = concat(graph, `${name}.joined`, [centres, extents, scores], 3);
-  return reshape(graph, `${name}.rows`, joined, [1, anchors * height * width, BOX_COLUMNS + classes]);
+  const scores = slice(graph, `${name}.scores`, s, 4, 4, BOX_COLUMNS + classes);
+  const joined = concat(graph, `${name}.joined`, [centres, extents, scores], 4);
+  return reshape(graph, `${name}.rows`, joined, [IMAGES, anchors * height * width, BOX_COLUMNS + classes]);
 }
 
 /** Returns column and row of each cell of the output grid, minus 0.5. */

@@ -1,10 +1,18 @@
 import type { Value } from '../../../onnx/graph/graph.ts';
 import { add, floats, matMul, multiply, reshape, softmax, transpose } from '../../../onnx/graph/operators.ts';
-import { childOf, type Feature, integerAttribute, type Layers, onlyInput, unsupportedModule } from '../layers.ts';
+import {
+  childOf,
+  type Feature,
+  IMAGES,
+  integerAttribute,
+  type Layers,
+  onlyInput,
+  unsupportedModule,
+} from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
 import { convBlock } from './convolution.ts';
 
-/** Pixels as a sequence: [1, pixels, features]. */
+/** Pixels as a sequence: [images, pixels, features]. */
 interface Sequence {
   readonly value: Value;
   readonly pixels: number;
@@ -21,7 +29,7 @@ export function transformerBlock(layers: Layers, module: ModuleNode, inputs: rea
   const input = onlyInput(layers, module, inputs);
   const x = conv === undefined ? input : convBlock(layers, conv, input);
   const pixels = x.height * x.width;
-  const flat = reshape(graph, `${module.place}.flat`, x.value, [1, x.channels, pixels]);
+  const flat = reshape(graph, `${module.place}.flat`, x.value, [IMAGES, x.channels, pixels]);
   const value = transpose(graph, `${module.place}.sequence`, flat, [0, 2, 1]);
   const start = { value, pixels, features: x.channels };
   const position = linear(layers, childOf(layers, module, 'linear'), start);
@@ -30,7 +38,7 @@ export function transformerBlock(layers: Layers, module: ModuleNode, inputs: rea
     sequence = transformerLayer(layers, layer, sequence);
   }
   const back = transpose(graph, `${module.place}.back`, sequence.value, [0, 2, 1]);
-  const map = reshape(graph, module.place, back, [1, x.channels, x.height, x.width]);
+  const map = reshape(graph, module.place, back, [IMAGES, x.channels, x.height, x.width]);
   return { value: map, channels: x.channels, height: x.height, width: x.width };
 }
 
@@ -66,7 +74,7 @@ function attention(layers: Layers, module: ModuleNode, query: Sequence, key: Seq
       (await bias.read()).slice(index * features, (index + 1) * features),
     );
     const y = add(graph, name, matMul(graph, `${name}.product`, x, part), shift);
-    return reshape(graph, `${name}.heads`, y, [1, pixels, heads, length]);
+    return reshape(graph, `${name}.heads`, y, [IMAGES, pixels, heads, length]);
   };
   const scale = floats(graph, `${place}.scale`, [1], () => Float32Array.of(length ** -0.5));
   const scaled = multiply(graph, `${place}.scaled`, projected(0, query), scale);
@@ -80,7 +88,7 @@ function attention(layers: Layers, module: ModuleNode, query: Sequence, key: Seq
     matMul(graph, `${place}.weighed`, weights, values),
     [0, 2, 1, 3],
   );
-  const whole = reshape(graph, `${place}.whole`, together, [1, pixels, features]);
+  const whole = reshape(graph, `${place}.whole`, together, [IMAGES, pixels, features]);
   return linear(layers, childOf(layers, module, 'out_proj'), { value: whole, pixels, features });
 }
 

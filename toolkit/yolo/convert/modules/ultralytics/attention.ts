@@ -7,6 +7,7 @@ import {
   type Feature,
   flag,
   halvesOf,
+  IMAGES,
   integerAttribute,
   type Layers,
   onlyInput,
@@ -46,7 +47,7 @@ function attended(layers: Layers, module: ModuleNode, mixer: string, x: Feature,
   return isAdded ? summed(layers, module, `${module.place}.mixed`, first, second) : second;
 }
 
-/** Queries, keys and values of `heads` heads over areas of pixels. */
+/** Queries, keys and values of `heads` heads over areas of pixels; the areas of all images follow one another. */
 interface Heads {
   /** [areas, heads, pixels, features] */
   readonly queries: Value;
@@ -73,7 +74,7 @@ export function attention(layers: Layers, module: ModuleNode, inputs: readonly F
     throw unsupportedModule(layers, module, `has ${heads} heads of ${perHead} features for ${mixed.channels} channels`);
   }
   const pixels = x.height * x.width;
-  const split = reshape(graph, `${place}.heads`, mixed.value, [1, heads, perHead, pixels]);
+  const split = reshape(graph, `${place}.heads`, mixed.value, [IMAGES, heads, perHead, pixels]);
   const queries = slice(graph, `${place}.queries`, split, 2, 0, keyLength);
   const values = slice(graph, `${place}.values`, split, 2, 2 * keyLength, perHead);
   const result = weighed(layers, module, scaleOf(module, keyLength), {
@@ -82,7 +83,7 @@ export function attention(layers: Layers, module: ModuleNode, inputs: readonly F
     values,
   });
   const map = (name: string, value: Value) =>
-    sameShape(x, reshape(graph, `${place}.${name}`, value, [1, x.channels, x.height, x.width]));
+    sameShape(x, reshape(graph, `${place}.${name}`, value, [IMAGES, x.channels, x.height, x.width]));
   return projected(layers, module, map('map', result), map('values.map', values));
 }
 
@@ -100,9 +101,10 @@ export function areaAttention(layers: Layers, module: ModuleNode, inputs: readon
   if (mixed.channels !== 3 * channels || !Number.isInteger(pixels)) {
     throw unsupportedModule(layers, module, `splits ${x.height} x ${x.width} px into ${areas} areas`);
   }
-  // From [1, heads x 3 length, areas x pixels] to areas first.
-  const stripes = reshape(graph, `${place}.stripes`, mixed.value, [heads, 3 * length, areas, pixels]);
-  const split = transpose(graph, `${place}.areas`, stripes, [2, 0, 1, 3]);
+  // From [images, heads x 3 length, areas x pixels] to areas first, those of all images in one axis.
+  const stripes = reshape(graph, `${place}.stripes`, mixed.value, [IMAGES, heads, 3 * length, areas, pixels]);
+  const areasFirst = transpose(graph, `${place}.areas.first`, stripes, [0, 3, 1, 2, 4]);
+  const split = reshape(graph, `${place}.areas`, areasFirst, [-1, heads, 3 * length, pixels]);
   const queries = slice(graph, `${place}.queries`, split, 2, 0, length);
   const values = slice(graph, `${place}.values`, split, 2, 2 * length, 3 * length);
   const result = weighed(layers, module, length ** -0.5, {
@@ -111,8 +113,9 @@ export function areaAttention(layers: Layers, module: ModuleNode, inputs: readon
     values,
   });
   const map = (name: string, value: Value) => {
-    const together = transpose(graph, `${place}.${name}.together`, value, [1, 2, 0, 3]);
-    const whole = reshape(graph, `${place}.${name}`, together, [1, channels, x.height, x.width]);
+    const perImage = reshape(graph, `${place}.${name}.areas`, value, [-1, areas, heads, length, pixels]);
+    const together = transpose(graph, `${place}.${name}.together`, perImage, [0, 2, 3, 1, 4]);
+    const whole = reshape(graph, `${place}.${name}`, together, [IMAGES, channels, x.height, x.width]);
     return { value: whole, channels, height: x.height, width: x.width };
   };
   return projected(layers, module, map('map', result), map('values.map', values));

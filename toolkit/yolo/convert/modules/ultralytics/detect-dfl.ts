@@ -17,6 +17,7 @@ import {
   attribute,
   childOf,
   type Feature,
+  IMAGES,
   integerAttribute,
   type Layers,
   setAsideAll,
@@ -43,8 +44,8 @@ export interface DflHead {
   readonly value: Value;
   readonly shape: readonly number[];
   /**
-   * `yolov8`: [1, 4 + classes, rows], centre x, centre y, width, height in px, class scores; needs suppression.
-   * `end2end`: [1, rows, 6], x1, y1, x2, y2 in px, score, class, best first; from a one-to-one head, without need for
+   * `yolov8`: [images, 4 + classes, rows], centre x, centre y, width, height in px, class scores; needs suppression.
+   * `end2end`: [images, rows, 6], x1, y1, x2, y2 in px, score, class, best first; from a one-to-one head, without need for
    * suppression.
    */
   readonly format: 'yolov8' | 'end2end';
@@ -83,7 +84,7 @@ export function detectDfl(
   if (isOneToOne) {
     const xyxy = multiply(graph, 'head.corners.px', concat(graph, 'head.corners', corners, 1), pixels);
     const kept = Math.min(MAX_ONE_TO_ONE, rows);
-    const value = bestOf(graph, xyxy, probabilities, { rows, classes, kept });
+    const value = bestOf(graph, xyxy, probabilities, { classes, kept });
     return { value, shape: [1, kept, 6], format: 'end2end', rows: kept, classes };
   }
   const [low, high] = corners;
@@ -130,7 +131,7 @@ function checkLevels(
   }
 }
 
-/** Concatenates the outputs of one branch over all levels: [1, channels, rows]. */
+/** Concatenates the outputs of one branch over all levels: [images, channels, rows]. */
 function branch(layers: Layers, module: ModuleNode, name: string, inputs: readonly Feature[], channels: number): Value {
   const list = childOf(layers, module, name);
   if (list.className !== MODULE_LIST) throw unsupportedModule(layers, list, 'is not a known list of modules');
@@ -145,24 +146,24 @@ function branch(layers: Layers, module: ModuleNode, name: string, inputs: readon
     if (y.channels !== channels || y.height !== input.height || y.width !== input.width) {
       throw unsupportedModule(layers, chain, `gives ${y.channels} x ${y.height} x ${y.width} values`);
     }
-    return reshape(layers.graph, `head.${name}.${index}`, y.value, [1, channels, y.height * y.width]);
+    return reshape(layers.graph, `head.${name}.${index}`, y.value, [IMAGES, channels, y.height * y.width]);
   });
   return concat(layers.graph, `head.${name}`, levels, 2);
 }
 
-/** `DFL`: computes the mean of each distribution, [1, 4, rows]. */
+/** `DFL`: computes the mean of each distribution, [images, 4, rows]. */
 function meanOfBins(layers: Layers, module: ModuleNode, boxes: Value, bins: number, rows: number): Value {
   const { graph, ledger } = layers;
   const convolution = childOf(layers, childOf(layers, module, 'dfl'), 'conv');
   const weight = ledger.use(convolution, 'weight', [1, bins, 1, 1]);
-  const split = reshape(graph, 'head.bins', boxes, [1, 4, bins, rows]);
+  const split = reshape(graph, 'head.bins', boxes, [IMAGES, 4, bins, rows]);
   const last = transpose(graph, 'head.bins.last', split, [0, 1, 3, 2]);
   const shares = softmax(graph, 'head.shares', last, 3);
   const means = matMul(graph, 'head.means', shares, floats(graph, 'head.numbers', [bins, 1], weight.read));
-  return reshape(graph, 'head.distances', means, [1, 4, rows]);
+  return reshape(graph, 'head.distances', means, [IMAGES, 4, rows]);
 }
 
-/** Computes the upper left and lower right corners in units of the stride, [1, 2, rows] each. */
+/** Computes the upper left and lower right corners in units of the stride, [images, 2, rows] each. */
 function cornersOf(
   graph: GraphBuilder,
   inputs: readonly Feature[],
@@ -195,38 +196,42 @@ function stridesOf(inputs: readonly Feature[], strides: readonly number[]): Floa
 }
 
 /**
- * Selects the rows with the best scores, then the best pairs of row and class among them: [1, kept, 6].
+ * Selects the rows with the best scores, then the best pairs of row and class among them: [images, kept, 6].
  *
- * @param boxes - [1, 4, rows].
- * @param scores - [1, classes, rows].
+ * @param boxes - [images, 4, rows].
+ * @param scores - [images, classes, rows].
  */
 function bestOf(
   graph: GraphBuilder,
   boxes: Value,
   scores: Value,
-  { rows, classes, kept }: { readonly rows: number; readonly classes: number; readonly kept: number },
+  { classes, kept }: { readonly classes: number; readonly kept: number },
 ): Value {
   const count = integers(graph, 'head.kept', [kept]);
-  const byRow = reshape(graph, 'head.rows.scores', transpose(graph, 'head.rows.last', scores, [0, 2, 1]), [
-    rows,
-    classes,
-  ]);
-  const boxRows = reshape(graph, 'head.rows.boxes', transpose(graph, 'head.boxes.last', boxes, [0, 2, 1]), [rows, 4]);
-  const best = graph.node('head.rows.best', 'ReduceMax', [byRow], { axes: ints([1]), keepdims: int(0) });
+  const byRow = transpose(graph, 'head.rows.scores', scores, [0, 2, 1]);
+  const boxRows = transpose(graph, 'head.rows.boxes', boxes, [0, 2, 1]);
+  const best = graph.node('head.rows.best', 'ReduceMax', [byRow], { axes: ints([2]), keepdims: int(0) });
   const [, rowIndex] = graph.twoOutputs('head.rows.kept', 'TopK', [best, count]);
-  const candidates = graph.node('head.candidates', 'Gather', [byRow, rowIndex], { axis: int(0) });
-  const flat = reshape(graph, 'head.candidates.flat', candidates, [kept * classes]);
+  const candidates = rowsAt(graph, 'head.candidates', byRow, rowIndex, kept);
+  const flat = reshape(graph, 'head.candidates.flat', candidates, [IMAGES, kept * classes]);
   const [values, pair] = graph.twoOutputs('head.pairs.kept', 'TopK', [flat, count]);
   const perRow = integers(graph, 'head.classes', [classes]);
-  const row = graph.node('head.pairs.row', 'Gather', [rowIndex, graph.node('head.pairs.place', 'Div', [pair, perRow])]);
+  const place = graph.node('head.pairs.place', 'Div', [pair, perRow]);
+  const row = graph.node('head.pairs.row', 'GatherElements', [rowIndex, place], { axis: int(1) });
   const label = graph.node('head.pairs.class', 'Mod', [pair, perRow]);
   const labels = graph.node('head.pairs.label', 'Cast', [label], { to: int(FLOAT) });
   const columns = [
-    graph.node('head.pairs.boxes', 'Gather', [boxRows, row], { axis: int(0) }),
-    reshape(graph, 'head.pairs.score', values, [kept, 1]),
-    reshape(graph, 'head.pairs.labels', labels, [kept, 1]),
+    rowsAt(graph, 'head.pairs.boxes', boxRows, row, kept),
+    reshape(graph, 'head.pairs.score', values, [IMAGES, kept, 1]),
+    reshape(graph, 'head.pairs.labels', labels, [IMAGES, kept, 1]),
   ];
-  return reshape(graph, 'output0', concat(graph, 'head.pairs', columns, 1), [1, kept, 6]);
+  return concat(graph, 'output0', columns, 2);
+}
+
+/** Selects `count` rows of each image: [images, count, columns] from [images, rows, columns]. */
+function rowsAt(graph: GraphBuilder, name: string, x: Value, rows: Value, count: number): Value {
+  const indices = reshape(graph, `${name}.rows`, rows, [IMAGES, count, 1]);
+  return graph.node(name, 'GatherND', [x, indices], { batch_dims: int(1) });
 }
 
 /** Value of float32 in TensorProto.DataType. */

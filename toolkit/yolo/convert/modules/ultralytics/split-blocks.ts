@@ -1,5 +1,5 @@
-import { elementCount, ints, type Value } from '../../../../onnx/graph/graph.ts';
-import { concat, floats, multiply } from '../../../../onnx/graph/operators.ts';
+import { elementCount, type GraphBuilder, ints, type Value } from '../../../../onnx/graph/graph.ts';
+import { concat, floats, integers, multiply, slice } from '../../../../onnx/graph/operators.ts';
 import { asInteger, asTuple, refusal } from '../../../../pytorch/pickle/access.ts';
 import {
   attribute,
@@ -189,10 +189,16 @@ function bordered(
   shapes: readonly [readonly number[], readonly number[]],
 ): Value {
   const [before, behind] = shapes.map((shape, index) =>
-    elementCount(shape) === 0
-      ? []
-      : [floats(graph, `${place}.${name}.${index}`, [1, ...shape], () => new Float32Array(elementCount(shape)))],
+    elementCount(shape) === 0 ? [] : [zeros(graph, `${place}.${name}.${index}`, shape, x)],
   );
   const parts = [...(before ?? []), x, ...(behind ?? [])];
   return parts.length === 1 ? x : concat(graph, `${place}.${name}`, parts, axis);
+}
+
+/** Zeros of a shape for every image of a map: [images, ...shape]. */
+function zeros(graph: GraphBuilder, name: string, shape: readonly number[], of: Value): Value {
+  const one = floats(graph, `${name}.one`, [1, ...shape], () => new Float32Array(elementCount(shape)));
+  const images = slice(graph, `${name}.images`, graph.node(`${name}.of`, 'Shape', [of]), 0, 0, 1);
+  const times = integers(graph, `${name}.once`, [1, 1, 1]);
+  return graph.node(name, 'Expand', [one, concat(graph, `${name}.times`, [images, times], 0)]);
 }
