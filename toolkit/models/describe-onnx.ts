@@ -30,6 +30,6 @@ export async function describeOnnxModel(path: string): Promise<OnnxDescription> 
   const card = DetectorCard.safeParse(found.json).data ?? ModelCard.safeParse(found.json).data;
   if (card !== undefined) return { by: 'card', source: found.path, sidecar: card };
   const sidecar = parseSidecar(found.path, found.json, Sidecar);
-  checkShapes(path, model, { sidecar, source: found.path });
+  checkShapes(model, { sidecar, source: found.path });
   return { by: 'file', source: found.path, sidecar };
 }

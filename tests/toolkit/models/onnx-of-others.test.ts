@@ -25,6 +25,7 @@ const NAMES = [
   'alpha',
   'old',
   'int8',
+  'apart',
   'bioimage-0.4/weights',
   'bioimage-0.5/weights',
 ];
@@ -67,6 +68,34 @@ describe('an ONNX segmentation model from another source', () => {
   it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
     const { data } = await decodeLabels(join(MODELS, `${name}.png`));
     expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);
+  });
+
+  it('is another model if a file of its weights is another, and is rejected without it', async () => {
+    const [onnx, folder] = [await bare('apart'), await temporaryFolder()];
+    await copyFile(join(MODELS, 'apart.json'), onnx.replace('.onnx', '.json'));
+    await expect(prepareTissueModel(onnx, folder)).rejects.toMatchObject({
+      code: 'MODEL_UNREADABLE',
+      message: expect.stringContaining('apart.onnx.data, which is not next to it'),
+    });
+    const weights = await readFile(join(MODELS, 'apart.onnx.data'));
+    await writeFile(`${onnx}.data`, weights);
+    const { digest } = await prepareTissueModel(onnx, folder);
+    await writeFile(
+      `${onnx}.data`,
+      weights.map((byte, at) => (at === 2 ? byte + 1 : byte)),
+    );
+    expect((await prepareTissueModel(onnx, folder)).digest).not.toBe(digest);
+  });
+
+  it('is rejected if its weights are in another folder', async () => {
+    const onnx = await bare('apart');
+    await copyFile(join(MODELS, 'apart.json'), onnx.replace('.onnx', '.json'));
+    const bytes = await readFile(onnx, 'latin1');
+    await writeFile(onnx, bytes.replaceAll('apart.onnx.data', '../../etc/hosts'), 'latin1');
+    await expect(prepareTissueModel(onnx, await temporaryFolder())).rejects.toMatchObject({
+      code: 'MODEL_UNREADABLE',
+      message: expect.stringContaining('stores weights in ../../etc/hosts'),
+    });
   });
 
   it('with dynamic sizes is rejected during the run if its description is for another layout', async () => {
@@ -254,7 +283,7 @@ describe('a description of a model zoo', () => {
     ['inputs:', 'inputs:\n  - {axes: bcyx}', 'it has 2 inputs'],
     [
       'preprocessing:',
-      'preprocessing:\n    - {name: clip, kwargs: {max_percentile: 99}}',
+      'preprocessing:\n      - {name: clip, kwargs: {max_percentile: 99}}',
       'the setting max_percentile',
     ],
     ['std: [40]', 'std: [0]', 'does not give a positive scale'],

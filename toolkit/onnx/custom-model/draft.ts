@@ -46,7 +46,7 @@ export function draftSidecar(path: string, model: DescribedModel): SidecarDraft 
     draft.kind === 'segmentation'
       ? SegmentationSidecar.parse({ kind: draft.kind, input: inputFields, output: draft.output, labels: draft.labels })
       : DetectionSidecar.parse({ kind: draft.kind, input: inputFields, output: draft.output, labels: draft.labels });
-  checkShapes(path, model, { sidecar, source: path });
+  checkShapes(model, { sidecar, source: path });
   return {
     sidecar,
     unknown: [...inputQuestions(input, spec), ...outputQuestions(model), ...draft.unknown],
