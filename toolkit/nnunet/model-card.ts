@@ -82,6 +82,11 @@ export function isCropped({ window, cropped }: ModelMethod): boolean {
   return window === 'v2' || cropped === true;
 }
 
+/** Returns for each channel whether it is 0 where the image is black, whatever its values there. */
+export function maskedChannels(normalisation: readonly Normalisation[]): readonly boolean[] {
+  return normalisation.map((each) => each.scheme === 'ZScore' && each.masked);
+}
+
 /** Returns the smallest and the largest input that is usual for a network, to probe its arithmetic. */
 export function usualRange({ normalisation }: ModelMethod): readonly [number, number] {
   switch (normalisation[0]?.scheme) {

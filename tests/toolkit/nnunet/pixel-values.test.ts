@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Normalisation } from '../../../toolkit/nnunet/model-card.ts';
-import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
-import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
-import { fillTileInput, pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
+import { cropped, nonZeroBox, nonZeroMask } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
+import { pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
 
 const GREY = [0, 10, 20, 30];
 const pixels = Uint8Array.from(GREY.flatMap((value) => [value, value, value]));
@@ -51,17 +50,6 @@ describe('pixelValues', () => {
     expect([second, fourth]).toEqual([-1, 1]);
   });
 
-  it('sets only masked channels to 0 outside of a mask', () => {
-    const image = { width: 2, height: 1, channels: 2, pixels: Uint8Array.of(0, 0, 9, 9), inside: Uint8Array.of(0, 1) };
-    const ct = { scheme: 'CT', mean: 1, std: 2, low: 3, high: 9 } as const;
-    const values = pixelValues(image, [{ scheme: 'ZScore', masked: true }, ct]);
-    const grid = tileGrid({ width: 2, height: 1 }, { width: 2, height: 1 }, undefined, 'v2');
-    const input = new Float32Array(4);
-    fillTileInput(image.pixels, values, grid, 0, 0, input);
-    // nnU-Net clips black to the lowest intensity and standardises it, whatever the other channel does.
-    expect([...input]).toEqual([0, 0, 1, 4]);
-  });
-
   it('does not divide by almost zero for an image of one value', () => {
     const flat = { width: 1, height: 1, channels: 3, pixels: Uint8Array.of(7, 7, 7) };
     for (const scheme of [{ scheme: 'ZScore', masked: false } as const, { scheme: 'RescaleTo01' } as const]) {
@@ -82,11 +70,10 @@ describe('nonZeroBox', () => {
     expect(nonZeroBox(image(rows), 4, rows.length)).toEqual(box);
   });
 
-  it('crops, and fills only enclosed holes; gaps at corners do not open a hole', () => {
+  it('crops; black pixels count as outside, also enclosed ones', () => {
     const rows = ['.###.', '##.##', '#...#', '##.##', '.####'];
-    const pixels = image(rows);
-    const inside = filledNonZero(pixels, 5, 5);
-    expect([...inside].join('')).toBe(['01110', '11111', '11111', '11111', '01111'].join(''));
-    expect([...cropped(inside, 5, 1, { top: 3, bottom: 5, left: 0, right: 2 })]).toEqual([1, 1, 0, 1]);
+    const mask = nonZeroMask(image(rows), 3);
+    expect([...mask].join('')).toBe(['01110', '11011', '10001', '11011', '01111'].join(''));
+    expect([...cropped(mask, 5, 1, { top: 3, bottom: 5, left: 0, right: 2 })]).toEqual([1, 1, 0, 1]);
   });
 });

@@ -18,10 +18,9 @@ import {
 } from '../../onnx/graph/graph.ts';
 import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
-import { type Decision, type ModelCard, methodOf } from '../model-card.ts';
+import { type Decision, type ModelCard, maskedChannels, methodOf } from '../model-card.ts';
 import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/tile-grid.ts';
-import { isMasked } from '../sliding-window/tile-input.ts';
 import { decisionNodes } from './decision-nodes.ts';
 import { castTo, type EnsembleNodes, int32s, meanOfFolds } from './fold-nodes.ts';
 
@@ -36,11 +35,11 @@ const BYTES = 256;
 export interface RowsGraphOptions extends EnsembleNodes {
   /** Channels of the image that the networks take. A single one is the first of three. */
   readonly channels: number;
-  /** Whether each channel is 0 where pixels are masked. Missing if that is the same for all. */
-  readonly masked?: readonly boolean[];
   /** Outputs per pixel. */
   readonly outputs: number;
   readonly decision: Decision;
+  /** Whether each channel is 0 where the image is black. */
+  readonly masked: readonly boolean[];
   /** Tiles per pass through the networks. */
   readonly batch: number;
   /** Importance map: patch.height x patch.width float32. */
@@ -52,7 +51,8 @@ export interface RowsGraphOptions extends EnsembleNodes {
  * labels stays on the device. The sums of a pixel are added in the order of the tiles, columns within a row first.
  *
  * Inputs: `tiles` uint8 [batches, batch, height, width, bytes per pixel]; `inside` uint8, the same without the last axis,
- * or [batches, 1, 1, 1], as `fillTiles` returns it; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
+ * or [batches, 1, 1, 1]: 0 outside the image, and where masked channels are 0, else 1; or, if only some channels are
+ * masked, 0 outside the image, 1 where they are 0, else 2; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
  * each position of the grid; `grid` and `joined` int64, the shapes [rows, columns, outputs + 1, height, width] and
  * [outputs + 1, rows * height, columns * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and
  * `isDown` [4, height], the sources of the sum of a pixel, carried-over rows first; `carried` float32 [outputs + 1, rows,
@@ -121,7 +121,7 @@ function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
   return body.build();
 }
 
-/** Normalises bytes with the table of each channel, 0 outside. Returns [batch, channels, height, width] float32. */
+/** Normalises bytes with the table of each channel, 0 if masked out. Returns [batch, channels, height, width] float32. */
 function normalised(
   outer: GraphBuilder,
   body: GraphBuilder,
@@ -145,17 +145,10 @@ function normalised(
   const planes = transpose(body, 'tilePlanes', values, [0, 3, 1, 2]);
   const mask = castTo(body, 'tileMask', inside, ELEMENT_TYPES.float32);
   const last = body.node('tileMaskPlane', 'Unsqueeze', [mask, integers(outer, 'channelAxis', [1])]);
-  return multiply(body, 'tileImage', planes, masked === undefined ? last : perChannel(outer, body, last, masked));
-}
-
-/** Turns 0 (outside), 1 (masked) and 2 into the factor of each channel: 0, 0 and 1 for masked ones, else 0, 1 and 1. */
-function perChannel(outer: GraphBuilder, body: GraphBuilder, inside: Value, masked: readonly boolean[]): Value {
-  const shift = floats(outer, 'maskShift', [1, masked.length, 1, 1], () =>
-    Float32Array.from(masked, (isMasked) => (isMasked ? -1 : 0)),
-  );
-  const low = floats(outer, 'maskLow', [], () => Float32Array.of(0));
-  const high = floats(outer, 'maskHigh', [], () => Float32Array.of(1));
-  return body.node('tileFactors', 'Clip', [add(body, 'tileShifted', inside, shift), low, high]);
+  if (new Set(masked).size < 2) return multiply(body, 'tileImage', planes, last);
+  const above = floats(outer, 'masked', [1, channels, 1, 1], () => Float32Array.from(masked, Number));
+  const counts = castTo(body, 'tileCounts', body.node('tileAbove', 'Greater', [last, above]), ELEMENT_TYPES.float32);
+  return multiply(body, 'tileImage', planes, counts);
 }
 
 /** Adds up to `count` sources for each position along an axis. */
@@ -253,14 +246,13 @@ async function writeGraph(
 ): Promise<WrittenModel> {
   const method = methodOf(card);
   const [height, width] = card.patch;
-  const masked = method.normalisation.map(isMasked);
   const graph = rowsGraph({
     folds: card.folds.map(({ file }) => readModel(join(folder, file))),
     patch: card.patch,
     mirrorings: mirrorings(card.v2?.mirrorAxes ?? []),
     precision,
     channels: method.normalisation.length,
-    ...(masked.includes(true) && masked.includes(false) && { masked }),
+    masked: maskedChannels(method.normalisation),
     outputs: card.classes,
     decision: method.decision,
     batch,

@@ -3,12 +3,12 @@ import { decodeLabels } from '../../image/decode-labels.ts';
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/luma.ts';
-import { isCropped, type ModelMethod } from '../model-card.ts';
+import { isCropped, type ModelMethod, maskedChannels } from '../model-card.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { cropped, filledNonZero, nonZeroBox, type PixelBox } from './non-zero-box.ts';
+import { cropped, nonZeroBox, nonZeroMask, type PixelBox } from './non-zero-box.ts';
 import type { RoiJob } from './roi-job.ts';
 import { type Size, type TileGrid, tileGrid, tilesInScope } from './tile-grid.ts';
-import { isMasked, type PixelValues, pixelValues } from './tile-input.ts';
+import { type PixelValues, pixelValues } from './tile-input.ts';
 
 /** An image with its tiles. */
 export interface TiledRoi {
@@ -52,9 +52,8 @@ export async function readTiledRoi(
   const size = { height: part.bottom - part.top, width: part.right - part.left };
   const isPart = size.height < height || size.width < width;
   const pixels = isPart ? cropped(data, width, channels, part) : data;
-  const inside = method.normalisation.some(isMasked)
-    ? filledNonZero(pixels, size.width, size.height, channels)
-    : undefined;
+  const isMasked = maskedChannels(method.normalisation).includes(true);
+  const inside = isMasked ? nonZeroMask(pixels, channels) : undefined;
   const values = pixelValues({ ...size, pixels, channels, ...(inside && { inside }) }, method.normalisation);
   const grid = tileGrid(size, patch, rounding, method.window);
   const roi = { grid, pixels, values, whole, part };

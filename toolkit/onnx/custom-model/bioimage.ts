@@ -335,7 +335,7 @@ function scoresOf({ postprocessing }: Tensor, channels: number, final: FinalOper
   throw invalid(path, 'it does not say whether the scores are logits or probabilities');
 }
 
-/** Returns the threshold of `binarize`; undefined for one per channel, and for one that is no probability. */
+/** Returns the threshold of `binarize`; undefined for one per channel, and outside of 0 to 1. */
 function thresholdOf({ threshold, ...others }: Readonly<Record<string, unknown>>): number | undefined {
   const isAlone = Object.keys(others).length === 0;
   return isAlone && typeof threshold === 'number' && threshold > 0 && threshold < 1 ? threshold : undefined;
