@@ -9,7 +9,7 @@ import { prepareTissueModel } from '../../toolkit/models/tissue-model.ts';
 import type { EngineName } from '../../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import { isSlideImage } from '../../toolkit/predict/input-image.ts';
-import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
+import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';

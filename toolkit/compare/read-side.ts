@@ -3,11 +3,12 @@ import { basename, join, parse } from 'node:path';
 import { z } from 'zod';
 import { CELL_TASKS, TASKS, type Task } from '../../config/tasks.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
+import type { LabelTranslation } from '../dataset/label-map.ts';
 import { folderOf } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
-import type { LabelTranslation } from '../evaluate/label-translation.ts';
+import type { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { fileExists, statIfThere } from '../files/if-there.ts';
 import { namesLike } from '../files/same-name.ts';
@@ -15,12 +16,10 @@ import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../pred
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
 import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import { readConfiguration } from '../report/configuration.ts';
+import { readEnvironments } from '../report/environment.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
-import { readEnvironments } from '../results/environments.ts';
-import type { EvaluationSource } from '../results/metrics-files.ts';
 import { RESULTS } from '../results/results-folder.ts';
-import { settingsInEffect } from '../tasks/cells/settings.ts';
-import { cellDefinition } from '../tasks/registry.ts';
+import { cellDefinition, settingsInEffect } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
 

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import type { TissueTask } from '../../config/tasks.ts';
 import { publishedMaskIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
-import { readMaskPair } from '../dataset/read-mask-pair.ts';
+import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
 import type { HeTestRoi } from '../dataset/test-rois.ts';
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
-import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
+import { decodeLabels, paletteRemark, readMaskPair } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
@@ -16,8 +16,7 @@ import {
   withoutPrediction,
   withStrayPredictions,
 } from '../metrics/without-prediction.ts';
-import type { RoiCounts } from '../verdict/patients.ts';
-import { type LabelTranslation, translateLabels } from './label-translation.ts';
+import type { RoiCounts } from '../verdict/resampled-intervals.ts';
 import { formatProblems } from './read-points.ts';
 
 /** An ROI and the absolute path of the mask to score. */

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import { readNpy } from '../numpy/npy.ts';
+import { readNpy } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 
 /** A cell, as a point. */

@@ -9,9 +9,9 @@ import { readOwnCard } from '../onnx/custom-model/custom-model.ts';
 import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { ortVersion } from '../onnx/session/engine.ts';
+import { InferenceThread } from '../onnx/session/inference-thread.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
-import { InferenceThread } from '../threads/inference-thread.ts';
-import { startThread } from '../threads/start-thread.ts';
+import { startThread } from '../start-thread.ts';
 import { knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 

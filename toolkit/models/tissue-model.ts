@@ -4,9 +4,8 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { type ConvertProgress, convertModel, modelDigest } from '../nnunet/convert/convert-model.ts';
+import { type ConvertProgress, convertModel } from '../nnunet/convert/convert-model.ts';
 import { bareWeights, findModelFolder } from '../nnunet/convert/find-model-folder.ts';
-import { hashSources } from '../nnunet/convert/model-digest.ts';
 import {
   type CheckpointName,
   type ChosenFolds,
@@ -19,6 +18,7 @@ import {
   holdsFolds,
   isV2,
 } from '../nnunet/convert/model-folds.ts';
+import { hashSources, modelDigest } from '../nnunet/convert/model-recipe.ts';
 import { CARD_FILE, knownModelCard, ModelCard, methodOf } from '../nnunet/model-card.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';

@@ -5,7 +5,7 @@ import { evaluateMasks } from '../../../toolkit/evaluate/evaluate-masks.ts';
 import { readPointsToScore } from '../../../toolkit/evaluate/read-points.ts';
 import { namesLike } from '../../../toolkit/files/same-name.ts';
 import { encodeLabels } from '../../../toolkit/image/encode-png.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { agreementOracle } from '../metrics/agreement-oracle.ts';
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { fetchMembers } from '../../../toolkit/zenodo/download/fetch-members.ts';
-import { digestsOfFile } from '../../../toolkit/zenodo/download/file-digests.ts';
+import { digestsOfFile } from '../../../toolkit/zenodo/download/following-digests.ts';
 import { faultServer } from '../../support/fault-server.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';

@@ -8,12 +8,11 @@ import { writeModel } from '../../onnx/file/write-model.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { CARD_FILE, ModelCard, readModelCard } from '../model-card.ts';
 import { v2Recipe } from '../v2/recipe.ts';
-import { hashSources, type ModelSources } from './model-digest.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
-import { type ModelRecipe, v1Recipe } from './model-recipe.ts';
+import { hashSources, type ModelRecipe, type ModelSources, v1Recipe } from './model-recipe.ts';
 import { StateDictTracker } from './state-dict.ts';
 
-export { modelDigest } from './model-digest.ts';
+export { modelDigest } from './model-recipe.ts';
 
 /** Files that a conversion writes. */
 const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;

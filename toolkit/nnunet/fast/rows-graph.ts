@@ -22,7 +22,7 @@ import { type Decision, type ModelCard, maskedChannels, methodOf } from '../mode
 import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/tile-grid.ts';
 import { decisionNodes } from './decision-nodes.ts';
-import { castTo, type EnsembleNodes, int32s, meanOfFolds } from './fold-nodes.ts';
+import { castTo, type EnsembleNodes, int32s, meanOfFolds } from './mean-of-folds.ts';
 
 /**
  * Maximum number of tiles along one axis that cover a pixel. With four or more tiles, three steps are longer than a

@@ -19,10 +19,6 @@ const MODEL_FILE = 'model.onnx';
 /** float32, float16, float64. */
 export const FLOATING = [1, 10, 11];
 
-/** Remedy for a model whose output is not scores. */
-export const WITHOUT_LAST_STEP =
-  'Export the model without its last step (such as ArgMax), so that it gives the scores of all classes.';
-
 const Sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const Count = z.int().min(1);
 
@@ -140,7 +136,9 @@ export function checkShapes(model: DescribedModel, { sidecar, source }: SourcedS
   }
   const output = outputOf(model, sidecar.output.name, refuse);
   if (!FLOATING.includes(output.elementType)) {
-    throw refuse(`the output ${output.name} is not floating-point`, WITHOUT_LAST_STEP);
+    const remedy =
+      'Export the model without its last step (such as ArgMax), or set output.name to the output with the scores.';
+    throw refuse(`the output ${output.name} is not floating-point`, remedy);
   }
   if (sidecar.kind === 'detection' && sidecar.input.normalise !== undefined) {
     throw refuse('input.normalise is for segmentation models');

@@ -6,7 +6,7 @@ import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
 import { needsHistogram, type PixelValues, pixelTables } from '../../nnunet/sliding-window/tile-input.ts';
-import type { TissueMask } from '../tissue/tissue-mask.ts';
+import type { TissueMask } from '../tissue/slide-tissue.ts';
 import { slideTiles } from './slide-tiles.ts';
 import type { SlideView } from './slide-view.ts';
 

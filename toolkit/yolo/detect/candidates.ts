@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../numpy/round.ts';
+import { roundHalfEven } from '../../numpy.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
 
 /** Candidates of one tile, in the order of the head's rows, as columns of equal length. */

@@ -6,8 +6,7 @@ import { asDiskError } from '../../files/disk-error.ts';
 import { lockFile } from '../../files/file-lock.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { ensureFreeSpace } from '../../files/suitable-file-system.ts';
-import { digestsOfFile, type FileDigests } from './file-digests.ts';
-import { hashWhileWriting } from './following-digests.ts';
+import { digestsOfFile, type FileDigests, hashWhileWriting } from './following-digests.ts';
 import { PartFile, partPath } from './part-file.ts';
 import { type Transfer, transfer } from './transfer.ts';
 

@@ -1,9 +1,37 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import type { Worker } from 'node:worker_threads';
 import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { startThread } from '../../threads/start-thread.ts';
-import { digestsOfFile, type FileDigests } from './file-digests.ts';
+import { startThread } from '../../start-thread.ts';
 import type { PartWatcher } from './part-file.ts';
+
+export interface FileDigests {
+  readonly size: number;
+  /** Lower-case hex. */
+  readonly md5: string;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+/**
+ * Computes size, MD5 and SHA-256 of a file in one pass. Memory does not grow with its size.
+ *
+ * @throws The system's error if the file does not exist; the signal's reason when aborted.
+ */
+export async function digestsOfFile(path: string, signal?: AbortSignal, onBytes?: () => void): Promise<FileDigests> {
+  const md5 = createHash('md5');
+  const sha256 = createHash('sha256');
+  let size = 0;
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
+    signal?.throwIfAborted();
+    md5.update(chunk);
+    sha256.update(chunk);
+    size += chunk.length;
+    onBytes?.();
+  }
+  return { size, md5: md5.digest('hex'), sha256: sha256.digest('hex') };
+}
 
 /** Smaller files, bytes, are hashed when they are complete, because starting two threads would take longer. */
 const WORTH_THREADS = 16 * 2 ** 20;

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { compiledFile } from '../../config/package-files.ts';
+import { compiledFile } from '../config/package-files.ts';
 
 /**
  * Starts a worker thread.

@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { inspectModel } from '../../../cli/predict/inspect-model.ts';
 import { convertCommand } from '../../../cli/predict/model.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
-import { describeDetector } from '../../../toolkit/models/describe-detector.ts';
+import { describeDetector } from '../../../toolkit/models/cell-model.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { convertModel } from '../../../toolkit/nnunet/convert/convert-model.ts';
 import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';

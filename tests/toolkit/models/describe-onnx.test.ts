@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { draftSidecar } from '../../../toolkit/onnx/custom-model/draft.ts';
+import { draftSidecar } from '../../../toolkit/models/describe-onnx.ts';
 import type { DescribedModel, DescribedValue } from '../../../toolkit/onnx/file/describe-model.ts';
 
 const FLOAT = 1;

@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import { readPointsToScore } from '../../../toolkit/evaluate/read-points.ts';
 import { checkMasks } from '../../../toolkit/evaluate/scored-masks.ts';
-import { encodeNpy } from '../../../toolkit/numpy/npy.ts';
+import { encodeNpy } from '../../../toolkit/numpy.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { agreementOracle } from '../metrics/agreement-oracle.ts';
 

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { withResolution } from '../../../toolkit/figures/png-resolution.ts';
 import { renderVegaLite } from '../../../toolkit/figures/render-vega-lite.ts';
+import { withResolution } from '../../../toolkit/figures/style.ts';
 
 const create = { width: 5, height: 4, channels: 3 as const, background: '#123456' };
 

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { readLabelTranslation } from '../../../toolkit/evaluate/label-translation.ts';
+import { readLabelTranslation } from '../../../toolkit/dataset/label-map.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 it('refuses two names of one label', async () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { inspectModel } from '../../../cli/predict/inspect-model.ts';
-import { describeDetector } from '../../../toolkit/models/describe-detector.ts';
+import { describeDetector } from '../../../toolkit/models/cell-model.ts';
 import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -8,10 +8,10 @@ import { parityCommand } from '../../../cli/predict/parity.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { readTextIfThere } from '../../../toolkit/files/if-there.ts';
 import { readJsonIfValid } from '../../../toolkit/files/json-file.ts';
-import { describeDetector } from '../../../toolkit/models/describe-detector.ts';
+import { describeDetector } from '../../../toolkit/models/cell-model.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { ModelCard } from '../../../toolkit/nnunet/model-card.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const ONE = { dtype: 'float32', shape: [1], data: new Float32Array(1) } as const;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limitCautions, limitsOf } from '../../../toolkit/predict/detection-limits.ts';
+import { limitCautions, limitsOf } from '../../../toolkit/predict/detection-plan.ts';
 import { NMS_OUTCOMES, nms, SCRIPT_LIMITS } from '../../../toolkit/yolo/detect/nms.ts';
 import type { View } from '../../../toolkit/yolo/detect/tile-views.ts';
 
