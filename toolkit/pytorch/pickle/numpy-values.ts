@@ -1,5 +1,5 @@
 import { halfToNumber } from '../tensors/half-float.ts';
-import type { InterpreterTable, ReduceHandler } from './interpret.ts';
+import type { InterpreterTable, ReduceHandler } from './known-calls.ts';
 import { LIMITS, type PickleContext } from './pickle-context.ts';
 import { latin1Bytes, narrow } from './text-literals.ts';
 import {

@@ -1,4 +1,4 @@
-import { interpretCall, interpretNew } from './interpret.ts';
+import { interpretCall, interpretNew } from './known-calls.ts';
 import { buildArray, buildDType } from './numpy-values.ts';
 import type { PickleContext } from './pickle-context.ts';
 import { isGetattr, type OpcodeTable, type PickleMachine } from './pickle-machine.ts';
