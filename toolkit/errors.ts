@@ -40,7 +40,7 @@ export const ERRORS = {
   NOT_COMPARABLE: {
     retryable: false,
     remedy:
-      'Name two runs, two results folders, or two folders that `evaluate` or `predict` wrote, of the same record and task.',
+      'Name two runs, two results folders, or two folders that `evaluate` or `predict` wrote, of the same images and task.',
   },
   HOME_IN_USE: { retryable: true, remedy: 'Wait for the other command, or set REIGNITE_HOME to another folder.' },
   FOLDER_UNAVAILABLE: {

@@ -95,7 +95,7 @@ async function folderError(folder: string): Promise<ReigniteError> {
 function inspectOnnx(file: string): InspectedModel {
   const onnx = describeModel(file);
   const holds = `a graph ${onnx.graph} written by ${onnx.producer || 'an unknown program'}`;
-  const next = `\`npx reignite model describe ${shellWord(file)}\` shows its input and output.`;
+  const next = `\`npx reignite model describe ${shellWord(file)}\` drafts its model JSON file, if it needs one.`;
   return { file, format: 'onnx', holds, safe: true, ...NOTHING, elements: onnx.parameters, onnx, next };
 }
 

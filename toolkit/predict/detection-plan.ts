@@ -233,7 +233,7 @@ export function limitCautions(candidates: CandidatesFile['candidates']): readonl
   const tiles = new Set(overLimit.map(({ tile }) => tile)).size;
   const boxes = overLimit.length === 1 ? '1 box was' : `${overLimit.length} boxes were`;
   return [
-    `Do not trust these numbers: ${boxes} left out, because the authors' script, as here, keeps at most ` +
+    `Do not trust these numbers: ${boxes} left out, because reignite, like the authors' script, keeps at most ` +
       `${SCRIPT_LIMITS.maxKept} per tile and ${tiles === 1 ? '1 tile has' : `${tiles} tiles have`} more; ` +
       'with --overlap 64 all are kept.',
   ];

@@ -259,7 +259,9 @@ export class PartialRoi {
 
   #checkOwner(): void {
     if (readState(this.#folder)?.owner === this.#owner) return;
-    throw new ReigniteError('INFERENCE_FAILED', `Another process took over the partial result in ${this.#folder}.`);
+    throw new ReigniteError('INFERENCE_FAILED', `Another process took over the partial result in ${this.#folder}.`, {
+      remedy: 'Run the same command again once the other process has ended; a run does so by itself.',
+    });
   }
 }
 

@@ -80,7 +80,10 @@ function inputOf(
   path: string,
   { name, arguments: given }: z.infer<typeof Transform>,
 ): NonNullable<UncheckedSidecar['input']> {
-  const refuse = () => new ReigniteError('SIDECAR_INVALID', `${path}: the transform ${name} is not supported.`);
+  const refuse = () =>
+    new ReigniteError('SIDECAR_INVALID', `${path}: the transform ${name} is not supported.`, {
+      remedy: 'Move this description away: `npx reignite model describe` then makes the draft of a model JSON file.',
+    });
   if (name === 'ToTensor') return { range: [0, 1] };
   if (name === 'Resize') {
     const size = Side.safeParse(given?.['size']).data;

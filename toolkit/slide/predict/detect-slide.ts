@@ -81,6 +81,7 @@ async function* finished(tiles: readonly CellTile[], partial: PartialDetection):
       throw new ReigniteError(
         'INFERENCE_FAILED',
         `The saved candidates of the tile at ${left}, ${top} px are missing.`,
+        { remedy: 'Run the same command again; missing tiles are predicted again.' },
       );
   }
 }

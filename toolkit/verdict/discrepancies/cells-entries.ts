@@ -97,7 +97,7 @@ export function overflowEntry(
   const largest = counts.reduce((most, count) => Math.max(most, count), 0);
   const effect =
     `The largest count with the reproduced points is ${grouped(largest)}; with reproduced or published points, ` +
-    `${counted(found.length, 'pair is', 'pairs are')} above the limit of 65,535.`;
+    `${counted(found.length, 'pair of readers (or AI) exceeds', 'pairs of readers (or AI) exceed')} 65,535.`;
   return entryOf(
     {
       id: 'uint16-overflow',
