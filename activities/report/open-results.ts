@@ -6,7 +6,8 @@ import { packageVersion } from '../../config/package-files.ts';
 import { asDiskError } from '../../toolkit/files/disk-error.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { writeConfiguration } from '../../toolkit/report/configuration.ts';
-import { environment, recordEnvironment } from '../../toolkit/report/environment.ts';
+import { environment } from '../../toolkit/report/environment.ts';
+import { recordEnvironment } from '../../toolkit/results/environments.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { RunInput } from '../inputs.ts';
 

@@ -16,8 +16,8 @@ import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../pred
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
 import type { TumourShare } from '../predict/slides/tumour-share.ts';
 import { readConfiguration } from '../report/configuration.ts';
-import { readEnvironments } from '../report/environment.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
+import { readEnvironments } from '../results/environments.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { cellDefinition, settingsInEffect } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';

@@ -123,7 +123,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     };
   }
   const card = await readModelCard(modelDir);
-  const { kind, digest, patch, input, output, folds, architecture, trainer, classes, v2 } = card;
+  const { kind, digest, patch, input, output, folds, architecture, trainer, classes, mirrorAxes, v2 } = card;
   const method = methodOf(card);
   const [height, width] = patch;
   const shape = [1, method.normalisation.length, height, width];
@@ -131,7 +131,13 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     kind,
     digest,
     folds: folds.map(({ fold }) => fold),
-    architecture: { trainer, classes, ...architecture, ...(v2 && { ...v2, method }) },
+    architecture: {
+      trainer,
+      classes,
+      ...architecture,
+      ...(v2 && { ...v2, method }),
+      ...(mirrorAxes && { mirrorAxes }),
+    },
     input,
     shape,
     range: usualRange(method),

@@ -180,7 +180,7 @@ export interface PredictionOrder {
   readonly labels?: string;
   /** Only these folds of an nnU-Net folder. */
   readonly folds?: readonly FoldName[];
-  /** Whether an nnU-Net v2 model also predicts mirrored copies of each tile. */
+  /** Whether an nnU-Net model also predicts mirrored copies of each tile. */
   readonly mirroring?: boolean;
   readonly out: string;
   readonly session: EnsembleOptions;

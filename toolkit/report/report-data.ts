@@ -6,12 +6,13 @@ import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { readJsonFile } from '../files/json-file.ts';
 import { FoldName } from '../nnunet/model-card.ts';
+import { readEnvironments } from '../results/environments.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readConfiguration } from './configuration.ts';
-import { type Environment, readEnvironments } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { provenanceOf, type Summary } from './summary.ts';
 import { readStepTimes, type StepTimes } from './trace.ts';
 

@@ -37,7 +37,7 @@ export const RESULTS = {
   environment: new JsonResultsFile(
     'environment/<machine>.json',
     'A machine that worked on the run: versions, processor, provider',
-    'toolkit/report/environment.ts',
+    'toolkit/results/environments.ts',
     Environment,
   ),
   acquisition: new JsonResultsFile(

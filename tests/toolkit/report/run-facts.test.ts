@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { RunConfig } from '../../../config/schema.ts';
 import { commandOf, readConfiguration, writeConfiguration } from '../../../toolkit/report/configuration.ts';
-import { environment, readEnvironments, recordEnvironment } from '../../../toolkit/report/environment.ts';
+import { environment } from '../../../toolkit/report/environment.ts';
 import { TaskSummary } from '../../../toolkit/report/summary.ts';
+import { readEnvironments, recordEnvironment } from '../../../toolkit/results/environments.ts';
 import { VerdictEngine } from '../../../toolkit/verdict/verdict-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

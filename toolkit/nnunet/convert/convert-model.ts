@@ -28,7 +28,7 @@ export interface ConvertModelOptions {
   /** Which weights of a fold. @default `model_best` */
   readonly name?: CheckpointName;
   /**
-   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training (nnU-Net v2).
+   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training.
    * @default false
    */
   readonly mirroring?: boolean;
@@ -68,7 +68,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   const present = await presentConversion(out, sources.digest, signal);
   if (present !== undefined) return present;
 
-  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0]) : v2Recipe(folds[0], mirroring));
+  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0], mirroring) : v2Recipe(folds[0], mirroring));
   await makeFolder(out);
   await sweepTemporaries(out, { of: (name) => CONVERTED.test(name) });
   await rm(join(out, CARD_FILE), { force: true });

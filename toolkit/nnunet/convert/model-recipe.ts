@@ -64,8 +64,7 @@ async function isNewlyNormalised(first: FoldFiles): Promise<boolean> {
 /**
  * Hashes the source files of a model.
  *
- * @param choice - `mirroring`: whether mirrored copies of each tile are predicted too. It changes the digest of an
- *   nnU-Net v2.
+ * @param choice - `mirroring`: whether mirrored copies of each tile are predicted too. It changes the digest.
  * @param onFile - Called after each checkpoint with the number done so far.
  */
 export async function hashSources(
@@ -82,7 +81,7 @@ export async function hashSources(
   }
   if (folds[0].dataset === undefined) {
     const head = `nnunet-v1-2d ${CONVERTER_SCHEMA}${(await isNewlyNormalised(folds[0])) ? ' normalised' : ''}`;
-    const lines = [head, plansSha256, ...checkpointSha256];
+    const lines = [`${head}${mirroring ? ' mirrored' : ''}`, plansSha256, ...checkpointSha256];
     return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
   }
   const datasetSha256 = await sha256OfFile(folds[0].dataset, signal);
@@ -109,9 +108,10 @@ export interface ModelRecipe {
  * Reads how to convert an nnU-Net v1 model.
  *
  * @param first - Files of its first fold, whose plans apply to all.
+ * @param mirroring - Whether mirrored copies of each tile are predicted too.
  * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
  */
-export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
+export async function v1Recipe(first: FoldFiles, mirroring: boolean): Promise<ModelRecipe> {
   const { plans, normalisation } = await readV1Input(first);
   const method = methodFor(plans.modalities, normalisation);
   const architecture = unetArchitecture(plans);
@@ -131,10 +131,24 @@ export async function v1Recipe(first: FoldFiles): Promise<ModelRecipe> {
         convPerStage: plans.convPerStage,
       },
       ...(method && { method }),
+      ...(mirroring && { mirrorAxes: [...v1MirrorAxes(plans.trainer)] }),
     },
     weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
     graph: (tracker) => unetGraph(architecture, tracker),
   };
+}
+
+/** Trainers of nnU-Net v1 that do not mirror. */
+const WITHOUT_MIRRORING = /no_?mirror|no_?data_?aug/i;
+
+/**
+ * Returns the axes along which a trainer of nnU-Net v1 mirrors, 0 for rows and 1 for columns: both, unless its name says
+ * otherwise. Checkpoints do not record them.
+ *
+ * @see `data_aug_params['mirror_axes']` of the trainers, nnU-Net v1
+ */
+export function v1MirrorAxes(trainer: string): readonly number[] {
+  return WITHOUT_MIRRORING.test(trainer) ? [] : [0, 1];
 }
 
 /** Returns the method of a model; undefined for RGB divided by 255, as the paper's. */

@@ -49,7 +49,7 @@ async function takesRgb(path: string): Promise<boolean> {
 /** Planners and preprocessors of this name divide bytes by 255, whatever the schemes of the plans. */
 const SCALED = /scale\w*to_?0_1/i;
 /** Trainers of the paper's laboratory, which divide bytes by 255 without a preprocessor of nnU-Net. */
-const PAPER_TRAINER = /pathology_DA/;
+export const PAPER_TRAINER = /pathology_DA/;
 /** Preprocessors of nnU-Net that normalise by the schemes of the plans. */
 const BY_SCHEMES = [
   'GenericPreprocessor',
@@ -159,6 +159,10 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, pa
     );
   }
   const { mean, sd: std, percentile_00_5: low, percentile_99_5: high } = found.data;
+  // Images are read with 8 bits per sample.
+  if (low < 0 || high > 255) {
+    throw unsupported(path, `its images are normalised by CT for values from ${low} to ${high}, not 0 to 255`);
+  }
   return { scheme: 'CT', mean, std, low, high };
 }
 

@@ -6,9 +6,10 @@ import { replaceFile } from '../../files/atomic-write.ts';
 import { readTextIfThere, statIfThere } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
 import { parseRecordId, readRecord, type ZenodoRecord } from '../record/record.ts';
-import { digestsOfFile, type FileDigests } from './following-digests.ts';
+import type { SizeAndDigests } from './digests.ts';
+import { digestsOfFile } from './digests.ts';
 
-export interface MirroredFile extends FileDigests {
+export interface MirroredFile extends SizeAndDigests {
   readonly path: string;
 }
 

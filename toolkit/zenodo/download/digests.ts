@@ -6,7 +6,7 @@ import { ReigniteError } from '../../errors.ts';
 import { startThread } from '../../start-thread.ts';
 import type { PartWatcher } from './part-file.ts';
 
-export interface FileDigests {
+export interface SizeAndDigests {
   readonly size: number;
   /** Lower-case hex. */
   readonly md5: string;
@@ -19,7 +19,7 @@ export interface FileDigests {
  *
  * @throws The system's error if the file does not exist; the signal's reason when aborted.
  */
-export async function digestsOfFile(path: string, signal?: AbortSignal, onBytes?: () => void): Promise<FileDigests> {
+export async function digestsOfFile(path: string, signal?: AbortSignal, onBytes?: () => void): Promise<SizeAndDigests> {
   const md5 = createHash('md5');
   const sha256 = createHash('sha256');
   let size = 0;
@@ -43,7 +43,7 @@ export interface StreamingDigest extends PartWatcher {
    *
    * @throws The signal's reason when aborted.
    */
-  finish(length: number, signal?: AbortSignal): Promise<FileDigests>;
+  finish(length: number, signal?: AbortSignal): Promise<SizeAndDigests>;
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ class DigestAtEnd implements StreamingDigest {
   onLength(): void {}
   onBegin(): void {}
 
-  finish(_length: number, signal?: AbortSignal): Promise<FileDigests> {
+  finish(_length: number, signal?: AbortSignal): Promise<SizeAndDigests> {
     return digestsOfFile(this.#path, signal);
   }
 
@@ -100,7 +100,7 @@ class DigestInThread implements StreamingDigest {
     this.#wake();
   }
 
-  async finish(size: number, signal?: AbortSignal): Promise<FileDigests> {
+  async finish(size: number, signal?: AbortSignal): Promise<SizeAndDigests> {
     Atomics.store(this.#lengths, 0, BigInt(size));
     Atomics.store(this.#lengths, 1, BigInt(size));
     const digests = this.#threads.map((thread) => thread.digest(this.#generation, signal));
