@@ -35,7 +35,9 @@ export async function statusCommand(
       return;
     }
     const verdicts = summary === undefined ? [] : await verdictLines(summary, description.results ?? '', true);
-    const lines = [stateLine(description), ...(live?.stages ?? []).map(stageLine), ...verdicts];
+    const reason =
+      description.status === 'failed' ? [`  \`npx reignite why ${description.run}\` gives the reason.`] : [];
+    const lines = [stateLine(description), ...reason, ...(live?.stages ?? []).map(stageLine), ...verdicts];
     printResult(lines.join('\n'));
   });
   return EXIT.done;

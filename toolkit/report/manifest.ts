@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
+import { fileExists } from '../files/if-there.ts';
 import { RESULTS } from '../results/results-folder.ts';
 
 const LINE = /^([0-9a-f]{64}) [ *](.+)$/;
@@ -41,6 +42,16 @@ export async function verifyManifest(
   }
   for (const path of present) findings.push({ path, kind: 'extra' });
   return { files: listed.size, findings: findings.sort((a, b) => (a.path < b.path ? -1 : 1)) };
+}
+
+/**
+ * Finds what a rebuilt manifest would no longer show: files that are missing or were changed since the last one.
+ *
+ * @returns Empty without a manifest.
+ */
+export async function changedSinceManifest(results: string, signal?: AbortSignal): Promise<readonly ManifestFinding[]> {
+  if (!(await fileExists(RESULTS.manifest.in(results)))) return [];
+  return (await verifyManifest(results, signal)).findings.filter(({ kind }) => kind !== 'extra');
 }
 
 async function readManifest(path: string): Promise<Map<string, string>> {

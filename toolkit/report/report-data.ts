@@ -53,7 +53,11 @@ export type UsedModel = z.output<typeof UsedModel>;
  */
 export async function readReportData(results: string): Promise<ReportData> {
   const summary = await RESULTS.summary.readIfValid(results);
-  if (summary === undefined) throw new ReigniteError('FILE_MISSING', `${results} has no summary.json of a run.`);
+  if (summary === undefined) {
+    throw new ReigniteError('FILE_MISSING', `${results} has no summary.json of a run, or a damaged one.`, {
+      remedy: 'Check that the folder is the right one. If it is, run the same `npx reignite run` command again.',
+    });
+  }
   const tasks = await Promise.all(
     TASKS.filter((task) => summary.tasks[task] !== undefined).map((task) => judgedTask(results, task)),
   );

@@ -90,7 +90,8 @@ export class JsonResultsFile<Path extends string, Schema extends z.ZodType> exte
   async read(results: string, ...names: NamesOf<Path>): Promise<z.output<Schema>> {
     const value = await this.readIfThere(results, ...names);
     if (value === undefined) {
-      throw new ReigniteError('FILE_MISSING', `There is no ${this.named(...names)} in the results folder ${results}.`);
+      const cause = `There is no ${this.named(...names)} in the results folder ${results}.`;
+      throw new ReigniteError('FILE_MISSING', cause, { remedy: REMEDY });
     }
     return value;
   }

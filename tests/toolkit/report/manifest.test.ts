@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { verifyManifest, writeManifest } from '../../../toolkit/report/manifest.ts';
+import { changedSinceManifest, verifyManifest, writeManifest } from '../../../toolkit/report/manifest.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -34,6 +34,15 @@ describe('the manifest', () => {
       { path: 'metrics/he.json', kind: 'changed' },
       { path: 'two words.txt', kind: 'missing' },
     ]);
+  });
+
+  it('says what was lost or changed before it is rewritten', async () => {
+    const results = await resultsFolder();
+    expect(await changedSinceManifest(results)).toEqual([]);
+    await writeManifest(results);
+    await rm(join(results, 'metrics', 'he.json'));
+    await writeFile(join(results, 'new.txt'), '');
+    expect(await changedSinceManifest(results)).toEqual([{ path: 'metrics/he.json', kind: 'missing' }]);
   });
 
   it('is reported by name if it is missing', async () => {
