@@ -9,7 +9,7 @@ export interface Pixels {
   readonly data: Uint8Array;
 }
 
-const RGB = 3;
+export const RGB = 3;
 
 /** Fixed-point weight of 1, as in OpenCV. */
 const ONE = 2048;

@@ -9,7 +9,7 @@ import { detectSlide } from '../../../toolkit/slide/predict/detect-slide.ts';
 import { selectSlideCells } from '../../../toolkit/slide/predict/select-slide-cells.ts';
 import type { SlideCellsJob } from '../../../toolkit/slide/predict/slide-jobs.ts';
 import type { TissueMask } from '../../../toolkit/slide/tissue/tissue-mask.ts';
-import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-image.ts';
+import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const SIZE = 128;

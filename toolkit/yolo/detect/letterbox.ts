@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Pixels, resizeBilinear } from '../../image/resize-bilinear.ts';
+import { type Pixels, RGB, resizeBilinear } from '../../image/resize-bilinear.ts';
 import { roundHalfEven } from '../../numpy/round.ts';
 
 /** Position of a whole image that is scaled into the input of a network. */
@@ -22,8 +22,6 @@ interface Size {
 
 /** Value of the padding: the grey that YOLO is trained with. */
 export const PADDING = 114;
-/** Channels of an image, unless it says otherwise. */
-const RGB = 3;
 /** Ultralytics uses at least this stride for every detector. */
 const LEAST_STRIDE = 32;
 
