@@ -5,6 +5,7 @@ import { sha256Of } from '../../files/hash-file.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
 import { MODEL_MPP, suitsModels } from '../../model-resolution.ts';
 import { adapterNames } from '../../onnx/provider/adapter.ts';
+import { sumsChoice } from '../../onnx/session/engine-choice.ts';
 import { Slide } from '../../slide/read/slide.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
 import type { SlideTissue } from '../../slide/tissue/slide-tissue.ts';
@@ -179,6 +180,9 @@ export function describeSlide(
   | 'provider'
   | 'adapter'
   | 'driver'
+  | 'engine'
+  | 'precision'
+  | 'batchSize'
   | 'seconds'
 > {
   const isResampled = view.width !== slide.width || view.height !== slide.height;
@@ -194,6 +198,7 @@ export function describeSlide(
     key: entry.key,
     provider: facts.provider,
     ...adapterNames(facts),
+    ...sumsChoice(facts),
     seconds: isCached ? 0 : facts.seconds,
   };
 }

@@ -163,11 +163,10 @@ class SessionDetector implements EngineDetector {
     network: BoxNetwork,
     { session, ...opened }: OpenedSession,
     takesBatches: boolean,
-    { batchSize = 0, isBatchedOnCpu = false, device }: DetectorOptions,
+    options: DetectorOptions,
   ) {
     const { digest, shape, rows, classes, channels, format } = network;
-    const isOnGpu = opened.provider !== 'cpu';
-    const isBatched = takesBatches && (isOnGpu || isBatchedOnCpu);
+    const { batch, ...configured } = batchOn(opened.provider, takesBatches, shape, options);
     this.digest = digest;
     this.size = Math.max(shape.height, shape.width);
     this.shape = shape;
@@ -175,12 +174,8 @@ class SessionDetector implements EngineDetector {
     this.classes = classes;
     this.channels = channels;
     this.isSuppressed = format === 'end2end';
-    this.batch = isBatched ? batchSize || tilesAtOnce(shape, opened.provider, device) : 1;
-    this.engine = {
-      ...opened,
-      instructionSet: instructionSet(),
-      ...(takesBatches && isOnGpu && { batchSize }),
-    };
+    this.batch = batch;
+    this.engine = { ...opened, instructionSet: instructionSet(), ...configured };
     this.#network = network;
     this.#session = session;
   }
@@ -239,6 +234,24 @@ const CHANNELS_IN_MEMORY = 256;
 const SHARE_OF_MEMORY = 0.15;
 /** Memory that is assumed for a GPU that does not report it, bytes. */
 const UNKNOWN_MEMORY = 8 * 2 ** 30;
+
+/**
+ * Decides how many tiles run at once.
+ *
+ * @param takesBatches - Whether the network takes any number of tiles.
+ * @returns The number, and what the cache key names: nothing on the CPU, whose results do not depend on it.
+ */
+export function batchOn(
+  provider: Provider,
+  takesBatches: boolean,
+  shape: Size,
+  { batchSize = 0, isBatchedOnCpu = false, device }: DetectorOptions = {},
+): { readonly batch: number; readonly batchSize?: number } {
+  const isOnGpu = provider !== 'cpu';
+  if (!takesBatches || !(isOnGpu || isBatchedOnCpu)) return { batch: 1 };
+  const batch = batchSize === 0 ? tilesAtOnce(shape, provider, device) : batchSize;
+  return { batch, ...(isOnGpu && { batchSize }) };
+}
 
 /** Returns how many tiles fit into the memory of the device at once. */
 function tilesAtOnce({ height, width }: Size, provider: Provider, device?: number): number {
