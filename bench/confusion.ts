@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { countConfusion } from '../toolkit/metrics/evaluate-he.ts';
+import { countConfusion } from '../toolkit/metrics/he-metrics.ts';
 import { makeScene } from './case-figure-scene.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';
 

@@ -14,7 +14,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { noise } from '../tests/support/noise.ts';
 import { HostRows } from '../toolkit/nnunet/fast/rows-pass.ts';
-import { RGB_SOFTMAX } from '../toolkit/nnunet/model-method.ts';
+import { RGB_SOFTMAX } from '../toolkit/nnunet/model-card.ts';
 import type { FoldNetworks } from '../toolkit/nnunet/networks/open-networks.ts';
 import { exactPass, type PassOver, segmentWith } from '../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { type Contender, paired, report } from './paired.ts';

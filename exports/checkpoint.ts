@@ -20,4 +20,4 @@ export {
   valueTree,
 } from '../toolkit/pytorch/pickle/value-tree.ts';
 export type { DType, TensorRef } from '../toolkit/pytorch/tensors/tensor.ts';
-export { spanOf, toFloat32 } from '../toolkit/pytorch/tensors/tensor-elements.ts';
+export { spanOf, toFloat32 } from '../toolkit/pytorch/tensors/tensor.ts';

@@ -14,6 +14,5 @@ export { agreementOfPair, type PairAgreement, type PairImage } from '../toolkit/
 export { type AgreementScores, agreementScores } from '../toolkit/metrics/agreement-metrics.ts';
 export { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
 export { dicePerLabel, microDice } from '../toolkit/metrics/dice.ts';
-export { countConfusion } from '../toolkit/metrics/evaluate-he.ts';
-export { type HeMetrics, heMetrics } from '../toolkit/metrics/he-metrics.ts';
+export { countConfusion, type HeMetrics, heMetrics } from '../toolkit/metrics/he-metrics.ts';
 export type { MatchOptions, TieOrder } from '../toolkit/metrics/match-points.ts';

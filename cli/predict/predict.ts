@@ -8,7 +8,8 @@ import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
 import { prepareTissueModel } from '../../toolkit/models/tissue-model.ts';
 import type { EngineName } from '../../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
-import type { PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
+import { isSlideImage } from '../../toolkit/predict/input-image.ts';
+import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
@@ -80,11 +81,26 @@ export async function predictCommand(
   const order = readOrder(options);
   const home = homeFromEnvironment();
   const images = await nameImages(words, () => channelsOfModel(order, home, signal));
+  if (order.choices.regions !== undefined) await expectOneSlide(order, images);
   whenInterrupted(RESUMABLE);
   const summary = options.run
     ? await predictAsRun(order, images, home, signal)
     : await predictHere(order, images, home, signal);
   return printPrediction(summary, images, order.out, options, signal);
+}
+
+/** Regions are drawn on one slide: on another one, or on an image, their counts would be missing or wrong. */
+async function expectOneSlide({ choices }: PredictionOrder, images: readonly NamedImage[]): Promise<void> {
+  const [image, ...others] = images;
+  if (others.length > 0) {
+    throw new ReigniteError('USAGE', `--regions has the regions of one slide, but ${images.length} images are named.`, {
+      remedy: 'Run the command once per slide, each with its own `--regions` and `--out`.',
+    });
+  }
+  if (image === undefined || (await isSlideImage(image, choices))) return;
+  throw new ReigniteError('USAGE', `--regions is for slides; ${image.path} is read as an image.`, {
+    remedy: 'Leave `--regions` out, or add `--level 0` to read a TIFF as a slide.',
+  });
 }
 
 /** Prepares an nnU-Net model to learn how many channels its images have; undefined for another model. */

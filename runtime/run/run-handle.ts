@@ -16,7 +16,6 @@ import type { Summary } from '../../toolkit/report/summary.ts';
 import { type RunResults, readResults } from '../../toolkit/results/read-results.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { markHandled } from '../../workflows/mark-handled.ts';
-import { noteCall } from '../server/connection.ts';
 import type { ServerSession } from '../server/server-session.ts';
 import { watchOn } from '../server/with-server.ts';
 import { resultsOf } from './describe-run.ts';
@@ -102,7 +101,6 @@ export class RunHandle {
       try {
         for (;;) {
           const next = markHandled(looks.next());
-          noteCall(session.client.connection, next);
           // A lost server takes 15 s to fail a call; the session notices it sooner.
           const { done, value } = await Promise.race([next, session.failed]);
           if (done) return;

@@ -1,9 +1,12 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
+import { InterceptingCall, Metadata, status } from '@grpc/grpc-js';
 import {
   Client,
   Connection,
   type ConnectionOptions,
+  defaultGrpcRetryOptions,
+  makeGrpcRetryInterceptor,
   type WorkflowClientInterceptor,
   type WorkflowService,
 } from '@temporalio/client';
@@ -133,6 +136,37 @@ const allowWhatIsStarted = (home: HomeFolders): WorkflowClientInterceptor => ({
   },
 });
 
+/**
+ * Ends a call on a connection that is already closed with CANCELLED. The channel itself would throw, and the client
+ * repeats failed calls in a timer, where nothing catches what is thrown: the process would end.
+ */
+const cancelOnClosedConnection: NonNullable<ConnectionOptions['interceptors']>[number] = (options, nextCall) => {
+  try {
+    return new InterceptingCall(nextCall(options));
+  } catch (error) {
+    return new InterceptingCall(cancelledCall(reason(error)));
+  }
+};
+
+function cancelledCall(details: string): ConstructorParameters<typeof InterceptingCall>[0] {
+  const nothing = () => undefined;
+  return {
+    start(_metadata, listener) {
+      queueMicrotask(() => {
+        listener?.onReceiveMessage?.(null);
+        listener?.onReceiveStatus?.({ code: status.CANCELLED, details, metadata: new Metadata() });
+      });
+    },
+    cancelWithStatus: nothing,
+    getPeer: () => '',
+    sendMessageWithContext: nothing,
+    sendMessage: nothing,
+    startRead: nothing,
+    halfClose: nothing,
+    getAuthContext: () => null,
+  };
+}
+
 async function openConnection(
   server: ServerAddress,
   timeoutMs: number,
@@ -143,6 +177,7 @@ async function openConnection(
     return await Connection.connect({
       ...options,
       connectTimeout: timeoutMs,
+      interceptors: [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), cancelOnClosedConnection],
       ...(server.external ? {} : { channelArgs: NO_PROXY_ARGUMENTS }),
     });
   } catch (error) {
@@ -174,27 +209,6 @@ function unreachable({ external }: Pick<ServerAddress, 'external'>, what: string
 function reason(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return 'details' in error && typeof error.details === 'string' && error.details ? error.details : error.message;
-}
-
-const OPEN = new WeakMap<Connection, Set<Promise<unknown>>>();
-
-/** Registers a call that may still be open when its connection is closed. */
-export function noteCall(connection: Connection, call: Promise<unknown>): void {
-  const calls = OPEN.get(connection) ?? new Set();
-  OPEN.set(connection, calls);
-  calls.add(call);
-  const forget = () => calls.delete(call);
-  call.then(forget, forget);
-}
-
-/**
- * Closes a connection once its open calls have ended: the client retries a call whose server is gone, and a retry on a
- * closed connection would end the process. The caller does not wait for this.
- */
-export async function closeConnection(connection: Connection): Promise<void> {
-  const calls = [...(OPEN.get(connection) ?? [])];
-  if (calls.length === 0) await connection.close();
-  else void Promise.allSettled(calls).then(() => connection.close().catch(() => undefined));
 }
 
 const serverAddressSchema = z.object({

@@ -10,7 +10,7 @@ import { unservedQueues } from '../workers/pollers.ts';
 import { serveOrphanedQueues, WorkerProcesses } from '../workers/worker-processes.ts';
 import type { WorkerSettings } from '../workers/worker-settings.ts';
 import { findTemporalBinary } from './binary/find-binary.ts';
-import { closeConnection, connectTo, externalServer, type ServerAddress, type ServerClient } from './connection.ts';
+import { connectTo, externalServer, type ServerAddress, type ServerClient } from './connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from './embedded-server.ts';
 import { acquireHomeLock, homeHolder, type OwnedHome } from './home-lock.ts';
 import { runningServer } from './server-record.ts';
@@ -101,7 +101,7 @@ async function openOwner(options: SessionOptions, { lost, release }: OwnedHome):
       async close() {
         closing = true;
         await processes.stop();
-        await closeConnection(client.connection);
+        await client.connection.close();
         await guard.stop();
         await release();
       },
@@ -212,7 +212,7 @@ async function openConnected(home: HomeFolders, server: ServerAddress): Promise<
     ready: async () => undefined,
     async close() {
       closed.abort();
-      await closeConnection(client.connection);
+      await client.connection.close();
     },
   };
 }
@@ -262,7 +262,7 @@ async function openExternal(options: SessionOptions, server: ServerAddress): Pro
       closed.abort();
       await serving;
       await workers.stop();
-      await closeConnection(client.connection);
+      await client.connection.close();
     },
   };
 }

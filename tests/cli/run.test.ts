@@ -128,7 +128,7 @@ describe('reignite run', () => {
     expect(Object.keys(workersOf(place.home))).toHaveLength(2);
     third.process.kill('SIGINT');
     const { status, stderr } = await third.ended;
-    expect(status).toBe(130);
+    expect(status, stderr).toBe(130);
     expect(stderr.trimEnd().split('\n').at(-1)).toBe(
       'Interrupted: run the same command to resume; finished work is kept.',
     );

@@ -152,7 +152,6 @@ describe.skipIf(!isRoot)('another user of this machine', () => {
       expect(await filesBelow(at('private'))).toEqual(before);
       expect(await readFile(at('private', 'diary.txt'), 'utf8')).toBe('mine');
     },
-    180_000,
   );
 
   it('leaves the owner a working state directory', async () => {

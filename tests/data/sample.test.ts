@@ -9,8 +9,7 @@ import { neededOfRecord, tissueModelFolder } from '../../toolkit/dataset/layout.
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
 import { checkRoiFiles, listHeTestRois } from '../../toolkit/dataset/test-rois.ts';
-import { evaluateHe, type RoiMasks } from '../../toolkit/metrics/evaluate-he.ts';
-import { heMetrics } from '../../toolkit/metrics/he-metrics.ts';
+import { evaluateHe, heMetrics, type RoiMasks } from '../../toolkit/metrics/he-metrics.ts';
 import { readPlansFile } from '../../toolkit/nnunet/convert/plans.ts';
 import { readNpy } from '../../toolkit/numpy/npy.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';

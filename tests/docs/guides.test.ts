@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../config/package-files.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { type Stop, startServer } from '../support/serve-home.ts';
 import { fencedBlocks, readMarkdown } from './markdown.ts';
 
 /**
@@ -24,7 +25,12 @@ const PAGES = [
   'docs/operations.md',
 ];
 
+/** From this page on, commands ask one server, and npx need not find out each time what it runs. */
+const FIRST_AFTER_RUNS = 'docs/reproduce-the-paper.md';
+const NPX_HERE = 'npx() { node_modules/.bin/"$@"; }';
+
 const folder = suiteFolder();
+let stopServer: Stop | undefined;
 
 beforeAll(() => {
   // As npm installs the package, with this checkout in its place.
@@ -33,6 +39,8 @@ beforeAll(() => {
   symlinkSync(packageFile(''), join(folder(), 'node_modules', 'reignite'));
   symlinkSync('../reignite/bin/reignite.js', join(folder(), 'node_modules', '.bin', 'reignite'));
 });
+
+afterAll(() => stopServer?.());
 
 function runInShell(
   script: string,
@@ -59,10 +67,12 @@ function expectShown(output: string, shown: string): void {
 
 describe.each(PAGES)('%s', (page) => {
   it('has commands that run, with the output that it shows', async () => {
+    const isAfterRuns = PAGES.indexOf(page) >= PAGES.indexOf(FIRST_AFTER_RUNS);
+    if (isAfterRuns) stopServer ??= await startServer({ home: join(folder(), '.reignite'), cwd: folder() });
     let output = '';
     for (const { tag, text } of fencedBlocks(readMarkdown(page))) {
       if (tag === 'sh run') {
-        const { status, stdout, stderr } = await runInShell(text);
+        const { status, stdout, stderr } = await runInShell(isAfterRuns ? `${NPX_HERE}\n${text}` : text);
         expect(status, `${text}\n${stdout}\n${stderr}`).toBe(0);
         output = stdout;
       } else if (tag === 'text output') expectShown(output, text);

@@ -155,7 +155,7 @@ describe('the npm package', () => {
       running.child.stderr?.on('data', (text) => {
         steps += text;
       });
-      await expect.poll(() => steps, { timeout: 60_000 }).toContain('Started ');
+      await expect.poll(() => steps, { timeout: 300_000 }).toContain('Started ');
       const watched = await example('watch-and-pause', 'home');
       expect(watched.stdout).toMatch(/^paused /m);
       expect(watched.stdout.trimEnd().split('\n').at(-1)).toBe('done');

@@ -103,7 +103,7 @@ function sendRange(
   response.write(content.subarray(0, cut));
   // A client may drop what it has not read when the connection ends, so it ends after the bytes are on disk.
   void vi
-    .waitFor(async () => expect((await stat(part)).size).toBe(cut), { timeout: 20_000 })
+    .waitFor(async () => expect((await stat(part)).size).toBe(cut), { timeout: 300_000 })
     .finally(() => response.socket?.end());
 }
 

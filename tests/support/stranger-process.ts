@@ -1,9 +1,10 @@
 import { fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { defaultPayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, NamespaceNotFoundError } from '@temporalio/common';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import proto, { type temporal } from '@temporalio/proto';
 import { defineUpdate } from '@temporalio/workflow';
@@ -11,7 +12,7 @@ import { z } from 'zod';
 
 /** The unprivileged user ID of Debian and most other systems. */
 const NOBODY = 65_534;
-const ANSWER_MS = 60_000;
+const ANSWER_MS = 300_000;
 const ATTEMPT_MS = 10_000;
 const QUEUE = 'of-a-stranger';
 
@@ -37,8 +38,12 @@ const Answers = z.array(z.object({ way: Attempt.shape.way, type: z.string(), ans
 export async function tryAsStranger(order: z.infer<typeof Order>): Promise<readonly Answer[]> {
   const child = fork(fileURLToPath(import.meta.url), ['be-a-stranger'], { execArgv: ['--import', 'tsx'] });
   const ended = once(child, 'exit');
+  // Its end may be noticed before its answer is read, but the channel is closed after that.
+  const closed = once(child, 'disconnect').then(async () => {
+    throw new Error(`The stranger ended with status ${(await ended)[0]}, without answers`);
+  });
   child.send(order);
-  const [answers] = await Promise.race([once(child, 'message'), ended.then(([code]) => [`ended with ${code}`])]);
+  const [answers] = await Promise.race([once(child, 'message'), closed]);
   await ended;
   return Answers.parse(answers);
 }
@@ -50,12 +55,25 @@ async function tryAll(order: z.infer<typeof Order>): Promise<readonly Answer[]> 
     order.attempts.map(async (attempt) => {
       const { way, type } = attempt;
       const workflowId = `stranger/${randomUUID()}`;
-      await startAs(client, workflowId, attempt);
+      await withNamespace(() => startAs(client, workflowId, attempt));
       return { way, type, answer: await endOf(client, workflowId, way === 'activity') };
     }),
   );
   await connection.close();
   return answers;
+}
+
+/** Repeats what fails because the server does not find its namespace, as it may for a moment on a busy machine. */
+async function withNamespace(start: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + ANSWER_MS;
+  for (;;) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof NamespaceNotFoundError) || Date.now() > deadline) throw error;
+      await sleep(300);
+    }
+  }
 }
 
 async function startAs(client: Client, workflowId: string, { way, type, taskQueue, input }: Attempt): Promise<void> {
@@ -143,7 +161,7 @@ async function endOf(client: Client, scheduled: string, ofActivity: boolean): Pr
       if (ofActivity && event.activityTaskCompletedEventAttributes) return 'done';
       if (event.workflowExecutionCompletedEventAttributes) return 'done';
     }
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await sleep(300);
   }
   return 'no answer';
 }

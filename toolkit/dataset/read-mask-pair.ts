@@ -1,6 +1,6 @@
 import { ReigniteError } from '../errors.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
-import type { RoiMasks } from '../metrics/evaluate-he.ts';
+import type { RoiMasks } from '../metrics/he-metrics.ts';
 
 /**
  * Reads the annotation and the prediction of an ROI.

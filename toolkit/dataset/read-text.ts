@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
-import { hasCode } from '../files/disk-error.ts';
+import { hasCode, requireRegularFile } from '../files/disk-error.ts';
 import { hasPrototypeKey } from '../files/json-file.ts';
 
 /** Position at which a text stops being valid JSON. */
@@ -118,16 +118,47 @@ export async function readRecordFile(path: string): Promise<Buffer> {
   }
 }
 
+/** What the first bytes of a file say that it is, if it is not UTF-8 text. */
+const OTHER_CONTENT = [
+  { starts: [0x1f, 0x8b], is: 'compressed by gzip', remedy: 'Decompress it, for example with `gunzip`.' },
+  { starts: [0x50, 0x4b, 0x03, 0x04], is: 'a zip archive', remedy: 'Unpack it, and name the file in it.' },
+  { starts: [0xff, 0xfe], is: 'UTF-16 text', remedy: 'Save it as UTF-8 in a text editor.' },
+  { starts: [0xfe, 0xff], is: 'UTF-16 text', remedy: 'Save it as UTF-8 in a text editor.' },
+] as const;
+
 /**
  * Decodes UTF-8 text, dropping a byte order mark.
  *
- * @throws ReigniteError `code` when the bytes are not valid UTF-8.
+ * @throws ReigniteError `code` when the bytes are not valid UTF-8, saying what they are if their start shows it.
  */
 export function decodeUtf8(bytes: Uint8Array, path: string, code: ErrorCode): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw new ReigniteError(code, `${path} is not UTF-8 text.`, { cause: error });
+  } catch (cause) {
+    const other = OTHER_CONTENT.find(({ starts }) => starts.every((byte, at) => bytes[at] === byte));
+    if (other === undefined) throw new ReigniteError(code, `${path} is not UTF-8 text.`, { cause });
+    throw new ReigniteError(code, `${path} is ${other.is}, not UTF-8 text.`, { cause, remedy: other.remedy });
+  }
+}
+
+/**
+ * Reads a JSON file that the user named in an option.
+ *
+ * @param options.code - Code of the error for a file that is not JSON.
+ * @param options.remedy - What to do about it.
+ * @throws ReigniteError FILE_MISSING, NOT_READABLE; USAGE for a folder or a stream; `code`.
+ */
+export async function readNamedJson(
+  path: string,
+  { code, remedy }: { readonly code: ErrorCode; readonly remedy: string },
+): Promise<unknown> {
+  requireRegularFile(path);
+  const text = decodeUtf8(await readRecordFile(path), path, code);
+  try {
+    return parseRecordJson(text, path, code);
+  } catch (cause) {
+    if (!(cause instanceof ReigniteError)) throw cause;
+    throw new ReigniteError(cause.code, cause.message, { cause, remedy });
   }
 }
 

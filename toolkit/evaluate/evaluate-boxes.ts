@@ -1,10 +1,9 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { z } from 'zod';
-import { parseRecordJson } from '../dataset/read-text.ts';
+import { readNamedJson } from '../dataset/read-text.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { notOpened } from '../files/disk-error.ts';
 import { namesLike } from '../files/same-name.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { decimal, html, table } from '../report/page/html.ts';
@@ -217,25 +216,13 @@ function imagesByFile(images: Truth['images'], files: readonly string[]): Readon
 }
 
 async function readJson<Value>(path: string, schema: z.ZodType<Value>): Promise<Value> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
-    throw notOpened('File', path, cause);
-  });
   const remedy = `Correct the file ${path}, or export it again as COCO JSON.`;
-  const found = schema.safeParse(parseOwnJson(text, path, remedy));
+  const found = schema.safeParse(await readNamedJson(path, { code: 'ANNOTATIONS_INVALID', remedy }));
   if (found.success) return found.data;
   const [issue] = found.error.issues;
   const place = issue === undefined || issue.path.length === 0 ? 'the document' : issue.path.map(String).join('.');
   const cause = `${path} is not COCO JSON of boxes: ${place}: ${issue?.message.replace(/\.$/, '') ?? 'not understood'}.`;
   throw new ReigniteError('ANNOTATIONS_INVALID', cause, { cause: found.error, remedy });
-}
-
-function parseOwnJson(text: string, path: string, remedy: string): unknown {
-  try {
-    return parseRecordJson(text, path, 'ANNOTATIONS_INVALID');
-  } catch (cause) {
-    if (!(cause instanceof ReigniteError)) throw cause;
-    throw new ReigniteError(cause.code, cause.message, { cause, remedy });
-  }
 }
 
 /** Returns the path of the page of scored boxes. */

@@ -9,7 +9,7 @@ import { inside } from '../files/inside.ts';
 import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/evaluate-he.ts';
+import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
 import {
   labelCounts,
   type WithoutPrediction,

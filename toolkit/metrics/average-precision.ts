@@ -36,6 +36,7 @@ export interface AveragePrecision {
 }
 
 const IOUS = linspace(0.5, 0.95, 10);
+const LEAST_IOU = Math.min(...IOUS);
 const RECALLS = linspace(0, 1, 101);
 /** What NumPy calls `spacing(1)`. */
 const EPSILON = 2 ** -52;
@@ -81,8 +82,14 @@ interface ImageBoxes {
   readonly objects: readonly TrueBox[];
   /** Sorted by detection score, best first. */
   readonly boxes: readonly ScoredBox[];
-  /** Boxes x objects. */
-  readonly ious: readonly (readonly number[])[];
+  /** For each box, the objects that it may be matched with, by index. */
+  readonly candidates: readonly (readonly Candidate[])[];
+}
+
+/** An object that a box overlaps by at least the least IoU that counts. */
+interface Candidate {
+  readonly index: number;
+  readonly shared: number;
 }
 
 function imagesOf(objects: readonly TrueBox[], boxes: readonly ScoredBox[], limit: number): ImageBoxes[] {
@@ -92,8 +99,38 @@ function imagesOf(objects: readonly TrueBox[], boxes: readonly ScoredBox[], limi
   return numbers.map((image) => {
     const here = [...(objectsBy.get(image) ?? [])].sort((a, b) => Number(a.isCrowd) - Number(b.isCrowd));
     const best = [...(boxesBy.get(image) ?? [])].sort((a, b) => b.score - a.score).slice(0, limit);
-    return { objects: here, boxes: best, ious: best.map(({ box }) => here.map((object) => overlap(box, object))) };
+    return { objects: here, boxes: best, candidates: candidatesOf(best, here) };
   });
+}
+
+/**
+ * Finds the objects that each box may be matched with. Objects are looked up by their left sides, since an image may have
+ * tens of thousands: one that starts more than twice the width of a box to its left is too wide or too far away.
+ */
+function candidatesOf(boxes: readonly ScoredBox[], objects: readonly TrueBox[]): ImageBoxes['candidates'] {
+  const all = objects.map((object, index) => ({ object, index }));
+  const crowds = all.filter(({ object }) => object.isCrowd);
+  const others = all.filter(({ object }) => !object.isCrowd).sort((a, b) => a.object.box[0] - b.object.box[0]);
+  const lefts = Float64Array.from(others, ({ object }) => object.box[0]);
+  return boxes.map(({ box }) => {
+    const [x, , width] = box;
+    const near = others.slice(firstFrom(lefts, x - 2 * width), firstFrom(lefts, x + width));
+    return [...near, ...crowds]
+      .map(({ object, index }) => ({ index, shared: overlap(box, object) }))
+      .filter(({ shared }) => shared >= LEAST_IOU)
+      .sort((a, b) => a.index - b.index);
+  });
+}
+
+/** Returns the index of the first of sorted numbers that is at least `least`. */
+function firstFrom(sorted: Float64Array, least: number): number {
+  let [from, to] = [0, sorted.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if ((sorted[middle] ?? 0) < least) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
 
 function grouped<Box extends { readonly image: number }>(boxes: readonly Box[]): ReadonlyMap<number, readonly Box[]> {
@@ -147,15 +184,15 @@ function precisionAt(images: readonly ImageBoxes[], count: number, iou: number):
 }
 
 /** Matches every box, best first, with the unmatched object that it overlaps most. Boxes matched to a crowd are dropped. */
-function outcomesOf({ objects, boxes, ious }: ImageBoxes, iou: number): BoxOutcome[] {
+function outcomesOf({ objects, boxes, candidates }: ImageBoxes, iou: number): BoxOutcome[] {
   const taken = new Set<number>();
   return boxes.flatMap(({ score }, box): BoxOutcome[] => {
     let least = Math.min(iou, 1 - 1e-10);
     let match: number | undefined;
-    for (const [index, { isCrowd }] of objects.entries()) {
+    for (const { index, shared } of candidates[box] ?? []) {
+      const isCrowd = objects[index]?.isCrowd === true;
       if (taken.has(index) && !isCrowd) continue;
       if (match !== undefined && !objects[match]?.isCrowd && isCrowd) break;
-      const shared = ious[box]?.[index] ?? 0;
       if (shared < least) continue;
       least = shared;
       match = index;

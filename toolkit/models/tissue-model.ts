@@ -4,9 +4,8 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { bareWeights } from '../nnunet/convert/bare-weights.ts';
 import { type ConvertProgress, convertModel, modelDigest } from '../nnunet/convert/convert-model.ts';
-import { findModelFolder } from '../nnunet/convert/find-model-folder.ts';
+import { bareWeights, findModelFolder } from '../nnunet/convert/find-model-folder.ts';
 import { hashSources } from '../nnunet/convert/model-digest.ts';
 import {
   type CheckpointName,

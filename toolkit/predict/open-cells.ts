@@ -7,6 +7,7 @@ import { areAsStored } from '../image/image-header.ts';
 import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
 import { describeDetector } from '../models/describe-detector.ts';
+import { readSlideRegions } from '../slide/predict/slide-regions.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { hashSource } from '../yolo/convert/convert-detector.ts';
 import {
@@ -38,6 +39,7 @@ export async function openCellsPredictor(
   { signal }: OpenPredictorOptions = {},
 ): Promise<ImagePredictor> {
   const { out, session, choices } = order;
+  const drawn = await drawnOf(order);
   const plan = await planOf(order, task);
   const models = new SizedModels(order.model, plan, home);
   const first = await models.of(plan.of(USUAL_IMAGE), signal);
@@ -46,7 +48,8 @@ export async function openCellsPredictor(
   const services = { home, cache: new StepCache(home.cache), digests: new FileDigests(home.digests) };
   const slideJob = ({ path: image, name }: NamedImage) => {
     const detection = ofSlide(plan, first, choices);
-    return { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };
+    const job = { task, image, name, out, model: first, classes, engine, session, choices, plan, detection };
+    return { ...job, ...(drawn && { drawn }) };
   };
   return {
     model: await claimedModel(order, task, first, signal),
@@ -73,6 +76,7 @@ export async function prepareCellsOrder(
   home: HomeFolders,
   { signal }: OpenPredictorOptions = {},
 ): Promise<ClaimedModel> {
+  await drawnOf(order);
   const plan = await planOf(order, task);
   const first = await new SizedModels(order.model, plan, home).of(plan.of(USUAL_IMAGE), signal);
   return claimedModel(order, task, first, signal);
@@ -135,6 +139,11 @@ async function claimedModel(
   const { digest: own } = await hashSource(model, { size: usual }, signal);
   const { digest: earlier } = await hashSource(model, { size: asked, oneToMany: choices.iou !== undefined }, signal);
   return { digest: own, inEffect: { ...inEffect, ...(earlier !== own && { earlierDigest: earlier }) } };
+}
+
+/** Reads the regions before anything is predicted, so that a wrong file costs no time. */
+async function drawnOf({ choices: { regions } }: PredictionOrder) {
+  return regions === undefined ? undefined : readSlideRegions(regions);
 }
 
 async function planOf({ model, choices }: PredictionOrder, task: CellTask): Promise<DetectionPlan> {

@@ -11,6 +11,7 @@ import type { CellModel } from '../models/cell-model.ts';
 import { writeNpy } from '../numpy/npy.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
+import type { DrawnRegions } from '../slide/predict/slide-regions.ts';
 import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
 import { roundedCoordinate } from '../yolo/detect/candidates.ts';
 import { type CandidatesFile, encodeCandidates } from '../yolo/detect/candidates-file.ts';
@@ -57,6 +58,8 @@ export interface CellsJob {
   readonly choices: PredictionChoices;
   readonly plan: DetectionPlan;
   readonly detection: ImageDetection;
+  /** Slides only: regions in which cells are also counted. */
+  readonly drawn?: DrawnRegions;
 }
 
 /**

@@ -18,6 +18,10 @@ const NAME_IT = 'Name the output folder of `npx reignite predict`.';
 const NAME_WIDTH = 28;
 /** With more classes than this, only those that occur are listed. */
 const FEW_CLASSES = 10;
+/** With more regions than this, the others are only in the table of the slide. */
+const MANY_REGIONS = 20;
+/** Areas below it need more than four decimal places. */
+const SMALL_MM2 = 0.001;
 
 /**
  * Describes the prediction of one image in lines of text.
@@ -56,12 +60,18 @@ function countRows(counts: readonly ClassCount[]): string[] {
 
 /** Describes the cells in each region that the user drew on a slide. */
 function regionRows({ ofRegions = [] }: ImagePrediction): string[] {
-  return ofRegions.map(({ name, mm2, counts, tumour }) => {
+  const rows = ofRegions.slice(0, MANY_REGIONS).map(({ name, mm2, counts, tumour }) => {
     const cells = counts.reduce((sum, count) => sum + count, 0);
-    const area = mm2 === undefined ? '' : `, ${mm2.toFixed(4)} mm²`;
+    const area = mm2 === undefined ? '' : `, ${areaText(mm2)} mm²`;
     const share = tumour === undefined ? '' : `, tumour proportion ${proportionText(tumour.percent)} (research only)`;
-    return `  region ${name}: ${cells} cells${area}${share}`;
+    return `  region ${name}: ${counted(cells, 'cell')}${area}${share}`;
   });
+  const others = ofRegions.length - rows.length;
+  return others === 0 ? rows : [...rows, `  ${counted(others, 'more region')}: see the table in regions/`];
+}
+
+function areaText(mm2: number): string {
+  return mm2 === 0 || mm2 >= SMALL_MM2 ? mm2.toFixed(4) : String(Number(mm2.toPrecision(2)));
 }
 
 function proportionText(percent: number | null): string {

@@ -2,6 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { userCacheFolder } from '../../../toolkit/files/home-folders.ts';
+import { fileExists } from '../../../toolkit/files/if-there.ts';
 import {
   buildFor,
   cachedBinary,
@@ -93,6 +94,8 @@ async function binaryOnPath(searchPath: string, signal: AbortSignal | undefined)
   const seen: string[] = [];
   for (const folder of searchPath.split(delimiter).filter(Boolean)) {
     const path = resolve(folder, 'temporal');
+    // Trying to start a file that is absent costs far more than looking for it.
+    if (!(await fileExists(path))) continue;
     const version = await temporalVersionOf(path, signal).catch(() => undefined);
     if (version?.startsWith(SUPPORTED_MINOR)) return { path, origin: 'PATH', version };
     if (version !== undefined) seen.push(`${path} is ${version}`);

@@ -36,7 +36,7 @@ it('repeats a run, and fails once when a verdict has changed', async () => {
         const last = (await listSchedules(client))[0]?.last;
         return last === undefined || last.workflow === before || last.status === 'running' ? 'not yet' : last.status;
       };
-      await expect.poll(ended, { timeout: 60_000, interval: 200 }).not.toBe('not yet');
+      await expect.poll(ended, { timeout: 300_000, interval: 200 }).not.toBe('not yet');
       // A second of the same time would have its id.
       await new Promise((resolve) => setTimeout(resolve, 1_100));
       return ended();

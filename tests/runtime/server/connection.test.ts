@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -136,4 +136,41 @@ describe('connectTo', () => {
     await expect(connecting).rejects.toMatchObject({ code: 'TEMPORAL_UNREACHABLE' });
     await expect(connecting).rejects.toThrow('nowhere');
   });
+
+  it('rejects a call that is waiting to be repeated when its connection is closed', async () => {
+    const { address, close } = await startRelay(server.address);
+    const client = await connectTo({ ...server, address });
+    const service = client.connection.workflowService;
+    await close();
+    const call = expect(service.getClusterInfo({})).rejects.toMatchObject({ code: CANCELLED });
+    await expect(client.connection.withDeadline(Date.now() + 50, () => service.getClusterInfo({}))).rejects.toThrow();
+    await client.connection.close();
+    await call;
+    await expect(service.getClusterInfo({})).rejects.toMatchObject({ code: CANCELLED });
+  });
 });
+
+/** gRPC's status code of a call that its own side ended. */
+const CANCELLED = 1;
+
+/** Forwards connections to an address until it is closed, like a server that is lost. */
+async function startRelay(address: string): Promise<{ readonly address: string; readonly close: () => Promise<void> }> {
+  const sockets: Socket[] = [];
+  const [host = '', port = ''] = address.split(':');
+  const relay = createServer((from) => {
+    const to = connect(Number(port), host);
+    sockets.push(from, to);
+    for (const socket of [from, to]) socket.on('error', () => socket.destroy());
+    from.pipe(to).pipe(from);
+  });
+  const own = await freePort(0);
+  await new Promise<void>((resolve) => relay.listen(own, '127.0.0.1', resolve));
+  return {
+    address: `127.0.0.1:${own}`,
+    async close() {
+      const closed = new Promise((resolve) => relay.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+    },
+  };
+}

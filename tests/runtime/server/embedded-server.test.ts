@@ -164,7 +164,7 @@ describe('startEmbeddedServer', () => {
     const before = await vi.waitUntil(async () => {
       const listed = await listRuns(client);
       return listed.length === 1 && listed;
-    }, 60_000);
+    }, 300_000);
     await client.workflow.getHandle('reproduce').terminate();
     const behind = vi.spyOn(client.workflow, 'list').mockImplementation(() =>
       Object.assign(iterate(before), {

@@ -26,7 +26,7 @@ it('lists the workers of a prefix with the facts in their heartbeats', async () 
   const serving = await Promise.all([serve(OTHERS.plain), serve(OTHERS.other)]);
   const list = async () => (await listWorkers(client.workflowService, server.namespace, 'one')) ?? [];
   try {
-    await expect.poll(list, { timeout: 30_000 }).toHaveLength(1);
+    await expect.poll(list, { timeout: 300_000 }).toHaveLength(1);
     const found = await list();
     expect(found).toMatchObject([
       { queue: 'inference', identity: workerIdentity('inference'), facts, state: 'serving', busy: 0 },

@@ -16,7 +16,7 @@ it('finds the queues that no worker polls', async () => {
   try {
     const unpolled = (prefix: string) => unpolledQueues(client, server.namespace, prefix, QUEUES);
     expect(await unpolled('unserved')).toEqual(QUEUES);
-    await expect.poll(() => unpolled(run.input.config.temporal.taskQueuePrefix), { timeout: 60_000 }).toEqual([]);
+    await expect.poll(() => unpolled(run.input.config.temporal.taskQueuePrefix), { timeout: 300_000 }).toEqual([]);
   } finally {
     await stop();
     await client.connection.close();

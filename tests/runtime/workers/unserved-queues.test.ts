@@ -14,9 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-it('counts a worker that computes an ROI, and does not poll, as busy and not as gone', {
-  timeout: 120_000,
-}, async () => {
+it('counts a worker that computes an ROI, and does not poll, as busy and not as gone', async () => {
   const client = await connectTo(server);
   const run = stubbedRun(folder(), 1);
   const prefix = run.input.config.temporal.taskQueuePrefix;
@@ -33,7 +31,7 @@ it('counts a worker that computes an ROI, and does not poll, as busy and not as 
   const stop = await serveStubbed(run, server, { steps: { inferRoi } });
   const handle = await startStubbed(client, run);
   try {
-    await expect.poll(() => hasBegun, { timeout: 60_000 }).toBe(true);
+    await expect.poll(() => hasBegun, { timeout: 300_000 }).toBe(true);
     expect(await busyQueues(client, prefix)).toEqual(new Set(['inference']));
     expect(await busyQueues(client, 'another')).toEqual(new Set());
     const now = Date.now();

@@ -23,7 +23,7 @@ describe('process identity', () => {
     });
     const [output] = await once(shell.stdout, 'data');
     const pid = Number(String(output).trim());
-    await expect.poll(() => startTimeOf(pid), { timeout: 5_000 }).toBeUndefined();
+    await expect.poll(() => startTimeOf(pid), { timeout: 300_000 }).toBeUndefined();
     expect(await startTimeOf(shell.pid ?? 0)).toBeDefined();
     shell.kill('SIGKILL');
     await once(shell, 'exit');

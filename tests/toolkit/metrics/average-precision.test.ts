@@ -54,3 +54,22 @@ it('is 1 for the annotations themselves, 0 without a box, null without an object
   expect(averagePrecision(truth, [], 1)).toMatchObject({ map50: 0, map5095: 0 });
   expect(averagePrecision([], exact, 1)).toMatchObject({ map50: null, map5095: null });
 });
+
+it('matches a box with an object of twice its width, the widest that can count', () => {
+  const truth = [{ image: 1, label: 0, box: [0, 0, 20, 10], isCrowd: false }] as const;
+  const half = (x: number) => [{ image: 1, label: 0, box: [x, 0, 10, 10], score: 0.3 }] as const;
+  const found = [0, 10, 11].map((x) => averagePrecision(truth, half(x), 1).map50 ?? Number.NaN);
+  expect(found.map(Math.round)).toEqual([1, 1, 0]);
+});
+
+it('scores tens of thousands of boxes on one image', () => {
+  const count = 40_000;
+  const at = (k: number) => [30 * (k % 200), 30 * Math.floor(k / 200), 20, 20] as const;
+  const truth = Array.from({ length: count }, (_, k) => ({ image: 1, label: 0, box: at(k), isCrowd: false }));
+  // The best half of the boxes is right.
+  const boxes = truth.map(({ box: [x, y, ...size] }, k) => {
+    const box = [x + (k < count / 2 ? 0 : 1e6), y, ...size] as const;
+    return { image: 1, label: 0, box, score: 1 - k / count };
+  });
+  expect(averagePrecision(truth, boxes, 1, count).map50).toBeCloseTo(51 / 101, 12);
+});

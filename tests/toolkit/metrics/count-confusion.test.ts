@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countConfusion } from '../../../toolkit/metrics/evaluate-he.ts';
+import { countConfusion } from '../../../toolkit/metrics/he-metrics.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 const masks = (maximum: number) =>

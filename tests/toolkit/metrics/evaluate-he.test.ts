@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateHe, type RoiMasks } from '../../../toolkit/metrics/evaluate-he.ts';
+import { evaluateHe, type RoiMasks } from '../../../toolkit/metrics/he-metrics.ts';
 
 const bytes = (...values: number[]) => Uint8Array.from(values);
 const first: RoiMasks = { roi: 'a', width: 2, height: 2, truth: bytes(4, 4, 5, 255), prediction: bytes(4, 5, 5, 4) };

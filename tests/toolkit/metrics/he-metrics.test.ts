@@ -1,8 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS, TIL_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../../../toolkit/metrics/confusion-matrix.ts';
-import { sumOfConfusions } from '../../../toolkit/metrics/evaluate-he.ts';
-import { confusionOf, HeMetrics, heMetrics, tilConfusion } from '../../../toolkit/metrics/he-metrics.ts';
+import {
+  confusionOf,
+  HeMetrics,
+  heMetrics,
+  sumOfConfusions,
+  tilConfusion,
+} from '../../../toolkit/metrics/he-metrics.ts';
 import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/numpy/round.ts';
 import { heOracle } from './he-oracle.ts';
 

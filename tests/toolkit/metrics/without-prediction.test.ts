@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countConfusion } from '../../../toolkit/metrics/evaluate-he.ts';
-import { overallDice } from '../../../toolkit/metrics/he-metrics.ts';
+import { countConfusion, overallDice } from '../../../toolkit/metrics/he-metrics.ts';
 import {
   describeWithoutPrediction,
   labelCounts,

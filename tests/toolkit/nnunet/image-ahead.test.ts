@@ -33,7 +33,7 @@ describe('ImageAhead', () => {
     ahead.start(path);
     await ahead.pixels(path, before);
     ahead.start(path);
-    await expect.poll(() => decoded.length, { timeout: 30_000 }).toBe(2);
+    await expect.poll(() => decoded.length, { timeout: 300_000 }).toBe(2);
     await image('a.png', 2);
     const { data } = await ahead.pixels(path, await sha256OfFile(path));
     expect(Buffer.from(data)).toEqual(Buffer.from(noise(600, 2)));
@@ -57,7 +57,7 @@ describe('ImageAhead', () => {
     const paths = await Promise.all(['a.png', 'b.png', 'c.png', 'd.png', 'e.png'].map((name) => image(name)));
     for (const path of paths) ahead.start(path);
     // They are hashed at the same time, so their order is not defined.
-    await expect.poll(() => decoded.toSorted(), { timeout: 30_000 }).toEqual(paths.slice(0, 4));
+    await expect.poll(() => decoded.toSorted(), { timeout: 300_000 }).toEqual(paths.slice(0, 4));
     const last = await image('f.png');
     await ahead.pixels(last, await sha256OfFile(last));
     expect(decoded.toSorted()).toEqual([...paths.slice(0, 4), last]);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Normalisation } from '../../../toolkit/nnunet/model-method.ts';
-import { cropped, filledNonZero, nonZeroBox } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
+import type { Normalisation } from '../../../toolkit/nnunet/model-card.ts';
+import { cropped, nonZeroBox, nonZeroMask } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
 import { pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
 
 const GREY = [0, 10, 20, 30];
@@ -70,11 +70,10 @@ describe('nonZeroBox', () => {
     expect(nonZeroBox(image(rows), 4, rows.length)).toEqual(box);
   });
 
-  it('crops, and fills only enclosed holes; gaps at corners do not open a hole', () => {
+  it('crops; black pixels count as outside, also enclosed ones', () => {
     const rows = ['.###.', '##.##', '#...#', '##.##', '.####'];
-    const pixels = image(rows);
-    const inside = filledNonZero(pixels, 5, 5);
-    expect([...inside].join('')).toBe(['01110', '11111', '11111', '11111', '01111'].join(''));
-    expect([...cropped(inside, 5, 1, { top: 3, bottom: 5, left: 0, right: 2 })]).toEqual([1, 1, 0, 1]);
+    const mask = nonZeroMask(image(rows), 3);
+    expect([...mask].join('')).toBe(['01110', '11011', '10001', '11011', '01111'].join(''));
+    expect([...cropped(mask, 5, 1, { top: 3, bottom: 5, left: 0, right: 2 })]).toEqual([1, 1, 0, 1]);
   });
 });

@@ -107,8 +107,12 @@ describe('parsePlans', () => {
     expect(() => parsePlans(value, 'a.pkl')).toThrow(message);
   });
 
-  it('rejects a trainer whose activation would go unnoticed', () => {
-    const relu = info({}, {}, { name: 'nnUNetTrainerV2_ReLU' });
-    expect(() => parsePlans(relu, 'a.pkl')).toThrow(expect.objectContaining({ code: 'CHECKPOINT_UNSUPPORTED' }));
+  it.each([
+    ['nnUNetTrainerV2_ReLU', 'does not use LeakyReLU 0.01'],
+    ['nnUNetTrainerV2_GN', 'uses group normalisation'],
+  ])('rejects the trainer %s, whose layers would go unnoticed', (name, message) => {
+    const plans = info({}, {}, { name });
+    expect(() => parsePlans(plans, 'a.pkl')).toThrow(expect.objectContaining({ code: 'CHECKPOINT_UNSUPPORTED' }));
+    expect(() => parsePlans(plans, 'a.pkl')).toThrow(`the trainer ${name} ${message}.`);
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
+import { RGB_SOFTMAX } from '../../../toolkit/nnunet/model-card.ts';
 import { partialRoiBytes } from '../../../toolkit/nnunet/sliding-window/sliding-window-ensemble.ts';
 import { WeightSums } from '../../../toolkit/nnunet/sliding-window/tile-band.ts';
 import { finishedRows, tileGrid, tilesInScope } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';

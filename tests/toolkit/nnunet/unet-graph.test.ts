@@ -82,6 +82,14 @@ describe('unetGraph', () => {
     expect(() => build((tensors) => tensors.delete(name))).toThrow(expect.objectContaining(fault));
   });
 
+  it('has no instance normalisation if the trainer is one of batch normalisation', () => {
+    const withoutStatistics = () =>
+      build((tensors) => {
+        for (const name of [...tensors.keys()]) if (name.includes('.instnorm.running_')) tensors.delete(name);
+      });
+    expect(withoutStatistics).toThrow(expect.objectContaining({ code: 'PARAMETER_MISSING' }));
+  });
+
   it.each([
     'conv_blocks_context.0.blocks.2.conv.weight',
     'seg_outputs.1.bias',

@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bfloatToNumber, halfToNumber } from '../../../toolkit/pytorch/tensors/half-float.ts';
-import type { DType, TensorRef } from '../../../toolkit/pytorch/tensors/tensor.ts';
-import { spanOf, toFloat32 } from '../../../toolkit/pytorch/tensors/tensor-elements.ts';
+import { type DType, spanOf, type TensorRef, toFloat32 } from '../../../toolkit/pytorch/tensors/tensor.ts';
 
 function tensor(dtype: DType, shape: readonly number[], strides: readonly number[], offset: number): TensorRef {
   const storage = { kind: 'storage', key: '0', dtype, byteOffset: 0, byteLength: 1e6, storedBytes: 1e6 } as const;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
-import { type ModelMethod, RGB_SOFTMAX } from '../../../toolkit/nnunet/model-method.ts';
+import { type ModelMethod, RGB_SOFTMAX } from '../../../toolkit/nnunet/model-card.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';

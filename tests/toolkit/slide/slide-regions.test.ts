@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { cellsOfRegions, tumourClasses, tumourShare } from '../../../toolkit/predict/slides/tumour-share.ts';
-import { readSlideRegions, regionTest } from '../../../toolkit/slide/predict/slide-regions.ts';
+import { areaOfRegion, pointTest } from '../../../toolkit/slide/predict/region-shape.ts';
+import { readSlideRegions, remarksOnRegions } from '../../../toolkit/slide/predict/slide-regions.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();
@@ -15,9 +17,13 @@ const square = (left: number, top: number, side: number) => [
 ];
 const feature = (geometry: object, properties: object | null = null) => ({ type: 'Feature', geometry, properties });
 
+const FRAME = { width: 1_000, height: 800 };
+const polygon = (...rings: readonly (readonly number[])[][]) => ({ type: 'Polygon', coordinates: rings });
+
 async function written(content: unknown): Promise<string> {
   const path = join(folder(), 'regions.geojson');
-  await writeFile(path, typeof content === 'string' ? content : JSON.stringify(content));
+  const isReady = typeof content === 'string' || content instanceof Uint8Array;
+  await writeFile(path, isReady ? content : JSON.stringify(content));
   return path;
 }
 
@@ -34,27 +40,143 @@ describe('readSlideRegions', () => {
         feature({ type: 'Polygon', coordinates: [square(0, 50, 3)] }),
       ],
     });
-    const regions = await readSlideRegions(path);
-    expect(regions.map(({ name, area }) => [name, area])).toEqual([
+    const { regions, notes } = await readSlideRegions(path);
+    expect(notes).toEqual([]);
+    expect(regions.map(({ name, polygons }) => [name, areaOfRegion(polygons, FRAME).area])).toEqual([
       ['ring', 84],
       ['Tumour', 50],
       ['region 3', 9],
     ]);
-    const [ring, parts] = regions.map(regionTest);
+    const [ring, parts] = regions.map(({ polygons }) => pointTest(polygons));
     expect([ring?.(1, 1), ring?.(3, 3), ring?.(11, 1), ring?.(9, 9)]).toEqual([true, false, false, true]);
     expect([parts?.(21, 1), parts?.(27, 1), parts?.(31, 4)]).toEqual([true, false, true]);
   });
 
   it.each([
-    ['no JSON', 'nothing', /is not JSON/],
-    ['points', [feature({ type: 'Point', coordinates: [1, 2] })], /is not GeoJSON with polygons/],
-    ['nothing in it', { type: 'FeatureCollection', features: [] }, /is not GeoJSON with polygons/],
+    ['a single geometry', polygon(square(0, 0, 10)), ['region 1']],
+    ['a collection of geometries', feature({ type: 'GeometryCollection', geometries: [polygon(square(0, 0, 9))] })],
+    ['a byte order mark', `\ufeff${JSON.stringify(feature(polygon(square(0, 0, 10))))}`],
+    ['an open ring', feature(polygon(square(0, 0, 10).slice(0, 3)))],
+    [
+      'a class of several parts',
+      feature(polygon(square(0, 0, 9)), { classification: { names: ['Tumour', 'Positive'] } }),
+      ['Tumour: Positive'],
+    ],
+    ['an empty name', feature(polygon(square(0, 0, 9)), { name: ' ', classification: { name: 'A' } }), ['A']],
+    ['a name of several lines', feature(polygon(square(0, 0, 9)), { name: 'a\n\u001b[31mb' }), ['a [31mb']],
+  ])('reads %s', async (_, content, names = ['region 1']) => {
+    const { regions } = await readSlideRegions(await written(content));
+    expect(regions.map(({ name }) => name)).toEqual(names);
+  });
+
+  it('leaves out points and lines, and says so', async () => {
+    const point = feature({ type: 'Point', coordinates: [1, 2] });
+    const line = feature({
+      type: 'LineString',
+      coordinates: [
+        [1, 2],
+        [3, 4],
+      ],
+    });
+    const path = await written([point, feature(polygon(square(0, 0, 10))), line, point]);
+    const { regions, notes } = await readSlideRegions(path);
+    expect(regions.map(({ name }) => name)).toEqual(['region 2']);
+    expect(notes).toEqual(['Left out of the regions, because they have no area: 2 points and 1 line.']);
+  });
+
+  it.each([
+    ['no JSON', 'nothing', /is not JSON: line 1, column 1/],
+    ['points only', [feature({ type: 'Point', coordinates: [1, 2] })], /has only 1 point, no polygons/],
+    ['nothing in it', { type: 'FeatureCollection', features: [] }, /has no objects, no polygons/],
+    ['another document', { type: 'Topology' }, /it is not a Feature, a FeatureCollection or an array/],
+    [
+      'a coordinate far away',
+      [feature(polygon(square(0, 0, 10))), feature(polygon(square(0, 0, 1e300)))],
+      /Object 2 of the regions file .* geometry\.coordinates\.0\.1\.0/,
+    ],
+    ['text as coordinates', feature({ type: 'Polygon', coordinates: [[['1', '2']]] }), /Object 1 .* geometry/],
   ])('refuses %s', async (_, content, reason) => {
     await expect(readSlideRegions(await written(content))).rejects.toMatchObject({
       code: 'ANNOTATIONS_INVALID',
       message: expect.stringMatching(reason),
       remedy: expect.stringContaining('QuPath'),
     });
+  });
+
+  it('names a compressed file, and a folder', async () => {
+    await expect(readSlideRegions(await written(gzipSync('{}')))).rejects.toMatchObject({
+      message: expect.stringContaining('is compressed by gzip'),
+      remedy: expect.stringContaining('gunzip'),
+    });
+    await expect(readSlideRegions(folder())).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
+
+describe('areaOfRegion', () => {
+  const bow = [
+    [0, 0],
+    [100, 100],
+    [100, 0],
+    [0, 100],
+    [0, 0],
+  ];
+
+  it.each([
+    ['a square', [[square(10, 10, 100)]], 10_000, undefined],
+    ['a ring that crosses itself', [[bow]], 5_000, /crosses itself/],
+    ['a hole outside', [[square(0, 0, 10), square(20, 0, 20)]], 500, /crosses itself/],
+    ['overlapping parts', [[square(0, 0, 100)], [square(50, 0, 100)]], 15_000, /crosses itself/],
+    ['a region over the border', [[square(-50, -50, 100)]], 2_500, /only partly on the slide \(25 %\)/],
+    ['a region over all borders', [[square(-5_000, -5_000, 20_000)]], 800_000, /only partly/],
+    ['a region outside', [[square(2_000, 0, 100)]], 0, /is outside the slide/],
+    [
+      'a line',
+      [
+        [
+          [
+            [0, 0],
+            [9, 9],
+            [0, 0],
+          ],
+        ],
+      ],
+      0,
+      /has no area/,
+    ],
+  ])('measures %s', (_, polygons, area, remark) => {
+    const found = areaOfRegion(polygons, FRAME);
+    expect(found.area).toBeCloseTo(area, 6);
+    if (remark === undefined) expect(found.remark).toBeUndefined();
+    else expect(found.remark).toMatch(remark);
+  });
+
+  it('measures where the points are that count as inside', () => {
+    const polygons = [[bow, square(10, 40, 30)], [square(60, 0, 80)]];
+    const isInside = pointTest(polygons);
+    let points = 0;
+    for (let x = 0.5; x < 200; x++) for (let y = 0.5; y < 200; y++) points += isInside(x + 1e-6, y) ? 1 : 0;
+    expect(areaOfRegion(polygons, FRAME).area / points).toBeCloseTo(1, 1);
+  });
+
+  it('takes the usual area of an outline with more corners than slices', () => {
+    const circle = Array.from({ length: 50_000 }, (_, at) => {
+      const angle = (2 * Math.PI * at) / 50_000;
+      return [500 + 300 * Math.cos(angle), 400 + 300 * Math.sin(angle)];
+    });
+    const { area, remark } = areaOfRegion([[circle]], FRAME);
+    expect(area).toBeCloseTo(Math.PI * 300 ** 2, 1);
+    expect(remark).toBeUndefined();
+  });
+});
+
+describe('remarksOnRegions', () => {
+  it('names the regions of each remark once', () => {
+    const of = (name: string, remark?: string) => ({ name, ...(remark !== undefined && { remark }) });
+    const regions = [of('a', 'has no area'), of('b'), of('c', 'has no area'), of('d', 'is outside the slide')];
+    expect(remarksOnRegions(regions)).toEqual([
+      'Each of the regions a, c has no area.',
+      'Region d is outside the slide.',
+    ]);
   });
 });
 
@@ -81,7 +203,8 @@ describe('the tumour proportion', () => {
     ]);
     const cell = (x: number, of: number) => ({ x, y: 10, class: of, score: 1, box: [0, 0, 0, 0] as const });
     const cells = [cell(10, 1), cell(60, 1), cell(70, 0), cell(140, 2)];
-    const found = cellsOfRegions(await readSlideRegions(path), cells, 3, 0.5, { positive: 1, negative: 0 });
+    const { regions } = await readSlideRegions(path);
+    const found = cellsOfRegions(regions, cells, 3, { ...FRAME, mpp: 0.5 }, { positive: 1, negative: 0 });
     expect(found).toEqual([
       { name: 'a', mm2: 0.0025, counts: [1, 2, 0], tumour: { positive: 2, negative: 1, percent: 200 / 3 } },
       { name: 'b', mm2: 0.0025, counts: [1, 1, 1], tumour: { positive: 1, negative: 1, percent: 50 } },

@@ -9,7 +9,7 @@ import { readV1Input } from './v1-input.ts';
  */
 export const CONVERTER_SCHEMA = 1;
 /** The same for nnU-Net v2. */
-export const V2_CONVERTER_SCHEMA = 1;
+export const V2_CONVERTER_SCHEMA = 2;
 
 /** What a converted model was made from. */
 export interface ModelSources {

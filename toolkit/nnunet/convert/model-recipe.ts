@@ -1,7 +1,6 @@
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
-import type { ModelCard } from '../model-card.ts';
-import { type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-method.ts';
+import { type ModelCard, type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-card.ts';
 import { CONVERTER_SCHEMA } from './model-digest.ts';
 import type { FoldFiles } from './model-folds.ts';
 import { checkpointStateDict, type StateDict, type StateDictTracker } from './state-dict.ts';

@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { dictGet, locate } from '../../pytorch/pickle/access.ts';
 import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
 import { isPickleObject, type PickleValue } from '../../pytorch/pickle/value.ts';
-import { MOST_CHANNELS } from '../model-method.ts';
+import { MOST_CHANNELS } from '../model-card.ts';
 
 const Count = z.int().min(1);
 const Pair = z.tuple([Count, Count], 'expected two axes (a 2D network)');
@@ -58,6 +58,8 @@ export interface NnunetPlans {
 
 /** Names of nnU-Net v1 trainers with another activation, which the parameters do not show. */
 const OTHER_ACTIVATION = /relu|gelu|mish|nonlin/i;
+/** Names of nnU-Net v1 trainers with group normalisation, whose parameters look like those of instance normalisation. */
+const GROUP_NORM = /_GN(?:_|$)|group_?norm/i;
 /** Position of `stage` among the arguments of nnUNetTrainerV2. */
 export const STAGE_ARGUMENT = 5;
 
@@ -75,6 +77,9 @@ export function parsePlans(info: unknown, file: string): NnunetPlans {
   const { name, init, plans: rawPlans } = parse(ModelInfo, info, file, '');
   if (OTHER_ACTIVATION.test(name)) {
     throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${file}: the trainer ${name} does not use LeakyReLU 0.01.`);
+  }
+  if (GROUP_NORM.test(name)) {
+    throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${file}: the trainer ${name} uses group normalisation.`);
   }
   const plans = parse(Plans, rawPlans, file, 'plans');
   const stage = usedStage(init[STAGE_ARGUMENT], Object.keys(plans.plans_per_stage), file);

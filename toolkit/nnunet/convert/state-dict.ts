@@ -133,6 +133,11 @@ export class StateDictTracker {
     return [...this.#tensors.keys()].filter((name) => this.#unused.has(name));
   }
 
+  /** Returns whether the checkpoint has a tensor of such a name. */
+  hasAny(name: RegExp): boolean {
+    return [...this.#tensors.keys()].some((key) => name.test(key));
+  }
+
   /**
    * Uses a tensor.
    *

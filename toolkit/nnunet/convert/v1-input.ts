@@ -1,9 +1,12 @@
+import { z } from 'zod';
+import { ReigniteError } from '../../errors.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
-import { type Normalisation, RGB_SOFTMAX } from '../model-method.ts';
+import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
+import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
+import { type Normalisation, RGB_SOFTMAX } from '../model-card.ts';
 import type { FoldFiles } from './model-folds.ts';
-import { type NnunetPlans, readPlansFile } from './plans.ts';
+import { type NnunetPlans, plainValue, readPlansFile, STAGE_ARGUMENT } from './plans.ts';
 import { checkpointStateDict } from './state-dict.ts';
-import { invalidSchemes, v1Normalisation } from './v1-normalisation.ts';
 
 /** The plans of an nnU-Net v1 model, and how its images are normalised. */
 export interface V1Input {
@@ -41,4 +44,141 @@ async function takesRgb(path: string): Promise<boolean> {
   } finally {
     await checkpoint.close();
   }
+}
+
+/** Planners and preprocessors of this name divide bytes by 255, whatever the schemes of the plans. */
+const SCALED = /scale\w*to_?0_1/i;
+/** Trainers of the paper's laboratory, which divide bytes by 255 without a preprocessor of nnU-Net. */
+const PAPER_TRAINER = /pathology_DA/;
+/** Preprocessors of nnU-Net that normalise by the schemes of the plans. */
+const BY_SCHEMES = [
+  'GenericPreprocessor',
+  'PreprocessorFor2D',
+  'GenericPreprocessor_linearResampling',
+  'Preprocessor3DDifferentResampling',
+  'Preprocessor3DBetterResampling',
+  'PreprocessorFor3D_NoResampling',
+];
+const PLANS_FILE_ARGUMENT = 0;
+const FOLDER_ARGUMENT = 2;
+
+const Schemes = z.record(z.string(), z.string('expected the name of a scheme'), 'expected a dict');
+const Masks = z.record(z.string(), z.boolean('expected True or False'), 'expected a dict');
+const Name = z.string('expected a name');
+const Init = z.array(z.unknown()).catch([]);
+const Intensities = z.record(z.string(), z.unknown()).catch({});
+const Intensity = z.object({
+  mean: z.number(),
+  sd: z.number(),
+  percentile_00_5: z.number(),
+  percentile_99_5: z.number(),
+});
+
+/**
+ * Reads how nnU-Net v1 normalises the channels of an image.
+ *
+ * @param path - A `model_best.model.pkl`.
+ * @returns One entry per channel of the plans; undefined for bytes / 255: the preprocessor, the names of the plans or the
+ *   paper's trainer say so, or the plans have no schemes.
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED naming what is not supported; PLANS_INVALID.
+ * @see `resample_and_normalize` of nnunet/preprocessing/preprocessing.py, nnU-Net v1
+ */
+export async function v1Normalisation(path: string): Promise<readonly Normalisation[] | undefined> {
+  const root = locate(await readPickleFile(path), path, 'PLANS_INVALID');
+  const plans = dictGet(root, 'plans');
+  const init = Init.parse(plainValue(dictGet(root, 'init').value));
+  if (isNamedScaled(root, init) || !dictHas(plans, 'normalization_schemes')) return undefined;
+  const schemes = Object.entries(fieldOf(plans, 'normalization_schemes', Schemes));
+  const { size } = asDict(dictGet(plans, 'normalization_schemes')).entries;
+  if (size !== schemes.length || schemes.some(([channel], index) => channel !== String(index))) {
+    throw invalidSchemes(path, 'expected channels numbered from 0');
+  }
+  if (schemes.every(([, scheme]) => SCALED.test(scheme))) return undefined;
+  const masks = dictHas(plans, 'use_mask_for_norm') ? fieldOf(plans, 'use_mask_for_norm', Masks) : undefined;
+  refusePreprocessor(plans);
+  refuseResampling(plans, init, path);
+  const intensities = intensitiesOf(plans);
+  return schemes.map(([channel, scheme]) => {
+    const masked = masks === undefined ? false : masks[channel];
+    if (masked === undefined) throw invalid(path, 'use_mask_for_norm', `channel ${channel} is missing`);
+    return normalisationOf(scheme, masked, intensities[channel], path);
+  });
+}
+
+/** Returns whether the trainer or a name in the plans says that bytes are divided by 255. */
+function isNamedScaled(root: Located, init: readonly unknown[]): boolean {
+  const trainer = dictGet(root, 'name').value;
+  if (typeof trainer === 'string' && PAPER_TRAINER.test(trainer)) return true;
+  const plans = dictGet(root, 'plans');
+  const named = ['preprocessor_name', 'data_identifier'].map((field) => dictGet(plans, field).value);
+  const names = [...named, init[PLANS_FILE_ARGUMENT], init[FOLDER_ARGUMENT]];
+  return names.some((name) => typeof name === 'string' && SCALED.test(name));
+}
+
+function refusePreprocessor(plans: Located): void {
+  if (!dictHas(plans, 'preprocessor_name')) return;
+  const preprocessor = fieldOf(plans, 'preprocessor_name', Name);
+  if (BY_SCHEMES.includes(preprocessor)) return;
+  throw unsupported(plans.file, `its images are normalised by the preprocessor ${preprocessor}`);
+}
+
+/** Reads a field of the plans that decides the values of pixels: a wrong one is refused, not ignored. */
+function fieldOf<T>(plans: Located, field: string, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(plainValue(dictGet(plans, field).value));
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const keys = [field, ...(issue?.path ?? []).map(String)].join('.');
+  throw invalid(plans.file, keys, issue?.message ?? 'not understood');
+}
+
+/** Returns the error for schemes that do not fit the channels of the plans. */
+function invalidSchemes(path: string, fault: string): ReigniteError {
+  return invalid(path, 'normalization_schemes', fault);
+}
+
+function invalid(path: string, field: string, fault: string): ReigniteError {
+  return new ReigniteError('PLANS_INVALID', `${path}: plans.${field}: ${fault}.`);
+}
+
+function intensitiesOf(plans: Located): Readonly<Record<string, unknown>> {
+  if (!dictHas(plans, 'dataset_properties')) return {};
+  return Intensities.parse(plainValue(dictGet(dictGet(plans, 'dataset_properties'), 'intensityproperties').value));
+}
+
+function normalisationOf(scheme: string, masked: boolean, intensity: unknown, path: string): Normalisation {
+  if (scheme === 'nonCT') return { scheme: 'ZScore', masked };
+  if (scheme === 'noNorm') return { scheme: 'None' };
+  if (scheme !== 'CT' || masked) {
+    throw unsupported(path, `its images are normalised by ${scheme}${masked ? ' with a mask' : ''}`);
+  }
+  const found = Intensity.safeParse(intensity);
+  if (!found.success) {
+    throw new ReigniteError(
+      'PLANS_INVALID',
+      `${path}: plans.dataset_properties.intensityproperties: CT needs mean, sd, percentile_00_5 and percentile_99_5 of each channel.`,
+    );
+  }
+  const { mean, sd: std, percentile_00_5: low, percentile_99_5: high } = found.data;
+  return { scheme: 'CT', mean, std, low, high };
+}
+
+/** Images have no pixel size here, which is spacing 1 in nnU-Net. It would resample them to any other spacing. */
+function refuseResampling(plans: Located, init: readonly unknown[], path: string): void {
+  const stages = dictGet(plans, 'plans_per_stage');
+  const stage = init[STAGE_ARGUMENT];
+  const key = typeof stage === 'number' ? stage : 0;
+  if (!dictHas(stages, key)) return;
+  const spacing = z
+    .array(z.number())
+    .catch([])
+    .parse(plainValue(dictGet(dictGet(stages, key), 'current_spacing').value));
+  const sides = spacing.slice(-2);
+  if (sides.every((side) => side === 1)) return;
+  throw unsupported(path, `nnU-Net would resample images to the spacing ${sides.join(' x ')}`);
+}
+
+function unsupported(path: string, what: string): ReigniteError {
+  return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path}: ${what}, which is not supported.`, {
+    remedy: 'Export the model to ONNX, and describe its input with `npx reignite model describe`.',
+  });
 }

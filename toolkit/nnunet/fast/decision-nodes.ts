@@ -1,6 +1,6 @@
 import { ELEMENT_TYPES, type GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
 import { add, integers, multiply } from '../../onnx/graph/operators.ts';
-import type { Decision } from '../model-method.ts';
+import type { Decision } from '../model-card.ts';
 import { castTo, scalar } from './fold-nodes.ts';
 
 /** Largest confidence, see `argmaxAndConfidence`. */

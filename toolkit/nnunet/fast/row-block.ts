@@ -108,7 +108,7 @@ function sources(starts: readonly number[], tile: number, length: number, carrie
 }
 
 /**
- * Returns the bytes of a block's tiles, and which of their pixels are inside the image.
+ * Returns the bytes of a block's tiles, and which of their pixels count, see `rowsGraph`.
  *
  * @param batch - Tiles per pass through the networks. The last batch is filled up with black tiles.
  */
@@ -120,6 +120,7 @@ export function fillTiles(
   const { patch, image, offset } = grid;
   const { channels } = values;
   const batches = Math.ceil(tiles.length / batch);
+  const ofImage = values.masked?.includes(false) === true ? 1 : 0;
   const plane = patch.height * patch.width;
   const bytes = new Uint8Array(batches * batch * plane * channels);
   const isWhole = values.inside === undefined && image.height >= patch.height && image.width >= patch.width;
@@ -134,8 +135,9 @@ export function fillTiles(
       const target = index * plane + row * patch.width + from;
       bytes.set(pixels.subarray(channels * source, channels * (source + to - from)), channels * target);
       if (isWhole) continue;
-      if (values.inside === undefined) inside.fill(1, target, target + to - from);
-      else inside.set(values.inside.subarray(source, source + to - from), target);
+      inside.fill(1, target, target + to - from);
+      if (values.inside === undefined) continue;
+      for (let at = 0; at < to - from; at++) inside[target + at] = ofImage + (values.inside[source + at] ?? 0);
     }
   }
   return { bytes, inside, batches, isWhole };

@@ -18,8 +18,7 @@ import {
 } from '../../onnx/graph/graph.ts';
 import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
-import { type ModelCard, methodOf } from '../model-card.ts';
-import type { Decision } from '../model-method.ts';
+import { type Decision, type ModelCard, maskedChannels, methodOf } from '../model-card.ts';
 import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/tile-grid.ts';
 import { decisionNodes } from './decision-nodes.ts';
@@ -39,6 +38,8 @@ export interface RowsGraphOptions extends EnsembleNodes {
   /** Outputs per pixel. */
   readonly outputs: number;
   readonly decision: Decision;
+  /** Whether each channel is 0 where the image is black. */
+  readonly masked: readonly boolean[];
   /** Tiles per pass through the networks. */
   readonly batch: number;
   /** Importance map: patch.height x patch.width float32. */
@@ -50,7 +51,8 @@ export interface RowsGraphOptions extends EnsembleNodes {
  * labels stays on the device. The sums of a pixel are added in the order of the tiles, columns within a row first.
  *
  * Inputs: `tiles` uint8 [batches, batch, height, width, bytes per pixel]; `inside` uint8, the same without the last axis,
- * or [batches, 1, 1, 1]; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
+ * or [batches, 1, 1, 1]: 0 outside the image, and where masked channels are 0, else 1; or, if only some channels are
+ * masked, 0 outside the image, 1 where they are 0, else 2; `tables` float32 [channels, 256], the network input for each byte; `order` int32, the tile at
  * each position of the grid; `grid` and `joined` int64, the shapes [rows, columns, outputs + 1, height, width] and
  * [outputs + 1, rows * height, columns * width]; `across` int32 and `isAcross` float32 [3, padded width], `down` and
  * `isDown` [4, height], the sources of the sum of a pixel, carried-over rows first; `carried` float32 [outputs + 1, rows,
@@ -119,13 +121,13 @@ function batchGraph(outer: GraphBuilder, options: RowsGraphOptions): OnnxGraph {
   return body.build();
 }
 
-/** Normalises bytes with the table of each channel, 0 outside. Returns [batch, channels, height, width] float32. */
+/** Normalises bytes with the table of each channel, 0 if masked out. Returns [batch, channels, height, width] float32. */
 function normalised(
   outer: GraphBuilder,
   body: GraphBuilder,
   tile: Value,
   inside: Value,
-  { channels }: RowsGraphOptions,
+  { channels, masked }: RowsGraphOptions,
 ): Value {
   const indices = castTo(body, 'tileIndices', tile, ELEMENT_TYPES.int32);
   const kept =
@@ -143,7 +145,10 @@ function normalised(
   const planes = transpose(body, 'tilePlanes', values, [0, 3, 1, 2]);
   const mask = castTo(body, 'tileMask', inside, ELEMENT_TYPES.float32);
   const last = body.node('tileMaskPlane', 'Unsqueeze', [mask, integers(outer, 'channelAxis', [1])]);
-  return multiply(body, 'tileImage', planes, last);
+  if (new Set(masked).size < 2) return multiply(body, 'tileImage', planes, last);
+  const above = floats(outer, 'masked', [1, channels, 1, 1], () => Float32Array.from(masked, Number));
+  const counts = castTo(body, 'tileCounts', body.node('tileAbove', 'Greater', [last, above]), ELEMENT_TYPES.float32);
+  return multiply(body, 'tileImage', planes, counts);
 }
 
 /** Adds up to `count` sources for each position along an axis. */
@@ -247,6 +252,7 @@ async function writeGraph(
     mirrorings: mirrorings(card.v2?.mirrorAxes ?? []),
     precision,
     channels: method.normalisation.length,
+    masked: maskedChannels(method.normalisation),
     outputs: card.classes,
     decision: method.decision,
     batch,

@@ -1,10 +1,15 @@
-import { readOwnCard } from '../../onnx/custom-model/custom-model.ts';
-import type { SessionOptions } from '../../onnx/session/session.ts';
-import { readModelCard } from '../model-card.ts';
-import type { ModelMethod } from '../model-method.ts';
+import { join } from 'node:path';
+import type { InferenceSession } from 'onnxruntime-node';
+import { ReigniteError } from '../../errors.ts';
+import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/custom-model.ts';
+import { channelsRead, type ImageSpec } from '../../onnx/custom-model/image-spec.ts';
+import { hasSigmoid, labelValues, type Normalise, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
+import { instructionSet } from '../../onnx/session/engine.ts';
+import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
+import { floatsOf, placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';
+import { type ModelMethod, type Normalisation, RGB_SOFTMAX, readModelCard } from '../model-card.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
-import { CustomSegmenter } from './custom-network.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';
 
 /** Counters of an ensemble since it was created. */
@@ -73,4 +78,128 @@ export async function openNetworks(folder: string, options: SessionOptions): Pro
 export async function describeNetworks(folder: string): Promise<EnsembleOutline> {
   const { digest, patch, classes, method, folds } = await openNetworks(folder, {});
   return { digest, patch, classes, method, folds };
+}
+
+/** A custom ONNX model as an ensemble of one, with the same sliding window. */
+class CustomSegmenter implements EngineNetworks {
+  readonly digest: string;
+  readonly patch: Size;
+  readonly classes: number;
+  readonly folds = 1;
+  readonly method: ModelMethod;
+  readonly #card: CustomModelCard;
+  readonly #sidecar: SegmentationSidecar;
+  readonly #file: string;
+  readonly #options: SessionOptions;
+  readonly #input: TileInput;
+  readonly #values: readonly number[];
+  #session: InferenceSession | undefined;
+  #engine: Engine | undefined;
+
+  /** @param folder - Where `importCustomModel` put it. */
+  constructor(folder: string, card: CustomModelCard, options: SessionOptions) {
+    const { sidecar, size } = card;
+    if (sidecar.kind !== 'segmentation') {
+      throw new ReigniteError(
+        'SIDECAR_INVALID',
+        `The model in ${folder} is a detector; this task needs a segmentation model.`,
+      );
+    }
+    this.digest = card.digest;
+    this.patch = { height: size[0], width: size[1] };
+    this.#values = labelValues(sidecar);
+    this.classes = hasSigmoid(sidecar) ? card.count : Math.max(...this.#values) + 1;
+    this.method = methodOf(sidecar, card.image);
+    this.#card = card;
+    this.#sidecar = sidecar;
+    this.#file = join(folder, card.file);
+    this.#options = options;
+    this.#input = new TileInput(card.image, size);
+  }
+
+  async engine(): Promise<Engine> {
+    await this.#open();
+    if (this.#engine === undefined)
+      throw new ReigniteError('INTERNAL', 'No ONNX Runtime session reported its provider.');
+    return this.#engine;
+  }
+
+  async run(_fold: number, input: Float32Array, scores: Float32Array): Promise<void> {
+    const session = await this.#open();
+    const image = this.#input.tensor(input);
+    try {
+      const { [this.#card.output]: output } = await session.run({ [this.#card.input]: image }, [this.#card.output]);
+      const data = floatsOf(output, this.#card.output);
+      // If the file leaves dimensions open, the output can be checked against the model JSON only now.
+      if (!this.#fits(output?.dims ?? [])) {
+        throw new RangeError(`Expected ${this.#card.count} scores per pixel, got an output of shape [${output?.dims}]`);
+      }
+      this.#place(data, scores);
+    } catch (cause) {
+      throw new ReigniteError('INFERENCE_FAILED', `The network ${this.#file} failed on a tile: ${String(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  #fits(dims: readonly number[]): boolean {
+    const { height, width } = this.patch;
+    const { count, outputLayout } = this.#card;
+    const expected = outputLayout === 'NHWC' ? [height, width, count] : [count, height, width];
+    const isFlat = count === 1 && dims.join() === [1, height, width].join();
+    return isFlat || dims.join() === [1, ...expected].join();
+  }
+
+  #place(data: Float32Array, scores: Float32Array): void {
+    const { values } = this.#sidecar.output;
+    const layout = this.#card.outputLayout ?? 'NCHW';
+    if (hasSigmoid(this.#sidecar)) {
+      placeSigmoids(data, { layout, isLogits: values === 'sigmoid-logits' }, this.#card.count, scores);
+    } else placeScores(data, { layout, isLogits: values === 'logits' }, this.#values, this.classes, scores);
+  }
+
+  async releaseLargeNetworks(): Promise<void> {
+    await this.release();
+  }
+
+  async release(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.release();
+  }
+
+  async #open(): Promise<InferenceSession> {
+    if (this.#session !== undefined) return this.#session;
+    const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
+    const { session, ...opened } = await openSession(this.#file, { ...this.#options, provider });
+    this.#session = session;
+    this.#engine ??= { ...opened, instructionSet: instructionSet() };
+    return session;
+  }
+}
+
+/** Returns the normalisation by image statistics that a model JSON asks for; undefined for plain scaling to 0..1. */
+function schemeOf(normalise: Normalise | undefined): Normalisation | undefined {
+  if (normalise === undefined) return undefined;
+  const { epsilon } = normalise;
+  const together = normalise.channels === 'together';
+  if (normalise.by === 'deviation') return { scheme: 'Standardised', epsilon, together };
+  const { low, high } = normalise;
+  return { scheme: 'Percentiles', low, high, epsilon, together };
+}
+
+/** Returns the input of the sliding window: the channels read, from 0 to 1 or scaled; for scaled grey, its luma. */
+function inputMethod(scheme: Normalisation | undefined, channels: ImageSpec['channels']): ModelMethod {
+  if (scheme !== undefined && channels === 'grey') return { ...RGB_SOFTMAX, normalisation: [scheme], takesLuma: true };
+  const each = scheme ?? { scheme: 'RGBTo01' };
+  return { ...RGB_SOFTMAX, normalisation: Array.from({ length: channelsRead(channels) }, () => each) };
+}
+
+const USUAL_THRESHOLD = 0.5;
+
+function methodOf(sidecar: SegmentationSidecar, { channels }: ImageSpec): ModelMethod {
+  const method = inputMethod(schemeOf(sidecar.input.normalise), channels);
+  if (!hasSigmoid(sidecar)) return method;
+  const { threshold = USUAL_THRESHOLD } = sidecar.output;
+  return { ...method, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };
 }

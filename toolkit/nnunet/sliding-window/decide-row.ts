@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import type { Decision } from '../model-method.ts';
+import type { Decision } from '../model-card.ts';
 import { bytesOf } from './partial-files.ts';
 import type { PartialRoi } from './partial-roi.ts';
 import { finishedRows, isAnnotated, NOT_PREDICTED } from './tile-grid.ts';

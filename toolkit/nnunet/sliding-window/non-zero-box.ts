@@ -50,39 +50,15 @@ export function cropped(pixels: Uint8Array, width: number, channels: number, box
 }
 
 /**
- * Returns 1 for pixels that are not black and for black ones that they enclose; 0 for black ones that are connected to
- * the border (by edges, not corners).
+ * Returns 1 for pixels that are not black, 0 for black ones. nnU-Net means to fill black holes as well, but it fills
+ * them in three dimensions, and an image of one plane has no enclosed hole.
  *
  * @param pixels - height x width x channels uint8.
  * @returns height x width uint8.
- * @see `binary_fill_holes`, SciPy
+ * @see `create_nonzero_mask` of nnU-Net v1 and v2, and `binary_fill_holes`, SciPy
  */
-export function filledNonZero(pixels: Uint8Array, width: number, height: number, channels = 3): Uint8Array {
-  const inside = new Uint8Array(width * height).fill(1);
-  const isBlack = (pixel: number): boolean => {
-    for (let at = channels * pixel; at < channels * (pixel + 1); at++) if (pixels[at] !== 0) return false;
-    return true;
-  };
-  const waiting: number[] = [];
-  const visit = (pixel: number): void => {
-    if (inside[pixel] === 0 || !isBlack(pixel)) return;
-    inside[pixel] = 0;
-    waiting.push(pixel);
-  };
-  for (let x = 0; x < width; x++) {
-    visit(x);
-    visit((height - 1) * width + x);
-  }
-  for (let y = 0; y < height; y++) {
-    visit(y * width);
-    visit(y * width + width - 1);
-  }
-  for (let pixel = waiting.pop(); pixel !== undefined; pixel = waiting.pop()) {
-    const x = pixel % width;
-    if (x > 0) visit(pixel - 1);
-    if (x < width - 1) visit(pixel + 1);
-    if (pixel >= width) visit(pixel - width);
-    if (pixel + width < inside.length) visit(pixel + width);
-  }
-  return inside;
+export function nonZeroMask(pixels: Uint8Array, channels: number): Uint8Array {
+  const mask = new Uint8Array(pixels.length / channels);
+  for (const [at, value] of pixels.entries()) if (value !== 0) mask[Math.floor(at / channels)] = 1;
+  return mask;
 }

@@ -4,7 +4,7 @@ import { adapterNames, isRealGpu } from '../../onnx/provider/adapter.ts';
 import { engineParts } from '../../onnx/session/engine-choice.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-jobs.ts';
-import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
+import { type RequestWatch, serveRequests } from '../../threads/inference-thread.ts';
 import { ensembleOptions, type ImageEnsemble, openEnsemble } from '../fast/open-ensemble.ts';
 import { describeNetworks } from '../networks/open-networks.ts';
 import { ImageAhead } from './image-ahead.ts';

@@ -1,6 +1,6 @@
 import { roundHalfEven } from '../../numpy/round.ts';
 import { nearestHalf } from '../../pytorch/tensors/half-float.ts';
-import type { ModelMethod } from '../model-method.ts';
+import type { ModelMethod } from '../model-card.ts';
 
 /** How a position at half a pixel is rounded: to even like NumPy, or up like most languages. */
 export type TileRounding = 'half-even' | 'half-up';

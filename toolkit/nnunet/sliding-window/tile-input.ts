@@ -1,4 +1,4 @@
-import type { Normalisation } from '../model-method.ts';
+import { maskedChannels, type Normalisation } from '../model-card.ts';
 import type { TileGrid } from './tile-grid.ts';
 
 /** An image as decoded. */
@@ -9,7 +9,7 @@ export interface ImagePixels {
   readonly pixels: Uint8Array;
   /** Bytes per pixel; three for grey, too. */
   readonly channels: number;
-  /** height x width; 0 for black pixels that are not enclosed by others. Missing if it is not needed. */
+  /** height x width; 0 for black pixels. Missing if it is not needed. */
   readonly inside?: Uint8Array;
 }
 
@@ -21,8 +21,10 @@ export interface PixelValues {
   readonly tables: readonly Float32Array[];
   /** Bytes per pixel. With a single table and three bytes, the first byte is used. */
   readonly channels: number;
-  /** height x width; where it is 0, the input is 0 regardless of the tables. Missing if no scheme is masked. */
+  /** height x width; where it is 0, masked channels are 0 regardless of their tables. Missing if none is masked. */
   readonly inside?: Uint8Array;
+  /** Whether each channel is masked. Missing if none is. */
+  readonly masked?: readonly boolean[];
 }
 
 /**
@@ -34,9 +36,10 @@ export interface PixelValues {
  * @see default_normalization_schemes.py, nnU-Net v2 2.8.1
  */
 export function pixelValues(image: ImagePixels, schemes: readonly Normalisation[]): PixelValues {
-  const masked = schemes.some((scheme) => scheme.scheme === 'ZScore' && scheme.masked);
-  const tables = pixelTables(schemes, (channel, scheme) => histogramOf(image, channel, scheme));
-  return { tables, channels: image.channels, ...(masked && image.inside !== undefined && { inside: image.inside }) };
+  const { channels, inside } = image;
+  const masked = maskedChannels(schemes);
+  const tables = pixelTables(schemes, (channel) => histogramOf(image, channel, masked[channel] === true));
+  return { tables, channels, ...(masked.includes(true) && inside !== undefined && { inside, masked }) };
 }
 
 /**
@@ -114,9 +117,9 @@ function table(of: (value: number) => number): Float32Array {
   return Float32Array.from({ length: VALUES }, (_, value) => of(value));
 }
 
-function histogramOf({ pixels, channels, inside }: ImagePixels, channel: number, scheme: Normalisation): Float64Array {
+function histogramOf({ pixels, channels, inside }: ImagePixels, channel: number, isMasked: boolean): Float64Array {
   const counts = new Float64Array(VALUES);
-  const mask = scheme.scheme === 'ZScore' && scheme.masked ? inside : undefined;
+  const mask = isMasked ? inside : undefined;
   for (let at = channel, pixel = 0; at < pixels.length; at += channels, pixel++) {
     if (mask !== undefined && mask[pixel] === 0) continue;
     const value = pixels[at] ?? 0;
@@ -198,7 +201,7 @@ export function fillTileInput(
 /** A hot loop: plain indices from 0, no calls, four pixels at a time. `from` and `to` are indices of pixels. */
 function fillRow(
   pixels: Uint8Array,
-  { tables, channels, inside }: PixelValues,
+  { tables, channels, inside, masked }: PixelValues,
   from: number,
   input: Float32Array,
   to: number,
@@ -217,7 +220,7 @@ function fillRow(
       values[j + 3] = table[bytes[at + 3 * channels] ?? 0] ?? 0;
     }
     for (let j = fours; j < count; j++) values[j] = table[bytes[channels * j] ?? 0] ?? 0;
-    if (inside === undefined) continue;
+    if (inside === undefined || masked?.[channel] !== true) continue;
     for (let j = 0; j < count; j++) if (inside[from + j] === 0) values[j] = 0;
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Decision, MOST_CHANNELS } from '../model-method.ts';
+import { type Decision, MOST_CHANNELS } from '../model-card.ts';
 import { invalid, parse, unsupported } from './plans.ts';
 
 /** Masks have 8 bits, and 255 means a pixel that was not predicted. */

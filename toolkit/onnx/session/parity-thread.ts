@@ -1,5 +1,5 @@
 import type { InferenceSession } from 'onnxruntime-node';
-import { serveRequests } from '../../threads/serve-requests.ts';
+import { serveRequests } from '../../threads/inference-thread.ts';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { ortVersion } from './engine.ts';
 import { openAsInRuns, openPlain } from './open-for-parity.ts';

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import { serveRequests } from '../../threads/serve-requests.ts';
+import { serveRequests } from '../../threads/inference-thread.ts';
 import { openAsInRuns, openPlain } from './open-for-parity.ts';
 import { exportAgain } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';

@@ -11,7 +11,7 @@ import { MODEL_MPP } from '../../model-resolution.ts';
 import { writeNpy } from '../../numpy/npy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-jobs.ts';
-import { readSlideRegions } from '../../slide/predict/slide-regions.ts';
+import { remarksOnRegions } from '../../slide/predict/slide-regions.ts';
 import type { StripRows } from '../../slide/read/slide-tiles.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
 import { keptScore } from '../../yolo/detect/image-boxes.ts';
@@ -211,7 +211,7 @@ function placedCells(data: Float32Array, { slide, view }: Pick<SeenSlide, 'slide
 }
 
 async function writeOutputs(
-  { out, name, task, classes, choices, model }: CellsJob,
+  { out, name, task, classes, model, drawn }: CellsJob,
   { slide, view, overview: overviewOf, tissue, mpp, notes: ofSlide }: SeenSlide,
   cells: readonly FoundCell[],
   outside: number,
@@ -240,8 +240,7 @@ async function writeOutputs(
       counts.map(({ count }) => count),
       tumour,
     );
-  const drawnRegions = choices.regions === undefined ? undefined : await readSlideRegions(choices.regions);
-  const ofRegions = drawnRegions && cellsOfRegions(drawnRegions, cells, classes.length, mpp, tumour);
+  const ofRegions = drawn && cellsOfRegions(drawn.regions, cells, classes.length, frame, tumour);
   if (ofRegions)
     await writeFileAtomic(
       path(files.regions),
@@ -271,7 +270,7 @@ async function writeOutputs(
     cells: cells.length,
     counts,
     ...(ofSlideTumour && { tumourProportion: ofSlideTumour }),
-    ...(ofRegions && { ofRegions }),
+    ...(ofRegions && { ofRegions: ofRegions.map(({ remark: _noted, ...of }) => of) }),
     ...certaintyOf(cells),
     files: {
       ...always,
@@ -288,6 +287,8 @@ async function writeOutputs(
               `Densities are per mm² of ${tissue === undefined ? 'the whole slide' : 'tissue'} (${mm2.toFixed(2)} mm²).`,
             ]),
         ...(ofSlideTumour ? [tumourNote(ofSlideTumour)] : []),
+        ...(drawn?.notes ?? []),
+        ...remarksOnRegions(ofRegions ?? []),
         ...(outside === 0 ? [] : [`${counted(outside, 'cell')} left out: found outside the tissue.`]),
       ]),
     ],

@@ -98,7 +98,7 @@ export async function withSeenSlide<Result>(
         ...(slide.fingerprint !== undefined && { fingerprint: slide.fingerprint }),
         tissue: tissue === undefined ? 'everywhere' : digestOf(tissue),
       },
-      notes: [...slide.notes, ...scaleNotes(slide, view, mpp), ...tissueNotes(tissue)],
+      notes: [...slide.notes, ...scaleNotes(slide, view, mpp), ...tissueNotes(tissue), ...unusedNotes(choices)],
     });
   } finally {
     await slide.close();
@@ -135,6 +135,14 @@ function scaleNotes(slide: Slide, view: SlideView, given: number | undefined): r
   if (view.factor < 1)
     notes.push('No level is as fine as the models expect: details that they were trained on are missing.');
   return notes;
+}
+
+/** Names the options that only images take. */
+function unusedNotes({ maxValue, resample }: PredictionChoices): readonly string[] {
+  return [
+    ...(maxValue === undefined ? [] : ['--max-value was not applied: the samples of the slide have 8 bits, not 16.']),
+    ...(resample ? ['--resample was not applied: slides are resampled without it, unless --level is given.'] : []),
+  ];
 }
 
 function tissueNotes(tissue: SlideTissue | undefined): readonly string[] {

@@ -1,5 +1,6 @@
 import type { CellTask } from '../../../config/tasks.ts';
-import { regionTest, type SlideRegion } from '../../slide/predict/slide-regions.ts';
+import { areaOfRegion, pointTest } from '../../slide/predict/region-shape.ts';
+import type { SlideRegion } from '../../slide/predict/slide-regions.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import type { FoundCell } from '../found-cell.ts';
 
@@ -46,25 +47,35 @@ export function tumourShare(
   return { positive, negative, percent: tumour === 0 ? null : (100 * positive) / tumour };
 }
 
-/** Counts the cells of each region. @param mpp - µm per px of the slide. */
+/** The slide on which regions were drawn. */
+interface RegionSlide {
+  readonly width: number;
+  readonly height: number;
+  /** µm per px. */
+  readonly mpp?: number;
+}
+
+/** Counts the cells of each region. @returns Also what is unusual about its outline. */
 export function cellsOfRegions(
   regions: readonly SlideRegion[],
   cells: readonly FoundCell[],
   classes: number,
-  mpp: number | undefined,
+  { mpp, ...frame }: RegionSlide,
   tumour: ReturnType<typeof tumourClasses>,
-): readonly RegionCells[] {
+): readonly (RegionCells & { readonly remark?: string })[] {
   return regions.map((region) => {
-    const isInside = regionTest(region);
+    const isInside = pointTest(region.polygons);
+    const { area, remark } = areaOfRegion(region.polygons, frame);
     const counts: number[] = Array(classes).fill(0);
     for (const cell of cells) {
       if (isInside(cell.x, cell.y)) counts[cell.class] = (counts[cell.class] ?? 0) + 1;
     }
     return {
       name: region.name,
-      ...(mpp !== undefined && { mm2: (region.area * mpp * mpp) / 1e6 }),
+      ...(mpp !== undefined && { mm2: (area * mpp * mpp) / 1e6 }),
       counts,
       ...(tumour && { tumour: tumourShare(counts, tumour) }),
+      ...(remark !== undefined && { remark }),
     };
   });
 }

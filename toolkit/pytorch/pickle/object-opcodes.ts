@@ -1,8 +1,7 @@
 import { interpretCall, interpretNew } from './interpret.ts';
-import { isGetattr } from './method-reference.ts';
 import { buildArray, buildDType } from './numpy-values.ts';
 import type { PickleContext } from './pickle-context.ts';
-import type { OpcodeTable, PickleMachine } from './pickle-machine.ts';
+import { isGetattr, type OpcodeTable, type PickleMachine } from './pickle-machine.ts';
 import { decodeUtf8 } from './text-literals.ts';
 import {
   describe,

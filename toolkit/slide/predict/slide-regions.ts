@@ -1,103 +1,148 @@
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
+import { readNamedJson } from '../../dataset/read-text.ts';
 import { ReigniteError } from '../../errors.ts';
-import { notOpened } from '../../files/disk-error.ts';
+import { counted, firstOf, listed } from '../../format.ts';
+import type { Polygon as Rings } from './region-shape.ts';
 
-const Position = z.array(z.number()).min(2);
-const Ring = z.array(Position).min(4);
+const REMEDY = 'In QuPath: select the annotations, File > Export objects as GeoJSON.';
+/** Maximum absolute value of a coordinate, px; far beyond any slide. */
+const MAX_COORDINATE = 1e8;
+
+const Position = z.array(z.number().min(-MAX_COORDINATE).max(MAX_COORDINATE)).min(2);
+/** QuPath closes rings; others may leave out the last corner, which equals the first. */
+const Ring = z.array(Position).min(3);
 const Polygon = z.object({ type: z.literal('Polygon'), coordinates: z.array(Ring).min(1) });
 const MultiPolygon = z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(Ring).min(1)).min(1) });
+
+/** Geometries without area, which QuPath exports together with the others. */
+const WITHOUT_AREA = {
+  Point: 'point',
+  MultiPoint: 'set of points',
+  LineString: 'line',
+  MultiLineString: 'set of lines',
+} as const;
+const Other = z.object({ type: z.enum(['Point', 'MultiPoint', 'LineString', 'MultiLineString']) });
+
+type Geometry =
+  | z.infer<typeof Polygon | typeof MultiPolygon | typeof Other>
+  | { readonly type: 'GeometryCollection'; readonly geometries: readonly Geometry[] };
+const Geometry: z.ZodType<Geometry> = z.lazy(() =>
+  z.discriminatedUnion('type', [
+    Polygon,
+    MultiPolygon,
+    Other,
+    z.object({ type: z.literal('GeometryCollection'), geometries: z.array(Geometry) }),
+  ]),
+);
+/** QuPath writes a class of several parts, such as "Tumor: Positive", as `names`. */
+const Classification = z.object({ name: z.string().nullish(), names: z.array(z.string()).nullish() });
 const Feature = z.object({
   type: z.literal('Feature'),
-  geometry: z.discriminatedUnion('type', [Polygon, MultiPolygon]),
-  properties: z
-    .object({ name: z.string().nullish(), classification: z.object({ name: z.string() }).nullish() })
-    .nullish(),
+  geometry: Geometry.nullable(),
+  properties: z.object({ name: z.string().nullish(), classification: Classification.nullish() }).nullish(),
 });
-const RegionsFile = z.union([
-  z.object({ type: z.literal('FeatureCollection'), features: z.array(Feature).min(1) }),
-  z.array(Feature).min(1),
-  Feature,
-]);
+type Feature = z.infer<typeof Feature>;
+const Collection = z.object({ type: z.literal('FeatureCollection'), features: z.array(z.unknown()) });
+const BareGeometry = z.object({ type: z.enum(['Polygon', 'MultiPolygon', 'GeometryCollection']) });
 
 /** A region that the user drew, in px of the largest level. */
 export interface SlideRegion {
   readonly name: string;
-  /** Outer borders and holes. A point is inside the region if it is inside an odd number of rings. */
-  readonly rings: readonly (readonly (readonly number[])[])[];
-  /** px² */
-  readonly area: number;
+  readonly polygons: readonly Rings[];
+}
+
+/** The regions of a file. */
+export interface DrawnRegions {
+  readonly regions: readonly SlideRegion[];
+  /** Objects without area, which were left out, one sentence each. */
+  readonly notes: readonly string[];
 }
 
 /**
  * Reads regions that QuPath exported: GeoJSON polygons in pixels of the largest level, named by `name` or else by their
- * class.
+ * class. Points and lines are left out.
  *
- * @throws ReigniteError FILE_MISSING; ANNOTATIONS_INVALID with the location of the first error.
+ * @throws ReigniteError FILE_MISSING, NOT_READABLE, USAGE for a folder; ANNOTATIONS_INVALID naming the first object that
+ *   is not understood, or when no object has an area.
  */
-export async function readSlideRegions(path: string): Promise<readonly SlideRegion[]> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw notOpened('Regions file', path, cause);
+export async function readSlideRegions(path: string): Promise<DrawnRegions> {
+  const json = await readNamedJson(path, { code: 'ANNOTATIONS_INVALID', remedy: REMEDY });
+  const objects = objectsOf(json, path).map((object, index) => parseObject(object, index, path));
+  const regions = objects.flatMap(({ geometry, properties }, index) => {
+    const polygons = polygonsOf(geometry);
+    return polygons.length === 0 ? [] : [{ name: nameOf(properties, index), polygons }];
   });
-  const remedy = 'In QuPath: select the annotations, File > Export objects as GeoJSON. Only polygons are accepted.';
-  let parsed: z.ZodSafeParseResult<z.infer<typeof RegionsFile>>;
-  try {
-    parsed = RegionsFile.safeParse(JSON.parse(text));
-  } catch (cause) {
-    throw new ReigniteError('ANNOTATIONS_INVALID', `The regions file ${path} is not JSON.`, { cause, remedy });
+  const others = withoutArea(objects);
+  if (regions.length === 0) {
+    const found = others.length === 0 ? 'no objects' : `only ${listed(others)}`;
+    throw refused(`The regions file ${path} has ${found}, no polygons.`);
   }
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const where = issue === undefined || issue.path.length === 0 ? '' : ` at ${issue.path.join('.')}`;
-    throw new ReigniteError('ANNOTATIONS_INVALID', `The regions file ${path} is not GeoJSON with polygons${where}.`, {
-      remedy,
-    });
+  const notes = others.length === 0 ? [] : [`Left out of the regions, because they have no area: ${listed(others)}.`];
+  return { regions, notes };
+}
+
+/** Returns the objects of a document: those of a collection or an array, or the document itself. */
+function objectsOf(json: unknown, path: string): readonly unknown[] {
+  if (Array.isArray(json)) return json;
+  const collection = Collection.safeParse(json);
+  if (collection.success) return collection.data.features;
+  if (BareGeometry.safeParse(json).success) return [{ type: 'Feature', geometry: json }];
+  if (z.object({ type: z.literal('Feature') }).safeParse(json).success) return [json];
+  throw refused(
+    `The regions file ${path} is not GeoJSON: it is not a Feature, a FeatureCollection or an array of them.`,
+  );
+}
+
+function parseObject(object: unknown, index: number, path: string): Feature {
+  const { data, error } = Feature.safeParse(object);
+  if (data !== undefined) return data;
+  const [issue] = error.issues;
+  const place = issue === undefined || issue.path.length === 0 ? 'it' : issue.path.join('.');
+  const what = issue?.message.replace(/\.$/, '') ?? 'not understood';
+  throw refused(`Object ${index + 1} of the regions file ${path} is not a GeoJSON feature: ${place}: ${what}.`);
+}
+
+function refused(cause: string): ReigniteError {
+  return new ReigniteError('ANNOTATIONS_INVALID', cause, { remedy: REMEDY });
+}
+
+function polygonsOf(geometry: Geometry | null): readonly Rings[] {
+  if (geometry?.type === 'Polygon') return [geometry.coordinates];
+  if (geometry?.type === 'MultiPolygon') return geometry.coordinates;
+  return geometry?.type === 'GeometryCollection' ? geometry.geometries.flatMap(polygonsOf) : [];
+}
+
+function nameOf(properties: Feature['properties'], index: number): string {
+  const { name, classification } = properties ?? {};
+  const ofClass = classification?.name ?? classification?.names?.join(': ');
+  // Line breaks and control characters would disturb tables and the terminal.
+  const clean = [name, ofClass].map((text) => text?.replace(/[\s\p{Cc}]+/gu, ' ').trim());
+  return clean.find((text) => text !== undefined && text !== '') ?? `region ${index + 1}`;
+}
+
+/** Names the kinds of objects without area, with their numbers: "2 points". */
+function withoutArea(objects: readonly Feature[]): readonly string[] {
+  const counts = new Map<string, number>();
+  for (const { geometry } of objects) {
+    for (const kind of kindsWithoutArea(geometry)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
-  const { data } = parsed;
-  const features = Array.isArray(data) ? data : data.type === 'FeatureCollection' ? data.features : [data];
-  return features.map(({ geometry, properties }, index) => {
-    const polygons = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.coordinates;
-    return {
-      name: properties?.name ?? properties?.classification?.name ?? `region ${index + 1}`,
-      rings: polygons.flat(),
-      area: polygons.reduce((sum, rings) => sum + areaOfPolygon(rings), 0),
-    };
+  return [...counts].map(([kind, count]) => counted(count, kind, kind.replace(/^\w+/, '$&s')));
+}
+
+function kindsWithoutArea(geometry: Geometry | null): readonly string[] {
+  if (geometry === null) return ['object without a shape'];
+  if (geometry.type === 'Polygon' || geometry.type === 'MultiPolygon') return [];
+  if (geometry.type !== 'GeometryCollection') return [WITHOUT_AREA[geometry.type]];
+  return geometry.geometries.flatMap(kindsWithoutArea);
+}
+
+/** Says which regions have an unusual outline, one sentence per kind. */
+export function remarksOnRegions(regions: readonly { readonly name: string; readonly remark?: string }[]): string[] {
+  const byRemark = new Map<string, string[]>();
+  for (const { name, remark } of regions) {
+    if (remark !== undefined) byRemark.set(remark, [...(byRemark.get(remark) ?? []), name]);
+  }
+  return [...byRemark].map(([remark, names]) => {
+    return `${names.length === 1 ? 'Region' : 'Each of the regions'} ${firstOf(names)} ${remark}.`;
   });
-}
-
-/** Returns a function that tests whether a point is in a region. */
-export function regionTest({ rings }: SlideRegion): (x: number, y: number) => boolean {
-  const xs = rings.flatMap((ring) => ring.map(([x = 0]) => x));
-  const ys = rings.flatMap((ring) => ring.map(([, y = 0]) => y));
-  const minimum = (values: readonly number[]) =>
-    values.reduce((least, each) => Math.min(least, each), Number.POSITIVE_INFINITY);
-  const maximum = (values: readonly number[]) =>
-    values.reduce((most, each) => Math.max(most, each), Number.NEGATIVE_INFINITY);
-  const [left, right, top, bottom] = [minimum(xs), maximum(xs), minimum(ys), maximum(ys)];
-  return (x, y) => {
-    if (x < left || x > right || y < top || y > bottom) return false;
-    let isInside = false;
-    for (const ring of rings) {
-      for (let at = 0, before = ring.length - 1; at < ring.length; before = at++) {
-        const [x1 = 0, y1 = 0] = ring[at] ?? [];
-        const [x2 = 0, y2 = 0] = ring[before] ?? [];
-        if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) isInside = !isInside;
-      }
-    }
-    return isInside;
-  };
-}
-
-/** Returns the area of the first ring minus the holes. */
-function areaOfPolygon([outer = [], ...holes]: readonly (readonly (readonly number[])[])[]): number {
-  return areaOfRing(outer) - holes.reduce((sum, hole) => sum + areaOfRing(hole), 0);
-}
-
-function areaOfRing(ring: readonly (readonly number[])[]): number {
-  let doubled = 0;
-  for (const [at, [x1 = 0, y1 = 0]] of ring.entries()) {
-    const [x2 = 0, y2 = 0] = ring[(at + 1) % ring.length] ?? [];
-    doubled += x1 * y2 - x2 * y1;
-  }
-  return Math.abs(doubled) / 2;
 }

@@ -1,7 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/luma.ts';
-import { isCropped, type ModelMethod } from '../../nnunet/model-method.ts';
+import { isCropped, type ModelMethod, maskedChannels } from '../../nnunet/model-card.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
@@ -73,7 +73,7 @@ export async function tiledSlide(
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
   tissue: TissueMask | undefined,
 ): Promise<TiledSlide> {
-  if (method.normalisation.some((each) => each.scheme === 'ZScore' && each.masked)) {
+  if (maskedChannels(method.normalisation).includes(true)) {
     throw new ReigniteError(
       'CHECKPOINT_UNSUPPORTED',
       'The model normalises within the non-zero region of the image (use_mask_for_norm), which is not supported for slides.',

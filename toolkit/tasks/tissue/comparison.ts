@@ -11,7 +11,7 @@ import { decodeLabels, paletteRemark } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { isPalettePng } from '../../image/png-header.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
-import { roiConfusion } from '../../metrics/evaluate-he.ts';
+import { roiConfusion } from '../../metrics/he-metrics.ts';
 import { readNpy } from '../../numpy/npy.ts';
 import { compareMasks, MaskComparison } from '../../verdict/compare-roi.ts';
 import { type JudgedRoi, judgeTissue } from '../../verdict/judge-tissue.ts';

@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { inside } from '../../files/inside.ts';
 import { decodeLabels } from '../../image/decode-labels.ts';
 import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
-import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
+import { sumOfConfusions } from '../../metrics/he-metrics.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { RoiSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { refuseOtherEngine } from '../../onnx/session/engine-choice.ts';

@@ -4,9 +4,7 @@ import type { MappedLabel } from '../../dataset/label-map.ts';
 import { counted } from '../../format.ts';
 import type { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import { diceWithBackground, diceWithUnannotatedMissed } from '../../metrics/dice.ts';
-import { sumOfConfusions } from '../../metrics/evaluate-he.ts';
-import type { EvaluationScope } from '../../metrics/he-metrics.ts';
-import { type DiceScores, diceScores } from '../../metrics/he-metrics.ts';
+import { type DiceScores, diceScores, type EvaluationScope, sumOfConfusions } from '../../metrics/he-metrics.ts';
 import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
 import { type CorrectedNumber, type DiscrepancyEntry, entryOf, largestChange } from './discrepancies-file.ts';
 

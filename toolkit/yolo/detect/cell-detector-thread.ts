@@ -9,7 +9,7 @@ import type {
   SlideCellsProgress,
   SlideCellsResult,
 } from '../../slide/predict/slide-jobs.ts';
-import { type RequestWatch, serveRequests } from '../../threads/serve-requests.ts';
+import { type RequestWatch, serveRequests } from '../../threads/inference-thread.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 import { type EngineDetector, openDetector } from './open-detector.ts';

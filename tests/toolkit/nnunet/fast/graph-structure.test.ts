@@ -19,6 +19,7 @@ async function tinyGraph(precision: Precision) {
     mirrorings: [[], [0]],
     precision,
     channels: 3,
+    masked: [false, false, false],
     outputs: card.classes,
     decision: methodOf(card).decision,
     batch: 4,

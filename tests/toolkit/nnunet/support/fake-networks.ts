@@ -1,4 +1,4 @@
-import { type ModelMethod, RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-method.ts';
+import { type ModelMethod, RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-card.ts';
 import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
 import type { Size } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -31,6 +31,25 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     expect(found.fromFloat32).toBeLessThanOrEqual(nearTies);
     const listed = JSON.parse(await readFile(join(ROOT, 'expected', model, `${image}.float32.json`), 'utf8'));
     expect(found.fromMask).toBeLessThanOrEqual(listed.length + nearTies);
+  });
+
+  it.each([
+    ['all', [true, true, true], 6],
+    ['one', [true, false, false], 3],
+  ])('keeps black pixels at 0 in the channels of a mask (%s), except for near ties', async (name, masked, nearTies) => {
+    const folder = scratch.path('model', 'nnUNetTrainer__nnUNetResEncUNetMPlans__2d');
+    await cp(RESIDUAL, folder, { recursive: true });
+    const plans = JSON.parse(await readFile(join(folder, 'plans.json'), 'utf8'));
+    plans.configurations['2d'].use_mask_for_norm = masked;
+    await writeFile(join(folder, 'plans.json'), JSON.stringify(plans));
+    const { modelDir } = await prepareTissueModel(folder, scratch.path('models'));
+    const job = jobIn(scratch, name, join(ROOT, 'images/holes_0000.png'));
+    await segmenter.segment({ ...job, modelDir });
+    const [ours, theirs] = [
+      await decodeLabels(job.mask),
+      await decodeLabels(join(ROOT, `expected/masked/${name}.png`)),
+    ];
+    expect(ours.data.filter((label, at) => label !== theirs.data[at]).length).toBeLessThanOrEqual(nearTies);
   });
 
   it('crops black rows and columns first: a frame changes no pixel inside and gets label 0', async () => {

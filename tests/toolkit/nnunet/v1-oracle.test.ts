@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
+import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
+import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { jobIn, useScratch } from './support/scratch.ts';
+
+/** Instance normalisation; channels by `nonCT` with a mask, `noNorm` and `CT`. See PROVENANCE.md there. */
+const MODEL = fileURLToPath(new URL('../../fixtures/nnunet/schemes', import.meta.url));
+const IMAGE = join(MODEL, 'image.png');
+
+const scratch = useScratch();
+const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+afterAll(() => segmenter.close());
+
+describe('an nnU-Net v1 model with schemes for each channel', () => {
+  it.each([
+    ['exact', {}],
+    ['fast', { engine: 'fast', sums: 'device', precision: 'float32' } as const],
+  ])('predicts the mask of nnunet, also where the image is black (%s engine)', async (name, engine) => {
+    const { modelDir } = await prepareTissueModel(MODEL, scratch.path('models'));
+    const job = jobIn(scratch, name, IMAGE);
+    await segmenter.segment({ ...job, modelDir, ...engine });
+    expect(await decodeLabels(job.mask)).toEqual(await decodeLabels(join(MODEL, 'mask.png')));
+  });
+});
