@@ -1,7 +1,7 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { prepareCellModel } from '../../../toolkit/models/cell-model.ts';
 import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { ANY_LENGTH, GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
@@ -10,9 +10,11 @@ import { batchGraphFile } from '../../../toolkit/yolo/convert/batch-graph.ts';
 import { convertDetector } from '../../../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
-import { type DetectorModel, paddedTo } from '../../../toolkit/yolo/detect/detect-tiles.ts';
+import { type DetectorModel, detectTiles, paddedTo } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
+import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-tiles.ts';
 import { batchOn, type DetectorOptions, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
+import { PartialDetection } from '../../../toolkit/yolo/detect/partial-detection.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
 import { webgpuMissing } from '../../support/software-vulkan.ts';
@@ -168,8 +170,12 @@ function recorder(batch: number) {
   return { model, runs, finish: () => waiting.shift()?.() };
 }
 
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+const until = (isSo: () => boolean) => vi.waitFor(() => expect(isSo()).toBe(true), { timeout: 20_000, interval: 5 });
+
+async function collected<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
 }
 
 describe('detectTiles', () => {
@@ -196,17 +202,25 @@ describe('detectTiles', () => {
     expect(reported).toEqual([0, 0, 6]);
   });
 
-  it('prepares the next batch while one runs, and never runs two at once', async () => {
+  it('fills the next batch while one runs, and starts it only then', async () => {
     const { model, runs, finish } = recorder(2);
-    const reported: number[] = [];
-    const detection = detectImage(await jobIn(), model, {}, { onProgress: ({ tile }) => reported.push(tile) });
-    await until(() => reported.length === 2);
+    const partial = await PartialDetection.open(join(await temporaryFolder(), 'partial'), {});
+    const filled: number[] = [];
+    const fill = ({ index }: ImageTile) => void filled.push(index);
+    const detected = detectTiles(imageTiles({ width: 3 * SIZE, height: SIZE }, SIZE), {
+      model,
+      partial,
+      floor: 0.05,
+      fill,
+    });
+    const all = collected(detected);
+    await until(() => filled.length === 3);
+    await new Promise((resolve) => setImmediate(resolve));
     expect(runs).toEqual([2]);
-    for (const count of [1, 2, 3]) {
-      await until(() => runs.length === count);
-      finish();
-    }
-    expect((await detection).tiles).toBe(6);
+    finish();
+    await until(() => runs.length === 2);
+    finish();
+    expect((await all).map(({ tile }) => tile.index)).toEqual([0, 1, 2]);
   });
 
   it('fails with the error of a run, whatever happens at the same time', async () => {
