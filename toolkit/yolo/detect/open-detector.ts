@@ -226,7 +226,7 @@ class SessionDetector implements EngineDetector {
   }
 }
 
-/** With more tiles at once, an image of the paper's size would be one batch, with nothing to do beside it. */
+/** With more tiles at once, few images have several batches, and nothing is left to do while the network runs. */
 const MOST_TILES = 8;
 /** float32 channels of the size of the input that the largest networks keep in memory for a tile, generously. */
 const CHANNELS_IN_MEMORY = 256;
