@@ -25,7 +25,8 @@ COPY --from=build /app/toolkit/predict/slides/viewer/static toolkit/predict/slid
 COPY --from=build /app/workflows/reproduce.ts workflows/reproduce.ts
 COPY --from=build /app/data/sample data/sample
 RUN mkdir -p /home/node/reignite /home/node/.cache/reignite /srv/reignite/data /srv/reignite/results \
-  && chown -R node:node /home/node/reignite /home/node/.cache /srv/reignite
+  && chown -R node:node /home/node/reignite /home/node/.cache /srv/reignite \
+  && HOME=/home/node node -e "import('/app/dist/runtime/install-gpu.js').then((m) => m.linkProvider())"
 USER node
 WORKDIR /srv/reignite
 ENTRYPOINT ["node", "/app/bin/reignite.js"]

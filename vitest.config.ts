@@ -3,7 +3,11 @@ import { LongestFirst } from './scripts/longest-first.ts';
 
 const ALL = 'tests/**/*.test.ts';
 /** Tests of Temporal's native code, which keeps its state as long as the process lives. */
-const ALONE = ['tests/{runtime,workflows}/**/*.test.ts'];
+const ALONE = [
+  'tests/runtime/run/{run-schedules,start-run}.test.ts',
+  'tests/runtime/workers/{list-workers,pollers,unserved-queues}.test.ts',
+  'tests/workflows/{replay,scale,updates}.test.ts',
+];
 
 export default defineConfig({
   test: {

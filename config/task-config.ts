@@ -84,7 +84,7 @@ export const tissueTaskConfig = (task: TissueTask) =>
         .boolean()
         .optional()
         .describe(
-          'With a custom nnU-Net v2 model, also predict mirrored copies of every tile, along the axes of its training, and ' +
+          'With a custom nnU-Net model, also predict mirrored copies of every tile, along the axes of its training, and ' +
             'average; takes up to four times as long. Default: false.',
         ),
     })

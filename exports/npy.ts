@@ -7,4 +7,4 @@
  *
  * @module
  */
-export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from '../toolkit/numpy/npy.ts';
+export { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from '../toolkit/numpy.ts';

@@ -1,4 +1,4 @@
-import { lstat, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { access, constants, lstat, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { unpackArchive } from '../toolkit/archive/unpack-archive.ts';
@@ -128,8 +128,8 @@ export async function installGpu(plan: GpuInstallPlan, options: GpuInstallOption
 }
 
 async function installLocked(plan: GpuInstallPlan, options: GpuInstallOptions): Promise<void> {
-  const { folder } = plan;
-  for (const planned of plan.wheels) {
+  const { folder, wheels } = plan;
+  for (const planned of wheels) {
     // The process that held the lock before may have installed it.
     if (await isInstalled(planned.wheel, folder, await readRecord(folder))) continue;
     if (planned.how === 'linked') await linkLibraries(planned, folder);
@@ -137,7 +137,11 @@ async function installLocked(plan: GpuInstallPlan, options: GpuInstallOptions): 
     await recordWheel(planned.wheel, folder);
   }
   await rm(downloadsFolder(folder), { recursive: true, force: true });
-  await linkProvider(plan, options.binding ?? bindingFolder());
+  await linkProvider(
+    folder,
+    options.binding,
+    wheels.map(({ wheel }) => wheel),
+  );
 }
 
 async function linkLibraries({ wheel, from }: PlannedWheel, folder: string): Promise<void> {
@@ -249,8 +253,18 @@ async function readRecord(folder: string): Promise<Installed> {
   return (await readJsonIfValid(join(folder, 'installed.json'), Installed)) ?? {};
 }
 
-async function linkProvider({ folder, wheels }: GpuInstallPlan, binding: string): Promise<void> {
-  for (const { wheel } of wheels.filter((each) => each.wheel.kind === 'provider')) {
+/**
+ * Creates the links from the folder of ONNX Runtime's binding to the provider in the user's cache. A container image has
+ * them from the start, since its file system is read-only when `gpu install` runs.
+ *
+ * @throws ReigniteError NOT_WRITABLE.
+ */
+export async function linkProvider(
+  folder = gpuFolder(),
+  binding = bindingFolder(),
+  wheels: readonly GpuWheel[] = GPU_WHEELS,
+): Promise<void> {
+  for (const wheel of wheels.filter(({ kind }) => kind === 'provider')) {
     for (const name of wheel.libraries) await linkTo(placeOf(wheel, name, folder), join(binding, name));
   }
 }
@@ -273,19 +287,28 @@ function linkTargetOf(path: string): Promise<string | undefined> {
 }
 
 /**
- * Returns the links in the folder of the binding that lead into the user's cache, for `reignite clean gpu`.
+ * Returns the links in the folder of the binding that lead into the user's cache, for `reignite clean gpu`. Those of a
+ * read-only container image cannot be deleted, and stay.
  *
  * @returns Paths.
  */
 export async function providerLinks(folder = gpuFolder(), binding = bindingFolder()): Promise<readonly string[]> {
   const names = GPU_WHEELS.filter(({ kind }) => kind === 'provider').flatMap(({ libraries }) => libraries);
   const links: string[] = [];
+  if (!(await isWritable(binding))) return links;
   for (const name of names) {
     const path = join(binding, name);
     const target = await linkTargetOf(path);
     if (target?.startsWith(providerFolder(folder)) === true) links.push(path);
   }
   return links;
+}
+
+function isWritable(folder: string): Promise<boolean> {
+  return access(folder, constants.W_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 function providerFolder(folder: string): string {

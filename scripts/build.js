@@ -43,6 +43,7 @@ function describeSources() {
 function build(sources) {
   // Processes of two containers may have the same PID.
   const fresh = join(ROOT, `.dist-${process.pid}-${randomBytes(3).toString('hex')}`);
+  makeFolder(fresh);
   try {
     const tsc = createRequire(import.meta.url).resolve('typescript/package.json');
     const compiler = join(dirname(tsc), 'bin/tsc');
@@ -54,6 +55,29 @@ function build(sources) {
     renameSync(join(fresh, '.sources.json'), STAMP);
   } finally {
     rmSync(fresh, { recursive: true, force: true });
+  }
+}
+
+/** The reason why nothing can be compiled, as the command prints its errors. */
+export class BuildError extends Error {
+  constructor(code, message, remedy, cause) {
+    super(message, { cause });
+    this.code = code;
+    this.remedy = remedy;
+  }
+}
+
+/** Creates the folder for the compiled files, before the compiler would fail at each of them. */
+function makeFolder(path) {
+  try {
+    mkdirSync(path);
+  } catch (cause) {
+    throw new BuildError(
+      cause.code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
+      `The sources in ${ROOT} must be compiled, but nothing can be written there (${cause.code}).`,
+      'As the owner of this folder, run `npx reignite --help` in it once, then run this command again.',
+      cause,
+    );
   }
 }
 

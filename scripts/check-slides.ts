@@ -9,11 +9,10 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
 import { ReigniteError } from '../toolkit/errors.ts';
-import { MODEL_MPP } from '../toolkit/model-resolution.ts';
 import { Slide } from '../toolkit/slide/read/slide.ts';
+import { MODEL_MPP } from '../toolkit/slide/read/slide-resolution.ts';
 import { SlideView } from '../toolkit/slide/read/slide-view.ts';
-import { slideTissue } from '../toolkit/slide/tissue/slide-tissue.ts';
-import { isTissue } from '../toolkit/slide/tissue/tissue-mask.ts';
+import { isTissue, slideTissue } from '../toolkit/slide/tissue/slide-tissue.ts';
 
 /** Maximum mean difference of a region of lossy tiles; decoders differ by up to this. */
 const MAX_MEAN_DIFFERENCE = 2;

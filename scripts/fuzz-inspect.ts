@@ -12,7 +12,7 @@ import { convertInto } from '../cli/predict/model.ts';
 import { damagedBytes } from '../tests/support/damage-bytes.ts';
 import { randomNumbers } from '../tests/support/random-numbers.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
-import { describeDetector } from '../toolkit/models/describe-detector.ts';
+import { describeDetector } from '../toolkit/models/cell-model.ts';
 import { describeOnnxModel } from '../toolkit/models/describe-onnx.ts';
 
 const SLOW_MS = 2_000;

@@ -24,6 +24,12 @@ export const LONGEST = [
   'cli/fourth-task',
   'cli/predict-folds',
   'runtime/workers/stop',
+  'cli/interruption',
+  'cli/readings',
+  'cli/provenance',
+  'runtime/workers/drain',
+  'toolkit/nnunet/fast/fast-v2',
+  'cli/custom-models',
 ].map((name) => `tests/${name}.test.ts`);
 
 /** Orders test files: the longest, then as Vitest does. */

@@ -55,11 +55,12 @@ export const ERRORS = {
   PATH_NOT_ALLOWED: {
     retryable: false,
     remedy:
-      'Start the run from the same state directory, or start the worker with `--data` and `--results` for its folders.',
+      'Start the run from the same state directory, or the worker with `--data`, `--results` and the `--set` of the run.',
   },
   ADDRESS_NOT_ALLOWED: {
     retryable: false,
-    remedy: 'Start the run from the same state directory, or start the worker with the same `--set zenodo.api=`.',
+    remedy:
+      'Start the run from the same state directory, or the worker with the same `--set zenodo.api=` and `--set storage=`.',
   },
   CANCELLED: { retryable: false, remedy: 'Run the same command again to resume.' },
   NODE_TOO_OLD: { retryable: false, remedy: 'Install Node.js 20.19 or newer from https://nodejs.org.' },

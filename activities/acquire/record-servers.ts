@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { packageFile } from '../../config/package-files.ts';
 import type { ZenodoConfig } from '../../config/schema.ts';
-import { listArchive } from '../../toolkit/archive/list-archive.ts';
+import { listArchive } from '../../toolkit/archive/read-archive.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { inside } from '../../toolkit/files/inside.ts';
@@ -10,12 +10,18 @@ import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { identifyArchives } from '../../toolkit/preflight/archive-kind.ts';
 import { RemoteArchive } from '../../toolkit/zenodo/download/fetch-members.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
+import { recordOfMirror } from '../../toolkit/zenodo/download/mirror.ts';
 import type { HttpGet } from '../../toolkit/zenodo/http/http.ts';
 import { tokenFor } from '../../toolkit/zenodo/http/http-headers.ts';
 import { HostRateLimiter } from '../../toolkit/zenodo/http/rate-limiter.ts';
-import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/known-records.ts';
-import { fetchRecord, parseRecordId, type RecordFile, type ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
-import { encodedKey } from '../../toolkit/zenodo/record/record-access.ts';
+import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
+import {
+  encodedKey,
+  fetchRecord,
+  parseRecordId,
+  type RecordFile,
+  type ZenodoRecord,
+} from '../../toolkit/zenodo/record/record.ts';
 import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
 
 /** Gives access to a record: from the configured API, or from a loopback server for a local folder. */

@@ -6,7 +6,7 @@ import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { adapterNames } from '../../toolkit/onnx/provider/adapter.ts';
-import type { PredictionEngines } from '../../toolkit/predict/prediction-order.ts';
+import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { RoiSources } from '../../toolkit/tasks/work.ts';

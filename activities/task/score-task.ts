@@ -4,7 +4,7 @@ import { overviewFileIn } from '../../toolkit/dataset/find-files.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { isSynthetic, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { writeNpy } from '../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../toolkit/numpy.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { cellsDiscrepancies } from '../../toolkit/tasks/cells/discrepancies.ts';
 import { headlineScores } from '../../toolkit/tasks/headline-scores.ts';

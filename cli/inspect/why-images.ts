@@ -7,7 +7,7 @@ import { differenceInWords, differingParts, partInWords } from '../../toolkit/ca
 import { remedyOf } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { counted } from '../../toolkit/format.ts';
-import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction.ts';
 import type { ImageFailure, PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
 import {

@@ -15,7 +15,7 @@ import { type RecordKind, verdictText } from '../../toolkit/dataset/provenance.t
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { counted } from '../../toolkit/format.ts';
-import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction.ts';
 import { readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import type { Summary, TaskSummary } from '../../toolkit/report/summary.ts';
 import { EXIT, printable, printResult } from '../output.ts';

@@ -12,9 +12,9 @@ import { placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
 import { cudaObstacleOn } from '../../toolkit/onnx/provider/cuda.ts';
+import { checkRunStorage } from '../../toolkit/storage/run-storage.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { checkRunStorage } from '../run/check-run-storage.ts';
 import { withHomeServer } from '../with-home-server.ts';
 
 /** `reignite server`: runs only the state directory's Temporal server, until Ctrl-C; workers and runs can attach to it. */

@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
-import { readLabelMap } from '../../toolkit/dataset/label-map.ts';
+import { readLabelMap, readLabelTranslation } from '../../toolkit/dataset/label-map.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import {
   boxesPage,
@@ -13,7 +13,6 @@ import {
 import { type EvaluatedMasks, evaluateMasks } from '../../toolkit/evaluate/evaluate-masks.ts';
 import { classesAsked, type ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
 import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation-page.ts';
-import { readLabelTranslation } from '../../toolkit/evaluate/label-translation.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';

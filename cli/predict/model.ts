@@ -6,7 +6,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { refuseStream } from '../../toolkit/files/disk-error.ts';
 import { readTextIfThere, statIfThere } from '../../toolkit/files/if-there.ts';
-import { describeDetector } from '../../toolkit/models/describe-detector.ts';
+import { describeDetector } from '../../toolkit/models/cell-model.ts';
 import { describeOnnxModel } from '../../toolkit/models/describe-onnx.ts';
 import { refuseOtherFile } from '../../toolkit/models/identify-file.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';

@@ -5,7 +5,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { AcceptedImage } from '../../toolkit/image/accepted-image.ts';
 import { type Case, type GivenFile, groupCases, isNamedAsChannel } from '../../toolkit/nnunet/case-files.ts';
-import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction.ts';
 import { isSlide } from '../../toolkit/slide/read/is-slide.ts';
 
 /** Returns the number of channels of the model; undefined if it is not one of nnU-Net. */

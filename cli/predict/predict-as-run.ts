@@ -14,8 +14,8 @@ import { allowPlaces } from '../../toolkit/files/allowed-places.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { isSlideImage } from '../../toolkit/predict/input-image.ts';
+import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction.ts';
 import { claimOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import type { NamedImage, PredictionOrder as Order } from '../../toolkit/predict/prediction-order.ts';
 import {
   describeFailure,
   type PredictionSummary,

@@ -4,9 +4,8 @@ import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
 import { timeText } from '../../toolkit/format.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import type { ImagePrediction } from '../../toolkit/predict/prediction.ts';
+import type { ImagePrediction, NamedImage, PredictionOrder } from '../../toolkit/predict/prediction.ts';
 import { claimOf, failureOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
 import {
   describeFailure,
   type ImageFailure,

@@ -9,14 +9,12 @@ import { prepareTissueModel } from '../../toolkit/models/tissue-model.ts';
 import type { EngineName } from '../../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import { isSlideImage } from '../../toolkit/predict/input-image.ts';
-import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction-order.ts';
+import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
 import { nameImages } from './name-images.ts';
-import { predictAsRun } from './predict-as-run.ts';
-import { predictHere } from './predict-here.ts';
 import { printPrediction } from './print-prediction.ts';
 
 export interface PredictOptions {
@@ -83,9 +81,11 @@ export async function predictCommand(
   const images = await nameImages(words, () => channelsOfModel(order, home, signal));
   if (order.choices.regions !== undefined) await expectOneSlide(order, images);
   whenInterrupted(RESUMABLE);
-  const summary = options.run
-    ? await predictAsRun(order, images, home, signal)
-    : await predictHere(order, images, home, signal);
+  // Temporal's client takes longer to load than all that a prediction in this process needs.
+  const predict = options.run
+    ? (await import('./predict-as-run.ts')).predictAsRun
+    : (await import('./predict-here.ts')).predictHere;
+  const summary = await predict(order, images, home, signal);
   return printPrediction(summary, images, order.out, options, signal);
 }
 
@@ -143,7 +143,7 @@ function readOrder({
   }
   if (folds !== undefined && !takes.folds) throw new ReigniteError('USAGE', '--folds is for nnU-Net models only.');
   if (mirroring !== undefined && !takes.mirroring)
-    throw new ReigniteError('USAGE', '--mirroring is for nnU-Net v2 models only.');
+    throw new ReigniteError('USAGE', '--mirroring is for nnU-Net models only.');
   const outlines = OUTLINE_OPTIONS.find(({ name }) => more[name] !== undefined);
   if (outlines !== undefined && !takes.labels) {
     throw new ReigniteError('USAGE', `${outlines.option} is for masks only; detectors draw no outlines.`);

@@ -2,8 +2,8 @@ import { relative } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { describeFolds } from '../../toolkit/nnunet/convert/model-folds.ts';
+import type { NamedImage } from '../../toolkit/predict/prediction.ts';
 import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import type { NamedImage } from '../../toolkit/predict/prediction-order.ts';
 import { writePredictionPage } from '../../toolkit/predict/prediction-page.ts';
 import {
   describePrediction,

@@ -49,7 +49,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
       '--folds <list>',
       'folds of an nnU-Net model, such as 0,1,3,4 or the fold all (default: every numbered fold)',
     )
-    .option('--mirroring', 'also predict mirrored tiles, as nnU-Net v2 does by default; up to four times slower')
+    .option('--mirroring', 'also predict mirrored tiles, as nnU-Net does by default; up to four times slower')
     .option('--no-mirroring', 'do not predict mirrored tiles (default)')
     .option(
       '--max-value <n>',

@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { z } from 'zod';
 import { loadConfig } from '../../runtime/load-config.ts';
-import { pinRecord } from '../../runtime/run/pin-record.ts';
-import { type ResolvedRun, resolveRun } from '../../runtime/run/resolve-run.ts';
+import { pinRecord, type ResolvedRun, resolveRun } from '../../runtime/run/resolve-run.ts';
 import { startRun } from '../../runtime/run/start-run.ts';
 import type { ServerSession } from '../../runtime/server/server-session.ts';
 import { withServer } from '../../runtime/server/with-server.ts';
@@ -14,9 +13,9 @@ import { ERRORS, isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makeFolderSync, makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
+import { checkRunStorage } from '../../toolkit/storage/run-storage.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { checkRunStorage } from './check-run-storage.ts';
 import { printPlan } from './plan.ts';
 
 export interface RunOptions {

@@ -1,6 +1,5 @@
 import { loadConfig } from '../../runtime/load-config.ts';
-import { pinRecord } from '../../runtime/run/pin-record.ts';
-import { resolveRun } from '../../runtime/run/resolve-run.ts';
+import { pinRecord, resolveRun } from '../../runtime/run/resolve-run.ts';
 import {
   keepSchedule,
   listSchedules,

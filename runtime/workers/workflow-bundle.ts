@@ -4,6 +4,7 @@ import { relative, sep } from 'node:path';
 import type { BundleOptions } from '@temporalio/worker';
 import { z } from 'zod';
 import { compiledFile, PACKAGE_ROOT, packageFile } from '../../config/package-files.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import { readTextIfThere } from '../../toolkit/files/if-there.ts';
@@ -76,9 +77,21 @@ async function makeBundle(): Promise<Manifest> {
   const sources: Record<string, string> = {};
   for (const path of [...paths].sort()) sources[path] = (await sha256OfSource(path)) ?? '';
   const manifest = { sdk: sdkVersion(), sources };
-  await writeFileAtomic(CODE, code);
-  await writeFileAtomic(MANIFEST, JSON.stringify(manifest, null, 2));
+  await writeBundle(code, manifest);
   return manifest;
+}
+
+async function writeBundle(code: string, manifest: Manifest): Promise<void> {
+  try {
+    await writeFileAtomic(CODE, code);
+    await writeFileAtomic(MANIFEST, JSON.stringify(manifest, null, 2));
+  } catch (cause) {
+    if (!(cause instanceof ReigniteError) || cause.code !== 'NOT_WRITABLE') throw cause;
+    throw new ReigniteError('NOT_WRITABLE', cause.message, {
+      cause,
+      remedy: `As the owner of ${PACKAGE_ROOT}, run \`npx reignite run\` there once: it bundles the workflows for all users.`,
+    });
+  }
 }
 
 /** Collects the files that webpack reads; `paths` is complete once the bundle is built. */

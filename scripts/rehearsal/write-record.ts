@@ -6,7 +6,7 @@ import type { CellTask } from '../../config/tasks.ts';
 import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, readersFile } from '../../toolkit/dataset/layout.ts';
 import { countConfusion, sumOfConfusions } from '../../toolkit/metrics/he-metrics.ts';
-import { writeNpy } from '../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../toolkit/numpy.ts';
 import { cellDefinition } from '../../toolkit/tasks/registry.ts';
 import {
   annotationOf,

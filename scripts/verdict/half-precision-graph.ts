@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../toolkit/numpy/round.ts';
+import { roundHalfEven } from '../../toolkit/numpy.ts';
 import { type GraphNode, type GraphTensor, int, type OnnxGraph } from '../../toolkit/onnx/graph/graph.ts';
 
 /** Values of TensorProto.DataType in onnx.proto. */

@@ -82,7 +82,7 @@ async function measure(count: number, runs: number): Promise<void> {
 /** Writes rounded copies of the folds; from the second run on with moved weights. */
 async function convertInHalf(model: string, single: string, out: string, run: number): Promise<void> {
   const folds = await findFolds(model);
-  const recipe = await v1Recipe(folds[0]);
+  const recipe = await v1Recipe(folds[0], false);
   const card = await readModelCard(single);
   await makeFolder(out);
   const written: (typeof card.folds)[number][] = [];

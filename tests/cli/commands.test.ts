@@ -8,7 +8,7 @@ import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
-import { encodeNpy } from '../../toolkit/numpy/npy.ts';
+import { encodeNpy } from '../../toolkit/numpy.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../toolkit/image/encode-png.ts';
-import { encodeNpy } from '../../toolkit/numpy/npy.ts';
+import { encodeNpy } from '../../toolkit/numpy.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';

@@ -2,7 +2,7 @@ import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
-import { encodeNpy } from '../../toolkit/numpy/npy.ts';
+import { encodeNpy } from '../../toolkit/numpy.ts';
 import { PDL1 } from '../../toolkit/tasks/registry.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';

@@ -50,12 +50,6 @@ describe('an nnU-Net v2 model on the command line', () => {
     expect(said.images[0].notes.join(' ')).not.toContain('Tiles were not mirrored');
   });
 
-  it('rejects mirroring for nnU-Net v1', async () => {
-    const v1 = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
-    const { said } = await predict('v1', '--model', v1, '--mirroring');
-    expect(said.error).toMatchObject({ code: 'USAGE', cause: expect.stringContaining('nnU-Net v1') });
-  });
-
   it('says which folder to name if a checkpoint of it is given', async () => {
     const { said } = await predict('file', '--model', join(REGIONS, 'fold_0', 'checkpoint_final.pth'));
     expect(said.error).toMatchObject({ code: 'CHECKPOINT_UNSUPPORTED', remedy: expect.stringContaining(REGIONS) });

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { hasPartial, inferenceStarts, leftBehind } from '../support/chaos.ts';
-import { runCommand, startCommand, until } from '../support/command.ts';
+import { startCommand, until } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { startServer, startWorkers } from '../support/serve-home.ts';
@@ -42,13 +42,13 @@ it('shows for an open run whether a process works on it, whether it is paused, a
     list: expect.stringMatching(/ {2}running {6}reproduce\/\S+$/),
     json: { state: 'running', paused: false },
   });
-  expect((await runCommand(['pause'], place('home'))).status).toBe(0);
+  expect((await runHere(['pause'], place('home'))).status).toBe(0);
   expect(await told()).toEqual({
     status: expect.stringMatching(/: paused: run `npx reignite resume` to resume$/),
     list: expect.stringMatching(/ {2}paused .*run `npx reignite resume` to resume$/),
     json: { state: 'running', paused: true },
   });
-  expect((await runCommand(['resume'], place('home'))).status).toBe(0);
+  expect((await runHere(['resume'], place('home'))).status).toBe(0);
   open.process.kill('SIGINT');
   await open.ended;
   expect(await told()).toEqual({

@@ -30,6 +30,7 @@ beforeAll(async () => {
   server = await startTestServer();
   for (const [name, width, height] of [
     ['large.png', 900, 700],
+    ['medium.png', 150, 120],
     ['small.png', 75, 48],
     ['copy.png', 75, 48],
   ] as const) {
@@ -66,7 +67,7 @@ it('predicts the same with a durable run as without, though everything is killed
 });
 
 it('can be listed, watched, paused, cancelled, retried and explained with the run commands', async () => {
-  const run = [...words('steered'), 'large.png', 'small.png', '--run'];
+  const run = [...words('steered'), 'medium.png', 'small.png', '--run'];
   const command = (...words: string[]) => runHere(words, place('home-steered'));
   const RELEASED_BY = join(folder(), 'released');
   const NODE_OPTIONS = `--import=${import.meta.resolve('../support/hold-inference.mjs')}`;
@@ -95,7 +96,10 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
   expect((await command('retry')).stdout).toContain('has no failures to retry');
   const watched = await command('watch');
-  expect([watched.status, watched.stdout], watched.stderr).toEqual([0, expect.stringContaining('large: 900 x 700 px')]);
+  expect([watched.status, watched.stdout], watched.stderr).toEqual([
+    0,
+    expect.stringContaining('medium: 150 x 120 px'),
+  ]);
   const why = await command('why');
   expect(why.stdout, why.stderr).toMatch(
     /^predict\/he\/.*: done\n2 images: 2 predicted \(. from the cache\), 0 failed/,

@@ -73,4 +73,13 @@ describe('the state directory', () => {
     expect(lines).toEqual([expect.stringContaining('REIGNITE_HOME')]);
     expect(await modeOf(home)).toBe(0o777);
   });
+
+  it('names REIGNITE_HOME if it cannot be made', async () => {
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, '');
+    await expect(makePrivateHome(join(file, 'home'), () => undefined)).rejects.toMatchObject({
+      code: 'NOT_WRITABLE',
+      remedy: expect.stringContaining('REIGNITE_HOME'),
+    });
+  });
 });

@@ -49,6 +49,33 @@ async function inferringAfter(event: () => unknown, { home }: Place, command: Co
   return found ?? 0;
 }
 
+/** What a command answers as a program reads it. */
+async function ask(place: Place, ...words: string[]) {
+  const { status, stdout, stderr } = await runHere([...words, '--json'], place);
+  expect(status, stderr).toBe(0);
+  return JSON.parse(stdout);
+}
+
+/** Resumes an interrupted run, then pauses, resumes and cancels it from other commands. */
+async function steer(place: Place & { readonly words: readonly string[] }): Promise<void> {
+  const starts = await inferenceStarts(place.home);
+  const command = startCommand(place.words, place);
+  await until(async () => (await inferenceStarts(place.home)) > starts, command.stderr);
+  expect(command.stderr()).toContain('Attached to');
+  expect(await ask(place, 'pause')).toMatchObject({ done: 'pause' });
+  await command.shows('The run is paused');
+  expect(await ask(place, 'status')).toMatchObject({
+    status: 'running',
+    paused: true,
+    interventions: [{ what: 'paused' }],
+  });
+  await ask(place, 'resume');
+  await command.shows('The run was resumed.');
+  await ask(place, 'cancel');
+  expect((await command.ended).status).toBe(1);
+  expect((await ask(place, 'list')).runs).toMatchObject([{ status: 'cancelled' }]);
+}
+
 beforeAll(async () => {
   await writeTinyRecord(folder(), [BIG, SMALL]);
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
@@ -98,7 +125,7 @@ describe('reignite run', () => {
   });
 
   // One run, because most of a run's processor time is starting its processes: each step finds what the last one left.
-  it('survives a killed command, a killed worker, a kill of everything and Ctrl-C in the middle of an ROI, with the same bits', async () => {
+  it('survives kills of command, worker and everything, Ctrl-C, pause and cancel in the middle of an ROI, with the same bits', async () => {
     const place = await setUp('struck');
     const first = startCommand(place.words, place);
     await first.shows('Started');
@@ -135,16 +162,19 @@ describe('reignite run', () => {
     expect(isAlive(server)).toBe(false);
     expect(workersOf(place.home)).toEqual({});
 
-    const fourth = startCommand(place.words, place);
-    await fourth.shows('Attached to');
+    await steer(place);
+
     const fifth = startCommand(place.words, place);
-    await fifth.shows('Attached to');
-    fourth.process.kill('SIGKILL');
-    const last = await fifth.ended;
+    await fifth.shows('Started');
+    const sixth = startCommand(place.words, place);
+    await sixth.shows('Attached to');
+    fifth.process.kill('SIGKILL');
+    const last = await sixth.ended;
     expect(last.status, last.stderr).toBe(0);
     expect(last.stderr).toContain('takes over');
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
     expect(await inferredTwice(place.home)).toEqual([]);
+    expect((await ask(place, 'status')).summary.tasks.he.verdict).toBe('not comparable');
   });
 
   it('survives a schedule of faults: the same bits, nothing inferred twice, no process left', async () => {
@@ -161,30 +191,6 @@ describe('reignite run', () => {
     expect(await inferredTwice(place.home)).toEqual([]);
     expect(await commits(place.home)).toBeGreaterThanOrEqual(6);
     expect(leftBehind(place.home)).toEqual([]);
-  });
-
-  it('is paused, resumed and cancelled from another command, and ends with the same bits', async () => {
-    const place = await setUp('steered');
-    const ask = async (...words: string[]) => {
-      const { status, stdout, stderr } = await runHere([...words, '--json'], place);
-      expect(status, stderr).toBe(0);
-      return JSON.parse(stdout);
-    };
-    const first = startCommand(place.words, place);
-    await until(() => hasPartial(place.home), first.stderr);
-    expect(await ask('pause')).toMatchObject({ done: 'pause' });
-    await first.shows('The run is paused');
-    expect(await ask('status')).toMatchObject({ status: 'running', paused: true, interventions: [{ what: 'paused' }] });
-    await ask('resume');
-    await first.shows('The run was resumed.');
-    await ask('cancel');
-    expect((await first.ended).status).toBe(1);
-    expect((await ask('list')).runs).toMatchObject([{ status: 'cancelled' }]);
-
-    const again = await runCommand(place.words, place);
-    expect(again.status, again.stderr).toBe(0);
-    expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
-    expect((await ask('status')).summary.tasks.he.verdict).toBe('not comparable');
   });
 });
 

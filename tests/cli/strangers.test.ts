@@ -12,7 +12,8 @@ import { createRenderActivities } from '../../activities/render.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { runningServer } from '../../runtime/server/server-record.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
-import { type Command, type Place, runCommand, startCommand } from '../support/command.ts';
+import { type Command, type Place, startCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { filesBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { type Attempt, tryAsStranger } from '../support/stranger-process.ts';
@@ -40,7 +41,7 @@ beforeAll(async () => {
   const worker = startCommand(['worker'], place());
   owned.push(worker);
   await worker.shows('Press Ctrl-C to stop.');
-  const { status, stderr } = await runCommand(runInto('results'), place());
+  const { status, stderr } = await runHere(runInto('results'), place());
   expect(status, stderr).toBe(0);
   // A worker of another state directory, as on a shared server: nothing but its options says what it may use.
   const shared = startCommand(
@@ -141,7 +142,7 @@ describe.skipIf(!isRoot)('another user of this machine', () => {
     async (prefix) => {
       if (prefix === 'shared') {
         const words = [...runInto('results-shared'), ...SHARED, '--no-workers'];
-        const { status, stderr } = await runCommand(words, await sharedPlace('home-of-another'));
+        const { status, stderr } = await runHere(words, await sharedPlace('home-of-another'));
         expect(status, stderr).toBe(0);
       }
       const before = await filesBelow(at('private'));
@@ -155,7 +156,7 @@ describe.skipIf(!isRoot)('another user of this machine', () => {
   );
 
   it('leaves the owner a working state directory', async () => {
-    const { status, stderr } = await runCommand(runInto('results-2'), place());
+    const { status, stderr } = await runHere(runInto('results-2'), place());
     expect(status, stderr).toBe(0);
   });
 

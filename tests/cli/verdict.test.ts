@@ -6,7 +6,7 @@ import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { readersFile } from '../../toolkit/dataset/layout.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
-import { readNpy, writeNpy } from '../../toolkit/numpy/npy.ts';
+import { readNpy, writeNpy } from '../../toolkit/numpy.ts';
 import { Summary } from '../../toolkit/report/summary.ts';
 import { entryOf } from '../../toolkit/results/results-folder.ts';
 import { DiscrepanciesFile } from '../../toolkit/verdict/discrepancies/discrepancies-file.ts';

@@ -7,11 +7,11 @@ import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
 import { readLabelMap } from '../../toolkit/dataset/label-map.ts';
 import { neededOfRecord, tissueModelFolder } from '../../toolkit/dataset/layout.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
-import { readMaskPair } from '../../toolkit/dataset/read-mask-pair.ts';
 import { checkRoiFiles, listHeTestRois } from '../../toolkit/dataset/test-rois.ts';
+import { readMaskPair } from '../../toolkit/image/decode-labels.ts';
 import { evaluateHe, heMetrics, type RoiMasks } from '../../toolkit/metrics/he-metrics.ts';
 import { readPlansFile } from '../../toolkit/nnunet/convert/plans.ts';
-import { readNpy } from '../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../toolkit/numpy.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 

@@ -8,7 +8,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ZipFile } from 'yazl';
 import { confirmDownload, gpuCommand } from '../../cli/maintain/gpu.ts';
 import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../runtime/gpu-libraries.ts';
-import { installGpu, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
+import { installGpu, linkProvider, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { lockFile } from '../../toolkit/files/file-lock.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
@@ -185,6 +185,17 @@ describe('gpu install', () => {
       code: 'NETWORK',
       remedy: expect.stringContaining('--index'),
     });
+  });
+
+  it('keeps the links that a container image has from the start', async () => {
+    const { options } = await setUp();
+    await linkProvider(options.folder, options.binding, options.wheels);
+    const links = await providerLinks(options.folder, options.binding);
+    expect(links).toHaveLength(2);
+    const before = await Promise.all(links.map(async (path) => (await lstat(path)).ino));
+    await installGpu(await planGpuInstall(options), options);
+    expect(await Promise.all(links.map(async (path) => (await lstat(path)).ino))).toEqual(before);
+    for (const path of links) expect((await stat(path)).isFile()).toBe(true);
   });
 
   it('resumes an interrupted download', async () => {

@@ -2,8 +2,8 @@ import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Sha256 } from '../brands.ts';
-import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { fileMissing } from '../files/disk-error.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 
 /** Lookups after which other work gets a turn: a lookup is synchronous and takes almost no time. */
@@ -37,7 +37,7 @@ export class FileDigests {
     const memo = await this.#memo;
     const before = stateOf(path);
     const known = memo.get(path);
-    if (before === undefined) throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`);
+    if (before === undefined) throw fileMissing(path);
     if (known?.slice(DIGEST_LENGTH + 1) === before.state) return Sha256.parse(known.slice(0, DIGEST_LENGTH));
     const digest = await sha256OfFile(path, signal);
     const after = stateOf(path);

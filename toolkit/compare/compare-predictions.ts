@@ -1,6 +1,6 @@
 import type { CellTask } from '../../config/tasks.ts';
+import { translateLabels } from '../dataset/label-map.ts';
 import { ReigniteError } from '../errors.ts';
-import { translateLabels } from '../evaluate/label-translation.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';

@@ -11,7 +11,7 @@ import { inside } from '../files/inside.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { encodeLabels } from '../image/encode-png.ts';
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';
-import { writeNpy } from '../numpy/npy.ts';
+import { writeNpy } from '../numpy.ts';
 import { type CellsSources, drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { bytesPerRoi, EDGES, LayerWriter, MAX_VIEWED, type RoiLayers } from '../report/layers/layers-file.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';

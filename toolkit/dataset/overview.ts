@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, parse as parsePath } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
@@ -96,4 +96,36 @@ function columnOf(columns: readonly string[], name: string, path: string): numbe
     throw new ReigniteError('OVERVIEW_INVALID', `${path} has the column "${name}" twice.`);
   }
   return index;
+}
+
+/** Rows of the overview by the stem of their image. */
+export type OverviewByStem = ReadonlyMap<string, OverviewRow>;
+
+const WITH_CONTEXT = '_with_context';
+const UNKNOWN = 'image ';
+
+/** Indexes rows by the stem of their image; the first row wins. */
+export function overviewByStem(rows: readonly OverviewRow[]): OverviewByStem {
+  const byStem = new Map<string, OverviewRow>();
+  for (const row of rows) {
+    const stem = parsePath(row.imagePath).name;
+    if (!byStem.has(stem)) byStem.set(stem, row);
+  }
+  return byStem;
+}
+
+/** Finds the row of an ROI. H&E results are named after the image with context, the overview names the one without. */
+export function rowOf(overview: OverviewByStem, roi: string): OverviewRow | undefined {
+  return overview.get(roi) ?? overview.get(roi.endsWith(WITH_CONTEXT) ? roi.slice(0, -WITH_CONTEXT.length) : roi);
+}
+
+/** Returns the patient ID of an ROI. An ROI that is not in the overview counts as a separate patient. */
+export function patientOf(overview: OverviewByStem, roi: string): string {
+  const id = rowOf(overview, roi)?.facts['patient_id']?.trim();
+  return id === undefined || id === '' ? `${UNKNOWN}${roi}` : id;
+}
+
+/** Returns whether an ID of `patientOf` is that of an ROI whose patient is unknown. */
+export function isUnknownPatient(id: string): boolean {
+  return id.startsWith(UNKNOWN);
 }

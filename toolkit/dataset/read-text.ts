@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
-import { hasCode, requireRegularFile } from '../files/disk-error.ts';
+import { fileMissing, hasCode, requireRegularFile } from '../files/disk-error.ts';
 import { hasPrototypeKey } from '../files/json-file.ts';
 
 /** Position at which a text stops being valid JSON. */
@@ -108,9 +108,7 @@ export async function readRecordFile(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) {
-      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
-    }
+    if (hasCode(error, 'ENOENT')) throw fileMissing(path, error);
     if (hasCode(error, 'EISDIR')) {
       throw new ReigniteError('FILE_MISSING', `${path} is a folder, not a file.`, { cause: error });
     }

@@ -2,8 +2,7 @@ import { parse } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
-import type { ReaderGroup } from '../tasks/definition.ts';
-import { cellDefinition } from '../tasks/registry.ts';
+import { cellDefinition, type ReaderGroup } from '../tasks/registry.ts';
 import { type CategoryDoubt, type CategoryRule, classesOfCategories, doubtOnCategories } from './category-classes.ts';
 import {
   type CocoAnnotation,

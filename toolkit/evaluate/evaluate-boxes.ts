@@ -26,7 +26,7 @@ const Truth = z
         image_id: z.int(),
         category_id: z.int(),
         bbox: Bbox,
-        iscrowd: z.union([z.literal(0), z.literal(1)]).default(0),
+        iscrowd: z.int().min(0).max(1).default(0),
       }),
     ),
     categories: z.array(z.object({ id: z.int(), name: z.string() })).min(1),

@@ -6,6 +6,7 @@ import { Sha256 } from '../brands.ts';
 import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
 import { readersFileIn } from '../dataset/find-files.ts';
 import { folderOf } from '../dataset/layout.ts';
+import type { OverviewByStem } from '../dataset/overview.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { drawCellsFigure } from '../figures/cells-figure.ts';
 import { renderF1Figures } from '../figures/f1-matrix.ts';
@@ -18,7 +19,6 @@ import { type ClassSubset, subsetAgreement } from '../metrics/class-subset.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { type CellPoint, readFoundPoints } from '../metrics/points-file.ts';
 import { type CellsCounts, cellsCounts } from '../verdict/cells-uncertainty.ts';
-import type { OverviewByStem } from '../verdict/patients.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
 import {
   describeSubset,

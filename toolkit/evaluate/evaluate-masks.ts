@@ -1,11 +1,11 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { MappedLabel } from '../dataset/label-map.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { notOpened } from '../files/disk-error.ts';
-import { namesLike } from '../files/same-name.ts';
+import { namesLike, namesMeantFor } from '../files/same-name.ts';
+import { firstOf } from '../format.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
+import { namesIn } from './read-points.ts';
 
 const VALUES = 256;
 const FEW = 8;
@@ -76,9 +76,12 @@ export async function evaluateMasks({
   const missing = names.filter((name) => like(name) === undefined);
   if (missing.length > 0) {
     const shown = `${missing.slice(0, FEW).join(', ')}${missing.length > FEW ? ', ...' : ''}`;
+    const inFolder = await namesIn(predictions);
+    const others = missing.flatMap((name) => namesMeantFor(name, inFolder));
+    const instead = others.length === 0 ? '' : `; it has ${firstOf(others)}`;
     throw new ReigniteError(
       'ROI_WITHOUT_PAIR',
-      `${predictions} has no masks for ${missing.length} of ${names.length} annotated masks: ${shown}.`,
+      `${predictions} has no masks for ${missing.length} of ${names.length} annotated masks: ${shown}${instead}.`,
       { remedy: 'Add a predicted mask with the same file name as each of these annotated masks.' },
     );
   }
@@ -104,12 +107,19 @@ export async function evaluateMasks({
   return { metrics, remarks: remarksOf(total, labels, found.length - names.length) };
 }
 
+/** Files that may be masks, in formats that are not read. */
+const OTHER_IMAGE = /\.(?:tiff?|npy|npz|nii|nii\.gz|bmp|jpe?g|gif|webp)$/i;
+
 async function masksIn(folder: string): Promise<readonly string[]> {
-  const names = await readdir(folder).catch((cause) => {
-    throw notOpened('Folder', folder, cause);
-  });
+  const names = await namesIn(folder);
   const masks = names.filter((name) => /\.png$/i.test(name)).sort();
   if (masks.length > 0) return masks;
+  const images = names.filter((name) => OTHER_IMAGE.test(name)).sort();
+  if (images.length > 0) {
+    throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png), only ${firstOf(images)}.`, {
+      remedy: 'Save each mask as an 8-bit grey PNG whose pixel values are the labels; other formats are not read.',
+    });
+  }
   throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png).`, {
     remedy: 'Name the folder that directly contains them.',
   });

@@ -4,8 +4,9 @@ import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';
 import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
+import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
 import { folderOf } from '../dataset/layout.ts';
-import { readOverview } from '../dataset/overview.ts';
+import { type OverviewByStem, overviewByStem, readOverview } from '../dataset/overview.ts';
 import { heTestRoisOf, rowsNearlyTested } from '../dataset/test-rois.ts';
 import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
@@ -17,7 +18,6 @@ import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { type DiceScores, heMetrics, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
 import { describeWithoutPrediction } from '../metrics/without-prediction.ts';
-import { type OverviewByStem, overviewByStem } from '../verdict/patients.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
 import {
@@ -30,7 +30,6 @@ import {
   type ScoreRow,
   writeMetrics,
 } from './evaluation.ts';
-import { type LabelTranslation, translateLabels } from './label-translation.ts';
 import { namesIn } from './read-points.ts';
 import {
   type BothMasks,

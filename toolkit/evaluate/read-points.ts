@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import { namesLike } from '../files/same-name.ts';
+import { hasCode, notOpened } from '../files/disk-error.ts';
+import { namesLike, namesMeantFor } from '../files/same-name.ts';
 import { firstOf } from '../format.ts';
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';
 import type { PointsCoverage } from '../verdict/uncertainty.ts';
@@ -35,15 +36,22 @@ export interface PointsToScore {
  *   files.
  */
 export async function readPointsToScore(folder: string, { task, images }: ReaderAnnotations): Promise<PointsToScore> {
-  const files = (await namesIn(folder)).filter((name) => name.endsWith(SUFFIX)).sort();
+  const names = await namesIn(folder);
+  const files = names.filter((name) => name.toLowerCase().endsWith(SUFFIX)).sort();
   const like = namesLike(files);
   const stems = new Map<string, string>();
   for (const { stem } of images) stems.set(like(`${stem}${SUFFIX}`) ?? `${stem}${SUFFIX}`, stem);
   const [known, others] = [files.filter((file) => stems.has(file)), files.filter((file) => !stems.has(file))];
+  const otherFiles = filesMeantFor([...stems.keys()], known, names);
   if (known.length === 0) {
-    throw new ReigniteError('ROI_WITHOUT_PAIR', `${folder} has no .npy file for any image of the task ${task}.`, {
-      remedy: 'Name the folder that directly contains <image>.npy: an array with x, y and class per cell.',
-    });
+    const instead = otherFiles.length === 0 ? '' : `, only ${firstOf(otherFiles)}`;
+    throw new ReigniteError(
+      'ROI_WITHOUT_PAIR',
+      `${folder} has no .npy file for any image of the task ${task}${instead}.`,
+      {
+        remedy: 'Name the folder that directly contains <image>.npy: an array with x, y and class per cell.',
+      },
+    );
   }
   const found = new Map<string, readonly CellPoint[]>();
   const faults: ReigniteError[] = [];
@@ -61,12 +69,32 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
       remedy: [...new Set(faults.map(({ remedy }) => remedy))].join(' '),
     });
   }
-  return { found, files: known, remarks: describeUnscored(others, `image of the task ${task}`) };
+  const notRead =
+    otherFiles.length === 0
+      ? []
+      : [`Images have no .npy file, but files that are not read: ${firstOf(otherFiles)}. Save their points as .npy.`];
+  return { found, files: known, remarks: [...describeUnscored(others, `image of the task ${task}`), ...notRead] };
 }
 
-/** Lists a folder; empty if it does not exist. */
+/** Returns files that seem to be meant for images without a points file. */
+function filesMeantFor(wanted: readonly string[], known: readonly string[], names: readonly string[]) {
+  const missing = wanted.filter((name) => !known.includes(name));
+  return missing.flatMap((name) => namesMeantFor(name, names));
+}
+
+/**
+ * Lists a folder that the user named.
+ *
+ * @throws ReigniteError FILE_MISSING, NOT_READABLE; USAGE for a file.
+ */
 export async function namesIn(folder: string): Promise<readonly string[]> {
-  return readdir(folder).catch(() => []);
+  return readdir(folder).catch((cause: unknown) => {
+    if (!hasCode(cause, 'ENOTDIR')) throw notOpened('Folder', folder, cause);
+    throw new ReigniteError('USAGE', `${folder} is a file, not a folder.`, {
+      cause,
+      remedy: 'Name the folder it is in.',
+    });
+  });
 }
 
 /** Points are written with two decimals, so that a point on the border may be this many px outside. */

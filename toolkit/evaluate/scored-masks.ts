@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { publishedMaskIn } from '../dataset/find-files.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
-import { readMaskPair } from '../dataset/read-mask-pair.ts';
+import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
 import type { HeTestRoi } from '../dataset/test-rois.ts';
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/inside.ts';
-import { decodeLabels, paletteRemark } from '../image/decode-labels.ts';
+import { namesMeantFor } from '../files/same-name.ts';
+import { firstOf } from '../format.ts';
+import { decodeLabels, paletteRemark, readMaskPair } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
@@ -16,9 +19,8 @@ import {
   withoutPrediction,
   withStrayPredictions,
 } from '../metrics/without-prediction.ts';
-import type { RoiCounts } from '../verdict/patients.ts';
-import { type LabelTranslation, translateLabels } from './label-translation.ts';
-import { formatProblems } from './read-points.ts';
+import type { RoiCounts } from '../verdict/resampled-intervals.ts';
+import { formatProblems, namesIn } from './read-points.ts';
 
 /** An ROI and the absolute path of the mask to score. */
 export interface Pair extends HeTestRoi {
@@ -108,6 +110,8 @@ interface MaskFault {
   readonly remedy?: string;
 }
 
+const OTHER_FILES = 'Save each mask as an 8-bit grey PNG with the name of the ROI; other formats are not read.';
+
 /** Order in which kinds of faults determine the error code. */
 const BY_WEIGHT = [
   'ROI_WITHOUT_PAIR',
@@ -152,7 +156,10 @@ async function checkMask(
   translation: LabelTranslation | undefined,
 ): Promise<MaskFault | { readonly remark?: string; readonly isPalette: boolean }> {
   if (!existsSync(prediction)) {
-    return { code: 'ROI_WITHOUT_PAIR', cause: `${roi} has no prediction ${prediction}` };
+    const others = namesMeantFor(basename(prediction), await namesIn(dirname(prediction)));
+    const cause = `${roi} has no prediction ${prediction}`;
+    if (others.length === 0) return { code: 'ROI_WITHOUT_PAIR', cause };
+    return { code: 'ROI_WITHOUT_PAIR', cause: `${cause}, only ${firstOf(others)}`, remedy: OTHER_FILES };
   }
   const truth = await imageSize(annotation);
   try {

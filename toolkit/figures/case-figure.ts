@@ -1,7 +1,6 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
 import { HE_LABELS, NO_LABEL_COLOUR, type Rgb, type TissueLabel } from '../dataset/he-labels.ts';
 import { ReigniteError } from '../errors.ts';
-import { registerFonts } from './fonts.ts';
 import {
   averageImage,
   type Box,
@@ -18,6 +17,7 @@ import {
   whiteCanvas,
   writeFigure,
 } from './panel-figure.ts';
+import { registerFonts } from './style.ts';
 
 const PANEL_TITLES = ['Input image', 'Ground truth', 'Prediction'] as const;
 const LEGEND_TITLE = 'Labels';

@@ -1,11 +1,10 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
 import type { CellTask } from '../../config/tasks.ts';
-import { CELL_COLOURS_CSS } from '../dataset/cell-colours.ts';
 import { ReigniteError } from '../errors.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
+import { CELL_COLOURS_CSS } from '../models/class-colours.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { type MarkedBy, type Marker, makeMarker, stampMarker } from './cells-figure-markers.ts';
-import { registerFonts } from './fonts.ts';
 import {
   averageImage,
   drawCentred,
@@ -19,6 +18,7 @@ import {
   whiteCanvas,
   writeFigure,
 } from './panel-figure.ts';
+import { registerFonts } from './style.ts';
 
 /** Size of a marker relative to the panel's longer side, as in the authors' figures. */
 const MARKER_SHARE = 1 / 54;

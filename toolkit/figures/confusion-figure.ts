@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { type ConfusionMatrix, type Normalisation, normaliseConfusion } from '../metrics/confusion-matrix.ts';
-import { formatTwoDecimals } from '../numpy/round.ts';
-import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
+import { formatTwoDecimals } from '../numpy.ts';
+import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
 /** Contrast between text and background that the Web Content Accessibility Guidelines require (level AA). */
 export const READABLE_CONTRAST = 4.5;

@@ -4,11 +4,11 @@ import type { CellTask } from '../../config/tasks.ts';
 import type { Rgb } from '../dataset/he-labels.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
-import { formatTwoDecimals } from '../numpy/round.ts';
+import { formatTwoDecimals } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { contrastOf, type SequentialScale, sequentialColour } from './f1-matrix-colours.ts';
 import { renderVegaLite } from './render-vega-lite.ts';
-import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
+import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
 /** Side of an entry in CSS px. */
 const CELL = 76;

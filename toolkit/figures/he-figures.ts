@@ -2,14 +2,12 @@ import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { withoutFirstLabel } from '../metrics/confusion-matrix.ts';
+import { type ConfusionMatrix, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
 import { confusionOf, type DiceScores, type HeMetrics, tilConfusion } from '../metrics/he-metrics.ts';
-import { type NpyArray, writeNpy } from '../numpy/npy.ts';
-import { formatTwoDecimals, roundAsNumpy } from '../numpy/round.ts';
+import { formatTwoDecimals, type NpyArray, roundAsNumpy, writeNpy } from '../numpy.ts';
 import { type ConfusionFigureData, confusionFigure, confusionFigureData } from './confusion-figure.ts';
 import { renderVegaLite } from './render-vega-lite.ts';
-import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
+import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
 /** A figure with its file stem and the data that it shows. */
 export interface HeFigure {

@@ -1,8 +1,7 @@
 import { Canvas, type SKRSContext2D } from 'canvas';
 import sharp from 'sharp';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { FIGURE_FONT } from './fonts.ts';
-import { withResolution } from './png-resolution.ts';
+import { FIGURE_FONT, withResolution } from './style.ts';
 
 /** Positions and sizes, in px, of the parts that all figures with three panels have. */
 export interface PanelLayout {

@@ -5,7 +5,7 @@ import type { Classification } from '../geojson/feature-file.ts';
 import type { LabelMask } from '../geojson/trace-regions.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { makeMarker, stampMarker } from './cells-figure-markers.ts';
-import { FIGURE_FONT, registerFonts } from './fonts.ts';
+import { FIGURE_FONT, registerFonts } from './style.ts';
 
 /** A class in a legend: text such as "Stroma 12.3 %" after a square of its colour. */
 export interface LegendEntry {

@@ -1,5 +1,5 @@
 import { createCanvas } from 'canvas';
-import { FIGURE_FONT, registerFonts } from './fonts.ts';
+import { FIGURE_FONT, registerFonts } from './style.ts';
 
 /** How much of each pixel is covered by text. */
 export interface Coverage {

@@ -1,8 +1,7 @@
 import { Canvas } from 'canvas';
 import { parse, View } from 'vega';
 import { compile, type TopLevelSpec } from 'vega-lite';
-import { registerFonts } from './fonts.ts';
-import { withResolution } from './png-resolution.ts';
+import { registerFonts, withResolution } from './style.ts';
 
 /** Device px per CSS px: with 2, figures have the size in px of the authors' figures at 150 dpi. */
 const SCALE = 2;

@@ -1,12 +1,11 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
-import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { normaliseConfusion, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
+import { type ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
 import { confusionOf, type HeMetrics, tilConfusion } from '../metrics/he-metrics.ts';
 import type { ComparedMetric } from '../verdict/verdict-file.ts';
 import { type ShadeMatrix, shadeMatrix } from './shade-matrix.ts';
-import { FIGURE_STYLE } from './vega-style.ts';
+import { FIGURE_STYLE } from './style.ts';
 
 /** An accessible figure: no information only in colour, a contrast of at least 4.5:1, labels next to what they describe. */
 export interface AccessibleFigure {

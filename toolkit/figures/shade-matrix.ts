@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import type { Rgb } from '../dataset/he-labels.ts';
 import { contrastOf } from './f1-matrix-colours.ts';
-import { FIGURE_STYLE, LITERAL_COLOUR } from './vega-style.ts';
+import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
 /** Five stops of a single-hue scale from 0 (light) to 1 (dark). */
 const STOPS: readonly Rgb[] = [

@@ -32,6 +32,15 @@ export function asDiskError(error: unknown, path: string): unknown {
   return error;
 }
 
+/**
+ * Creates the error FILE_MISSING for a path with no file.
+ *
+ * @param cause - The system's error, if it reported one.
+ */
+export function fileMissing(path: string, cause?: unknown): ReigniteError {
+  return new ReigniteError('FILE_MISSING', `File not found: ${path}.`, cause === undefined ? {} : { cause });
+}
+
 /** Converts the error of opening a file or folder that the user named, such as an `Image`. */
 export function notOpened(what: string, path: string, cause: unknown): ReigniteError {
   return hasCode(cause, 'EACCES', 'EPERM')
@@ -106,6 +115,6 @@ function statOf(path: string): Stats {
   } catch (cause) {
     const known = asSystemError(cause);
     if (known instanceof ReigniteError && known.code === 'NOT_READABLE') throw known;
-    throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
+    throw fileMissing(path, cause);
   }
 }

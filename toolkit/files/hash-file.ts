@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { ReigniteError } from '../errors.ts';
-import { hasCode, refuseStream } from './disk-error.ts';
+import { fileMissing, hasCode, refuseStream } from './disk-error.ts';
 
 /**
  * Computes the SHA-256 of a file, as lower-case hex. The file is streamed: memory use does not grow with its size.
@@ -18,9 +17,7 @@ export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<
       hash.update(chunk);
     }
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) {
-      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
-    }
+    if (hasCode(error, 'ENOENT')) throw fileMissing(path, error);
     throw error;
   }
   return hash.digest('hex');

@@ -129,7 +129,12 @@ export async function makePrivateHome(home: string, onStep: (line: string) => vo
     }
     for (const name of CLOSED_FOLDERS) await closeFolder(join(home, name));
   } catch (error) {
-    throw asDiskError(error, home);
+    const known = asDiskError(error, home);
+    if (!(known instanceof ReigniteError) || known.code !== 'NOT_WRITABLE') throw known;
+    throw new ReigniteError('NOT_WRITABLE', known.message, {
+      cause: error,
+      remedy: 'Set REIGNITE_HOME to a folder that this user may write to: it is the state directory.',
+    });
   }
 }
 

@@ -25,9 +25,12 @@ export interface ImageHeader {
   readonly pages: readonly PageSize[];
 }
 
+/** Number of channels of a colour image. */
+export const RGB = 3;
+
 /** Returns whether this number of channels is read as stored. One and three are read as grey and RGB. */
 export function areAsStored(channels: number): boolean {
-  return channels !== 1 && channels !== 3;
+  return channels !== 1 && channels !== RGB;
 }
 
 /** A page of a TIFF, or a frame of a PNG. */

@@ -1,4 +1,5 @@
-import { roundHalfEven } from '../numpy/round.ts';
+import { roundHalfEven } from '../numpy.ts';
+import { RGB } from './image-header.ts';
 
 /** Pixels of an image, row by row. */
 export interface Pixels {
@@ -8,8 +9,6 @@ export interface Pixels {
   readonly channels?: number;
   readonly data: Uint8Array;
 }
-
-export const RGB = 3;
 
 /** Fixed-point weight of 1, as in OpenCV. */
 const ONE = 2048;

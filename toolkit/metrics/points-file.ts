@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import { readNpy } from '../numpy/npy.ts';
+import { readNpy } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 
 /** A cell, as a point. */
@@ -33,8 +33,9 @@ export function expectClasses(points: readonly CellPoint[], classes: number, sou
       );
     }
     if (!Number.isInteger(of) || of < 0 || of >= classes) {
-      const cause = `Point ${index} of ${source} has the class ${of}; expected a whole number from 0 to ${classes - 1}.`;
       const last = classes - 1;
+      const expected = last === 0 ? '0' : `a whole number from 0 to ${last}`;
+      const cause = `Point ${index} of ${source} has the class ${of}; expected ${expected}.`;
       throw new ReigniteError('NPY_INVALID', cause, {
         remedy: `Number the classes from 0${last === 0 ? '' : ` to ${last}`} in the third column, and leave out points of other classes.`,
       });

@@ -5,12 +5,14 @@ import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { refuseStream } from '../files/disk-error.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
+import { RGB } from '../image/image-header.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { channelsRead, layoutOf } from '../onnx/custom-model/image-spec.ts';
 import { DetectionSidecar, parseSidecar } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
+import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import {
   convertDetector,
   DEFAULT_SIZE,
@@ -18,8 +20,10 @@ import {
   hashSource,
   sidesOf,
 } from '../yolo/convert/convert-detector.ts';
+import { readDetectorNetwork } from '../yolo/convert/detector-network.ts';
+import { hasTwoHeads } from '../yolo/convert/modules/ultralytics/detect-dfl.ts';
 import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
-import { refuseNotOnnx } from './identify-file.ts';
+import { refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
@@ -44,7 +48,6 @@ export interface CellModel {
 }
 
 /** Of a checkpoint of YOLOv5 or Ultralytics, and of what `convert` made of it. */
-const RGB_CHANNELS = 3;
 
 export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
   /** Size of the network's input in px. Default: 512, the tile of the paper's scripts, or the fixed size of an .onnx file. */
@@ -170,7 +173,7 @@ function modelOf(card: DetectorCard): Omit<CellModel, 'modelDir' | 'cached'> {
   return {
     digest,
     classes,
-    channels: RGB_CHANNELS,
+    channels: RGB,
     isSuppressed: format === 'end2end',
     notes: hasMasks ? ['The model also gives the masks of its objects, which are left out.'] : [],
     synthetic: isTrainedOnSynthetic([card]),
@@ -232,4 +235,55 @@ function declaredSides(
 ): readonly unknown[] {
   const [, second, third, last] = input?.shape ?? [];
   return layoutOf(input?.shape ?? [], described) === 'NCHW' ? [third, last] : [second, third];
+}
+
+/** What is known about a detector before it is prepared. */
+export interface DescribedDetector {
+  readonly family: 'yolov5' | 'ultralytics' | 'onnx';
+  /** Names of the classes, by number. */
+  readonly classes: readonly string[];
+  /** Largest stride in px: sides of the input are multiples of it. */
+  readonly stride: number;
+  /** Side of the images that it was trained with, in px, if the file says so. */
+  readonly imgsz?: number;
+  /** Whether it has a one-to-one head, used by default, and a one-to-many head, whose boxes need suppression. */
+  readonly hasTwoHeads?: true;
+  /** Height and width of the input of an ONNX file, which are fixed. */
+  readonly fixed?: { readonly height: number; readonly width: number };
+}
+
+const USUAL_STRIDE = 32;
+
+/**
+ * Describes a detector: a checkpoint of YOLOv5 or Ultralytics, or an ONNX file with its model JSON.
+ *
+ * @throws ReigniteError FILE_MISSING, SIDECAR_INVALID, MODEL_UNREADABLE, or what reading the checkpoint throws.
+ */
+export async function describeDetector(path: string): Promise<DescribedDetector> {
+  await refuseNoFile(path);
+  return /\.onnx$/i.test(path) ? describeOnnx(path) : describeCheckpoint(path);
+}
+
+async function describeCheckpoint(path: string): Promise<DescribedDetector> {
+  await refuseOtherFile(path);
+  const checkpoint = await openCheckpoint(path);
+  try {
+    const { family, names, strides, imgsz, layers } = await readDetectorNetwork(checkpoint);
+    const head = layers.at(-1);
+    return {
+      ...{ family, classes: names, stride: Math.max(...strides) },
+      ...(imgsz !== undefined && { imgsz }),
+      ...(head !== undefined && hasTwoHeads(head) && { hasTwoHeads: true }),
+    };
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+async function describeOnnx(path: string): Promise<DescribedDetector> {
+  const { card, sidecar, fixed, imgsz } = await readOnnxDetector(path);
+  const sizes = { ...(fixed && { fixed }), ...(imgsz !== undefined && { imgsz }) };
+  if (card === undefined) return { family: 'onnx', classes: sidecar.labels, stride: USUAL_STRIDE, ...sizes };
+  const family = card.kind === 'yolov5' ? 'yolov5' : 'ultralytics';
+  return { family, classes: card.classes, stride: Math.max(...card.stride), ...sizes };
 }

@@ -1,6 +1,15 @@
-import { CELL_COLOURS } from '../dataset/cell-colours.ts';
 import { HE_LABELS } from '../dataset/he-labels.ts';
 import type { Classification } from '../geojson/feature-file.ts';
+
+/** RGB colours of the classes of cells, in class order, as in the paper's figures: blue, red, yellow. */
+const CELL_COLOURS = [
+  [0, 0, 255],
+  [255, 0, 0],
+  [255, 255, 0],
+] as const;
+
+/** The same colours for canvas and SVG. @example CELL_COLOURS_CSS[0] // "rgb(0,0,255)" */
+export const CELL_COLOURS_CSS: readonly string[] = CELL_COLOURS.map((channels) => `rgb(${channels.join(',')})`);
 
 /** Classes of a model by their value in a mask. */
 export type TissueClasses = ReadonlyMap<number, Classification>;

@@ -1,8 +1,8 @@
 import { ReigniteError } from '../errors.ts';
-import { readNpy } from '../numpy/npy.ts';
+import { readNpy } from '../numpy.ts';
+import { InferenceThread } from '../onnx/session/inference-thread.ts';
 import type { RunAnswer, RunRequest } from '../onnx/session/run-thread.ts';
-import { InferenceThread } from '../threads/inference-thread.ts';
-import { startThread } from '../threads/start-thread.ts';
+import { startThread } from '../start-thread.ts';
 
 /** An array of numbers with its shape, outermost axis first. */
 export interface Numbers {

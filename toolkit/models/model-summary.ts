@@ -9,9 +9,9 @@ import { readOwnCard } from '../onnx/custom-model/custom-model.ts';
 import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { ortVersion } from '../onnx/session/engine.ts';
+import { InferenceThread } from '../onnx/session/inference-thread.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
-import { InferenceThread } from '../threads/inference-thread.ts';
-import { startThread } from '../threads/start-thread.ts';
+import { startThread } from '../start-thread.ts';
 import { knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
 
@@ -123,7 +123,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     };
   }
   const card = await readModelCard(modelDir);
-  const { kind, digest, patch, input, output, folds, architecture, trainer, classes, v2 } = card;
+  const { kind, digest, patch, input, output, folds, architecture, trainer, classes, mirrorAxes, v2 } = card;
   const method = methodOf(card);
   const [height, width] = patch;
   const shape = [1, method.normalisation.length, height, width];
@@ -131,7 +131,13 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     kind,
     digest,
     folds: folds.map(({ fold }) => fold),
-    architecture: { trainer, classes, ...architecture, ...(v2 && { ...v2, method }) },
+    architecture: {
+      trainer,
+      classes,
+      ...architecture,
+      ...(v2 && { ...v2, method }),
+      ...(mirrorAxes && { mirrorAxes }),
+    },
     input,
     shape,
     range: usualRange(method),

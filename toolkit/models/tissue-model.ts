@@ -4,11 +4,9 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { type ConvertProgress, convertModel, modelDigest } from '../nnunet/convert/convert-model.ts';
+import { type ConvertProgress, convertModel } from '../nnunet/convert/convert-model.ts';
 import { bareWeights, findModelFolder } from '../nnunet/convert/find-model-folder.ts';
-import { hashSources } from '../nnunet/convert/model-digest.ts';
 import {
-  type CheckpointName,
   type ChosenFolds,
   checkpointOfFold,
   chooseFolds,
@@ -17,9 +15,10 @@ import {
   type FoldName,
   foldOfFolder,
   holdsFolds,
-  isV2,
 } from '../nnunet/convert/model-folds.ts';
-import { CARD_FILE, knownModelCard, ModelCard, methodOf } from '../nnunet/model-card.ts';
+import { hashSources, modelDigest, v1MirrorAxes } from '../nnunet/convert/model-recipe.ts';
+import { PAPER_TRAINER } from '../nnunet/convert/v1-input.ts';
+import { CARD_FILE, knownModelCard, ModelCard, methodOf, mirrorAxesOf } from '../nnunet/model-card.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { channelsRead } from '../onnx/custom-model/image-spec.ts';
@@ -68,7 +67,7 @@ export interface PrepareOptions {
   /** Only these folds of an nnU-Net folder. Default: all of them, which must then be complete. */
   readonly folds?: readonly FoldName[] | undefined;
   /**
-   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training of an nnU-Net v2.
+   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training.
    * Default: no.
    */
   readonly mirroring?: boolean | undefined;
@@ -96,7 +95,6 @@ export async function prepareTissueModel(
   const bare = await bareFile(path, folds);
   if (bare !== undefined) return prepareBare(bare, models, mirroring, signal);
   const { absent, ...source } = await sourceOf(path, folds);
-  if (mirroring) refuseMirroring(path, source.name);
   const digest = await modelDigest(source.folder, source.folds, signal, source.name, mirroring);
   const modelDir = join(models, digest);
   const known = await knownModelCard(modelDir);
@@ -146,13 +144,6 @@ async function prepareBare(
   return { ...converted(card, modelDir), folds: [bare.fold], notes: notesOf(card), cached: known !== undefined };
 }
 
-function refuseMirroring(path: string, name: CheckpointName): void {
-  if (isV2(name)) return;
-  throw new ReigniteError('USAGE', `${path} is an nnU-Net v1 model: mirroring is for nnU-Net v2.`, {
-    remedy: 'Leave out `--mirroring` or `he.mirroring`.',
-  });
-}
-
 type Converted = Pick<TissueModel, 'digest' | 'modelDir' | 'classes' | 'channels' | 'labels' | 'nnunet' | 'synthetic'>;
 
 function converted(card: ModelCard, modelDir: string): Converted {
@@ -160,7 +151,7 @@ function converted(card: ModelCard, modelDir: string): Converted {
   const synthetic = isTrainedOnSynthetic(folds);
   const channels = methodOf(card).normalisation.length;
   if (v2 === undefined) {
-    const nnunet = { version: 1, trainer, mirrorAxes: [] } as const;
+    const nnunet = { version: 1, trainer, mirrorAxes: mirrorAxesOf(card) } as const;
     return { digest, modelDir, classes: card.classes, channels, nnunet, synthetic };
   }
   const { labels, plans, configuration, mirrorAxes } = v2;
@@ -175,14 +166,20 @@ function absentNote(path: string, absent: readonly FoldName[]): readonly string[
   return [`${path} has no ${describeFolds(absent)}; the ensemble uses the others, as in nnU-Net v2.`];
 }
 
-function notesOf({ v2 }: ModelCard): readonly string[] {
-  if (v2 === undefined) return [];
+function notesOf({ trainer, v2, ...card }: ModelCard): readonly string[] {
+  if (v2 === undefined) {
+    if (card.mirrorAxes !== undefined || PAPER_TRAINER.test(trainer)) return [];
+    return unmirroredNote('nnUNet_predict', v1MirrorAxes(trainer));
+  }
   const sums = 'nnU-Net v2 sums tiles in half precision, reignite in float32: near ties may differ.';
-  if (v2.mirrorAxes.length > 0 || v2.mirrorAxesAllowed.length === 0) return [sums];
-  const passes = 2 ** v2.mirrorAxesAllowed.length;
+  return [sums, ...(v2.mirrorAxes.length > 0 ? [] : unmirroredNote('nnUNetv2_predict', v2.mirrorAxesAllowed))];
+}
+
+/** nnU-Net's own command predicts mirrored tiles too, so that its masks differ. */
+function unmirroredNote(command: string, { length }: readonly number[]): readonly string[] {
+  if (length === 0) return [];
   return [
-    sums,
-    `Tiles were not mirrored; nnUNetv2_predict mirrors by default. --mirroring does the same and takes ${passes} times as long.`,
+    `Tiles were not mirrored; ${command} mirrors by default. --mirroring does the same and takes ${2 ** length} times as long.`,
   ];
 }
 

@@ -1,5 +1,6 @@
 import { basename, dirname, extname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
+import { RGB } from '../image/image-header.ts';
 
 /** A file that the user gave, and how many channels it has. */
 export interface GivenFile {
@@ -63,7 +64,6 @@ export function groupCases(
 }
 
 const FIRST = '_0000';
-const RGB = 3;
 const AS_FILES = ' If each file is an image of its own, name the files instead of the folder, such as folder/*.png.';
 
 interface ChannelPlace {

@@ -143,6 +143,9 @@ export const ModelCard = z.object({
     convPerStage: z.union([Count, z.array(Count)]).describe('Of nnU-Net v2: of each stage of the encoder'),
   }),
   method: ModelMethod.exactOptional().describe('What the sliding window does; absent: RGB in [0, 1], mean softmax'),
+  mirrorAxes: Axes.exactOptional().describe(
+    'Of nnU-Net v1: axes along which every tile is predicted mirrored too, and averaged; absent: none',
+  ),
   v2: V2Card.exactOptional(),
   plansSha256: Sha256.describe('Of the file the plans came from'),
   datasetSha256: Sha256.exactOptional().describe('Of dataset.json, of nnU-Net v2'),
@@ -162,6 +165,11 @@ export const ModelCard = z.object({
     .min(1),
 });
 export type ModelCard = z.infer<typeof ModelCard>;
+
+/** Returns the axes along which every tile is predicted mirrored too, 0 for rows and 1 for columns. */
+export function mirrorAxesOf({ v2, mirrorAxes }: Pick<ModelCard, 'v2' | 'mirrorAxes'>): readonly number[] {
+  return v2?.mirrorAxes ?? mirrorAxes ?? [];
+}
 
 /** Reads the description of a converted model; undefined if it is missing or from another version. */
 export function knownModelCard(folder: string): Promise<ModelCard | undefined> {

@@ -1,6 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
-import { MODEL_MPP } from '../model-resolution.ts';
+import { MODEL_MPP } from '../slide/read/slide-resolution.ts';
 import { definitionOf } from '../tasks/registry.ts';
 
 const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'immunohistochemistry (brown and blue)' };

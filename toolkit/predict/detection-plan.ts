@@ -1,8 +1,9 @@
 import { ReigniteError } from '../errors.ts';
-import type { DescribedDetector } from '../models/describe-detector.ts';
-import type { DetectionSettings } from '../tasks/definition.ts';
+import type { DescribedDetector } from '../models/cell-model.ts';
+import type { DetectionSettings } from '../tasks/registry.ts';
+import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
 import { letterboxInto, letterboxOf } from '../yolo/detect/letterbox.ts';
-import type { Suppression } from '../yolo/detect/nms.ts';
+import { type NmsOptions, NO_LIMITS, SCRIPT_LIMITS, type Suppression } from '../yolo/detect/nms.ts';
 import type { View } from '../yolo/detect/tile-views.ts';
 import type { PredictionChoices } from './prediction.ts';
 import type { PredictionSettings, UsedModel } from './prediction-summary.ts';
@@ -73,7 +74,8 @@ export function planDetection(
   const isLetterbox = (fit ?? (isWhole ? 'letterbox' : 'tiles')) === 'letterbox';
   if (oblong !== undefined && isLetterbox)
     return { isPaper: false, isOfTask, oneToMany, ...inOblong(oblong, choices, rest) };
-  const side = sideOf(detector, imgsz ?? (isOfTask && !isLetterbox ? settings.tile : undefined));
+  const isPaperTile = isOfTask && !isLetterbox && detector.fixed === undefined;
+  const side = sideOf(detector, imgsz ?? (isPaperTile ? settings.tile : undefined));
   if (isLetterbox) {
     refuseWithLetterbox(choices);
     const stride = detector.fixed === undefined ? detector.stride : undefined;
@@ -115,7 +117,9 @@ function inOblong(
 }
 
 function unsuitable(imgsz: number, { width, height }: NonNullable<DescribedDetector['fixed']>): ReigniteError {
-  return usage(`--imgsz ${imgsz} does not suit the model: its ONNX file takes ${width} x ${height} px.`);
+  return usage(
+    `--imgsz ${imgsz} does not suit the model, whose ONNX file takes ${width} x ${height} px: leave it out.`,
+  );
 }
 
 function thresholds({ confidence, iou }: Pick<ImageDetection, 'confidence' | 'iou'>): string {
@@ -131,7 +135,9 @@ function sideOf({ fixed, stride, imgsz: trained }: DescribedDetector, requested:
         `The model takes images of ${width} x ${height} px, which are not square: it cannot be used with tiles. Leave out --fit tiles and --overlap, or export it for square images.`,
       );
     if (requested === undefined || requested === height) return height;
-    throw usage(`--imgsz ${requested} does not suit the model: its ONNX file takes ${height} px.`);
+    throw usage(
+      `--imgsz ${requested} does not suit the model: its ONNX file takes ${height} px. Use --imgsz ${height}.`,
+    );
   }
   // As in Ultralytics, rounded up to a multiple of the stride.
   return Math.ceil((requested ?? trained ?? USUAL.imgsz) / stride) * stride;
@@ -208,4 +214,27 @@ function definedIn(values: readonly (readonly [string, number | undefined])[]): 
 /** Returns the size of the network's input in px, square unless the model's own is not. */
 export function usualSize(plan: DetectionPlan): { readonly height: number; readonly width: number } {
   return plan.of(USUAL_IMAGE).size;
+}
+
+/**
+ * Returns how many boxes non-maximum suppression keeps per network input: in tiles as in the paper's scripts as many as
+ * there, otherwise all.
+ */
+export function limitsOf({
+  view,
+}: Pick<ImageDetection, 'view'>): Required<Pick<NmsOptions, 'maxCandidates' | 'maxKept'>> {
+  return view === undefined ? SCRIPT_LIMITS : NO_LIMITS;
+}
+
+/** Warns if cells are missing because a tile has more boxes than the paper's scripts keep. */
+export function limitCautions(candidates: CandidatesFile['candidates']): readonly string[] {
+  const overLimit = candidates.filter(({ outcome }) => outcome === 'limit');
+  if (overLimit.length === 0) return [];
+  const tiles = new Set(overLimit.map(({ tile }) => tile)).size;
+  const boxes = overLimit.length === 1 ? '1 box was' : `${overLimit.length} boxes were`;
+  return [
+    `Do not trust these numbers: ${boxes} left out, because the authors' script, as here, keeps at most ` +
+      `${SCRIPT_LIMITS.maxKept} per tile and ${tiles === 1 ? '1 tile has' : `${tiles} tiles have`} more; ` +
+      'with --overlap 64 all are kept.',
+  ];
 }

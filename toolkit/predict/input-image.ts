@@ -10,17 +10,15 @@ import { asSentence } from '../format.ts';
 import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { ChannelFiles } from '../image/channel-files.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/decode-pixels.ts';
-import { areAsStored } from '../image/image-header.ts';
-import { MODEL_MPP, suitsModels } from '../model-resolution.ts';
+import { areAsStored, RGB } from '../image/image-header.ts';
 import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
-import type { ImagePrediction, PredictionChoices } from './prediction.ts';
-import type { NamedImage } from './prediction-order.ts';
+import { MODEL_MPP, suitsModels } from '../slide/read/slide-resolution.ts';
+import type { ImagePrediction, NamedImage, PredictionChoices } from './prediction.ts';
 
 /** A resampled image with a longer side, px, means that the pixel size was mistyped. */
 const MAX_SIDE = 100_000;
 const MAX_PIXELS = 2 ** 31;
 /** Number of channels, unless the network needs another one. */
-const RGB = 3;
 
 /** An image to predict. */
 export class InputImage {

@@ -4,9 +4,8 @@ import { StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
 import { areAsStored } from '../image/image-header.ts';
-import { type CellModel, prepareCellModel } from '../models/cell-model.ts';
+import { type CellModel, describeDetector, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
-import { describeDetector } from '../models/describe-detector.ts';
 import { readSlideRegions } from '../slide/predict/slide-regions.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { hashSource } from '../yolo/convert/convert-detector.ts';
@@ -27,7 +26,7 @@ import type {
   OpenPredictorOptions,
   PredictionEngines,
   PredictionOrder,
-} from './prediction-order.ts';
+} from './prediction.ts';
 import { cellStrips, predictCellStrip, predictSlideCells } from './slides/predict-slide-cells.ts';
 
 /** Opens a detector for the user's images. @throws ReigniteError if the model or the options cannot be used. */

@@ -13,7 +13,7 @@ import type {
   OpenPredictorOptions,
   PredictionEngines,
   PredictionOrder,
-} from './prediction-order.ts';
+} from './prediction.ts';
 import type { UsedModel } from './prediction-summary.ts';
 import { predictSlide, predictSlideStrip, tissueStrips } from './slides/predict-slide.ts';
 

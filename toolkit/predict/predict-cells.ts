@@ -8,7 +8,7 @@ import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { areAsStored } from '../image/image-header.ts';
 import type { CellModel } from '../models/cell-model.ts';
-import { writeNpy } from '../numpy/npy.ts';
+import { writeNpy } from '../numpy.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import type { DrawnRegions } from '../slide/predict/slide-regions.ts';
@@ -22,8 +22,7 @@ import type { Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
 import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
 import { cellCertainty, cellCertaintyNotes } from './certainty.ts';
-import { limitCautions, limitsOf } from './detection-limits.ts';
-import type { DetectionPlan, ImageDetection } from './detection-plan.ts';
+import { type DetectionPlan, type ImageDetection, limitCautions, limitsOf } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import {
   describeInferred,

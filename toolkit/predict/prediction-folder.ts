@@ -15,8 +15,15 @@ import { makeFolder } from '../files/make-folder.ts';
 import { sha256OfChannels } from '../image/channel-files.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { type ClaimedModel, type SettingsInEffect, withValuesInEffect } from './detection-plan.ts';
-import { cellFiles, type ImagePrediction, slideCellFiles, slideTissueFiles, tissueFiles } from './prediction.ts';
-import type { NamedImage, PredictionOrder } from './prediction-order.ts';
+import {
+  cellFiles,
+  type ImagePrediction,
+  type NamedImage,
+  type PredictionOrder,
+  slideCellFiles,
+  slideTissueFiles,
+  tissueFiles,
+} from './prediction.ts';
 import {
   ImageFailure,
   PredictedImage,

@@ -12,9 +12,10 @@ import {
 } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
-import { parseNpyHeader } from '../numpy/npy.ts';
+import { parseNpyHeader } from '../numpy.ts';
 import { fileKind, isZip, textKind } from '../pytorch/containers/file-kind.ts';
-import { type CheckedTask, checkBy, checkPngs, checkPresence, modeOf, type RecordCheck } from './check-files.ts';
+import { checkBy, checkPngs, checkPresence, modeOf } from './check-files.ts';
+import type { CheckedTask, RecordCheck } from './check-record.ts';
 import { type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';

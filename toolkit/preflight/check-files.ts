@@ -4,38 +4,8 @@ import { KINDS } from '../dataset/layout.ts';
 import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
 import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-header.ts';
+import type { ImageSize, RecordCheck } from './check-record.ts';
 import type { RecordTree } from './record-tree.ts';
-
-/** One assumption about a record, and whether it holds. */
-export interface RecordCheck {
-  /** File, folder or column that was checked. */
-  readonly subject: string;
-  /** `warn`: the run works, but its result is affected. `unknown`: it could not be checked yet. */
-  readonly status: 'pass' | 'warn' | 'fail' | 'unknown';
-  /** What was found. */
-  readonly detail: string;
-  /** What to do about it; missing if there is nothing to do. */
-  readonly remedy?: string;
-  /** File that is used, because of its contents, if the one with the usual name is missing; relative to the data folder. */
-  readonly chosen?: string;
-}
-
-/** A task's test set in a record, with its checks. */
-export interface CheckedTask {
-  readonly checks: readonly RecordCheck[];
-  /** Number of ROIs; undefined if their list is damaged, or too large to be fetched before the run. */
-  readonly rois: number | undefined;
-  /** Number of ROIs with a published prediction. */
-  readonly predicted: number;
-  /** Sizes of the images whose headers were read: all of them or a sample. */
-  readonly images: readonly ImageSize[];
-}
-
-/** Width and height in px. */
-interface ImageSize {
-  readonly width: number;
-  readonly height: number;
-}
 
 /**
  * Makes a check from the text that `inspect` returns or the error that it throws.

@@ -12,15 +12,8 @@ import type { PngStart } from '../image/png-header.ts';
 import { foldsInPaths } from '../nnunet/convert/find-model-folder.ts';
 import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
 import { readPlansFile } from '../nnunet/convert/plans.ts';
-import {
-  type CheckedTask,
-  checkBy,
-  checkPngs,
-  checkPresence,
-  checkSameSizes,
-  modeOf,
-  type RecordCheck,
-} from './check-files.ts';
+import { checkBy, checkPngs, checkPresence, checkSameSizes, modeOf } from './check-files.ts';
+import type { CheckedTask, RecordCheck } from './check-record.ts';
 import { pathsBelow, type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';

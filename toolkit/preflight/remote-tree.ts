@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { underRoot, withoutWrapper, wrapperOf } from '../archive/check-entries.ts';
-import type { LocatedMember } from '../archive/list-archive.ts';
+import type { LocatedMember } from '../archive/read-archive.ts';
 import { isArchive, KINDS, type Kind } from '../dataset/layout.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
@@ -11,7 +11,7 @@ import { RemoteArchive } from '../zenodo/download/fetch-members.ts';
 import type { HttpGet } from '../zenodo/http/http.ts';
 import type { RecordFile } from '../zenodo/record/record.ts';
 import { archiveKind } from './archive-kind.ts';
-import type { RecordCheck } from './check-files.ts';
+import type { RecordCheck } from './check-record.ts';
 import type { RecordTree } from './record-tree.ts';
 
 /** Largest compressed size in bytes of a file that is fetched before the run. */

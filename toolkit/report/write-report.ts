@@ -9,7 +9,7 @@ import { comparedText, type RecordKind, verdictText } from '../dataset/provenanc
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { RESULTS, reportFolder } from '../results/results-folder.ts';
 import { writeCertificate } from './certificate.ts';
-import { writeLayers } from './layers/write-layers.ts';
+import { writeLayers } from './layers/draw-layers.ts';
 import { writeManifest } from './manifest.ts';
 import { rerunCommand } from './page/facts.ts';
 import { headlineOf } from './page/headline.ts';

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { RunConfig } from '../../config/schema.ts';
 import { ReigniteError } from '../errors.ts';
 import { Blobs, type ObjectStore } from './object-store.ts';
 import { StoredEntries, StoredModels, StoredStages } from './stored-files.ts';
@@ -47,4 +48,13 @@ export async function checkStorage(store: ObjectStore, signal?: AbortSignal): Pr
   await store.remove(key, signal);
   if (!isReplaced && text === 'first') return;
   throw new ReigniteError('STORAGE_UNSUITABLE', `${store.name} replaced an object that was to be written once.`);
+}
+
+/**
+ * Checks the storage of a configuration before anything depends on it; does nothing without a storage.
+ *
+ * @throws ReigniteError STORAGE_REFUSED, STORAGE_UNAVAILABLE, STORAGE_UNSUITABLE.
+ */
+export async function checkRunStorage({ storage }: Pick<RunConfig, 'storage'>, signal: AbortSignal): Promise<void> {
+  if (storage !== undefined) await checkStorage((await openRunStorage(storage)).store, signal);
 }

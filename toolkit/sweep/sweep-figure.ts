@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { type CellTask, TASK_TITLES } from '../../config/tasks.ts';
-import { FIGURE_STYLE } from '../figures/vega-style.ts';
+import { FIGURE_STYLE } from '../figures/style.ts';
 import type { CellSweep } from './sweep-cells.ts';
 
 const WIDTH = 400;

@@ -15,11 +15,11 @@ import type {
   OpenPredictorOptions,
   PredictionEngines,
   PredictionOrder,
-} from '../predict/prediction-order.ts';
-import type { CheckedTask } from '../preflight/check-files.ts';
+} from '../predict/prediction.ts';
+import type { CheckedTask } from '../preflight/check-record.ts';
 import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';
-import type { SweepFile } from '../results/metrics-files.ts';
+import type { SweepFile } from '../sweep/sweep-file.ts';
 import type { ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';

@@ -58,7 +58,7 @@ export interface MethodsInput {
 export interface UsedModel {
   readonly kind: string;
   readonly folds: readonly (number | 'all')[];
-  /** Axes of mirroring of an nnU-Net v2 model. */
+  /** Axes of mirroring of an nnU-Net model. */
   readonly architecture?: { readonly mirrorAxes?: readonly number[] };
   readonly input: { readonly shape: readonly number[] };
 }

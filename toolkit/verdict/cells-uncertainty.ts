@@ -1,4 +1,5 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
+import type { OverviewByStem } from '../dataset/overview.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { agreementScores, pairName } from '../metrics/agreement-metrics.ts';
@@ -6,8 +7,7 @@ import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import type { JudgedImage } from './judge-cells.ts';
-import { countsByPatient, type OverviewByStem, type RoiCounts } from './patients.ts';
-import { type Measure, resampledIntervals } from './resampled-intervals.ts';
+import { countsByPatient, type Measure, type RoiCounts, resampledIntervals } from './resampled-intervals.ts';
 import { breakdownOf, drawFor, type ResampleEvidence } from './uncertainty.ts';
 import type { CellsVerdictFile, TumourProportion } from './verdict-file.ts';
 

@@ -2,11 +2,12 @@ import type { CellTask } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { describeDoubt } from '../dataset/category-classes.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
-import { counted, grouped, shortNumber } from '../format.ts';
+import { counted, firstOf, grouped, shortNumber } from '../format.ts';
 import { AI, evaluateDetection } from '../metrics/agreement.ts';
 import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
+import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { sumOfPointComparisons } from './compare-roi.ts';
 import { partialCoverage } from './coverage.ts';
 import { compareWithPrinted, type PrintedF1 } from './printed-f1.ts';
@@ -32,6 +33,8 @@ export type JudgedImage =
       readonly comparison: PointsComparison;
       readonly published: readonly CellPoint[];
       readonly ours: readonly CellPoint[];
+      /** Boxes left out because their tile has more than the authors' scripts keep. @default 0 */
+      readonly overLimit?: number;
     }
   | { readonly kind: 'not compared'; readonly roi: string; readonly reason: string };
 
@@ -76,10 +79,27 @@ export function judgeCells(input: {
     warnings: [
       ...partialCoverage(rois),
       ...(annotations.doubt === undefined ? [] : [describeDoubt(annotations.doubt, task)]),
+      ...overLimitWarning(images),
     ],
     rois,
     worst: worstFirst(rois),
   };
+}
+
+/** Names the ROIs with more boxes than the authors' scripts keep per tile: their cells are incomplete, as in the paper. */
+function overLimitWarning(images: readonly JudgedImage[]): readonly string[] {
+  const over = images.flatMap((image) => {
+    return image.kind === 'compared' && (image.overLimit ?? 0) > 0
+      ? [{ roi: image.roi, boxes: image.overLimit ?? 0 }]
+      : [];
+  });
+  if (over.length === 0) return [];
+  const boxes = over.reduce((sum, each) => sum + each.boxes, 0);
+  const rois = firstOf(over.map(({ roi }) => roi));
+  return [
+    `WARNING: ${counted(boxes, 'box was', 'boxes were')} left out, because the authors' scripts, as here, keep at most ` +
+      `${grouped(SCRIPT_LIMITS.maxKept)} per tile: ${rois}. The cells found there are incomplete.`,
+  ];
 }
 
 /** Gives the verdict on the points of one image, or of all images pooled, from positions, classes and detection scores. */

@@ -1,3 +1,4 @@
+import { type OverviewByStem, patientOf } from '../dataset/overview.ts';
 import type { ComparedMetric, Interval } from './verdict-file.ts';
 
 const LOW = 0.025;
@@ -182,4 +183,34 @@ export function drawResamples(patients: number, resamples: number, seed: number)
   if (patients > MAX_PATIENTS) throw new RangeError(`Expected at most ${MAX_PATIENTS} patients, got ${patients}`);
   const random = new Pcg32(seed);
   return Uint16Array.from({ length: resamples * patients }, () => random.below(patients));
+}
+
+/** Counts of one ROI: its confusion matrices, concatenated. */
+export interface RoiCounts {
+  readonly roi: string;
+  readonly published: ArrayLike<number>;
+  readonly ours: ArrayLike<number>;
+}
+
+/** Sums the counts of each patient's ROIs; sorted by patient ID, in the order of code points. */
+export function countsByPatient(rois: readonly RoiCounts[], overview: OverviewByStem): readonly PatientCounts[] {
+  const patients = new Map<string, { rois: string[]; published: Float64Array; ours: Float64Array }>();
+  for (const { roi, published, ours } of rois) {
+    const id = patientOf(overview, roi);
+    const known = patients.get(id);
+    if (known === undefined) {
+      patients.set(id, { rois: [roi], published: Float64Array.from(published), ours: Float64Array.from(ours) });
+    } else {
+      known.rois.push(roi);
+      add(known.published, published);
+      add(known.ours, ours);
+    }
+  }
+  return [...patients]
+    .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+    .map(([id, counts]) => ({ id, ...counts }));
+}
+
+function add(sum: Float64Array, counts: ArrayLike<number>): void {
+  for (let k = 0; k < sum.length; k++) sum[k] = (sum[k] ?? 0) + (counts[k] ?? 0);
 }

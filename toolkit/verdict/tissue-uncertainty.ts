@@ -1,10 +1,10 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import type { OverviewByStem } from '../dataset/overview.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { diceScores, tilConfusion } from '../metrics/he-metrics.ts';
 import type { JudgedRoi } from './judge-tissue.ts';
-import { countsByPatient, type OverviewByStem } from './patients.ts';
-import { type Measure, resampledIntervals } from './resampled-intervals.ts';
+import { countsByPatient, type Measure, resampledIntervals } from './resampled-intervals.ts';
 import { breakdownOf, drawFor, type ResampleEvidence } from './uncertainty.ts';
 import type { HeVerdictFile } from './verdict-file.ts';
 

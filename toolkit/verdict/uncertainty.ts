@@ -1,20 +1,15 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
+import { isUnknownPatient, type OverviewByStem, patientOf, rowOf } from '../dataset/overview.ts';
 import { counted } from '../format.ts';
 import type { WithoutPrediction } from '../metrics/without-prediction.ts';
 import {
   countsByPatient,
-  isUnknownPatient,
-  type OverviewByStem,
-  patientOf,
-  type RoiCounts,
-  rowOf,
-} from './patients.ts';
-import {
   drawResamples,
   GENERATOR,
   type Measure,
   type MetricIntervals,
   type PatientCounts,
+  type RoiCounts,
   resampledIntervals,
   supportOf,
 } from './resampled-intervals.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ReigniteError } from '../errors.ts';
 import { statIfThere } from '../files/if-there.ts';
-import { digestsOfFile } from './download/file-digests.ts';
+import { digestsOfFile } from './download/digests.ts';
 import { parseByteRange } from './http/http-headers.ts';
 import { parseRecordId } from './record/record.ts';
 

@@ -4,8 +4,8 @@ import { createPredictionSteps } from '../../../activities/predict/predict-image
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { homeFolders } from '../../../toolkit/files/home-folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import type { ImagePredictor } from '../../../toolkit/predict/prediction.ts';
 import { PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
-import type { ImagePredictor } from '../../../toolkit/predict/prediction-order.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

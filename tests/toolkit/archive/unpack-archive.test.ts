@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { listArchive } from '../../../toolkit/archive/list-archive.ts';
+import { listArchive } from '../../../toolkit/archive/read-archive.ts';
 import { unpackArchive } from '../../../toolkit/archive/unpack-archive.ts';
 import { filesBelow } from '../../support/files-below.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

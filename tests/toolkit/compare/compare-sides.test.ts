@@ -9,7 +9,7 @@ import { compareSides, expectCompared, verdictText } from '../../../toolkit/comp
 import { pairedScores } from '../../../toolkit/compare/paired-scores.ts';
 import { readSide, type Side, type SideTask } from '../../../toolkit/compare/read-side.ts';
 import { digestsOf } from '../../../toolkit/evaluate/evaluation.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { writePredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import type { PatientsFile } from '../../../toolkit/verdict/verdict-file.ts';

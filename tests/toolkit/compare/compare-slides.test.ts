@@ -8,7 +8,7 @@ import { compareSides, expectCompared } from '../../../toolkit/compare/compare-s
 import { drawComparedLayers } from '../../../toolkit/compare/comparison-layers.ts';
 import { readSide } from '../../../toolkit/compare/read-side.ts';
 import { comparisonDocument, writeComparisonPage } from '../../../toolkit/compare/write-comparison.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { type ImagePrediction, slideCellFiles, slideTissueFiles } from '../../../toolkit/predict/prediction.ts';
 import { writePredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
 import type { Rows } from '../../../toolkit/slide/predict/rows-file.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readersFile } from '../../../toolkit/dataset/layout.ts';
 import { evaluationAnswer, writeEvaluationPage } from '../../../toolkit/evaluate/evaluation-page.ts';
-import { encodeNpy } from '../../../toolkit/numpy/npy.ts';
+import { encodeNpy } from '../../../toolkit/numpy.ts';
 import { readLayersFile } from '../../../toolkit/report/layers/layers-file.ts';
 import { PDL1 } from '../../../toolkit/tasks/registry.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';

@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { evaluateMasks } from '../../../toolkit/evaluate/evaluate-masks.ts';
 import { readPointsToScore } from '../../../toolkit/evaluate/read-points.ts';
-import { namesLike } from '../../../toolkit/files/same-name.ts';
+import { namesLike, namesMeantFor } from '../../../toolkit/files/same-name.ts';
 import { encodeLabels } from '../../../toolkit/image/encode-png.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { agreementOracle } from '../metrics/agreement-oracle.ts';
 
@@ -16,6 +16,67 @@ it('finds a name in the other encoding of its letters, but prefers the same one'
   expect(namesLike([COMPOSED])(DECOMPOSED)).toBe(COMPOSED);
   expect(namesLike([COMPOSED, DECOMPOSED])(COMPOSED)).toBe(COMPOSED);
   expect(namesLike([COMPOSED])('Ubung')).toBeUndefined();
+});
+
+it('finds a name whose ending is in capitals, but prefers the same one', () => {
+  expect(namesLike(['a.NPY'])('a.npy')).toBe('a.NPY');
+  expect(namesLike(['a.NPY', 'a.npy'])('a.npy')).toBe('a.npy');
+  expect(namesLike(['A.npy'])('a.npy')).toBeUndefined();
+});
+
+it('finds files that are probably meant for a missing one', () => {
+  expect(namesMeantFor('a.png', ['a.tif', 'A.png', 'b.png', 'a.png'])).toEqual(['a.tif', 'A.png']);
+});
+
+it('names points that are not read, because they are not in an .npy file', async () => {
+  const folder = await temporaryFolder();
+  const { annotations } = agreementOracle('edge', 'nuclei');
+  const [image] = annotations.images;
+  if (image === undefined) throw new Error('Expected an image');
+  const images = ['first', 'second'].map((stem) => ({ ...image, stem }));
+  await writeFile(join(folder, 'second.csv'), '1,2,0');
+  await expect(readPointsToScore(folder, { ...annotations, images })).rejects.toMatchObject({
+    code: 'ROI_WITHOUT_PAIR',
+    message: expect.stringContaining('only second.csv'),
+  });
+  await writeNpy(join(folder, 'first.NPY'), { dtype: 'float32', shape: [1, 3], data: Float32Array.of(1, 2, 0) });
+  const { found, remarks } = await readPointsToScore(folder, { ...annotations, images });
+  expect([...found.keys()]).toEqual(['first']);
+  expect(remarks).toEqual([
+    'Images have no .npy file, but files that are not read: second.csv. Save their points as .npy.',
+  ]);
+});
+
+it('says whether the folder of points is missing, or a file', async () => {
+  const { annotations } = agreementOracle('edge', 'nuclei');
+  const file = join(await temporaryFolder(), 'points.npy');
+  await expect(readPointsToScore(file, annotations)).rejects.toMatchObject({ code: 'FILE_MISSING' });
+  await writeFile(file, '');
+  await expect(readPointsToScore(file, annotations)).rejects.toMatchObject({
+    code: 'USAGE',
+    message: `${file} is a file, not a folder.`,
+  });
+});
+
+it('names masks that are not read, because they are not PNG files', async () => {
+  const folder = await temporaryFolder();
+  const [truth, predictions] = [join(folder, 'truth'), join(folder, 'masks')];
+  const mask = { width: 2, height: 1, data: Uint8Array.of(1, 2) };
+  for (const each of [truth, predictions]) await mkdir(each);
+  await encodeLabels(join(truth, 'a.png'), mask);
+  await encodeLabels(join(predictions, 'a.png'), mask);
+  await rename(join(predictions, 'a.png'), join(predictions, 'a.tif'));
+  const scored = () => evaluateMasks({ truth, predictions, out: join(folder, 'out') });
+  await expect(scored()).rejects.toMatchObject({
+    code: 'FILE_MISSING',
+    message: expect.stringContaining('contains no masks (.png), only a.tif'),
+    remedy: expect.stringContaining('8-bit grey PNG'),
+  });
+  await encodeLabels(join(predictions, 'b.png'), mask);
+  await expect(scored()).rejects.toMatchObject({
+    code: 'ROI_WITHOUT_PAIR',
+    message: expect.stringContaining('it has a.tif'),
+  });
 });
 
 it('scores points and masks whose names look the same', async () => {

@@ -5,7 +5,7 @@ import { Canvas } from 'canvas';
 import sharp from 'sharp';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type CaseFigureInput, caseLayout, drawCaseFigure } from '../../../toolkit/figures/case-figure.ts';
-import { registerFonts } from '../../../toolkit/figures/fonts.ts';
+import { registerFonts } from '../../../toolkit/figures/style.ts';
 
 let folder: string;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 import { Canvas } from 'canvas';
 import { expect, it } from 'vitest';
-import { FIGURE_FONT, registerFonts } from '../../../toolkit/figures/fonts.ts';
+import { FIGURE_FONT, registerFonts } from '../../../toolkit/figures/style.ts';
 
 it('measures text in DejaVu Sans, whatever fonts the machine has', () => {
   registerFonts();

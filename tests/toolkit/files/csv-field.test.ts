@@ -1,6 +1,6 @@
 import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
-import { csvField } from '../../../toolkit/files/csv-field.ts';
+import { csvField } from '../../../toolkit/format.ts';
 
 describe('csvField', () => {
   it('can be read back unchanged', () => {

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
 import type { CellPoint } from '../../../toolkit/metrics/points-file.ts';
-import { decodeNpy } from '../../../toolkit/numpy/npy.ts';
+import { decodeNpy } from '../../../toolkit/numpy.ts';
 
 const FOLDER = join(import.meta.dirname, '../../fixtures/agreement');
 

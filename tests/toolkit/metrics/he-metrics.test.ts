@@ -8,7 +8,7 @@ import {
   sumOfConfusions,
   tilConfusion,
 } from '../../../toolkit/metrics/he-metrics.ts';
-import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/numpy/round.ts';
+import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/numpy.ts';
 import { heOracle } from './he-oracle.ts';
 
 const total = sumOfConfusions(heOracle.rois.map(({ confusion }) => ConfusionMatrix.fromRows(confusion)));

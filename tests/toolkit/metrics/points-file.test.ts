@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readFoundPoints, readPoints } from '../../../toolkit/metrics/points-file.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { agreementOracle } from './agreement-oracle.ts';
 

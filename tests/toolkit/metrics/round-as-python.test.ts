@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/numpy/round.ts';
+import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/numpy.ts';
 
 // value, numpy.round(value, 2), format(value, '.2f'), as NumPy 2.4.6 and Python 3.11 give them
 const CASES = [

@@ -6,7 +6,7 @@ import { inspectModel } from '../../../cli/predict/inspect-model.ts';
 import { convertCommand, describeCommand } from '../../../cli/predict/model.ts';
 import { parityCommand } from '../../../cli/predict/parity.ts';
 import { identifyFile } from '../../../toolkit/models/identify-file.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));

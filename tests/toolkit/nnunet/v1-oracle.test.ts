@@ -16,12 +16,17 @@ afterAll(() => segmenter.close());
 
 describe('an nnU-Net v1 model with schemes for each channel', () => {
   it.each([
-    ['exact', {}],
-    ['fast', { engine: 'fast', sums: 'device', precision: 'float32' } as const],
-  ])('predicts the mask of nnunet, also where the image is black (%s engine)', async (name, engine) => {
-    const { modelDir } = await prepareTissueModel(MODEL, scratch.path('models'));
+    ['exact', 'mask', {}],
+    ['fast', 'mask', { engine: 'fast', sums: 'device', precision: 'float32' } as const],
+    ['exact', 'mirrored', {}],
+    ['fast', 'mirrored', { engine: 'fast', sums: 'device', precision: 'float32' } as const],
+  ])('predicts the mask of nnunet, also where the image is black (%s engine, %s)', async (name, expected, engine) => {
+    const options = { mirroring: expected === 'mirrored' };
+    const { modelDir, nnunet, notes } = await prepareTissueModel(MODEL, scratch.path('models'), options);
+    expect(nnunet?.mirrorAxes).toEqual(options.mirroring ? [0, 1] : []);
+    expect(notes?.join(' ').includes('Tiles were not mirrored; nnUNet_predict mirrors')).toBe(!options.mirroring);
     const job = jobIn(scratch, name, IMAGE);
     await segmenter.segment({ ...job, modelDir, ...engine });
-    expect(await decodeLabels(job.mask)).toEqual(await decodeLabels(join(MODEL, 'mask.png')));
+    expect(await decodeLabels(job.mask)).toEqual(await decodeLabels(join(MODEL, `${expected}.png`)));
   });
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { decodeNpy, encodeNpy, type NpyArray, readNpy, writeNpy } from '../../../toolkit/numpy.ts';
 import { heOracle } from '../metrics/he-oracle.ts';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../../fixtures/metrics/npy/${name}.npy`, import.meta.url));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { roundHalfEven } from '../../../toolkit/numpy/round.ts';
+import { roundHalfEven } from '../../../toolkit/numpy.ts';
 
 describe('roundHalfEven', () => {
   it.each([

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cudaEnvironment } from '../../../toolkit/onnx/provider/cuda.ts';
 import { areCudaVariablesSet } from '../../../toolkit/onnx/session/engine.ts';
-import { InferenceThread } from '../../../toolkit/threads/inference-thread.ts';
+import { InferenceThread } from '../../../toolkit/onnx/session/inference-thread.ts';
 
 const before = { ...process.env };
 const VARIABLES = { NVIDIA_TF32_OVERRIDE: '0', CUDA_DEVICE_ORDER: 'PCI_BUS_ID' };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DescribedDetector } from '../../../toolkit/models/describe-detector.ts';
+import type { DescribedDetector } from '../../../toolkit/models/cell-model.ts';
 import { planDetection } from '../../../toolkit/predict/detection-plan.ts';
 import type { PredictionChoices } from '../../../toolkit/predict/prediction.ts';
 
@@ -31,10 +31,13 @@ describe('planDetection', () => {
     expect(planDetection({ ...OTHERS, hasTwoHeads: true }, choices({ iou: 0.5 }), TASK).oneToMany).toBe(true);
   });
 
-  it("keeps the paper's tile if only the overlap is set", () => {
+  it("keeps the paper's tile, or the size of an ONNX file, if only the overlap is set", () => {
     const detection = planDetection(PAPERS, choices({ overlap: 64 }), TASK).of(IMAGE);
     expect(detection).toMatchObject({ size: { height: 512, width: 512 }, view: { kind: 'tiles', overlap: 64 } });
     expect(detection.suppression).toBe('together');
+    const converted = { ...PAPERS, fixed: { height: 640, width: 640 } };
+    for (const choice of [choices({ overlap: 64 }), choices({ fit: 'tiles' })])
+      expect(planDetection(converted, choice, TASK).of(IMAGE).size).toEqual({ height: 640, width: 640 });
   });
 
   it('runs any other model like its package, in tiles of its training size', () => {

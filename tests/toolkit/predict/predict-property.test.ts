@@ -12,7 +12,7 @@ import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { decodeGrey16 } from '../../../toolkit/image/decode-pixels.ts';
 import { readPoints } from '../../../toolkit/metrics/points-file.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { readNpy } from '../../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../../toolkit/numpy.ts';
 import type { ImagePrediction, PredictionChoices } from '../../../toolkit/predict/prediction.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';

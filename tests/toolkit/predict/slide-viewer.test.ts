@@ -7,7 +7,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { makeFolder } from '../../../toolkit/files/make-folder.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { slideCellFiles, slideTissueFiles } from '../../../toolkit/predict/prediction.ts';
 import { viewedSlides } from '../../../toolkit/predict/slides/viewer/viewed-slides.ts';
 import { planViewer, writeViewer } from '../../../toolkit/predict/slides/viewer/write-viewer.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { Task } from '../../../config/tasks.ts';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { detectorFile, folderOf, readersFile } from '../../../toolkit/dataset/layout.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { checkRecord } from '../../../toolkit/preflight/check-record.ts';
 import { folderTree, type RecordTree } from '../../../toolkit/preflight/record-tree.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';

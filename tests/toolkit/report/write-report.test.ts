@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
-import { listArchive } from '../../../toolkit/archive/list-archive.ts';
+import { listArchive } from '../../../toolkit/archive/read-archive.ts';
 import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { fileExists } from '../../../toolkit/files/if-there.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';

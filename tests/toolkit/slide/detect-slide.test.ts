@@ -5,10 +5,9 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { concatenateFiles } from '../../../toolkit/files/atomic-write.ts';
-import { detectSlide } from '../../../toolkit/slide/predict/detect-slide.ts';
-import { selectSlideCells } from '../../../toolkit/slide/predict/select-slide-cells.ts';
+import { detectSlide, selectSlideCells } from '../../../toolkit/slide/predict/detect-slide.ts';
 import type { SlideCellsJob } from '../../../toolkit/slide/predict/slide-jobs.ts';
-import type { TissueMask } from '../../../toolkit/slide/tissue/tissue-mask.ts';
+import type { TissueMask } from '../../../toolkit/slide/tissue/slide-tissue.ts';
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -9,7 +9,7 @@ import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';
 import type { SlideProgress } from '../../../toolkit/slide/predict/slide-jobs.ts';
 import { slideTiles, stripsOf } from '../../../toolkit/slide/read/slide-tiles.ts';
-import { isTissue, type TissueMask } from '../../../toolkit/slide/tissue/tissue-mask.ts';
+import { isTissue, type TissueMask } from '../../../toolkit/slide/tissue/slide-tissue.ts';
 import { noise } from '../../support/noise.ts';
 import { allRows } from '../../support/read-rows.ts';
 import { fakeNetworks } from '../nnunet/support/fake-networks.ts';

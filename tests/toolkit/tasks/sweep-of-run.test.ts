@@ -6,7 +6,7 @@ import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { readersFile } from '../../../toolkit/dataset/layout.ts';
 import { DetectionMetrics } from '../../../toolkit/metrics/agreement-metrics.ts';
-import { writeNpy } from '../../../toolkit/numpy/npy.ts';
+import { writeNpy } from '../../../toolkit/numpy.ts';
 import { BOXES, POINTS } from '../../../toolkit/tasks/cells/files.ts';
 import { aggregateCells } from '../../../toolkit/tasks/cells/work.ts';
 import { cellDefinition } from '../../../toolkit/tasks/registry.ts';

@@ -69,3 +69,19 @@ it('causes a warning in the verdict on masks', () => {
     warnings: [expect.stringContaining('covers only 1 of 2 ROIs. Not compared: b: There is no mask.')],
   });
 });
+
+it('warns if boxes of an image were left out by the limit of the scripts', () => {
+  const judged = judgeCells({
+    task: 'nuclei',
+    annotations: { ...agreementOracle('open', 'nuclei').annotations, images: [] },
+    config,
+    images: [
+      { kind: 'compared', roi: 'a', comparison: NONE, published: [], ours: [], overLimit: 1_200 },
+      { kind: 'compared', roi: 'b', comparison: NONE, published: [], ours: [], overLimit: 0 },
+    ],
+  });
+  expect(judged.warnings).toEqual([
+    "WARNING: 1,200 boxes were left out, because the authors' scripts, as here, keep at most 1,500 per tile: a. " +
+      'The cells found there are incomplete.',
+  ]);
+});

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { countsByPatient, overviewByStem } from '../../../toolkit/verdict/patients.ts';
+import { overviewByStem } from '../../../toolkit/dataset/overview.ts';
 import {
+  countsByPatient,
   drawResamples,
   percentileInterval,
   quantile,

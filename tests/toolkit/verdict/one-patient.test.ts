@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { patientOf } from '../../../toolkit/dataset/overview.ts';
 import { measureCells } from '../../../toolkit/verdict/cells-uncertainty.ts';
-import { patientOf } from '../../../toolkit/verdict/patients.ts';
 import { drawResamples, type PatientCounts, resampledIntervals } from '../../../toolkit/verdict/resampled-intervals.ts';
 import { describeDraws } from '../../../toolkit/verdict/uncertainty.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { agreementScores } from '../../../toolkit/metrics/agreement-metrics.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
-import { formatTwoDecimals } from '../../../toolkit/numpy/round.ts';
+import { formatTwoDecimals } from '../../../toolkit/numpy.ts';
 import { compareWithPrinted } from '../../../toolkit/verdict/printed-f1.ts';
 
 const macro = (rows: readonly (readonly number[])[]) => agreementScores(ConfusionMatrix.fromRows(rows)).macro.f1;

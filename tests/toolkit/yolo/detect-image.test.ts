@@ -2,7 +2,7 @@ import { access, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readNpy } from '../../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../../toolkit/numpy.ts';
 import { convertDetector } from '../../../toolkit/yolo/convert/convert-detector.ts';
 import { roundedCoordinate } from '../../../toolkit/yolo/detect/candidates.ts';
 import { readCandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { readNpy } from '../../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../../toolkit/numpy.ts';
 import { placeRows, readCandidates } from '../../../toolkit/yolo/detect/candidates.ts';
 import { type KeptBox, mergeTiles } from '../../../toolkit/yolo/detect/merge-tiles.ts';
 import { NMS_OUTCOMES, suppressed } from '../../../toolkit/yolo/detect/nms.ts';

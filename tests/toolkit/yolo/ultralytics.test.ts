@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { readNpy } from '../../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../../toolkit/numpy.ts';
 import { openSession } from '../../../toolkit/onnx/session/session.ts';
 import { convertDetector, detectorDigest } from '../../../toolkit/yolo/convert/convert-detector.ts';
 import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';

@@ -8,12 +8,11 @@ import { writeModel } from '../../onnx/file/write-model.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { CARD_FILE, ModelCard, readModelCard } from '../model-card.ts';
 import { v2Recipe } from '../v2/recipe.ts';
-import { hashSources, type ModelSources } from './model-digest.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
-import { type ModelRecipe, v1Recipe } from './model-recipe.ts';
+import { hashSources, type ModelRecipe, type ModelSources, v1Recipe } from './model-recipe.ts';
 import { StateDictTracker } from './state-dict.ts';
 
-export { modelDigest } from './model-digest.ts';
+export { modelDigest } from './model-recipe.ts';
 
 /** Files that a conversion writes. */
 const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;
@@ -29,7 +28,7 @@ export interface ConvertModelOptions {
   /** Which weights of a fold. @default `model_best` */
   readonly name?: CheckpointName;
   /**
-   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training (nnU-Net v2).
+   * Whether mirrored copies of each tile are predicted too, along the mirror axes of the training.
    * @default false
    */
   readonly mirroring?: boolean;
@@ -69,7 +68,7 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   const present = await presentConversion(out, sources.digest, signal);
   if (present !== undefined) return present;
 
-  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0]) : v2Recipe(folds[0], mirroring));
+  const recipe = await (folds[0].dataset === undefined ? v1Recipe(folds[0], mirroring) : v2Recipe(folds[0], mirroring));
   await makeFolder(out);
   await sweepTemporaries(out, { of: (name) => CONVERTED.test(name) });
   await rm(join(out, CARD_FILE), { force: true });

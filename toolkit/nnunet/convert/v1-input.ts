@@ -49,7 +49,7 @@ async function takesRgb(path: string): Promise<boolean> {
 /** Planners and preprocessors of this name divide bytes by 255, whatever the schemes of the plans. */
 const SCALED = /scale\w*to_?0_1/i;
 /** Trainers of the paper's laboratory, which divide bytes by 255 without a preprocessor of nnU-Net. */
-const PAPER_TRAINER = /pathology_DA/;
+export const PAPER_TRAINER = /pathology_DA/;
 /** Preprocessors of nnU-Net that normalise by the schemes of the plans. */
 const BY_SCHEMES = [
   'GenericPreprocessor',
@@ -162,17 +162,18 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, pa
   return { scheme: 'CT', mean, std, low, high };
 }
 
+/** µm or any other unit per px, along each axis; of three axes, the first is the slice. */
+const Spacing = z.array(z.number()).min(2);
+
 /** Images have no pixel size here, which is spacing 1 in nnU-Net. It would resample them to any other spacing. */
 function refuseResampling(plans: Located, init: readonly unknown[], path: string): void {
   const stages = dictGet(plans, 'plans_per_stage');
   const stage = init[STAGE_ARGUMENT];
   const key = typeof stage === 'number' ? stage : 0;
   if (!dictHas(stages, key)) return;
-  const spacing = z
-    .array(z.number())
-    .catch([])
-    .parse(plainValue(dictGet(dictGet(stages, key), 'current_spacing').value));
-  const sides = spacing.slice(-2);
+  const spacing = Spacing.safeParse(plainValue(dictGet(dictGet(stages, key), 'current_spacing').value));
+  if (!spacing.success) throw invalid(path, `plans_per_stage.${key}.current_spacing`, 'expected at least two numbers');
+  const sides = spacing.data.slice(-2);
   if (sides.every((side) => side === 1)) return;
   throw unsupported(path, `nnU-Net would resample images to the spacing ${sides.join(' x ')}`);
 }

@@ -1,7 +1,7 @@
 import { ELEMENT_TYPES, type GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
 import { add, integers, multiply } from '../../onnx/graph/operators.ts';
 import type { Decision } from '../model-card.ts';
-import { castTo, scalar } from './fold-nodes.ts';
+import { castTo, scalar } from './mean-of-folds.ts';
 
 /** Largest confidence, see `argmaxAndConfidence`. */
 const WHITE = 65535;

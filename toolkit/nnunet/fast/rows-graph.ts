@@ -18,11 +18,11 @@ import {
 } from '../../onnx/graph/graph.ts';
 import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
-import { type Decision, type ModelCard, maskedChannels, methodOf } from '../model-card.ts';
+import { type Decision, type ModelCard, maskedChannels, methodOf, mirrorAxesOf } from '../model-card.ts';
 import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/tile-grid.ts';
 import { decisionNodes } from './decision-nodes.ts';
-import { castTo, type EnsembleNodes, int32s, meanOfFolds } from './fold-nodes.ts';
+import { castTo, type EnsembleNodes, int32s, meanOfFolds } from './mean-of-folds.ts';
 
 /**
  * Maximum number of tiles along one axis that cover a pixel. With four or more tiles, three steps are longer than a
@@ -249,7 +249,7 @@ async function writeGraph(
   const graph = rowsGraph({
     folds: card.folds.map(({ file }) => readModel(join(folder, file))),
     patch: card.patch,
-    mirrorings: mirrorings(card.v2?.mirrorAxes ?? []),
+    mirrorings: mirrorings(mirrorAxesOf(card)),
     precision,
     channels: method.normalisation.length,
     masked: maskedChannels(method.normalisation),

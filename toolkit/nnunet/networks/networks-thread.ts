@@ -1,4 +1,4 @@
-import { serveRequests } from '../../threads/inference-thread.ts';
+import { serveRequests } from '../../onnx/session/inference-thread.ts';
 import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
 import { type EngineNetworks, type NetworkCounts, openNetworks } from './open-networks.ts';
 

@@ -6,7 +6,7 @@ import { isRealGpu } from '../../onnx/provider/adapter.ts';
 import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
-import { type ModelCard, type ModelMethod, methodOf } from '../model-card.ts';
+import { type ModelCard, type ModelMethod, methodOf, mirrorAxesOf } from '../model-card.ts';
 import type { Engine } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
@@ -157,7 +157,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     this.#image.set(input);
     await this.#runSession(session, fold);
     output.set(this.#result);
-    const [, ...mirrored] = mirrorings(this.#card.v2?.mirrorAxes ?? []);
+    const [, ...mirrored] = mirrorings(mirrorAxesOf(this.#card));
     for (const axes of mirrored) {
       mirrorPlanes(input, this.#image, this.patch, axes);
       await this.#runSession(session, fold);

@@ -1,6 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
-import { InferenceThread } from '../../threads/inference-thread.ts';
-import { startThread } from '../../threads/start-thread.ts';
+import { InferenceThread } from '../../onnx/session/inference-thread.ts';
+import { startThread } from '../../start-thread.ts';
 import type { ModelMethod } from '../model-card.ts';
 import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';

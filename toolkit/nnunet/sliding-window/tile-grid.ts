@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../numpy/round.ts';
+import { roundHalfEven } from '../../numpy.ts';
 import { nearestHalf } from '../../pytorch/tensors/half-float.ts';
 import type { ModelMethod } from '../model-card.ts';
 

@@ -240,7 +240,7 @@ function newArchitecture(found: unknown, file: string, field: string): NamedArch
   const name = kwargs.network_class_name.split('.').at(-1) ?? '';
   knownNetwork(name, file);
   const { conv_op: convolution } = kwargs.arch_kwargs;
-  if (String(convolution).includes('Conv3d')) throw unsupported(file, 'its convolutions are 3D');
+  if (String(convolution).includes('Conv3d')) throw unsupported(file, 'its convolutions are 3D', 'Use a 2D model.');
   return { name, kwargs: parse(Architecture, architecture, file, `${field}.architecture`).arch_kwargs };
 }
 

@@ -16,9 +16,8 @@ import {
 } from '../../pytorch/pickle/access.ts';
 import { findStateDict, type NamedTensors } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
-import { V2_CONVERTER_SCHEMA } from '../convert/model-digest.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';
-import type { ModelRecipe } from '../convert/model-recipe.ts';
+import { type ModelRecipe, V2_CONVERTER_SCHEMA } from '../convert/model-recipe.ts';
 import type { StateDict, StateTensor } from '../convert/state-dict.ts';
 import { parseV2Dataset, type V2Dataset } from './dataset.ts';
 import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';

@@ -99,7 +99,11 @@ export function checkShapes(path: string, model: DescribedModel, { sidecar, sour
     );
   }
   const output = outputOf(model, sidecar.output.name, refuse);
-  if (!FLOATING.includes(output.elementType)) throw refuse(`the output ${output.name} is not floating-point`);
+  if (!FLOATING.includes(output.elementType)) {
+    const remedy =
+      'Export the model without its last step (such as ArgMax), or set output.name to the output with the scores.';
+    throw refuse(`the output ${output.name} is not floating-point`, remedy);
+  }
   if (sidecar.kind === 'detection' && sidecar.input.normalise !== undefined) {
     throw refuse('input.normalise is for segmentation models');
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
-import { MODEL_MPP, suitsModels } from '../../model-resolution.ts';
+import { MODEL_MPP, suitsModels } from '../../slide/read/slide-resolution.ts';
 import type { DescribedModel } from '../file/describe-model.ts';
 import type { FinalOperator, UncheckedSidecar } from './bioimage.ts';
 

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ReigniteError } from '../../errors.ts';
-import { requireRegularFile } from '../../files/disk-error.ts';
+import { fileMissing, requireRegularFile } from '../../files/disk-error.ts';
 
 const WINDOW_BYTES = 64 * 1024;
 const MAX_PART_LENGTH = 2 ** 20;
@@ -36,7 +36,7 @@ export class ProtobufReader {
     try {
       this.#handle = openSync(path, 'r');
     } catch (error) {
-      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause: error });
+      throw fileMissing(path, error);
     }
     this.path = path;
     this.length = fstatSync(this.#handle).size;

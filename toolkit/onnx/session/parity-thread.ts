@@ -1,8 +1,8 @@
 import type { InferenceSession } from 'onnxruntime-node';
-import { serveRequests } from '../../threads/inference-thread.ts';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { ortVersion } from './engine.ts';
-import { openAsInRuns, openPlain } from './open-for-parity.ts';
+import { serveRequests } from './inference-thread.ts';
+import { openAsInRuns, openPlain } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';
 
 /** A model to compare, as opened in runs and as a plain graph. */

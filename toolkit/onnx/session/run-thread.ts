@@ -1,8 +1,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import { serveRequests } from '../../threads/inference-thread.ts';
-import { openAsInRuns, openPlain } from './open-for-parity.ts';
-import { exportAgain } from './session.ts';
+import { serveRequests } from './inference-thread.ts';
+import { exportAgain, openAsInRuns, openPlain } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';
 
 /** One run of a model on given numbers. */

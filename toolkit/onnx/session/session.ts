@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import type { InferenceSession } from 'onnxruntime-node';
+import { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { readModel } from '../file/read-model.ts';
 import { encodeModel } from '../file/write-model.ts';
@@ -96,8 +96,8 @@ async function openNamed(path: string, options: SessionOptions): Promise<Inferen
   } catch (cause) {
     const reason = errorClause(cause);
     const remedy =
-      'Set `inference.deviceId`, or `--device` of the worker, to a GPU that `npx reignite doctor` lists, or to 0 to have ' +
-      'the provider chosen without it.';
+      'Set `inference.deviceId`, or `--device` of the worker, to a GPU that `npx reignite doctor` lists, or to 0, ' +
+      'with which `auto` may take another provider.';
     const message = `GPU ${options.device}, which \`inference.deviceId\` or \`--device\` names, cannot be used: ${reason}.`;
     throw new ReigniteError('PROVIDER_UNAVAILABLE', message, { cause, remedy });
   }
@@ -200,4 +200,38 @@ export function errorClause(error: unknown): string {
     .replace(SIGNATURE, '')
     .trim()
     .replace(/\.$/, '');
+}
+
+/**
+ * Opens a model on the CPU as runs do.
+ *
+ * @param laidOut - As in `SessionOptions`.
+ * @throws ReigniteError MODEL_UNREADABLE.
+ */
+export async function openAsInRuns(
+  path: string,
+  laidOut: NonNullable<SessionOptions['laidOut']>,
+): Promise<InferenceSession> {
+  return (await openSession(path, { provider: 'cpu', laidOut })).session;
+}
+
+/**
+ * Opens a model on the CPU without any optimisation of its graph.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE.
+ */
+export async function openPlain(path: string): Promise<InferenceSession> {
+  try {
+    return await InferenceSession.create(path, {
+      executionProviders: ['cpu'],
+      graphOptimizationLevel: 'disabled',
+      enableMemPattern: false,
+      logSeverityLevel: 4,
+    });
+  } catch (cause) {
+    throw new ReigniteError('MODEL_UNREADABLE', `The model ${path} cannot be loaded: ${String(cause)}`, {
+      cause,
+      remedy: 'Export the model to ONNX again, with operators that ONNX Runtime supports.',
+    });
+  }
 }

@@ -1,4 +1,4 @@
-import { csvField } from '../../files/csv-field.ts';
+import { csvField } from '../../format.ts';
 import type { Classification } from '../../geojson/feature-file.ts';
 import type { FoundCell } from '../found-cell.ts';
 

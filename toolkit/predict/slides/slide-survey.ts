@@ -13,8 +13,7 @@ import { encodeLabels } from '../../image/encode-png.ts';
 import type { Slide } from '../../slide/read/slide.ts';
 import type { SlideView } from '../../slide/read/slide-view.ts';
 import { slideOverview } from '../../slide/tissue/block-means.ts';
-import { type SlideTissue, slideTissue, tissueBlocks } from '../../slide/tissue/slide-tissue.ts';
-import type { TissueMask } from '../../slide/tissue/tissue-mask.ts';
+import { type SlideTissue, slideTissue, type TissueMask, tissueBlocks } from '../../slide/tissue/slide-tissue.ts';
 
 /** Raised whenever a change gives another overview for the same slide. */
 const OVERVIEW_SCHEMA = 1;

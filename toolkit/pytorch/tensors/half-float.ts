@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../numpy/round.ts';
+import { roundHalfEven } from '../../numpy.ts';
 
 const FLOAT = new Float32Array(1);
 const BITS = new Uint32Array(FLOAT.buffer);

@@ -1,5 +1,5 @@
-import { CELL_COLOURS_CSS } from '../../dataset/cell-colours.ts';
 import type { CellPoint } from '../../metrics/points-file.ts';
+import { CELL_COLOURS_CSS } from '../../models/class-colours.ts';
 import type { Spot } from './layers-file.ts';
 
 /** Outlines of about 12 px around (0, 0): shapes of readers as in the paper's figures, a triangle for the AI. */

@@ -1,6 +1,6 @@
 import { HE_LABELS } from '../../dataset/he-labels.ts';
+import { type LabelTranslation, translateLabels } from '../../dataset/label-map.ts';
 import { ReigniteError } from '../../errors.ts';
-import { type LabelTranslation, translateLabels } from '../../evaluate/label-translation.ts';
 import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';

@@ -6,8 +6,7 @@ import { stepsBefore } from '../../nnunet/sliding-window/sliding-window-ensemble
 import { Slide } from '../read/slide.ts';
 import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
 import { SlideView } from '../read/slide-view.ts';
-import { sharedFloats } from '../read/tile-ahead.ts';
-import { type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
+import { sharedFloats, type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
 import { bandRows, confidenceFile, labelsFile } from './decided-rows-of-slide.ts';
 import { joinRows } from './rows-file.ts';
 import type { SlideJob, SlideProgress, SlideResult } from './slide-jobs.ts';

@@ -3,7 +3,7 @@ import type { DetectionProgress, DetectorEngine, DetectorJob } from '../../yolo/
 import type { NmsOptions } from '../../yolo/detect/nms.ts';
 import type { StripRows } from '../read/slide-tiles.ts';
 import type { ViewChoice } from '../read/slide-view.ts';
-import type { TissueMask } from '../tissue/tissue-mask.ts';
+import type { TissueMask } from '../tissue/slide-tissue.ts';
 
 /** What every job on a slide, or on a strip of one, names. All paths are on this machine. */
 interface OnSlide {

@@ -8,8 +8,7 @@ import { stepAfter } from '../../nnunet/sliding-window/sliding-window-ensemble.t
 import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/tile-band.ts';
 import { finishedRows, startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
 import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
-import { TileAhead } from '../read/tile-ahead.ts';
-import type { TiledSlide } from '../read/tiled-slide.ts';
+import { TileAhead, type TiledSlide } from '../read/tiled-slide.ts';
 import { DecidedRowsOfSlide } from './decided-rows-of-slide.ts';
 
 /**

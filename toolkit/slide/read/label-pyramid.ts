@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
+import { fileMissing } from '../../files/disk-error.ts';
 import type { PictureSize } from '../write/pyramid-sizes.ts';
 import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
@@ -44,7 +45,7 @@ export class LabelPyramid {
   /** @throws ReigniteError FILE_MISSING; FILE_DAMAGED for a file that is not a pyramid of one byte per pixel. */
   static async open(path: string): Promise<LabelPyramid> {
     const handle = await open(path).catch((cause: unknown) => {
-      throw new ReigniteError('FILE_MISSING', `File not found: ${path}.`, { cause });
+      throw fileMissing(path, cause);
     });
     try {
       const tiff = await readTiffPages({ read: (offset, length) => readExactly(handle, offset, length) });

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { ReigniteError } from '../../errors.ts';
+import type { SlideSource } from './slide.ts';
+import { REMEDIES, slideUnreadable } from './slide-obstacles.ts';
 import { isBelievableMpp, type StatedResolution } from './slide-resolution.ts';
-import { REMEDIES, type SlideSource, slideUnreadable } from './slide-source.ts';
 
 const WHITE = 255;
 const OPAQUE = 255;

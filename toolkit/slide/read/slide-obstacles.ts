@@ -1,9 +1,40 @@
 import { extname } from 'node:path';
+import { ReigniteError } from '../../errors.ts';
+import { shellWord } from '../../format.ts';
 import { codestreamHeader } from './jpeg-2000.ts';
 import { type SlideLevel, type SlidePages, tilesOf } from './slide-level.ts';
-import { REMEDIES, slideUnreadable } from './slide-source.ts';
 import { TAG, type TiffPage } from './tiff-pages.ts';
 import { COMPRESSION, isDecodable } from './tile-codec.ts';
+
+/** Creates the error IMAGE_UNREADABLE for a slide, with a remedy. */
+export function slideUnreadable(path: string, reason: string, remedy: string, cause?: unknown): ReigniteError {
+  return new ReigniteError('IMAGE_UNREADABLE', `The slide ${path} cannot be read: ${reason}.`, {
+    remedy: remedy.replaceAll('SLIDE', () => shellWord(path)),
+    ...(cause !== undefined && { cause }),
+  });
+}
+
+/** Remedies. `vips` is libvips 8.10 or later with OpenSlide; `bfconvert` is from Bio-Formats 6 or later. */
+export const REMEDIES = {
+  openslide:
+    'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression jpeg --Q 90` (libvips with ' +
+    'OpenSlide), or in QuPath: File > Export images > OME TIFF; then give `--mpp` if the new file has no pixel size. Or name ' +
+    'the library file of OpenSlide with `--openslide`.',
+  bioFormats:
+    'Convert it with `bfconvert -tilex 512 -tiley 512 -compression JPEG SLIDE OUT.ome.tif` (Bio-Formats), or in ' +
+    'QuPath: File > Export images > OME TIFF.',
+  recompress:
+    'Convert it with `vips tiffsave SLIDE OUT.tif --tile --pyramid --bigtiff --compression deflate`, or in QuPath: ' +
+    'File > Export images > OME TIFF.',
+  colours:
+    'Convert it to RGB with `vips colourspace SLIDE "OUT.tif[tile,pyramid,bigtiff,compression=deflate]" srgb`; then give ' +
+    '`--mpp` if the new file has no pixel size.',
+  channels: 'Use a bright-field slide of stained tissue in RGB: the models do not support fluorescence.',
+  scanner: "Export it as SVS or pyramidal TIFF with the scanner's software.",
+  gitLfs: 'Run `git lfs pull` in its repository.',
+  webPage: 'Download the slide again: a web page was saved in its place.',
+  damaged: 'Open it in QuPath; if it is damaged there too, copy or download it again.',
+} as const;
 
 const COMPRESSIONS: Readonly<Record<number, string>> = {
   6: 'old-style JPEG',

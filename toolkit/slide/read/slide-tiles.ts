@@ -1,6 +1,6 @@
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
-import { TissueCounts, type TissueMask } from '../tissue/tissue-mask.ts';
+import { TissueCounts, type TissueMask } from '../tissue/slide-tissue.ts';
 
 /**
  * Finds the tiles of a slide that must be computed: all that touch tissue. Every pixel of tissue then gets the same result

@@ -5,10 +5,17 @@ import { notOpened } from '../../files/disk-error.ts';
 import type { ByteSource } from '../../image/tiff-directory.ts';
 import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
+import type { SlideSource } from './slide.ts';
 import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
-import { refuseCodestream, refuseLevel, refuseOtherFormats, refusePages } from './slide-obstacles.ts';
+import {
+  REMEDIES,
+  refuseCodestream,
+  refuseLevel,
+  refuseOtherFormats,
+  refusePages,
+  slideUnreadable,
+} from './slide-obstacles.ts';
 import { type StatedResolution, statedResolution } from './slide-resolution.ts';
-import { REMEDIES, type SlideSource, slideUnreadable } from './slide-source.ts';
 import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { asRgb, decodeTile, isJpeg2000, type RgbTile } from './tile-codec.ts';
 

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import type { RunConfig } from '../../../config/schema.ts';
 import { TASK_TITLES } from '../../../config/tasks.ts';
 import { RoiStem } from '../../brands.ts';
-import { CELL_COLOURS_CSS } from '../../dataset/cell-colours.ts';
 import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
 import { detectorFile, folderOf } from '../../dataset/layout.ts';
 import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
@@ -12,16 +11,16 @@ import type { HomeFolders } from '../../files/home-folders.ts';
 import { fileExists } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
 import { cellSubset } from '../../metrics/class-subset.ts';
+import { CELL_COLOURS_CSS } from '../../models/class-colours.ts';
 import { cellFiles } from '../../predict/prediction.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
 import { detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { keptScore } from '../../yolo/detect/image-boxes.ts';
 import { readDetectorCard } from '../../yolo/detector-card.ts';
-import type { CellTaskDefinition } from '../definition.ts';
 import type { KnownModel, TaskKind } from '../kind.ts';
+import { type CellTaskDefinition, changedSettings, settingsInEffect } from '../registry.ts';
 import type { ListedRoi } from '../work.ts';
 import { boxesKey, cellOutputs, cellsFigureKey, detectKey, restoreCells } from './files.ts';
-import { changedSettings, settingsInEffect } from './settings.ts';
 import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
 
 /**

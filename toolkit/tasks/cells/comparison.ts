@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { makeFacts } from '../../cache/make.ts';
 import { readersFileIn } from '../../dataset/find-files.ts';
 import { folderOf } from '../../dataset/layout.ts';
+import { overviewByStem } from '../../dataset/overview.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { ReadF1Figure, readF1Figure } from '../../figures/read-f1-figure.ts';
@@ -14,17 +15,15 @@ import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { addCellsUncertainty } from '../../verdict/cells-uncertainty.ts';
 import { comparePoints, scoredImage } from '../../verdict/compare-roi.ts';
 import { type JudgedImage, judgeCells } from '../../verdict/judge-cells.ts';
-import { overviewByStem } from '../../verdict/patients.ts';
 import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
 import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
-import type { CellTaskDefinition, DetectionSettings, ReaderGroup } from '../definition.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { publishedOr } from '../published-prediction.ts';
+import { type CellTaskDefinition, changedSettings, type DetectionSettings, type ReaderGroup } from '../registry.ts';
 import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
 import { declaredImages, type FoundCells } from './declared.ts';
 import { CANDIDATES, pointsOf } from './files.ts';
-import { changedSettings } from './settings.ts';
 
 type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
 
@@ -111,7 +110,8 @@ async function compareImage(
   const published = await publishedOr(work.data, () => publishedPoints(path, name, ours.points.length));
   if (published.kind === 'unreadable') return { kind: 'not compared', roi, reason: published.reason };
   const comparison = comparePoints(scoredImage(roi, ours.points, ours.candidates), published.read, verdict.cells);
-  return { kind: 'compared', roi, comparison, published: published.read, ours: ours.points };
+  const overLimit = ours.candidates.candidates.filter(({ outcome }) => outcome === 'limit').length;
+  return { kind: 'compared', roi, comparison, published: published.read, ours: ours.points, overLimit };
 }
 
 async function findInEffect(

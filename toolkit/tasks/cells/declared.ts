@@ -18,8 +18,8 @@ import type { DeclaredPoints } from '../../verdict/discrepancies/cells-entries.t
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
 import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
-import type { CellTaskDefinition, DetectionSettings } from '../definition.ts';
 import type { Measured, MeasureInput } from '../kind.ts';
+import type { CellTaskDefinition, DetectionSettings } from '../registry.ts';
 import type { ListedRoi, NetworkSetup, TaskWork } from '../work.ts';
 import { detectOnce } from './detection.ts';
 import { detectKey, restoreCells } from './files.ts';

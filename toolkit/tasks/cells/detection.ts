@@ -13,8 +13,8 @@ import type { CellDetector, DetectionProgress } from '../../yolo/detect/cell-det
 import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { selectDetections, writeDetections } from '../../yolo/detect/select-detections.ts';
-import type { DetectionSettings } from '../definition.ts';
 import type { NetworkSession } from '../kind.ts';
+import type { DetectionSettings } from '../registry.ts';
 import type { Box, NetworkSetup } from '../work.ts';
 import { BOXES, BoxesFacts, boxesKey, CANDIDATES, DetectFacts, POINTS } from './files.ts';
 

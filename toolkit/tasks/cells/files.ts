@@ -6,8 +6,7 @@ import type { CacheEntry, KeyParts, StepCache } from '../../cache/step-cache.ts'
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import { View } from '../../yolo/detect/tile-views.ts';
-import type { DetectionSettings } from '../definition.ts';
-import { definitionOf } from '../registry.ts';
+import { type DetectionSettings, definitionOf } from '../registry.ts';
 import { type Box, InferenceFacts, type NetworkSetup, networkParts, type RoiSources } from '../work.ts';
 
 /** Names of files within cache entries. */

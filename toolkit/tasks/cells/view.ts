@@ -12,11 +12,9 @@ import type { DrawnRoi } from '../../report/layers/layers-file.ts';
 import { decimal } from '../../report/page/html.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { CellsVerdictFile, ComparedMetric, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
-import type { CellTaskDefinition } from '../definition.ts';
 import type { ScoreGroup } from '../kind.ts';
-import { cellDefinition } from '../registry.ts';
+import { type CellTaskDefinition, cellDefinition, settingsInEffect } from '../registry.ts';
 import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '../verdict-view.ts';
-import { settingsInEffect } from './settings.ts';
 
 /** Returns what a report shows of a verdict on points. */
 export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {

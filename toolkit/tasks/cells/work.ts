@@ -16,14 +16,13 @@ import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import type { CellPoint } from '../../metrics/points-file.ts';
 import { prepareCellModel } from '../../models/cell-model.ts';
-import { SweepFile } from '../../results/metrics-files.ts';
 import { keptCells, type ScoredCell, sweepCells, thresholdsBy } from '../../sweep/sweep-cells.ts';
+import { SweepFile } from '../../sweep/sweep-file.ts';
 import { keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
-import type { CellTaskDefinition } from '../definition.ts';
 import type { Aggregated, AggregatingWork, PreparedModel, PrepareModelOptions } from '../kind.ts';
+import { type CellTaskDefinition, type ChosenSettings, settingsInEffect } from '../registry.ts';
 import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
 import { BOXES, BoxesFacts, DetectFacts, pointsOf } from './files.ts';
-import { type ChosenSettings, settingsInEffect } from './settings.ts';
 
 /** Prepares a detector, once per content: the record's YOLOv5 checkpoint, converted to ONNX, or a custom model. */
 export async function prepareCells(

@@ -1,4 +1,4 @@
-import { roundHalfEven } from '../../numpy/round.ts';
+import { roundHalfEven } from '../../numpy.ts';
 import { placeBoxes } from '../../onnx/session/tile-tensors.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
 import type { DetectorFormat } from '../detector-card.ts';

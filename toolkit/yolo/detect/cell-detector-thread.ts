@@ -1,7 +1,7 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { adapterNames } from '../../onnx/provider/adapter.ts';
-import { detectSlide } from '../../slide/predict/detect-slide.ts';
-import { selectSlideCells } from '../../slide/predict/select-slide-cells.ts';
+import { type RequestWatch, serveRequests } from '../../onnx/session/inference-thread.ts';
+import { detectSlide, selectSlideCells } from '../../slide/predict/detect-slide.ts';
 import type {
   SelectedSlideCells,
   SelectSlideCellsJob,
@@ -9,7 +9,6 @@ import type {
   SlideCellsProgress,
   SlideCellsResult,
 } from '../../slide/predict/slide-jobs.ts';
-import { type RequestWatch, serveRequests } from '../../threads/inference-thread.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 import { type EngineDetector, openDetector } from './open-detector.ts';

@@ -1,4 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
+import { type AskOptions, InferenceThread } from '../../onnx/session/inference-thread.ts';
 import type { FixedGpu, SessionOptions } from '../../onnx/session/session.ts';
 import type {
   SelectedSlideCells,
@@ -7,8 +8,7 @@ import type {
   SlideCellsProgress,
   SlideCellsResult,
 } from '../../slide/predict/slide-jobs.ts';
-import { type AskOptions, InferenceThread } from '../../threads/inference-thread.ts';
-import { startThread } from '../../threads/start-thread.ts';
+import { startThread } from '../../start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 

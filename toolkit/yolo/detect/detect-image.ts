@@ -1,6 +1,5 @@
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
-import { areAsStored } from '../../image/image-header.ts';
-import { RGB } from '../../image/resize-bilinear.ts';
+import { areAsStored, RGB } from '../../image/image-header.ts';
 import { type DetectorModel, detectTiles } from './detect-tiles.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
 import { type TileBoxes, writeBoxes } from './image-boxes.ts';

@@ -1,6 +1,6 @@
 import { bestEffort, markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { RGB } from '../../image/resize-bilinear.ts';
+import { RGB } from '../../image/image-header.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import type { ImageTile } from './image-tiles.ts';

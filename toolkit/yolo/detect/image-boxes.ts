@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import { readNpy, writeNpy } from '../../numpy/npy.ts';
+import { readNpy, writeNpy } from '../../numpy.ts';
 import type { Candidates } from './candidates.ts';
 import { type ImageTile, imageTiles } from './image-tiles.ts';
 import { type View, viewTiles } from './tile-views.ts';

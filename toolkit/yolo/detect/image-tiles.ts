@@ -1,5 +1,6 @@
 import type { RgbImage } from '../../image/decode-pixels.ts';
-import { type Pixels, RGB } from '../../image/resize-bilinear.ts';
+import { RGB } from '../../image/image-header.ts';
+import type { Pixels } from '../../image/resize-bilinear.ts';
 import { PADDING } from './letterbox.ts';
 
 /** One tile of an image. */

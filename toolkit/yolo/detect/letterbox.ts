@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type Pixels, RGB, resizeBilinear } from '../../image/resize-bilinear.ts';
-import { roundHalfEven } from '../../numpy/round.ts';
+import { RGB } from '../../image/image-header.ts';
+import { type Pixels, resizeBilinear } from '../../image/resize-bilinear.ts';
+import { roundHalfEven } from '../../numpy.ts';
 
 /** Position of a whole image that is scaled into the input of a network. */
 export const Letterbox = z

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { writeNpy } from '../../numpy/npy.ts';
+import { writeNpy } from '../../numpy.ts';
 import { type Box, type Candidates, centreOf, isWithin, type Point, roundedCoordinate } from './candidates.ts';
 import { type Candidate, type CandidatesFile, encodeCandidates } from './candidates-file.ts';
 import type { ImageBoxes } from './image-boxes.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { DigestThreadData } from './following-digests.ts';
+import type { DigestThreadData } from './digests.ts';
 
 // Hashes a file while it is being written. Imports only Node modules, so that it starts within milliseconds.
 const { path, algorithm, shared }: DigestThreadData = workerData;

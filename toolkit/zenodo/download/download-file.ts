@@ -6,13 +6,13 @@ import { asDiskError } from '../../files/disk-error.ts';
 import { lockFile } from '../../files/file-lock.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { ensureFreeSpace } from '../../files/suitable-file-system.ts';
-import { digestsOfFile, type FileDigests } from './file-digests.ts';
-import { hashWhileWriting } from './following-digests.ts';
+import type { SizeAndDigests } from './digests.ts';
+import { digestsOfFile, hashWhileWriting } from './digests.ts';
 import { PartFile, partPath } from './part-file.ts';
 import { type Transfer, transfer } from './transfer.ts';
 
 /** A downloaded and verified file. */
-export interface DownloadedFile extends FileDigests {
+export interface DownloadedFile extends SizeAndDigests {
   readonly path: string;
   /** Bytes that were already on disk: all of them if the file existed. */
   readonly resumedFrom: number;
@@ -104,7 +104,7 @@ async function fetchVerified(job: Download): Promise<DownloadedFile> {
   }
 }
 
-async function giveUp(job: Download, part: PartFile, { size, md5 }: FileDigests): Promise<never> {
+async function giveUp(job: Download, part: PartFile, { size, md5 }: SizeAndDigests): Promise<never> {
   await part.moveTo(`${job.path}.corrupt`);
   throw new ReigniteError(
     'CHECKSUM_MISMATCH',
@@ -136,6 +136,6 @@ async function moveAside(path: string): Promise<void> {
   }
 }
 
-function isRight(digests: FileDigests, job: Download): boolean {
+function isRight(digests: SizeAndDigests, job: Download): boolean {
   return digests.size === job.size && digests.md5 === job.md5;
 }

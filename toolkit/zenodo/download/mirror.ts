@@ -1,11 +1,15 @@
 import { createReadStream, createWriteStream } from 'node:fs';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { parseRecordJson } from '../../dataset/read-text.ts';
 import { replaceFile } from '../../files/atomic-write.ts';
-import { statIfThere } from '../../files/if-there.ts';
+import { readTextIfThere, statIfThere } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
-import { digestsOfFile, type FileDigests } from './file-digests.ts';
+import { parseRecordId, readRecord, type ZenodoRecord } from '../record/record.ts';
+import type { SizeAndDigests } from './digests.ts';
+import { digestsOfFile } from './digests.ts';
 
-export interface MirroredFile extends FileDigests {
+export interface MirroredFile extends SizeAndDigests {
   readonly path: string;
 }
 
@@ -32,4 +36,19 @@ export async function copyFromMirror(source: string, place: string, signal: Abor
   await replaceFile(place, (temporary) =>
     pipeline(createReadStream(source), createWriteStream(temporary, { flags: 'wx', flush: true }), { signal }),
   );
+}
+
+/**
+ * Reads the API's description of the record from `record.json` in a mirror folder.
+ *
+ * @returns Undefined if the file is missing or describes another record.
+ * @throws ReigniteError RECORD_INVALID if the file is not a description of a record.
+ */
+export async function recordOfMirror(mirror: string, api: string, asked: string): Promise<ZenodoRecord | undefined> {
+  const path = join(mirror, 'record.json');
+  const text = await readTextIfThere(path);
+  if (text === undefined) return undefined;
+  const record = readRecord(parseRecordJson(text, path, 'RECORD_INVALID'), api, path);
+  const id = parseRecordId(asked);
+  return record.id === id || record.concept === id ? record : undefined;
 }

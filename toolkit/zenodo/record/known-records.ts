@@ -2,11 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { KINDS } from '../../dataset/layout.ts';
-import { parseRecordJson } from '../../dataset/read-text.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
-import { readTextIfThere } from '../../files/if-there.ts';
-import { parseRecordId, readRecord, type ZenodoRecord } from './record.ts';
+import { parseRecordId, type ZenodoRecord } from './record.ts';
 
 const RecordFile = z.object({
   key: z.string(),
@@ -55,19 +53,4 @@ export class KnownRecords {
   #pathOf(id: string): string {
     return join(this.#folder, `${id}.json`);
   }
-}
-
-/**
- * Reads the API's description of the record from `record.json` in a mirror folder.
- *
- * @returns Undefined if the file is missing or describes another record.
- * @throws ReigniteError RECORD_INVALID if the file is not a description of a record.
- */
-export async function recordOfMirror(mirror: string, api: string, asked: string): Promise<ZenodoRecord | undefined> {
-  const path = join(mirror, 'record.json');
-  const text = await readTextIfThere(path);
-  if (text === undefined) return undefined;
-  const record = readRecord(parseRecordJson(text, path, 'RECORD_INVALID'), api, path);
-  const id = parseRecordId(asked);
-  return record.id === id || record.concept === id ? record : undefined;
 }

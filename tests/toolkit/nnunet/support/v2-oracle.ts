@@ -8,7 +8,7 @@ import type { RoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi
 import { accumulateTile } from '../../../../toolkit/nnunet/sliding-window/tile-band.ts';
 import { fillTileInput } from '../../../../toolkit/nnunet/sliding-window/tile-input.ts';
 import { readTiledRoi } from '../../../../toolkit/nnunet/sliding-window/tiled-roi.ts';
-import { readNpy } from '../../../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../../../toolkit/numpy.ts';
 
 /** One image of a model of the oracle. */
 export interface OracleCase {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { decodeRgb } from '../../../../toolkit/image/decode-pixels.ts';
-import { readNpy } from '../../../../toolkit/numpy/npy.ts';
+import { readNpy } from '../../../../toolkit/numpy.ts';
 import { type Checkpoint, openCheckpoint } from '../../../../toolkit/pytorch/containers/checkpoint.ts';
 import { fillTile } from '../../../../toolkit/yolo/detect/image-tiles.ts';
 
