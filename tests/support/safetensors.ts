@@ -10,8 +10,8 @@ export function safetensorsBytes(header: object | string, data: Uint8Array): Buf
   return Buffer.concat([length, json, data]);
 }
 
-/** Writes the weights of a checkpoint as safetensors, in float32. */
-export async function writeAsSafetensors(checkpointPath: string, path: string): Promise<void> {
+/** Writes the weights of a checkpoint as safetensors, in float32. @param prefix - Of the names. */
+export async function writeAsSafetensors(checkpointPath: string, path: string, prefix = ''): Promise<void> {
   const checkpoint = await openCheckpoint(checkpointPath);
   try {
     const { tensors } = findStateDict(checkpoint.root) ?? { tensors: new Map() };
@@ -20,7 +20,7 @@ export async function writeAsSafetensors(checkpointPath: string, path: string): 
     let end = 0;
     for (const [name, tensor] of tensors) {
       const values = await checkpoint.readFloat32(tensor);
-      header[name] = { dtype: 'F32', shape: tensor.shape, data_offsets: [end, end + values.byteLength] };
+      header[`${prefix}${name}`] = { dtype: 'F32', shape: tensor.shape, data_offsets: [end, end + values.byteLength] };
       parts.push(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
       end += values.byteLength;
     }

@@ -32,7 +32,7 @@ export async function describeOnnxModel(path: string): Promise<OnnxDescription> 
   const card = DetectorCard.safeParse(found.json).data ?? ModelCard.safeParse(found.json).data;
   if (card !== undefined) return { by: 'card', source: found.path, sidecar: card };
   const sidecar = parseSidecar(found.path, found.json, Sidecar);
-  checkShapes(path, model, { sidecar, source: found.path });
+  checkShapes(model, { sidecar, source: found.path });
   return { by: 'file', source: found.path, sidecar };
 }
 
@@ -77,7 +77,7 @@ export function draftSidecar(path: string, model: DescribedModel): SidecarDraft 
     draft.kind === 'segmentation'
       ? SegmentationSidecar.parse({ kind: draft.kind, input: inputFields, output: draft.output, labels: draft.labels })
       : DetectionSidecar.parse({ kind: draft.kind, input: inputFields, output: draft.output, labels: draft.labels });
-  checkShapes(path, model, { sidecar, source: path });
+  checkShapes(model, { sidecar, source: path });
   return {
     sidecar,
     unknown: [...inputQuestions(input, spec), ...outputQuestions(model), ...draft.unknown],

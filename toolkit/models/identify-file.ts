@@ -141,23 +141,20 @@ const INSPECT_BY_CONTENT =
 
 /** Refuses weights without a network in a safetensors file, unless they are of nnU-Net, whose plans define the network. */
 async function refuseOtherWeights(path: string): Promise<void> {
-  const { network, fault } = await networkIn(path);
+  const network = await networkIn(path);
   if (network?.startsWith('an nnU-Net')) return;
   const of = network === undefined ? '' : ` with weights of ${network}`;
   throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a safetensors file${of}, not a PyTorch checkpoint.`, {
     remedy: EXPORT_WEIGHTS,
-    ...(fault !== undefined && { cause: fault }),
   });
 }
 
-async function networkIn(path: string): Promise<{ readonly network?: string | undefined; readonly fault?: unknown }> {
+async function networkIn(path: string): Promise<string | undefined> {
+  const checkpoint = await openCheckpoint(path);
   try {
-    const checkpoint = await openCheckpoint(path);
     const weights = findStateDict(checkpoint.root);
+    return weights === undefined ? undefined : networkOf(weights);
+  } finally {
     await checkpoint.close();
-    return weights === undefined ? {} : { network: networkOf(weights) };
-  } catch (fault) {
-    if (fault instanceof ReigniteError) return { fault };
-    throw fault;
   }
 }

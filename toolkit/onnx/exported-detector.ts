@@ -22,6 +22,11 @@ export function exportedDetector(path: string, model: DescribedModel): Detection
       remedy: 'For cells, export a model of the task `detect`, or give the .pt file of a `segment` model.',
     });
   }
+  if (isRtDetr(model)) {
+    throw new ReigniteError('SIDECAR_INVALID', `${path} is an export of RT-DETR, which is not supported.`, {
+      remedy: 'Give a YOLO detector: RT-DETR scales images and gives boxes in another way.',
+    });
+  }
   const [output] = model.outputs;
   const format = output === undefined ? undefined : formatOf(output, names.length, model.metadata);
   if (format === undefined) {
@@ -35,6 +40,18 @@ export function exportedDetector(path: string, model: DescribedModel): Detection
   const input = size === undefined ? {} : { input: { size } };
   return DetectionSidecar.parse({ kind: 'detection', ...input, output: { format }, labels: names });
 }
+
+/**
+ * Returns whether Ultralytics exported an RT-DETR: [1, 300, 4 + classes] with boxes as shares of the image. With two
+ * classes it has the columns of a detector with suppression inside. Releases before 8.4 do not note the head.
+ */
+function isRtDetr({ metadata: { head, description = '' }, operators }: DescribedModel): boolean {
+  const isNoted = head === undefined ? /rt-?detr/i.test(description) : /^RTDETR/i.test(head);
+  return isNoted || Object.hasOwn(operators, DEFORMABLE_ATTENTION);
+}
+
+/** Operator with which RT-DETR looks up points; the networks of YOLO do not have it. */
+const DEFORMABLE_ATTENTION = 'GridSample';
 
 /** Reads class names from a dict with numbers as keys, or from a list. */
 function namesOf(text: string | undefined): readonly string[] | undefined {

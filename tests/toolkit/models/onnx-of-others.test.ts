@@ -9,7 +9,9 @@ import { describeOnnxModel } from '../../../toolkit/models/describe-onnx.ts';
 import { writeModelSummary } from '../../../toolkit/models/model-summary.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { bioimageSidecar } from '../../../toolkit/onnx/custom-model/bioimage.ts';
 import { Sidecar } from '../../../toolkit/onnx/custom-model/sidecar.ts';
+import { describeModel } from '../../../toolkit/onnx/file/describe-model.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 /** Models and masks of ONNX Runtime: see make.py there. */
@@ -23,6 +25,7 @@ const NAMES = [
   'alpha',
   'old',
   'int8',
+  'apart',
   'bioimage-0.4/weights',
   'bioimage-0.5/weights',
 ];
@@ -65,6 +68,34 @@ describe('an ONNX segmentation model from another source', () => {
   it.each(NAMES)('%s gives the mask that ONNX Runtime gives', async (name) => {
     const { data } = await decodeLabels(join(MODELS, `${name}.png`));
     expect(Buffer.from(await segmented(join(MODELS, `${name}.onnx`))).equals(data)).toBe(true);
+  });
+
+  it('is another model if a file of its weights is another, and is rejected without it', async () => {
+    const [onnx, folder] = [await bare('apart'), await temporaryFolder()];
+    await copyFile(join(MODELS, 'apart.json'), onnx.replace('.onnx', '.json'));
+    await expect(prepareTissueModel(onnx, folder)).rejects.toMatchObject({
+      code: 'MODEL_UNREADABLE',
+      message: expect.stringContaining('apart.onnx.data, which is not next to it'),
+    });
+    const weights = await readFile(join(MODELS, 'apart.onnx.data'));
+    await writeFile(`${onnx}.data`, weights);
+    const { digest } = await prepareTissueModel(onnx, folder);
+    await writeFile(
+      `${onnx}.data`,
+      weights.map((byte, at) => (at === 2 ? byte + 1 : byte)),
+    );
+    expect((await prepareTissueModel(onnx, folder)).digest).not.toBe(digest);
+  });
+
+  it('is rejected if its weights are in another folder', async () => {
+    const onnx = await bare('apart');
+    await copyFile(join(MODELS, 'apart.json'), onnx.replace('.onnx', '.json'));
+    const bytes = await readFile(onnx, 'latin1');
+    await writeFile(onnx, bytes.replaceAll('apart.onnx.data', '../../etc/hosts'), 'latin1');
+    await expect(prepareTissueModel(onnx, await temporaryFolder())).rejects.toMatchObject({
+      code: 'MODEL_UNREADABLE',
+      message: expect.stringContaining('stores weights in ../../etc/hosts'),
+    });
   });
 
   it('with dynamic sizes is rejected during the run if its description is for another layout', async () => {
@@ -250,6 +281,11 @@ describe('a description of a model zoo', () => {
     ],
     ['outputs:', 'outputs:\n  - {axes: bcyx, postprocessing: [{name: binarize}], shape: [1, 2, 8, 8]}', 'binarize'],
     ['inputs:', 'inputs:\n  - {axes: bcyx}', 'it has 2 inputs'],
+    [
+      'preprocessing:',
+      'preprocessing:\n      - {name: clip, kwargs: {max_percentile: 99}}',
+      'the setting max_percentile',
+    ],
     ['std: [40]', 'std: [0]', 'does not give a positive scale'],
     ['inputs:', 'input:', 'not a description of a model'],
     ['type: model', '\t: [', 'is not YAML'],
@@ -295,6 +331,26 @@ weights: {onnx: {source: open.onnx}}
       expect(await describeOnnxModel(onnx)).toMatchObject({ sidecar: { input: { range: [0, 1] } } });
     },
   );
+
+  it.each([
+    ['sigmoid', 'Conv', { values: 'sigmoid-logits', threshold: 0.7 }],
+    ['ensure_dtype', 'Sigmoid', { values: 'sigmoid', threshold: 0.7 }],
+    ['softmax', 'Conv', undefined],
+  ])('has the threshold of one channel, after %s', (step, final, output) => {
+    const sidecar = (channels: number, kwargs: object) => {
+      const postprocessing = [{ name: step }, { name: 'binarize', kwargs }];
+      const description = {
+        inputs: [{ axes: 'bcyx' }],
+        outputs: [{ axes: 'bcyx', shape: [1, channels, 16, 16], postprocessing }],
+        weights: { onnx: { source: 'm.onnx' } },
+      };
+      return bioimageSidecar('rdf.yaml', description, 'm.onnx', describeModel(join(MODELS, 'half.onnx')), final);
+    };
+    if (output === undefined) expect(() => sidecar(1, { threshold: 0.7 })).toThrow(/softmax.*is not supported/);
+    else expect(sidecar(1, { threshold: 0.7 })?.output).toMatchObject(output);
+    expect(() => sidecar(2, { threshold: 0.7 })).toThrow(/binarize is not supported/);
+    expect(() => sidecar(1, { threshold: [0.7], axis: 'channel' })).toThrow(/binarize is not supported/);
+  });
 
   it('for other weights is ignored', async () => {
     const prepared = prepare(await rdf((text) => text.replace('source: weights.onnx', 'source: other.onnx')));

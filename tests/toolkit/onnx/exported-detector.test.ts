@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { exportedDetector, parsePythonLiteral } from '../../../toolkit/onnx/exported-detector.ts';
 import type { DescribedModel } from '../../../toolkit/onnx/file/describe-model.ts';
 
-function model(shape: readonly (number | string)[], metadata: Record<string, string>): DescribedModel {
+function model(
+  shape: readonly (number | string)[],
+  metadata: Record<string, string>,
+  operators: Record<string, number> = {},
+): DescribedModel {
   return {
     irVersion: 8,
     opsets: [],
@@ -10,7 +14,7 @@ function model(shape: readonly (number | string)[], metadata: Record<string, str
     graph: 'main',
     inputs: [{ name: 'images', elementType: 1, shape: [1, 3, 640, 640] }],
     outputs: [{ name: 'output0', elementType: 1, shape }],
-    operators: {},
+    operators,
     parameters: 1,
     externalFiles: [],
     metadata,
@@ -54,6 +58,22 @@ describe('exportedDetector', () => {
       exportedDetector('x.onnx', model(shape, { ...NOTES, ...notes }));
     expect(error([1, 38, 8400], { task: 'segment' })).toThrow(/the task segment/);
     expect(error([1, 9, 8400], {})).toThrow(/names 2 classes, and its output \[1,9,8400\]/);
+  });
+});
+
+describe('RT-DETR', () => {
+  // With two classes: centre x, centre y, width, height and two scores, as wide as a box after suppression.
+  it.each([
+    ['notes its head', { head: 'RTDETRDecoder', end2end: 'False' }, {}],
+    ['is named in the description', { description: 'Ultralytics rtdetr-l model' }, {}],
+    ['samples feature maps', { description: 'Ultralytics my model' }, { GridSample: 18 }],
+  ])('is refused if it %s', (_, notes, operators) => {
+    expect(() => exportedDetector('x.onnx', model([1, 300, 6], { ...NOTES, ...notes }, operators))).toThrow(/RT-DETR/);
+  });
+
+  it('is not what any other head with two classes is', () => {
+    const notes = { ...NOTES, head: 'v10Detect', description: 'Ultralytics YOLOv10n model' };
+    expect(exportedDetector('x.onnx', model([1, 300, 6], notes, { TopK: 2 }))?.output.format).toBe('end2end');
   });
 });
 

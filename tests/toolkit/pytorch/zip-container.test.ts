@@ -79,6 +79,7 @@ describe('the zip of a checkpoint', () => {
     ['big-endian numbers', [DATA, STORAGE, { name: 'm/byteorder', content: 'big' }], 'big-endian'],
     ['a newer version', [DATA, STORAGE, { name: 'm/version', content: '99' }], 'its version is 99'],
     ['a TorchScript program', [DATA, STORAGE, { name: 'm/constants.pkl', content: 'N.' }], 'TorchScript'],
+    ['a program of torch.export', [{ name: 'serialized_exported_program.json', content: '{}' }], 'torch.export'],
     ['an endless note', [DATA, STORAGE, { name: 'm/version', content: '1'.repeat(99) }], 'more than 64'],
   ])('is not supported with %s', async (_, entries, message) =>
     expectRejection(opened(entries), 'CHECKPOINT_UNSUPPORTED', message),

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import type { Checkpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
-import { isPickleObject, type PickleReduced, type PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
+import {
+  isPickleObject,
+  type PickleGlobal,
+  type PickleReduced,
+  type PickleValue,
+} from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
 import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
 import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-usage.ts';
@@ -28,17 +33,24 @@ const autoShape = (network: PickleReduced) =>
     model: moduleOf('yolov5.models.common.DetectMultiBackend', { model: network }),
   });
 
-/** Renames the packages of a network, as a checkout in another folder does. */
-function renamed(value: PickleValue, prefix: string): PickleValue {
+/** As a checkout in another folder has the packages of a network. */
+const inFolder = (of: PickleGlobal): PickleGlobal => ({
+  ...of,
+  module: of.module.startsWith('models.') ? `src.detection.yolov5_master.${of.module}` : of.module,
+});
+/** C3x has the same chain as C3 with other kernels. */
+const crossed = (of: PickleGlobal): PickleGlobal => (of.name === 'Bottleneck' ? { ...of, name: 'CrossConv' } : of);
+
+/** Renames the classes of a network. */
+function renamed(value: PickleValue, rename: (of: PickleGlobal) => PickleGlobal): PickleValue {
   if (!isPickleObject(value)) return value;
   if (value.kind === 'dict') {
-    const entries = Array.from(value.entries, ([key, each]) => [key, renamed(each, prefix)] as const);
+    const entries = Array.from(value.entries, ([key, each]) => [key, renamed(each, rename)] as const);
     return { ...value, entries: new Map(entries) };
   }
   if (value.kind !== 'reduced' || value.callable.kind !== 'global') return value;
-  const { module } = value.callable;
-  const callable = module.startsWith('models.') ? { ...value.callable, module: `${prefix}.${module}` } : value.callable;
-  return { ...value, callable, state: value.state === undefined ? undefined : renamed(value.state, prefix) };
+  const state = value.state === undefined ? undefined : renamed(value.state, rename);
+  return { ...value, callable: rename(value.callable), state };
 }
 
 describe('readDetectorNetwork', () => {
@@ -52,7 +64,8 @@ describe('readDetectorNetwork', () => {
     ['a DistributedDataParallel', (module) => dict({ ema: moduleOf(MODULE, { module }) })],
     ['an AutoShape with its backend', autoShape],
     ['an ensemble of one', (network) => moduleOf('models.experimental.Ensemble', { '0': network })],
-    ['a package of another name', (network) => dict({ model: renamed(network, 'src.detection.yolov5_master') })],
+    ['a package of another name', (network) => dict({ model: renamed(network, inFolder) })],
+    ['bottlenecks of the class CrossConv', (network) => dict({ model: renamed(network, crossed) })],
   ])('finds the network in %s', async (_, change) => {
     const expected = await converted(await opened(fixture('v7.pt')));
     expect((await converted(await changed(change))).equals(expected)).toBe(true);

@@ -34,6 +34,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
     ['v8', 80],
     ['v9', 320],
     ['v12', 80],
+    ['v26', 80],
     ['seg', 80],
   ])('gives the raw output that PyTorch gives: %s', async (name, rows) => {
     const { shape, data } = await expectedOf(name);
@@ -107,7 +108,8 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
   it.each([
     ['ultralytics.nn.tasks.PoseModel', /a model of poses/, /task `detect`/],
     ['ultralytics.nn.tasks.ClassificationModel', /a classifier of whole images/, /task `detect`/],
-    ['ultralytics.nn.tasks.RTDETRDetectionModel', /RTDETRDetectionModel/, /yolo export model=v8.pt format=onnx/],
+    ['ultralytics.nn.tasks.RTDETRDetectionModel', /an RT-DETR/, /task `detect`/],
+    ['ultralytics.nn.tasks.WorldModel', /WorldModel/, /yolo export model=v8.pt format=onnx/],
   ])('says what a network of another task is, and the way out: %s', async (className, cause, remedy) => {
     const checkpoint = await opened(fixture('v8.pt'));
     const network = moduleOf(className, {});

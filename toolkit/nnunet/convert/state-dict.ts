@@ -3,7 +3,8 @@ import type { GraphBuilder, Value } from '../../onnx/graph/graph.ts';
 import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
 import { asEntries, asString, asTensor, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
 import type { PickleValue } from '../../pytorch/pickle/value.ts';
-import { findStateDict } from '../../pytorch/tensors/state-dict.ts';
+import { findStateDict, ownName } from '../../pytorch/tensors/state-dict.ts';
+import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 
 /** One tensor of a checkpoint. Its elements are read on demand. */
 export interface StateTensor {
@@ -15,12 +16,9 @@ export interface StateTensor {
 /** Parameters and buffers of a network by name, in the order of the checkpoint. */
 export type StateDict = ReadonlyMap<string, StateTensor>;
 
-/** Prefix that `DataParallel` (training on several GPUs) adds to every name. */
-const PARALLEL_PREFIX = 'module.';
-
 export interface CheckpointStateDict {
   readonly tensors: StateDict;
-  /** Whether the DataParallel prefix was stripped from any name, as nnU-Net's loader does. */
+  /** Whether a prefix such as that of DataParallel was stripped from any name, as nnU-Net's loader does. */
   readonly parallelPrefix: boolean;
 }
 
@@ -40,14 +38,29 @@ export function checkpointStateDict(checkpoint: Checkpoint, path: string): Check
   const tensors = new Map<string, StateTensor>();
   let parallelPrefix = false;
   for (const [fullName, located] of entries) {
-    const prefixed = fullName.startsWith(PARALLEL_PREFIX);
-    const name = prefixed ? fullName.slice(PARALLEL_PREFIX.length) : fullName;
-    parallelPrefix ||= prefixed;
+    const name = ownName(fullName);
+    parallelPrefix ||= name !== fullName;
     const tensor = asTensor(located);
     if (tensors.has(name)) throw new ReigniteError('PARAMETER_UNKNOWN', `${path}: the parameter ${name} occurs twice.`);
-    tensors.set(name, { shape: tensor.shape, read: () => checkpoint.readFloat32(tensor) });
+    tensors.set(name, parameterOf(checkpoint, name, tensor));
   }
   return { tensors, parallelPrefix };
+}
+
+const FLOATING: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64']);
+
+/** Returns a parameter that is read on demand. Integers are refused then: quantised weights need scales that are unknown here. */
+export function parameterOf(checkpoint: Checkpoint, name: string, tensor: TensorRef): StateTensor {
+  const { dtype, shape } = tensor;
+  const read = async () => {
+    if (FLOATING.has(dtype)) return checkpoint.readFloat32(tensor);
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `${checkpoint.path}: the parameter ${name} is stored as ${dtype}; quantised weights are not supported.`,
+      { remedy: 'Give the weights as they were before quantisation, or export the quantised model to ONNX.' },
+    );
+  };
+  return { shape, read };
 }
 
 /** Matches parameter names of nnU-Net v1's encoder, with or without the DataParallel prefix. */

@@ -159,6 +159,10 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, pa
     );
   }
   const { mean, sd: std, percentile_00_5: low, percentile_99_5: high } = found.data;
+  // Images are read with 8 bits per sample.
+  if (low < 0 || high > 255) {
+    throw unsupported(path, `its images are normalised by CT for values from ${low} to ${high}, not 0 to 255`);
+  }
   return { scheme: 'CT', mean, std, low, high };
 }
 

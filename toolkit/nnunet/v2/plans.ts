@@ -82,6 +82,16 @@ const Intensity = z.object({
   percentile_99_5: z.number(),
 });
 
+/** Smallest and largest intensities, of those that the plans have. */
+const Extent = z
+  .object({
+    min: z.number().exactOptional(),
+    max: z.number().exactOptional(),
+    percentile_00_5: z.number().exactOptional(),
+    percentile_99_5: z.number().exactOptional(),
+  })
+  .catch({});
+
 const Configuration = z.object({
   patch_size: z.tuple(
     [z.int().min(1).max(MOST.patch), z.int().min(1).max(MOST.patch)],
@@ -372,17 +382,33 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, fi
       return { scheme: 'ZScore', masked };
     case 'No':
     case 'None':
+      requireBytes(intensity, file);
       return { scheme: 'None' };
     case 'RescaleTo01':
       return { scheme: 'RescaleTo01' };
     case 'CT': {
       const field = 'foreground_intensity_properties_per_channel';
       const { mean, std, percentile_00_5: low, percentile_99_5: high } = parse(Intensity, intensity, file, field);
+      requireBytes(intensity, file);
       return { scheme: 'CT', mean, std, low, high };
     }
     default:
       throw unsupported(file, `its images are normalised by ${scheme}, which is not supported`);
   }
+}
+
+/** Images are read with 8 bits per sample, so that schemes without statistics of the image need a training on these. */
+function requireBytes(intensity: unknown, file: string): void {
+  const [low, high] = Object.values(Extent.parse(intensity)).reduce<[number, number]>(
+    (extent, value) => [Math.min(extent[0], value), Math.max(extent[1], value)],
+    [0, 0],
+  );
+  if (low >= 0 && high <= 255) return;
+  throw unsupported(
+    file,
+    `the network was trained on values from ${low} to ${high}, and images are read with 8 bits (0 to 255)`,
+    'Train it on 8-bit images, or with a normalisation that uses the statistics of each image (ZScoreNormalization).',
+  );
 }
 
 /** Skip connections fit only if the product of all strides divides the tile size. */

@@ -14,11 +14,11 @@ import {
   locate,
   refusal,
 } from '../../pytorch/pickle/access.ts';
-import { findStateDict, type NamedTensors } from '../../pytorch/tensors/state-dict.ts';
+import { findStateDict, type NamedTensors, ownName } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';
 import { type ModelRecipe, V2_CONVERTER_SCHEMA } from '../convert/model-recipe.ts';
-import type { StateDict, StateTensor } from '../convert/state-dict.ts';
+import { parameterOf, type StateDict, type StateTensor } from '../convert/state-dict.ts';
 import { parseV2Dataset, type V2Dataset } from './dataset.ts';
 import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';
 import { INPUT_NAME, OUTPUT_NAME, v2UnetGraph } from './unet-graph.ts';
@@ -184,9 +184,6 @@ interface V2StateDict {
   readonly duplicates: number;
 }
 
-/** Prefixes of DataParallel and of torch.compile. */
-const WRAPPERS = /^(?:module\.|_orig_mod\.)+/;
-
 /**
  * Reads the `network_weights` of a checkpoint. PyTorch lists a module once per attribute that refers to it: the encoder
  * also as `decoder.encoder`, a convolution and its norm also as parts of `all_modules`. Further names must refer to the
@@ -215,15 +212,14 @@ async function v2StateDict(checkpoint: Checkpoint, path: string): Promise<V2Stat
   }
   const tensors = Array.from(first, ([name, { tensor }]): [string, StateTensor] => [
     name,
-    { shape: tensor.shape, read: () => checkpoint.readFloat32(tensor) },
+    parameterOf(checkpoint, name, tensor),
   ]);
   return { tensors: new Map(tensors), duplicates };
 }
 
 /** Maps all names of a tensor to one. In `all_modules`, which lists convolution, dropout, norm, activation, two have tensors. */
 function canonicalName(name: string): string {
-  return name
-    .replace(WRAPPERS, '')
+  return ownName(name)
     .replace(/^decoder\.encoder\./, 'encoder.')
     .replace(/\.all_modules\.0\.(?=[^.]+$)/, '.conv.')
     .replace(/\.all_modules\.\d\.(?=[^.]+$)/, '.norm.');

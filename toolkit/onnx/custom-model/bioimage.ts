@@ -87,6 +87,7 @@ export function bioimageSidecar(
   const axes = axesOf(input, path);
   const isOpen = model.inputs[0]?.shape.slice(1).some((length) => typeof length === 'string') ?? false;
   const size = isOpen ? sizeOf(input, axes, path) : undefined;
+  const labels = labelsOf(output, path);
   return {
     kind: 'segmentation',
     input: {
@@ -94,8 +95,8 @@ export function bioimageSidecar(
       ...(model.inputs[0]?.elementType === UINT8 ? bytesAsTheyAre(input, path) : scaling(input, path)),
       ...(size && { size }),
     },
-    output: { layout: layoutOf(axesOf(output, path), path), values: valuesOf(output, final, path) },
-    labels: labelsOf(output, path),
+    output: { layout: layoutOf(axesOf(output, path), path), ...scoresOf(output, labels.length, final, path) },
+    labels,
   };
 }
 
@@ -181,6 +182,7 @@ function scaling(input: Tensor, path: string): Scaling {
   let isRaw = true;
   let normalise: z.input<typeof Normalise> | undefined;
   for (const { what, kwargs } of steps) {
+    refuseOtherSettings(what, kwargs, path);
     if (what === 'ensure_dtype' || (what === 'clip' && isRaw && keepsBytes(kwargs))) continue;
     const [common = 1] = scales;
     const isSame = common > 0 && scales.every((each) => each === common);
@@ -209,6 +211,23 @@ function scaling(input: Tensor, path: string): Scaling {
   if (normalise !== undefined) return { normalise, ...affine };
   if (isRaw && isFromZeroToOne(input, path)) return { range: [0, 1] };
   return { range: [0, 255], ...affine };
+}
+
+/** Settings of each step that are read. Others would change the image in a way that is not known here. */
+const SETTINGS: Readonly<Record<string, readonly string[]>> = {
+  ensure_dtype: ['dtype'],
+  clip: ['min', 'max'],
+  scale_linear: ['gain', 'offset', 'axis', 'axes'],
+  zero_mean_unit_variance: ['mode', 'axes', 'mean', 'std', 'eps', 'reference_tensor'],
+  fixed_zero_mean_unit_variance: ['mean', 'std', 'axis'],
+  scale_range: ['mode', 'axes', 'min_percentile', 'max_percentile', 'eps', 'reference_tensor'],
+};
+
+function refuseOtherSettings(what: string, kwargs: Readonly<Record<string, unknown>>, path: string): void {
+  const known = SETTINGS[what];
+  const other = Object.keys(kwargs).find((key) => known?.includes(key) === false && (kwargs[key] ?? null) !== null);
+  if (other === undefined) return;
+  throw invalid(path, `its preprocessing ${what} has the setting ${other}, which is not supported`);
 }
 
 /** Returns whether the values of all channels are from 0 to 1; otherwise they are bytes. */
@@ -294,20 +313,32 @@ function affineOf(
   );
 }
 
-/** Determines what the scores are from the postprocessing or, if there is none, from the last operator. */
-function valuesOf(
-  { postprocessing }: Tensor,
-  final: FinalOperator,
-  path: string,
-): UncheckedSidecar['output']['values'] {
-  const steps = (postprocessing ?? []).map(({ what }) => what).filter((what) => what !== 'ensure_dtype');
-  const [step, ...others] = steps;
-  if (others.length === 0 && step === 'sigmoid') return 'sigmoid-logits';
-  if (others.length === 0 && step === 'softmax') return 'logits';
-  if (step !== undefined) throw invalid(path, `its postprocessing ${steps.join(', ')} is not supported`);
-  if (final === 'Sigmoid') return 'sigmoid';
-  if (final === 'Softmax') return 'probabilities';
+type Scores = Pick<UncheckedSidecar['output'], 'values' | 'threshold'>;
+
+/**
+ * Determines what the scores are from the postprocessing or, if there is none, from the last operator. A threshold is
+ * understood for one channel: with several, a pixel may be above it in more than one.
+ */
+function scoresOf({ postprocessing }: Tensor, channels: number, final: FinalOperator, path: string): Scores {
+  const steps = (postprocessing ?? []).filter(({ what }) => what !== 'ensure_dtype');
+  const last = steps.at(-1);
+  const threshold = last?.what === 'binarize' && channels === 1 ? thresholdOf(last.kwargs) : undefined;
+  const [step, ...others] = threshold === undefined ? steps : steps.slice(0, -1);
+  const limit = threshold === undefined ? {} : { threshold };
+  if (others.length === 0 && step?.what === 'sigmoid') return { values: 'sigmoid-logits', ...limit };
+  if (others.length === 0 && step?.what === 'softmax' && threshold === undefined) return { values: 'logits' };
+  if (step !== undefined) {
+    throw invalid(path, `its postprocessing ${steps.map(({ what }) => what).join(', ')} is not supported`);
+  }
+  if (final === 'Sigmoid') return { values: 'sigmoid', ...limit };
+  if (final === 'Softmax' && threshold === undefined) return { values: 'probabilities' };
   throw invalid(path, 'it does not say whether the scores are logits or probabilities');
+}
+
+/** Returns the threshold of `binarize`; undefined for one per channel, and outside of 0 to 1. */
+function thresholdOf({ threshold, ...others }: Readonly<Record<string, unknown>>): number | undefined {
+  const isAlone = Object.keys(others).length === 0;
+  return isAlone && typeof threshold === 'number' && threshold > 0 && threshold < 1 ? threshold : undefined;
 }
 
 function labelsOf(output: Tensor, path: string): string[] {

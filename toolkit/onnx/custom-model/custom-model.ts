@@ -1,10 +1,11 @@
 import { copyFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../../../config/digest.ts';
 import { ReigniteError } from '../../errors.ts';
 import { replaceFile, writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { isFile } from '../../files/if-there.ts';
 import { readJsonIfValid } from '../../files/json-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../file/describe-model.ts';
@@ -51,7 +52,7 @@ export interface SourcedSidecar {
 }
 
 /**
- * Copies an ONNX model to the state directory, unless it is already there.
+ * Copies an ONNX model, with files of weights next to it, to the state directory, unless it is already there.
  *
  * @param models - Folder of converted models.
  * @returns Its description and folder.
@@ -64,16 +65,56 @@ export async function importCustomModel(
   signal?: AbortSignal,
 ): Promise<{ readonly card: CustomModelCard; readonly folder: string; readonly cached: boolean }> {
   const sourceSha256 = await sha256OfFile(path, signal);
-  const digest = sha256Of([`own-onnx ${SCHEMA}`, sourceSha256, canonicalJson(sidecar)].join('\n'));
+  const model = describeModel(path);
+  const weights = await weightFiles(path, model, signal);
+  const parts = [sourceSha256, ...weights.map(({ name, sha256 }) => `${name} ${sha256}`), canonicalJson(sidecar)];
+  const digest = sha256Of([`own-onnx ${SCHEMA}`, ...parts].join('\n'));
   const folder = join(models, digest);
   const known = await readOwnCard(folder);
   if (known !== undefined) return { card: known, folder, cached: true };
-  const shapes = checkShapes(path, describeModel(path), { sidecar, source });
+  const shapes = checkShapes(model, { sidecar, source });
   await makeFolder(folder);
+  for (const { name } of weights) {
+    await replaceFile(join(folder, name), (temporary) => copyFile(join(dirname(path), name), temporary));
+  }
   await replaceFile(join(folder, MODEL_FILE), (temporary) => copyFile(path, temporary));
   const card: CustomModelCard = { kind: 'onnx', digest, sourceSha256, file: MODEL_FILE, ...shapes, sidecar };
   await writeFileAtomic(join(folder, OWN_CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   return { card, folder, cached: false };
+}
+
+/** A file with weights next to an ONNX file, which refers to it by name. */
+interface WeightFile {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/**
+ * Finds the files next to an ONNX file that hold its weights, as PyTorch and ONNX write them for large models.
+ *
+ * @throws ReigniteError MODEL_UNREADABLE if one is missing, or would be elsewhere.
+ */
+async function weightFiles(
+  path: string,
+  { externalFiles }: DescribedModel,
+  signal: AbortSignal | undefined,
+): Promise<readonly WeightFile[]> {
+  const files: WeightFile[] = [];
+  for (const name of externalFiles) {
+    if (!/^\w[\w.-]*$/.test(name) || name === MODEL_FILE || name === OWN_CARD_FILE) {
+      throw new ReigniteError('MODEL_UNREADABLE', `${path} stores weights in ${name}.`, {
+        remedy: 'Save the model with its weights in one file.',
+      });
+    }
+    const file = join(dirname(path), name);
+    if (!(await isFile(file))) {
+      throw new ReigniteError('MODEL_UNREADABLE', `${path} stores weights in ${name}, which is not next to it.`, {
+        remedy: `Put ${name} into the same folder, or save the model with its weights in one file.`,
+      });
+    }
+    files.push({ name, sha256: await sha256OfFile(file, signal) });
+  }
+  return files;
 }
 
 type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count' | 'rowsVary' | 'image' | 'outputLayout'>;
@@ -83,14 +124,9 @@ type Shapes = Pick<CustomModelCard, 'input' | 'output' | 'size' | 'count' | 'row
  *
  * @throws ReigniteError MODEL_UNREADABLE; SIDECAR_INVALID if they do not match.
  */
-export function checkShapes(path: string, model: DescribedModel, { sidecar, source }: SourcedSidecar): Shapes {
+export function checkShapes(model: DescribedModel, { sidecar, source }: SourcedSidecar): Shapes {
   const refuse = (what: string, remedy?: string) =>
     new ReigniteError('SIDECAR_INVALID', `${source}: ${what}.`, remedy === undefined ? {} : { remedy });
-  if (model.externalFiles.length > 0) {
-    throw new ReigniteError('MODEL_UNREADABLE', `${path} stores weights in ${model.externalFiles.join(', ')}.`, {
-      remedy: 'Save the model with its weights in one file.',
-    });
-  }
   const [input, ...others] = model.inputs;
   if (input === undefined || others.length > 0) {
     throw refuse(

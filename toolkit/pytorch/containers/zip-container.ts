@@ -143,6 +143,10 @@ class ZipFileReader extends RandomAccessReader {
 const PROGRAM_ENTRIES = ['constants.pkl', 'model.json'];
 const EXPORT =
   'Export it to ONNX in Python: `torch.onnx.export(torch.jit.load(FILE), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
+/** In a .pt2 file. */
+const EXPORTED_PROGRAM = 'serialized_exported_program.json';
+const EXPORT_AGAIN =
+  'Export it to ONNX in Python: `torch.onnx.export(torch.export.load(FILE).module(), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
 const ENCRYPTED = 0x1;
 const STORED = 0;
 
@@ -233,6 +237,8 @@ class ZipEntries {
 
 /** Splits a name into the root folder and the rest. yauzl has already refused absolute names, `..` and backslashes. */
 function splitName({ fileName, fileNameRaw }: Entry, context: PickleContext): readonly [string, string] {
+  if (fileName === EXPORTED_PROGRAM)
+    throw context.unsupported('it is a program of torch.export, not a checkpoint', EXPORT_AGAIN);
   const parts = fileName.split('/');
   const inner = parts.slice(0, -1);
   const isPlain = inner.length > 0 && !inner.includes('') && !parts.includes('.') && !parts.includes('..');

@@ -10,6 +10,8 @@ export interface NamedTensors {
 
 /** Keys under which programs store the weights of a network. */
 const USUAL_KEYS = ['state_dict', 'model_state_dict', 'network_weights', 'model', 'net', 'weights', 'params'];
+/** Keys of moving averages, which are used if there is nothing else. */
+const AVERAGE_KEYS = ['ema_state_dict', 'state_dict_ema', 'model_ema', 'ema'];
 
 /**
  * Finds the weights of a checkpoint that are stored by name: the whole file, or the value of a usual key.
@@ -20,7 +22,7 @@ export function findStateDict(root: PickleValue): NamedTensors | undefined {
   const whole = tensorsOf(root);
   if (whole !== undefined) return { key: '', tensors: whole };
   if (!isPickleObject(root) || root.kind !== 'dict') return undefined;
-  for (const key of USUAL_KEYS) {
+  for (const key of [...USUAL_KEYS, ...AVERAGE_KEYS]) {
     const tensors = tensorsOf(root.entries.get(key));
     if (tensors !== undefined) return { key, tensors };
   }
@@ -44,8 +46,15 @@ export function isPlans(root: PickleValue): boolean {
   return has('plans_per_stage', 'num_stages') || has('init', 'plans');
 }
 
-/** Prefixes that trainers put before every name. */
-const PREFIX = /^(?:module\.|_orig_mod\.|network\.|net\.)+/;
+/** Prefixes of DataParallel, torch.compile and modules that hold the network, such as those of Lightning. */
+const PREFIX = /^(?:(?:module|_orig_mod|network|net|model)\.)+/;
+/** The same but for `model`, with which the parameters of some networks start. */
+const OUTER_PREFIX = /^(?:(?:module|_orig_mod|network|net)\.)+/;
+
+/** Returns the name that a parameter has in the network itself. Not for networks whose own names start with `model`. */
+export function ownName(name: string): string {
+  return name.replace(PREFIX, '');
+}
 
 /** Networks by the names of their parameters. Each pattern must match at least one name. */
 const NETWORKS: readonly (readonly [what: string, ...patterns: RegExp[]])[] = [
@@ -67,6 +76,8 @@ const NETWORKS: readonly (readonly [what: string, ...patterns: RegExp[]])[] = [
 
 /** Returns the network that weights belong to, from the names of their parameters; undefined if it is unknown. */
 export function networkOf({ tensors }: NamedTensors): string | undefined {
-  const names = [...tensors.keys()].map((name) => name.replace(PREFIX, ''));
-  return NETWORKS.find(([, ...patterns]) => patterns.every((pattern) => names.some((name) => pattern.test(name))))?.[0];
+  const find = (names: readonly string[]) =>
+    NETWORKS.find(([, ...patterns]) => patterns.every((pattern) => names.some((name) => pattern.test(name))))?.[0];
+  const names = [...tensors.keys()];
+  return find(names.map((name) => name.replace(OUTER_PREFIX, ''))) ?? find(names.map(ownName));
 }

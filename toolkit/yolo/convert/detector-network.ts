@@ -38,6 +38,7 @@ const OTHER_TASKS = [
   [/OBBModel$/, 'a detector of rotated boxes'],
   [/SemanticModel$|SemanticSegmentationModel$/, 'a model of semantic segmentation'],
   [/DepthModel$/, 'a model of depth'],
+  [/RTDETRDetectionModel$/, 'an RT-DETR'],
 ] as const;
 
 /** The network of a YOLOv5 or Ultralytics 8 checkpoint, before it is converted to a graph. */
@@ -189,7 +190,7 @@ function otherNetwork(checkpoint: Checkpoint, className: string): ReigniteError 
 }
 
 function remedyOf(isOtherTask: boolean, isUltralytics: boolean, exported: string): { readonly remedy?: string } {
-  if (isOtherTask) return { remedy: 'Give a detector: a model of the task `detect` or `segment`.' };
+  if (isOtherTask) return { remedy: 'Give a YOLO detector: a model of the task `detect` or `segment`.' };
   return isUltralytics ? { remedy: exported } : {};
 }
 
@@ -294,7 +295,7 @@ export function detectorFamily(root: PickleValue, file: string): string | undefi
       names.length === 0
         ? ''
         : `, ${names.length === 1 ? '1 class' : `${names.length} classes`}: ${names.slice(0, FEW).join(', ')}`;
-    return `a ${className.split('.').at(-1)} of ${family}${release}${shown}${names.length > FEW ? ' ...' : ''}`;
+    return `${withArticle(className.split('.').at(-1) ?? '')} of ${family}${release}${shown}${names.length > FEW ? ' ...' : ''}`;
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
     return undefined;

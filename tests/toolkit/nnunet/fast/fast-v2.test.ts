@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
+import { decodeChannels } from '../../../../toolkit/image/decode-pixels.ts';
 import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
 import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
@@ -52,4 +54,37 @@ describe.each(MODELS)('the fast engine on nnU-Net v2 ($what)', ({ model, image }
       }
     },
   );
+});
+
+describe('the fast engine on a model of four channels, of which only those with z-scores are masked', () => {
+  // Black at the top left; in the last rows only the last channel is not.
+  const image = async () => {
+    const { data, width, height } = await decodeChannels(join(ROOT, 'images', 'rgba_0000.png'), 4);
+    for (let at = 0; at < data.length; at++) {
+      const [x, y] = [Math.floor(at / 4) % width, Math.floor(at / 4 / width)];
+      if ((x < 20 && y < 15) || (y > height - 9 && at % 4 < 3)) data[at] = 0;
+    }
+    const path = scratch.path('framed_0000.png');
+    await sharp(data, { raw: { width, height, channels: 4 } })
+      .png()
+      .toFile(path);
+    return path;
+  };
+
+  it.each(WAYS)('gives the labels of the exact engine ($sums, $precision)', async (way) => {
+    const folder = join(ROOT, 'models', 'E_four_channels');
+    const { modelDir } = await prepareTissueModel(folder, scratch.path('models'));
+    const path = await image();
+    const segment = async (name: string, more: object) => {
+      const job = { ...jobIn(scratch, `${name}-${way.sums}-${way.precision}`, path), modelDir, ...more };
+      await segmenter.segment(job);
+      return { mask: (await decodeLabels(job.mask)).data, confidence: await readGrey16(job.confidence) };
+    };
+    const [exact, fast] = [await segment('exact', {}), await segment('fast', { engine: 'fast', ...way })];
+    const farthest = exact.confidence.reduce(
+      (sofar, value, at) => Math.max(sofar, Math.abs(value - (fast.confidence[at] ?? 0))),
+      0,
+    );
+    expect(farthest).toBeLessThanOrEqual(NEAR_TIE[way.precision]);
+  });
 });

@@ -41,6 +41,15 @@ describe('parseV2Plans', () => {
     expect(() => parseV2Plans(json, 'large', 'plans.json')).toThrow(expect.objectContaining({ code: 'PLANS_INVALID' }));
   });
 
+  it.each(['NoNormalization', 'CTNormalization'])('rejects %s of a network that was not trained on bytes', (scheme) => {
+    const json = JSON.parse(NEW);
+    json.configurations['2d'].normalization_schemes = [scheme, scheme, scheme];
+    const [red] = Object.values<object>(json.foreground_intensity_properties_per_channel);
+    expect(parseV2Plans(json, '2d', 'plans.json').normalisation[0]?.scheme).toMatch(/None|CT/);
+    Object.assign(red ?? {}, { max: 4095, percentile_99_5: 3100 });
+    expect(() => parseV2Plans(json, '2d', 'plans.json')).toThrow(/values from 0 to 4095.*8 bits/);
+  });
+
   it('accepts one number for all stages, and other kernels, norms and activations', () => {
     const kwargs = {
       kernel_sizes: 5,

@@ -58,6 +58,8 @@ const BUILDERS: ReadonlyMap<string, LayerBuilder> = new Map<string, LayerBuilder
   ['models.common.Focus', focus],
   ['models.common.Bottleneck', bottleneck],
   ['models.common.BottleneckCSP', bottleneckCsp],
+  // In C3x: convolutions of 1 x 3 and 3 x 1 where a bottleneck has 1 x 1 and 3 x 3.
+  ['models.common.CrossConv', bottleneck],
   ['models.common.C3', c3],
   ['models.common.C3x', c3],
   ['models.common.C3TR', c3],
