@@ -18,12 +18,15 @@ const CHANGES_RESULTS: Readonly<Record<keyof RunConfig, boolean>> = {
   telemetry: false,
 };
 
-/** When a field of `inference` changes results, by engine. */
-const INFERENCE_CHANGES_RESULTS: Readonly<Record<keyof RunConfig['inference'], 'always' | 'fast engine' | 'never'>> = {
+/** When a field of `inference` changes results. */
+const INFERENCE_CHANGES_RESULTS: Readonly<
+  Record<keyof RunConfig['inference'], 'always' | 'fast engine' | 'fast engine or set' | 'never'>
+> = {
   provider: 'always',
   engine: 'always',
   precision: 'fast engine',
-  batchSize: 'fast engine',
+  // Also of detectors on a GPU. Digests of earlier versions, which hold it for the fast engine only, stay valid.
+  batchSize: 'fast engine or set',
   // Cache keys hold the name of the GPU that is used.
   deviceId: 'never',
   threads: 'never',
@@ -42,7 +45,8 @@ export function configDigest(config: RunConfig, folders: { data: string; results
     tasks: [...config.tasks].sort(),
     inference: pick(config.inference, (field) => {
       const changes = INFERENCE_CHANGES_RESULTS[field];
-      return changes === 'always' || (changes === 'fast engine' && config.inference.engine === 'fast');
+      if (changes === 'fast engine or set' && config.inference[field] !== 0) return true;
+      return changes === 'always' || (changes !== 'never' && config.inference.engine === 'fast');
     }),
     data: folders.data,
     results: folders.results,

@@ -162,7 +162,8 @@ export const InferenceConfig = z
       .max(64)
       .default(0)
       .describe(
-        'Tiles that the fast engine runs at once on cuda; 0: as many as suit the memory of the GPU. 0 to 64. Default: 0.',
+        'Tiles that run at once on a GPU: of detectors, and of the fast engine on cuda; 0: as many as suit its memory. ' +
+          'Part of the cache key there. 0 to 64. Default: 0.',
       ),
     deviceId: z
       .number()

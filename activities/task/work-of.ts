@@ -60,7 +60,9 @@ export function sessionOf({
     provider,
     ...(threads === 0 ? {} : { threads }),
     ...(deviceId === 0 ? {} : { device: deviceId }),
-    ...(engine === 'exact' ? {} : { engine, precision, batchSize }),
+    ...(engine === 'exact' ? {} : { engine, precision }),
+    // Of the fast engine, and of detectors on a GPU with either engine.
+    ...(engine === 'exact' && batchSize === 0 ? {} : { batchSize }),
   };
 }
 

@@ -100,14 +100,15 @@ function outstanding(roi: string, reason: string, tiles: { readonly tiles?: numb
   return { roi, state: 'outstanding', reason, ...tiles };
 }
 
-/** Returns the engine settings in the key: only segmentation has a choice. */
+/** Returns the engine settings in the key: only segmentation has a choice of engine; detectors run in batches on a GPU. */
 function choiceOf(
   task: Task,
   provider: Provider,
   { engine, precision, batchSize }: RunInput['config']['inference'],
 ): Pick<EngineRef, 'engine' | 'precision' | 'batchSize'> {
-  const isFast = engine === 'fast' && taskNamed(task).takes.labels;
-  if (!isFast) return { engine: 'exact' };
+  const { takes } = taskNamed(task);
+  if (takes.detection) return { engine: 'exact', ...(provider !== 'cpu' && { batchSize }) };
+  if (engine === 'exact' || !takes.labels) return { engine: 'exact' };
   return { engine, precision: precisionOn(provider, precision), ...(provider === 'cuda' && { batchSize }) };
 }
 

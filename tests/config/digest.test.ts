@@ -35,6 +35,11 @@ describe('configDigest', () => {
     expect(fast({ batchSize: 3 })).not.toBe(fast({}));
   });
 
+  it('changes with the batch size of the exact engine, whose detectors use it on a GPU, if it is set', () => {
+    expect(digest({ inference: { batchSize: 3 } })).not.toBe(digest({}));
+    expect(digest({ inference: { batchSize: 0 } })).toBe(digest({}));
+  });
+
   it('changes with the folders', () => {
     expect(digest({}, { data: '/e', results: '/r' })).not.toBe(digest({}));
     expect(digest({}, { data: '/d', results: '/s' })).not.toBe(digest({}));

@@ -44,9 +44,8 @@ export function describePrediction(image: ImagePrediction, isQuiet = false): str
 
 function engineText({ provider, engine, precision = 'float32', batchSize, ...names }: ImagePrediction): string {
   const on = names.adapter === undefined ? provider : `${provider} (${adapterText(names)})`;
-  return engine === undefined
-    ? on
-    : [on, `${engine} engine`, precision, batchText(batchSize)].filter((part) => part !== undefined).join(', ');
+  const sums = engine === undefined ? [] : [`${engine} engine`, precision];
+  return [on, ...sums, batchText(batchSize)].filter((part) => part !== undefined).join(', ');
 }
 
 function countRows(counts: readonly ClassCount[]): string[] {

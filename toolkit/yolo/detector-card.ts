@@ -40,6 +40,7 @@ export const DetectorCard = z.object({
     .describe(
       'Name of the output, float32; for yolov5 [1, rows, 5 + nc]: centre x, centre y, width, height in px, objectness, classes',
     ),
+  anyBatch: z.literal(true).exactOptional().describe('The graph computes the same for each of any number of tiles'),
   file: z.string().describe('ONNX file next to this description'),
   bytes: Count,
   sha256: Sha256.describe('Of the ONNX file'),

@@ -11,10 +11,10 @@ import { describeModel } from '../../../toolkit/onnx/file/describe-model.ts';
 import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, reshape, transpose } from '../../../toolkit/onnx/graph/operators.ts';
-import { openDetector } from '../../../toolkit/yolo/detect/custom-detector.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
 import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
 import { letterboxInto } from '../../../toolkit/yolo/detect/letterbox.ts';
+import { openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
 

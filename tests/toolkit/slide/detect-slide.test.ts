@@ -8,7 +8,7 @@ import { concatenateFiles } from '../../../toolkit/files/atomic-write.ts';
 import { detectSlide, selectSlideCells } from '../../../toolkit/slide/predict/detect-slide.ts';
 import type { SlideCellsJob } from '../../../toolkit/slide/predict/slide-jobs.ts';
 import type { TissueMask } from '../../../toolkit/slide/tissue/slide-tissue.ts';
-import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-image.ts';
+import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const SIZE = 128;
@@ -114,6 +114,34 @@ describe('detectSlide', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('finds the same cells in batches of four tiles, and estimates the time after two batches', async () => {
+    const folder = await temporaryFolder();
+    const dots: Dot[] = Array.from({ length: 12 }, (_, k) => [20 + 37 * k, 15 + 26 * k]);
+    const slide = await slideOf(folder, dots, 500, 330);
+    const one = dotDetector();
+    const [tile, head] = [3 * SIZE * SIZE, 6 * ROWS];
+    const runs: number[] = [];
+    const four: DetectorModel = {
+      ...one,
+      batch: 4,
+      async run(input, heads) {
+        runs.push(input.length / tile);
+        for (let at = 0; at < input.length / tile; at++) {
+          await one.run(input.subarray(at * tile, (at + 1) * tile), heads.subarray(at * head, (at + 1) * head));
+        }
+      },
+    };
+    const estimates: number[] = [];
+    const single = await detect(jobOf(folder, slide), dotDetector());
+    const batched = await detect(jobOf(folder, slide), four, {
+      onProgress: ({ expectedSeconds, tile: finished }) => expectedSeconds !== undefined && estimates.push(finished),
+    });
+    expect(batched).toEqual(single);
+    expect(batched.tiles).toBeGreaterThan(12);
+    expect(runs.slice(0, 3)).toEqual([4, 4, 4]);
+    expect(estimates).toEqual([8]);
   });
 
   it('finds a cell at every position along a seam', async () => {

@@ -21,6 +21,12 @@ describe('the batch size in keys and partial results', () => {
     expect(partial).toEqual({ engine: 'fast', precision: 'float16', batchSize: '0' });
   });
 
+  it('is named if a detector runs on a GPU', () => {
+    const { parts, read } = partsOf({ engine: 'exact', batchSize: 0 });
+    expect(parts).toMatchObject({ engine: 'exact', batchSize: 0 });
+    expect(read.batchSize).toBe(0);
+  });
+
   it('changes no key of the exact engine, nor of the fast one with its sums on the host', () => {
     const exact = {
       model: MODEL.digest,

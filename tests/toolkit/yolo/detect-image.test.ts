@@ -6,10 +6,11 @@ import { readNpy } from '../../../toolkit/numpy.ts';
 import { convertDetector } from '../../../toolkit/yolo/convert/convert-detector.ts';
 import { roundedCoordinate } from '../../../toolkit/yolo/detect/candidates.ts';
 import { readCandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';
-import { type DetectorModel, detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
+import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
+import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import type { DetectionJob } from '../../../toolkit/yolo/detect/detection-job.ts';
 import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
-import { OrtDetector } from '../../../toolkit/yolo/detect/ort-detector.ts';
+import { type EngineDetector, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import {
   type SelectionOptions,
   selectDetections,
@@ -19,11 +20,11 @@ import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { fixture, floatsOf, SIZE } from './support/fixtures.ts';
 
 let folder: string;
-let detector: OrtDetector;
+let detector: EngineDetector;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'reignite-detector-'));
   await convertDetector({ checkpoint: fixture('v7.pt'), out: folder, size: SIZE });
-  detector = await OrtDetector.load(folder, { provider: 'cpu', threads: 1 });
+  detector = await openDetector(folder, { provider: 'cpu', threads: 1 });
 });
 afterAll(async () => {
   await detector.release();

@@ -5,7 +5,7 @@ import { readNpy } from '../../../toolkit/numpy.ts';
 import { openSession } from '../../../toolkit/onnx/session/session.ts';
 import { convertDetector, detectorDigest } from '../../../toolkit/yolo/convert/convert-detector.ts';
 import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
-import { OrtDetector } from '../../../toolkit/yolo/detect/ort-detector.ts';
+import { openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { opened, SIZE, tileInput } from './support/fixtures.ts';
 import { dict, moduleOf } from './support/pickle-tree.ts';
@@ -92,7 +92,7 @@ describe('convertDetector of a checkpoint of Ultralytics', () => {
   it('returns the boxes of a tile as rows, whatever the layout of the output', async () => {
     const out = await temporaryFolder();
     await convertDetector({ checkpoint: fixture('v10.pt'), out, size: SIZE });
-    const detector = await OrtDetector.load(out, { provider: 'cpu', threads: 1 });
+    const detector = await openDetector(out, { provider: 'cpu', threads: 1 });
     const head = new Float32Array(detector.rows * 7);
     await detector.run(await tileInput(), head);
     await detector.release();

@@ -25,7 +25,9 @@ export const SumsChoice = z.object({
     .int()
     .min(0)
     .exactOptional()
-    .describe('Of the fast engine with its sums on the GPU: tiles at once as configured, 0 by the memory of the GPU'),
+    .describe(
+      'Of the fast engine with its sums on the GPU, and of detectors on a GPU: tiles at once as configured, 0 by the memory of the GPU',
+    ),
 });
 export type SumsChoice = z.infer<typeof SumsChoice>;
 
@@ -70,7 +72,7 @@ export interface KeyedEngine extends AdapterNames {
   readonly engine?: string;
   /** Missing means float32. */
   readonly precision?: string;
-  /** Tiles per pass as configured; only for the fast engine with its sums on the GPU. */
+  /** Tiles per pass as configured; only for the fast engine with its sums on the GPU, and for detectors on a GPU. */
   readonly batchSize?: number;
 }
 

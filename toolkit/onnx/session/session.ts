@@ -41,6 +41,8 @@ export interface SessionOptions {
    * `auto` uses that GPU or fails. Default 0.
    */
   readonly device?: number;
+  /** Returns the file that is opened on a GPU instead of the other one, such as the same network for several tiles at once. */
+  readonly gpuFile?: () => Promise<string>;
 }
 
 /** The GPU of a worker that has its own GPU. */
@@ -161,20 +163,21 @@ function rewritten(path: string): Promise<Uint8Array> {
 async function openOn(
   path: string,
   provider: Provider,
-  { threads, device = 0 }: SessionOptions,
+  { threads, device = 0, gpuFile }: SessionOptions,
 ): Promise<InferenceSession> {
   const obstacle = provider === 'cuda' ? cudaObstacleOn(device) : undefined;
   if (obstacle !== undefined) {
     const { reason, remedy } = obstacle;
     throw new ReigniteError('PROVIDER_UNAVAILABLE', unavailable(provider, reason), { remedy });
   }
+  const file = (await gpuFile?.()) ?? path;
   try {
-    if (provider === 'webgpu') return await RemoteSession.open(path, { provider, threads });
+    if (provider === 'webgpu') return await RemoteSession.open(file, { provider, threads });
     setCudaVariables();
     // All of them are read when a process starts. If they were not set then, another process is started with them.
     const isReady = areCudaVariablesSet() && areLibrariesSearched();
-    if (!isReady) return await RemoteSession.open(path, { provider, threads, device, env: cudaEnvironment() });
-    return await createSession(path, provider, threads, device);
+    if (!isReady) return await RemoteSession.open(file, { provider, threads, device, env: cudaEnvironment() });
+    return await createSession(file, provider, threads, device);
   } catch (error) {
     throw new ReigniteError('PROVIDER_UNAVAILABLE', unavailable(provider, errorClause(error)), { cause: error });
   }

@@ -4,6 +4,7 @@ import { ReigniteError } from '../../errors.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
 import { adapterNames } from '../../onnx/provider/adapter.ts';
+import { sumsChoice } from '../../onnx/session/engine-choice.ts';
 import { Slide } from '../../slide/read/slide.ts';
 import { MODEL_MPP, suitsModels } from '../../slide/read/slide-resolution.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
@@ -187,6 +188,9 @@ export function describeSlide(
   | 'provider'
   | 'adapter'
   | 'driver'
+  | 'engine'
+  | 'precision'
+  | 'batchSize'
   | 'seconds'
 > {
   const isResampled = view.width !== slide.width || view.height !== slide.height;
@@ -202,6 +206,7 @@ export function describeSlide(
     key: entry.key,
     provider: facts.provider,
     ...adapterNames(facts),
+    ...sumsChoice(facts),
     seconds: isCached ? 0 : facts.seconds,
   };
 }

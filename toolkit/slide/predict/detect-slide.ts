@@ -1,7 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
-import { BOX_COLUMNS } from '../../yolo/convert/modules/detect.ts';
-import { areFinite, type Candidates, readCandidates } from '../../yolo/detect/candidates.ts';
-import type { DetectorModel } from '../../yolo/detect/detect-image.ts';
+import type { Candidates } from '../../yolo/detect/candidates.ts';
+import { type DetectorModel, detectTiles, type TilesSoFar } from '../../yolo/detect/detect-tiles.ts';
 import { fillTile } from '../../yolo/detect/image-tiles.ts';
 import { NMS_OUTCOMES, type NmsOptions, nms } from '../../yolo/detect/nms.ts';
 import { type DetectionIdentity, PartialDetection } from '../../yolo/detect/partial-detection.ts';
@@ -51,23 +50,28 @@ export async function detectSlide(
     const { first, end } = job.rows ?? { first: 0, end: Number.POSITIVE_INFINITY };
     const tiles = all.filter(({ row }) => row >= first && row < end);
     const partial = await PartialDetection.open(job.partialDir, identity);
-    const detector = new TileDetector(view, model, partial, job.floor);
-    for (const [done, tile] of tiles.entries()) {
-      signal?.throwIfAborted();
-      const expected = detector.expected(tiles.length - done);
-      onProgress?.({
-        phase: 'detect',
-        tile: done,
-        of: tiles.length,
-        ...(expected && { ...expected, tiles: tiles.length, tilesTotal: total }),
-      });
-      await detector.detect(tile);
-    }
+    const estimate = estimateOnce(tiles.length, model.batch ?? 1);
+    let resumed = 0;
+    const detected = detectTiles(tiles, {
+      ...{ model, partial, floor: job.floor, signal },
+      fill: (tile, input) => fillFrom(view, tile, model.size, input),
+      onBatch: (soFar) => {
+        const expectedSeconds = estimate(soFar);
+        onProgress?.({
+          phase: 'detect',
+          tile: soFar.finished,
+          of: tiles.length,
+          ...(expectedSeconds !== undefined && { expectedSeconds, tiles: tiles.length, tilesTotal: total }),
+        });
+      },
+    });
+    // The candidates are read from disk when all are there: those of a large slide do not fit into memory.
+    for await (const { isResumed } of detected) if (isResumed) resumed++;
     onProgress?.({ phase: 'write', tile: tiles.length, of: tiles.length });
     await writeSlideBoxes(job.boxes, finished(tiles, partial));
     await partial.remove();
     const { width, height } = view;
-    return { width, height, size: model.size, tiles: tiles.length, tilesTotal: total, resumed: detector.resumed };
+    return { width, height, size: model.size, tiles: tiles.length, tilesTotal: total, resumed };
   } finally {
     await slide.close();
   }
@@ -86,57 +90,21 @@ async function* finished(tiles: readonly CellTile[], partial: PartialDetection):
   }
 }
 
-/** Detects cells in one tile at a time. */
-class TileDetector {
-  readonly #view: SlideView;
-  readonly #model: DetectorModel;
-  readonly #partial: PartialDetection;
-  readonly #floor: number;
-  readonly #input: Float32Array;
-  readonly #head: Float32Array;
-  #seconds = 0;
-  #runs = 0;
-  /** Tiles whose candidates were already on disk. */
-  resumed = 0;
+/** Reads a tile of a slide into the network's input. */
+async function fillFrom(view: SlideView, { left, top }: CellTile, size: number, input: Float32Array): Promise<void> {
+  const [width, height] = [Math.min(size, view.width), Math.min(size, view.height)];
+  const data = await view.read(left, top, width, height);
+  fillTile({ data, width, height }, { left: 0, top: 0 }, size, input);
+}
 
-  constructor(view: SlideView, model: DetectorModel, partial: PartialDetection, floor: number) {
-    this.#view = view;
-    this.#model = model;
-    this.#partial = partial;
-    this.#floor = floor;
-    this.#input = new Float32Array(3 * model.size * model.size);
-    this.#head = new Float32Array(model.rows * (BOX_COLUMNS + model.classes.length));
-  }
-
-  /** Estimates the time for the remaining tiles in s, once two tiles have run. Returns undefined on all other calls. */
-  expected(left: number): { readonly expectedSeconds: number } | undefined {
-    if (this.#runs !== 2 || this.#seconds < 0) return undefined;
-    const expectedSeconds = (this.#seconds / 2) * left;
-    this.#seconds = -1;
-    return { expectedSeconds };
-  }
-
-  /** Detects the candidates of a tile, in px of the tile, unless they are already on disk. */
-  async detect(tile: CellTile): Promise<void> {
-    if ((await this.#partial.read(tile.index)) !== undefined) {
-      this.resumed++;
-      return;
-    }
-    const start = performance.now();
-    const { size } = this.#model;
-    const [width, height] = [Math.min(size, this.#view.width), Math.min(size, this.#view.height)];
-    const data = await this.#view.read(tile.left, tile.top, width, height);
-    fillTile({ data, width, height }, { left: 0, top: 0 }, size, this.#input);
-    await this.#model.run(this.#input, this.#head);
-    const candidates = readCandidates(this.#head, this.#model.classes.length, this.#floor);
-    if (!areFinite(candidates)) {
-      const where = `the tile at ${tile.left}, ${tile.top} px`;
-      throw new ReigniteError('INFERENCE_FAILED', `The network gave boxes that are not finite for ${where}.`);
-    }
-    await this.#partial.write(tile.index, candidates);
-    this.#runs++;
-    if (this.#seconds >= 0) this.#seconds += (performance.now() - start) / 1000;
-  }
+/** Returns a function that estimates the time for the remaining tiles in s, once two batches have run, and only once. */
+function estimateOnce(tiles: number, batch: number): (soFar: TilesSoFar) => number | undefined {
+  let isMade = false;
+  return ({ finished, computed, seconds }) => {
+    if (isMade || computed < 2 * batch) return undefined;
+    isMade = true;
+    return (seconds / computed) * (tiles - finished);
+  };
 }
 
 /** The most cells that `nms` can order at once. */

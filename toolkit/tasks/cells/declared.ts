@@ -99,8 +99,12 @@ async function openDeclared(
   const digest = await detectorDigest(checkpoint, tile, signal);
   const modelDir = join(home.models, digest);
   await convertDetector({ checkpoint, out: modelDir, size: tile, signal });
-  const { provider, ortVersion, ...more } = await detector.probe({ ...session, modelDir, threads: 1 }, { signal });
-  const engine = { provider, ...adapterNames(more), ortVersion, engine: 'exact' };
+  const { provider, ortVersion, batchSize, ...more } = await detector.probe(
+    { ...session, modelDir, threads: 1 },
+    { signal },
+  );
+  const batches = batchSize === undefined ? {} : { batchSize };
+  const engine = { provider, ...adapterNames(more), ortVersion, engine: 'exact', ...batches };
   return { modelDir, setup: { model: { digest }, engine, settings } };
 }
 

@@ -141,6 +141,7 @@ async function convert(
       rows,
       input: INPUT_NAME,
       output,
+      anyBatch: true,
       file: MODEL_FILE,
       ...written,
       parameters: ledger.parameters,

@@ -9,9 +9,10 @@ import type {
   SlideCellsProgress,
   SlideCellsResult,
 } from '../../slide/predict/slide-jobs.ts';
-import { type EngineDetector, openDetector } from './custom-detector.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
+import { type EngineDetector, openDetector } from './open-detector.ts';
+import type { DetectionIdentity } from './partial-detection.ts';
 
 /** Requests of a cell detector to its thread. */
 export type DetectorRequest =
@@ -32,14 +33,15 @@ const PARTIAL_SCHEMA = '1';
 let loaded: { readonly key: string; readonly detector: EngineDetector } | undefined;
 
 /** Opens the detector of a job. Keeps that of the last job open, because a run uses one model for hundreds of images. */
-async function detectorOf({ modelDir, provider, threads, device }: DetectorJob): Promise<EngineDetector> {
-  const key = JSON.stringify([modelDir, provider, threads, device]);
+async function detectorOf({ modelDir, provider, threads, device, batchSize }: DetectorJob): Promise<EngineDetector> {
+  const key = JSON.stringify([modelDir, provider, threads, device, batchSize]);
   if (loaded?.key === key) return loaded.detector;
   await release();
   const detector = await openDetector(modelDir, {
     ...(provider !== undefined && { provider }),
     ...(threads !== undefined && { threads }),
     ...(device !== undefined && { device }),
+    ...(batchSize !== undefined && { batchSize }),
   });
   loaded = { key, detector };
   return detector;
@@ -48,6 +50,13 @@ async function detectorOf({ modelDir, provider, threads, device }: DetectorJob):
 async function release(): Promise<void> {
   await loaded?.detector.release();
   loaded = undefined;
+}
+
+/** Returns what the candidates depend on of the machine. */
+function engineIdentity(engine: DetectorEngine): DetectionIdentity {
+  const { provider, ortVersion, instructionSet, batchSize } = engine;
+  const batches = batchSize === undefined ? {} : { batchSize: String(batchSize) };
+  return { provider, ...adapterNames(engine), ortVersion, instructionSet, ...batches };
 }
 
 async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>): Promise<DetectionResult> {
@@ -61,10 +70,7 @@ async function detect(job: DetectionJob, watch: RequestWatch<DetectionProgress>)
     image: job.imageSha256 ?? (await sha256OfFile(job.image)),
     recorded: String(job.floor),
     ...(job.view && { view: JSON.stringify(job.view) }),
-    provider: engine.provider,
-    ...adapterNames(engine),
-    ortVersion: engine.ortVersion,
-    instructionSet: engine.instructionSet,
+    ...engineIdentity(engine),
   };
   const detected = await detectImage(job, detector, identity, watch);
   return {
@@ -92,10 +98,7 @@ async function detectOnSlide(job: SlideCellsJob, watch: RequestWatch<SlideCellsP
     tissue: tissue === undefined ? 'everywhere' : sha256Of(`${tissue.block} ${tissue.width} ${tissue.data.join('')}`),
     recorded: String(floor),
     rows: rows === undefined ? 'all' : `${rows.first} to ${rows.end}`,
-    provider: engine.provider,
-    ...adapterNames(engine),
-    ortVersion: engine.ortVersion,
-    instructionSet: engine.instructionSet,
+    ...engineIdentity(engine),
   };
   const detected = await detectSlide(job, detector, identity, watch);
   return { ...detected, ...engine, notes: [], seconds: (performance.now() - start) / 1000 };

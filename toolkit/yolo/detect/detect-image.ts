@@ -1,8 +1,6 @@
-import { ReigniteError } from '../../errors.ts';
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
-import { areAsStored } from '../../image/image-header.ts';
-import { BOX_COLUMNS } from '../convert/modules/detect.ts';
-import { areFinite, type Candidates, readCandidates } from './candidates.ts';
+import { areAsStored, RGB } from '../../image/image-header.ts';
+import { type DetectorModel, detectTiles } from './detect-tiles.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
 import { type TileBoxes, writeBoxes } from './image-boxes.ts';
 import { fillInput, fillTile, type ImageTile, imageTiles } from './image-tiles.ts';
@@ -10,37 +8,8 @@ import { letterboxed } from './letterbox.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 import { viewTiles } from './tile-views.ts';
 
-/** Channels of an image, unless the network needs another number. */
-const RGB = 3;
-
-/** A detector that can run on tiles. */
-export interface DetectorModel {
-  /** SHA-256 over everything that determines the outputs. */
-  readonly digest: string;
-  /** Side of a tile in px. */
-  readonly size: number;
-  /** Height and width of the input in px, if it is not a square of `size` px. */
-  readonly shape?: { readonly height: number; readonly width: number };
-  /** Whether the network itself outputs one box per object. Default: no. */
-  readonly isSuppressed?: boolean;
-  /** Channels read from an image: 2 or 4 as the file stores them. Default: 3, RGB. */
-  readonly channels?: number;
-  /** Number of boxes that the head outputs for a tile. */
-  readonly rows: number;
-  /** Names of the classes, by number. */
-  readonly classes: readonly string[];
-  /**
-   * Runs the network on one tile.
-   *
-   * @param input - channels x size x size float32 in [0, 1] (CHW).
-   * @param head - Receives rows x (5 + classes) float32: centre x, centre y, width, height in px, objectness, classes.
-   * @throws ReigniteError INFERENCE_FAILED.
-   */
-  run(input: Float32Array, head: Float32Array): Promise<void>;
-}
-
 export interface DetectImageOptions {
-  /** Checked before every tile. A tile in progress is finished, and finished tiles stay on disk. */
+  /** Checked before every batch of tiles. A batch in progress is finished, and finished tiles stay on disk. */
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>;
   readonly onProgress?: (progress: DetectionProgress) => void;
 }
@@ -52,7 +21,7 @@ type Detected = Omit<
 >;
 
 /**
- * Runs the network on one image, tile by tile as in the authors' scripts, and writes every box with a detection score above
+ * Runs the network on one image, in tiles as in the authors' scripts, and writes every box with a detection score above
  * the floor. `selectDetections` decides afterwards which of them are points.
  *
  * The boxes of finished tiles are saved in `job.partialDir`. After an interruption, the next call continues from there with
@@ -73,12 +42,15 @@ export async function detectImage(
   const seen = seenImage(pixels, job, model);
   const { tiles } = seen;
   const partial = await PartialDetection.open(job.partialDir, identity);
-  const reader = new TileReader(seen, model, partial, job.floor);
   const boxes: TileBoxes[] = [];
-  for (const tile of tiles) {
-    signal?.throwIfAborted();
-    onProgress?.({ phase: 'detect', tile: tile.index, of: tiles.length });
-    boxes.push({ tile, candidates: await reader.read(tile) });
+  let resumed = 0;
+  const detected = detectTiles(tiles, {
+    ...{ model, partial, floor: job.floor, fill: seen.fill, signal },
+    onBatch: ({ finished }) => onProgress?.({ phase: 'detect', tile: finished, of: tiles.length }),
+  });
+  for await (const { tile, candidates, isResumed } of detected) {
+    boxes.push({ tile, candidates });
+    if (isResumed) resumed++;
   }
   onProgress?.({ phase: 'write', tile: tiles.length, of: tiles.length });
   await writeBoxes(job.boxes, boxes);
@@ -89,7 +61,7 @@ export async function detectImage(
       ...(job.view && { view: job.view }),
     },
     tiles: tiles.length,
-    resumed: reader.resumed,
+    resumed,
     notes: [...pixels.notes, ...(job.view === undefined ? paddingNote(pixels, model.size) : [])],
   };
 }
@@ -116,45 +88,6 @@ function seenImage(pixels: ChannelsImage, { view }: ImageFiles, { size }: Detect
   const { box } = view;
   const whole = { left: 0, top: 0 };
   return { tiles, fill: (_, input) => fillInput(letterboxed(pixels, box), whole, box, input) };
-}
-
-/** Reads the candidates of tiles from disk, or runs the network and saves them. */
-class TileReader {
-  readonly #seen: SeenImage;
-  readonly #model: DetectorModel;
-  readonly #partial: PartialDetection;
-  readonly #floor: number;
-  readonly #input: Float32Array;
-  readonly #head: Float32Array;
-  /** Tiles whose candidates were already on disk. */
-  resumed = 0;
-
-  constructor(seen: SeenImage, model: DetectorModel, partial: PartialDetection, floor: number) {
-    this.#seen = seen;
-    this.#model = model;
-    this.#partial = partial;
-    this.#floor = floor;
-    const { height, width } = model.shape ?? { height: model.size, width: model.size };
-    this.#input = new Float32Array((model.channels ?? RGB) * height * width);
-    this.#head = new Float32Array(model.rows * (BOX_COLUMNS + model.classes.length));
-  }
-
-  async read(tile: ImageTile): Promise<Candidates> {
-    const present = await this.#partial.read(tile.index);
-    if (present !== undefined) {
-      this.resumed++;
-      return present;
-    }
-    this.#seen.fill(tile, this.#input);
-    await this.#model.run(this.#input, this.#head);
-    const candidates = readCandidates(this.#head, this.#model.classes.length, this.#floor);
-    if (!areFinite(candidates)) {
-      const where = `the tile at ${tile.left}, ${tile.top} px`;
-      throw new ReigniteError('INFERENCE_FAILED', `The network gave boxes that are not finite for ${where}.`);
-    }
-    await this.#partial.write(tile.index, candidates);
-    return candidates;
-  }
 }
 
 function paddingNote({ width, height }: ChannelsImage, size: number): readonly string[] {

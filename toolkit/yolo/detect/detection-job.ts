@@ -6,6 +6,8 @@ import type { View } from './tile-views.ts';
 export interface DetectorJob extends SessionOptions {
   /** Folder of the converted detector, with detector.json and the ONNX file. */
   readonly modelDir: string;
+  /** See `DetectorOptions`. */
+  readonly batchSize?: number;
 }
 
 /** One image in which to detect cells. All paths are on this machine. */
@@ -35,6 +37,8 @@ export interface DetectionProgress {
 /** What the network ran on. */
 export interface DetectorEngine extends Omit<OpenedSession, 'session'> {
   readonly instructionSet: string;
+  /** On a GPU, for a model that allows several tiles at once: how many, as configured; 0: by the memory of the GPU. */
+  readonly batchSize?: number;
 }
 
 export interface DetectionResult extends DetectorEngine {

@@ -1,4 +1,5 @@
 import type { RgbImage } from '../../image/decode-pixels.ts';
+import { RGB } from '../../image/image-header.ts';
 import type { Pixels } from '../../image/resize-bilinear.ts';
 import { PADDING } from './letterbox.ts';
 
@@ -24,9 +25,6 @@ export function imageTiles({ width, height }: Pick<RgbImage, 'width' | 'height'>
 
 /** Value / 255 for the 256 values of a byte, in float32. */
 const SCALED = Float32Array.from({ length: 256 }, (_, value) => value / 255);
-
-/** Channels of an image, unless it says otherwise. */
-const RGB = 3;
 
 type Source = Pick<Pixels, 'width' | 'height' | 'channels' | 'data'>;
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { RGB } from '../../image/image-header.ts';
 import { type Pixels, resizeBilinear } from '../../image/resize-bilinear.ts';
 import { roundHalfEven } from '../../numpy.ts';
 
@@ -22,8 +23,6 @@ interface Size {
 
 /** Value of the padding: the grey that YOLO is trained with. */
 export const PADDING = 114;
-/** Channels of an image, unless it says otherwise. */
-const RGB = 3;
 /** Ultralytics uses at least this stride for every detector. */
 const LEAST_STRIDE = 32;
 
