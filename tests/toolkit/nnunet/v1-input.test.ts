@@ -119,7 +119,7 @@ describe('v1Normalisation', () => {
       'plans_per_stage.0.current_spacing: expected at least two',
     ],
     [
-      'a spacing that is no number',
+      'a spacing that is not a number',
       { plans: nonCT, spacing: [1, Number.NaN] },
       'current_spacing: expected at least two',
     ],
