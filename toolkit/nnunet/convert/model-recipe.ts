@@ -97,7 +97,7 @@ export async function hashSources(
 /** Weights of one fold. */
 export interface FoldWeights {
   readonly tensors: StateDict;
-  /** Whether the DataParallel prefix was stripped from any name. */
+  /** Whether a prefix was removed from any name, see `ownName`. */
   readonly parallelPrefix: boolean;
 }
 
