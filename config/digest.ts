@@ -25,7 +25,8 @@ const INFERENCE_CHANGES_RESULTS: Readonly<
   provider: 'always',
   engine: 'always',
   precision: 'fast engine',
-  // Also of detectors on a GPU. Digests of earlier versions, which hold it for the fast engine only, stay valid.
+  // Also of detectors on a GPU. 0, the default, is left out of the exact engine's digests, which keeps those of earlier
+  // versions valid; with another value, the digest of the exact engine differs from that of an earlier version.
   batchSize: 'fast engine or set',
   // Cache keys hold the name of the GPU that is used.
   deviceId: 'never',

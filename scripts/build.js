@@ -43,19 +43,29 @@ function describeSources() {
 function build(sources) {
   // Processes of two containers may have the same PID.
   const fresh = join(ROOT, `.dist-${process.pid}-${randomBytes(3).toString('hex')}`);
-  makeFolder(fresh);
   try {
+    // Before the compiler would fail at each of its files.
+    mkdirSync(fresh);
     const tsc = createRequire(import.meta.url).resolve('typescript/package.json');
     const compiler = join(dirname(tsc), 'bin/tsc');
     const args = [compiler, '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', fresh, '--noCheck'];
     const { status, stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' });
-    if (status !== 0) throw new Error(`The sources do not compile:\n${stdout}${stderr}`);
+    if (status !== 0) throw notCompiled(stdout, stderr);
     replaceFiles(fresh);
     writeFileSync(join(fresh, '.sources.json'), sources);
     renameSync(join(fresh, '.sources.json'), STAMP);
+  } catch (error) {
+    throw error.syscall === undefined ? error : notWritten(error.code, error.dest ?? error.path, error);
   } finally {
-    rmSync(fresh, { recursive: true, force: true });
+    remove(fresh);
   }
+}
+
+/** Removes a folder if possible: an error here would hide the one that stopped the build. */
+function remove(folder) {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch {}
 }
 
 /** The reason why nothing can be compiled, as the command prints its errors. */
@@ -67,18 +77,28 @@ export class BuildError extends Error {
   }
 }
 
-/** Creates the folder for the compiled files, before the compiler would fail at each of them. */
-function makeFolder(path) {
-  try {
-    mkdirSync(path);
-  } catch (cause) {
-    throw new BuildError(
-      cause.code === 'ENOSPC' ? 'NO_SPACE' : 'NOT_WRITABLE',
-      `The sources in ${ROOT} must be compiled, but nothing can be written there (${cause.code}).`,
-      'As the owner of this folder, run `npx reignite --help` in it once, then run this command again.',
-      cause,
-    );
-  }
+/** Returns the error of the compiler's output: it also fails if it cannot write a file (TS5033). */
+function notCompiled(stdout, stderr) {
+  const [, path, reason] = /TS5033: Could not write file '(.+?)': .*: (.+)\./.exec(stdout) ?? [];
+  const cause = new Error(`The sources do not compile:\n${stdout}${stderr}`);
+  return reason === undefined ? cause : notWritten(reason, path, cause);
+}
+
+/**
+ * Returns the error of a file that cannot be written.
+ *
+ * @param reason - The system's code, such as EACCES, or its words.
+ */
+function notWritten(reason, path, cause) {
+  const isFull = /ENOSPC|EDQUOT|no space|quota/i.test(reason);
+  return new BuildError(
+    isFull ? 'NO_SPACE' : 'NOT_WRITABLE',
+    `The sources in ${ROOT} must be compiled, but ${path} cannot be written (${reason}).`,
+    isFull
+      ? 'Free space on its disk, then run the same command again.'
+      : 'As the owner of this folder and its dist/, run `npx reignite --help` in it once, or delete dist/. Then run the same command again.',
+    cause,
+  );
 }
 
 /** Moves each compiled file into dist/ by a rename, so that a running process never reads half a file. */

@@ -157,7 +157,8 @@ export const ERRORS = {
   FILE_MISSING: {
     retryable: false,
     remedy:
-      'Check the path. A missing file of the record is downloaded again by `npx reignite download --profile NAME`.',
+      'Check the path. A missing file of the record is downloaded again by `npx reignite download --profile NAME`; a run ' +
+      'without the files of a task needs `--tasks` with the other tasks.',
   },
 
   ARCHIVE_UNSAFE: { retryable: false, remedy: 'Do not unpack this archive; download it again from the publisher.' },

@@ -37,9 +37,14 @@ async function describeRuns(session: ServerSession, all: boolean): Promise<RunDe
   );
 }
 
-function rowOf(description: RunDescription): string {
-  const { run, started, said } = description;
+/** Formats a run as a line: when it started, its state, its run ID, and its verdicts or what to do. */
+export function rowOf(description: RunDescription): string {
+  const { run, started, said, damagedSummary } = description;
   const verdicts = Object.entries(said).map(([task, verdict]) => `${task} ${verdict}`);
-  const remark = hintOf(description) || verdicts.join(', ');
+  const unknown =
+    damagedSummary === undefined
+      ? ''
+      : `verdicts unknown: ${damagedSummary} is damaged; run the same command to restore it`;
+  const remark = hintOf(description) || unknown || verdicts.join(', ');
   return [started.slice(0, 16).replace('T', ' '), stateText(description).padEnd(11), run, remark].join('  ').trimEnd();
 }

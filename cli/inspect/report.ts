@@ -12,8 +12,13 @@ import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { fileExists, statIfThere } from '../../toolkit/files/if-there.ts';
 import { counted, firstOf } from '../../toolkit/format.ts';
 import { isPredictionFolder } from '../../toolkit/predict/prediction-summary.ts';
-import { changedSinceManifest, type ManifestFinding, verifyManifest } from '../../toolkit/report/manifest.ts';
-import { writeReport } from '../../toolkit/report/write-report.ts';
+import {
+  changedSinceManifest,
+  earlierManifest,
+  type ManifestFinding,
+  verifyManifest,
+} from '../../toolkit/report/manifest.ts';
+import { isWrittenByReport, writeReport } from '../../toolkit/report/write-report.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
@@ -101,10 +106,11 @@ export async function reportCommand(
   refuseOpen(folders);
   const { results, data: known } = folders;
   const data = options.data === undefined ? known : resolve(options.data);
-  const before = await changedSinceManifest(results, signal);
+  const earlier = await earlierManifest(results);
   const { files } = await writeReport(results, { version: packageVersion(), data, signal });
   const report = join(results, 'report', 'index.html');
-  warnOfLoss(results, before);
+  const warning = lossWarning(await changedSinceManifest(results, earlier, isWrittenByReport));
+  if (warning !== undefined) printStep(warning);
   const { json } = options;
   printResult(
     json ? JSON.stringify({ report, results, files }, null, 1) : `${report}\n${counted(files, 'file')} in the manifest`,
@@ -112,16 +118,17 @@ export async function reportCommand(
   return EXIT.done;
 }
 
-/** Says which files were lost or changed before the report was rebuilt: its manifest lists only what is there now. */
-function warnOfLoss(results: string, before: readonly ManifestFinding[]): void {
-  const isLasting = ({ kind, path }: ManifestFinding) =>
-    kind === 'missing' ? !existsSync(join(results, path)) : !path.startsWith('report/');
-  const lasting = before.filter(isLasting);
-  if (lasting.length === 0) return;
-  const named = firstOf(lasting.map(({ kind, path }) => `${path} (${kind})`));
-  printStep(
-    `WARNING: since the last manifest, ${counted(lasting.length, 'file')} of the run went missing or changed: ${named}. ` +
-      'The new manifest does not show this. Run the same `npx reignite run` command again to restore them.',
+/**
+ * Says which files were lost or changed before the report was rebuilt: its manifest lists only what is there now.
+ *
+ * @returns Undefined if there are none.
+ */
+export function lossWarning(findings: readonly ManifestFinding[]): string | undefined {
+  if (findings.length === 0) return undefined;
+  const named = firstOf(findings.map(({ kind, path }) => `${path} (${kind})`));
+  return (
+    `WARNING: since the last manifest, ${counted(findings.length, 'file')} of the run went missing or changed: ${named}. ` +
+    'The new manifest does not show this. Run the same `npx reignite run` command again to restore them.'
   );
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { type Provenance, verdictText } from '../../toolkit/dataset/provenance.ts';
+import { fileExists } from '../../toolkit/files/if-there.ts';
 import { provenanceOf, type Summary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { Verdict } from '../../toolkit/verdict/verdict-file.ts';
@@ -31,6 +32,8 @@ export interface RunDescription {
   readonly said: Readonly<Record<string, string>>;
   /** What was compared; null if there is no summary. */
   readonly provenance: Provenance | null;
+  /** The run's summary.json, only if it is there but cannot be read: its verdicts are unknown. */
+  readonly damagedSummary?: string;
 }
 
 /** Describes a run from Temporal and its results folder. */
@@ -39,6 +42,7 @@ export async function describeRun(session: ServerSession, execution: WorkflowExe
   const provenance = summary === undefined ? null : provenanceOf(summary);
   const verdicts = Object.entries(summary?.tasks ?? {}).map(([task, { verdict }]) => [task, verdict] as const);
   const said = verdicts.map(([task, verdict]) => [task, verdictText(provenance?.kind ?? 'other', verdict)] as const);
+  const damaged = await damagedSummaryOf(execution);
   const open = execution.status.name === 'RUNNING' ? await openStateOf(session, execution) : undefined;
   return {
     ...factsOf(execution),
@@ -47,6 +51,7 @@ export async function describeRun(session: ServerSession, execution: WorkflowExe
     verdicts: Object.fromEntries(verdicts),
     said: Object.fromEntries(said),
     provenance,
+    ...(damaged !== undefined && { damagedSummary: damaged }),
   };
 }
 
@@ -119,13 +124,22 @@ export async function summaryOf(execution: WorkflowExecutionInfo): Promise<Summa
   return summary?.run === execution.workflowId ? summary : undefined;
 }
 
+/** Returns the path of a run's summary if it cannot be read although it is there. */
+export async function damagedSummaryOf(execution: Pick<WorkflowExecutionInfo, 'memo'>): Promise<string | undefined> {
+  const results = resultsOf(execution);
+  if (results === undefined) return undefined;
+  const path = RESULTS.summary.in(results);
+  const isDamaged = (await fileExists(path)) && (await RESULTS.summary.readIfValid(results)) === undefined;
+  return isDamaged ? path : undefined;
+}
+
 /** Returns whether an execution predicts the user's images; otherwise it reproduces a record. */
 export function isPrediction({ type }: WorkflowExecutionInfo): boolean {
   return type === 'predictImages';
 }
 
 /** Returns the results folder of a run. */
-export function resultsOf(execution: WorkflowExecutionInfo): string | undefined {
+export function resultsOf(execution: Pick<WorkflowExecutionInfo, 'memo'>): string | undefined {
   return textOf(execution, 'results');
 }
 
@@ -134,7 +148,7 @@ function predictionsOf(execution: WorkflowExecutionInfo): string | undefined {
   return textOf(execution, 'out');
 }
 
-function textOf({ memo }: WorkflowExecutionInfo, key: string): string | undefined {
+function textOf({ memo }: Pick<WorkflowExecutionInfo, 'memo'>, key: string): string | undefined {
   const value: unknown = memo?.[key];
   return typeof value === 'string' ? value : undefined;
 }

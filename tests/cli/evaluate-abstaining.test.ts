@@ -51,10 +51,12 @@ beforeAll(async () => {
 
 describe('unpredicted pixels', () => {
   it("do not raise the score next to the paper's without a warning", async () => {
+    await writeFile(at('wrong', 'other.PNG'), '');
     const wrong = await evaluate('he', 'wrong', '--json');
     expect(wrong.status, wrong.stderr).toBe(0);
     expect(wrong.stderr).not.toContain('WARNING');
-    expect(wrong.stderr).toContain('The masks have no prediction for 0 of ');
+    expect(wrong.stderr).not.toContain('have no prediction for');
+    expect(wrong.stderr).toContain('other.PNG belongs to no ROI of the test set');
     const honest = wrong.json().all.overall;
     expect(wrong.json().intervals.withoutPrediction).toMatchObject({ pixels: 0, share: 0, all: { overall: honest } });
     for (const name of ['zero', 'none']) {

@@ -60,7 +60,8 @@ interface PixelCounts {
 /**
  * Scores masks with arbitrary labels by the Dice coefficient, and writes `metrics/masks.json`.
  *
- * @throws ReigniteError FILE_MISSING for a folder without masks; ROI_WITHOUT_PAIR naming the missing masks;
+ * @throws ReigniteError FILE_MISSING for a folder without masks; ROI_WITHOUT_PAIR naming the missing masks, or two
+ *   annotated masks with the same prediction;
  *   SIZE_MISMATCH naming the first; IMAGE_UNREADABLE; NOT_WRITABLE, NO_SPACE.
  */
 export async function evaluateMasks({
@@ -85,9 +86,11 @@ export async function evaluateMasks({
       { remedy: 'Add a predicted mask with the same file name as each of these annotated masks.' },
     );
   }
+  const pairs = names.map((name) => ({ name, prediction: like(name) ?? name }));
+  refuseShared(pairs, { truth, predictions });
   const counts: PixelCounts[] = [];
-  for (const name of names)
-    counts.push(await countPixels(join(truth, name), join(predictions, like(name) ?? name), ignore));
+  for (const { name, prediction } of pairs)
+    counts.push(await countPixels(join(truth, name), join(predictions, prediction), ignore));
   const total = sumOf(counts);
   const labels = asked ?? valuesOf(total).map((value) => ({ value, name: `value ${value}` }));
   const scored = labels.map((label) => scoreOf(label, total, counts));
@@ -105,6 +108,27 @@ export async function evaluateMasks({
   };
   await writeFileAtomic(join(out, 'metrics', 'masks.json'), `${JSON.stringify(metrics, null, 1)}\n`);
   return { metrics, remarks: remarksOf(total, labels, found.length - names.length) };
+}
+
+interface MaskPair {
+  readonly name: string;
+  readonly prediction: string;
+}
+
+/** @throws ReigniteError ROI_WITHOUT_PAIR when two annotated masks would have the same prediction. */
+function refuseShared(pairs: readonly MaskPair[], { truth, predictions }: Pick<MasksInput, 'truth' | 'predictions'>) {
+  const owners = new Map<string, string>();
+  for (const { name, prediction } of pairs) {
+    const other = owners.get(prediction);
+    if (other !== undefined) {
+      throw new ReigniteError(
+        'ROI_WITHOUT_PAIR',
+        `${predictions} has one mask, ${prediction}, for two annotated masks in ${truth}: ${other} and ${name}.`,
+        { remedy: 'Remove one of the two annotated masks, or add a predicted mask with exactly its file name.' },
+      );
+    }
+    owners.set(prediction, name);
+  }
 }
 
 /** Files that may be masks, in formats that are not read. */

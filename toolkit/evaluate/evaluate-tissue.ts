@@ -58,7 +58,7 @@ export async function evaluateTissue(
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const maskRemarks = await checkMasks(checked, labels);
   const masks = pairs.map(({ prediction }) => basename(prediction));
-  const others = found.filter((name) => name.endsWith('.png') && !masks.includes(name)).sort();
+  const others = found.filter((name) => /\.png$/i.test(name) && !masks.includes(name)).sort();
   const both = { own: await scoreMasks(data, pairs, labels), published: await scorePublished(data, task, pairs) };
   const patients = overviewByStem(overview);
   const metrics = heMetrics(both.own.total);
@@ -108,15 +108,15 @@ function paperIntervals({ own, published }: BothMasks, patients: OverviewByStem)
   return evaluationIntervals(measured, patients, VerdictConfig.parse({}));
 }
 
-/** Describes pixels without a prediction: always for the scored masks, and for the published ones if there are any. */
+/** Describes pixels without a prediction, where there are any. */
 function whatIsLeftOut({ own, published }: BothMasks, subset: TissueSubsetScores | undefined) {
-  const ofOwn = saidOf('The masks', own, subset?.overall);
-  const isLoud = ofOwn.startsWith('WARNING');
+  const ofOwn = own.without.pixels > 0 ? [saidOf('The masks', own, subset?.overall)] : [];
+  const isLoud = (sentence: string) => sentence.startsWith('WARNING');
   const isInPublished = published !== undefined && published.without.pixels > 0;
   return {
-    remarks: isLoud ? [] : [ofOwn],
+    remarks: ofOwn.filter((sentence) => !isLoud(sentence)),
     warnings: [
-      ...(isLoud ? [ofOwn] : []),
+      ...ofOwn.filter(isLoud),
       ...(isInPublished ? [saidOf('The published masks', published, subset?.published)] : []),
     ],
   };

@@ -69,11 +69,24 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
       remedy: [...new Set(faults.map(({ remedy }) => remedy))].join(' '),
     });
   }
-  const notRead =
-    otherFiles.length === 0
-      ? []
-      : [`Images have no .npy file, but files that are not read: ${firstOf(otherFiles)}. Save their points as .npy.`];
-  return { found, files: known, remarks: [...describeUnscored(others, `image of the task ${task}`), ...notRead] };
+  const remarks = [...describeUnscored(others, `image of the task ${task}`), ...describeNotRead(otherFiles)];
+  return { found, files: known, remarks };
+}
+
+/** Describes files that seem to be meant for images without a points file, and what to do about them. */
+function describeNotRead(files: readonly string[]): readonly string[] {
+  const isPoints = (name: string) => name.toLowerCase().endsWith(SUFFIX);
+  const [renamed, converted] = [files.filter(isPoints), files.filter((name) => !isPoints(name))];
+  return [
+    ...(converted.length > 0
+      ? [`Images have no .npy file, but files that are not read: ${firstOf(converted)}. Save their points as .npy.`]
+      : []),
+    ...(renamed.length > 0
+      ? [
+          `Images have no .npy file, but one with other capitals: ${firstOf(renamed)}. Rename these files as the images.`,
+        ]
+      : []),
+  ];
 }
 
 /** Returns files that seem to be meant for images without a points file. */

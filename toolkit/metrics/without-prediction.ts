@@ -96,6 +96,5 @@ export function describeWithoutPrediction(
 }
 
 function percent(share: number): string {
-  if (share === 0) return '0 %';
   return share < 0.0001 ? 'less than 0.01 %' : `${(100 * share).toFixed(2)} %`;
 }

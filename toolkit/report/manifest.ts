@@ -44,14 +44,38 @@ export async function verifyManifest(
   return { files: listed.size, findings: findings.sort((a, b) => (a.path < b.path ? -1 : 1)) };
 }
 
+/** A manifest before it is rewritten. */
+export interface EarlierManifest {
+  /** SHA-256 by path; empty without a manifest. */
+  readonly listed: ReadonlyMap<string, string>;
+  /** Paths of the files that were there. */
+  readonly present: ReadonlySet<string>;
+}
+
+/** Reads the manifest of a results folder that is about to be rewritten, for {@link changedSinceManifest}. */
+export async function earlierManifest(results: string): Promise<EarlierManifest> {
+  const path = RESULTS.manifest.in(results);
+  const listed = (await fileExists(path)) ? await readManifest(path) : new Map<string, string>();
+  return { listed, present: new Set(await filesBelow(results)) };
+}
+
 /**
- * Finds what a rebuilt manifest would no longer show: files that are missing or were changed since the last one.
+ * Finds what a rewritten manifest no longer shows: files that were missing or changed before, and still are. Compares the
+ * two lists, so that no file is hashed again.
  *
- * @returns Empty without a manifest.
+ * @param isRewritten - Whether a file was written together with the new manifest, so that a change means nothing.
  */
-export async function changedSinceManifest(results: string, signal?: AbortSignal): Promise<readonly ManifestFinding[]> {
-  if (!(await fileExists(RESULTS.manifest.in(results)))) return [];
-  return (await verifyManifest(results, signal)).findings.filter(({ kind }) => kind !== 'extra');
+export async function changedSinceManifest(
+  results: string,
+  { listed, present }: EarlierManifest,
+  isRewritten: (path: string) => boolean,
+): Promise<readonly ManifestFinding[]> {
+  const now = await readManifest(RESULTS.manifest.in(results));
+  return [...listed].flatMap(([path, sha256]): ManifestFinding[] => {
+    const current = now.get(path);
+    if (current === undefined) return present.has(path) ? [] : [{ path, kind: 'missing' }];
+    return current === sha256 || isRewritten(path) ? [] : [{ path, kind: 'changed' }];
+  });
 }
 
 async function readManifest(path: string): Promise<Map<string, string>> {

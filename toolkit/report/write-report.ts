@@ -51,6 +51,16 @@ export async function writeReport(results: string, options: ReportOptions): Prom
   return { files: await writeManifest(results, signal) };
 }
 
+/** Files that {@link writeReport} writes, besides the folder report/. */
+const WRITTEN: ReadonlySet<string> = new Set(
+  [RESULTS.reportZip, RESULTS.readme, RESULTS.certificate, RESULTS.workflow, RESULTS.crate].map(({ path }) => path),
+);
+
+/** Returns whether {@link writeReport} writes a file. @param path - Relative to the results folder, with `/`. */
+export function isWrittenByReport(path: string): boolean {
+  return path.startsWith('report/') || WRITTEN.has(path);
+}
+
 /** Formats that are already compressed. */
 const COMPRESSED = new Set(['.webp', '.png']);
 

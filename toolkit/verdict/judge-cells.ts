@@ -97,8 +97,8 @@ function overLimitWarning(images: readonly JudgedImage[]): readonly string[] {
   const boxes = over.reduce((sum, each) => sum + each.boxes, 0);
   const rois = firstOf(over.map(({ roi }) => roi));
   return [
-    `WARNING: ${counted(boxes, 'box was', 'boxes were')} left out, because the authors' scripts, as here, keep at most ` +
-      `${grouped(SCRIPT_LIMITS.maxKept)} per tile: ${rois}. The cells found there are incomplete.`,
+    `WARNING: ${counted(boxes, 'box was', 'boxes were')} left out, because reignite, like the authors' script, keeps at ` +
+      `most ${grouped(SCRIPT_LIMITS.maxKept)} per tile: ${rois}. The cells found there are incomplete.`,
   ];
 }
 

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { expectResults, reportCommand, verifyCommand } from '../../../cli/inspect/report.ts';
+import { expectResults, lossWarning, reportCommand, verifyCommand } from '../../../cli/inspect/report.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -18,6 +18,19 @@ it.each([
     remedy: expect.stringContaining('run the same command again'),
   });
   expect(await readdir(results)).toEqual(['summary.json']);
+});
+
+it('report warns of files that were lost or changed since the last manifest', () => {
+  expect(lossWarning([])).toBeUndefined();
+  const findings = [
+    { path: 'metrics/he.json', kind: 'missing' },
+    { path: 'trace.jsonl', kind: 'changed' },
+  ] as const;
+  expect(lossWarning(findings)).toBe(
+    'WARNING: since the last manifest, 2 files of the run went missing or changed: metrics/he.json (missing), ' +
+      'trace.jsonl (changed). The new manifest does not show this. Run the same `npx reignite run` command again to ' +
+      'restore them.',
+  );
 });
 
 it('a results folder that was moved away is named, with what to do', async () => {

@@ -45,6 +45,11 @@ it('names points that are not read, because they are not in an .npy file', async
   expect(remarks).toEqual([
     'Images have no .npy file, but files that are not read: second.csv. Save their points as .npy.',
   ]);
+  await rename(join(folder, 'second.csv'), join(folder, 'Second.npy'));
+  expect((await readPointsToScore(folder, { ...annotations, images })).remarks).toEqual([
+    expect.stringContaining('Second.npy belongs to no image'),
+    'Images have no .npy file, but one with other capitals: Second.npy. Rename these files as the images.',
+  ]);
 });
 
 it('says whether the folder of points is missing, or a file', async () => {
@@ -76,6 +81,21 @@ it('names masks that are not read, because they are not PNG files', async () => 
   await expect(scored()).rejects.toMatchObject({
     code: 'ROI_WITHOUT_PAIR',
     message: expect.stringContaining('it has a.tif'),
+  });
+});
+
+it('refuses one mask for two annotated masks whose endings differ only in capitals', async () => {
+  const folder = await temporaryFolder();
+  const [truth, predictions] = [join(folder, 'truth'), join(folder, 'masks')];
+  const mask = { width: 2, height: 1, data: Uint8Array.of(1, 2) };
+  for (const each of [truth, predictions]) await mkdir(each);
+  await encodeLabels(join(truth, 'a.png'), mask);
+  await rename(join(truth, 'a.png'), join(truth, 'a.PNG'));
+  for (const each of [truth, predictions]) await encodeLabels(join(each, 'a.png'), mask);
+  await expect(evaluateMasks({ truth, predictions, out: join(folder, 'out') })).rejects.toMatchObject({
+    code: 'ROI_WITHOUT_PAIR',
+    message: `${predictions} has one mask, a.png, for two annotated masks in ${truth}: a.PNG and a.png.`,
+    remedy: expect.stringContaining('Remove one'),
   });
 });
 

@@ -49,8 +49,8 @@ describe('pixels without a prediction', () => {
       const pixels = Math.round(share * 1e6);
       return describeWithoutPrediction('The masks', { annotated: 1e6, pixels, share }, { shown: 0.95, missed: 0.9 });
     };
-    expect(say(0)).toBe(
-      'The masks have no prediction for 0 of 1,000,000 annotated pixels (0 %): Unannotated, or a value that is not a label. ' +
+    expect(say(0.00001)).toBe(
+      'The masks have no prediction for 10 of 1,000,000 annotated pixels (less than 0.01 %): Unannotated, or a value that is not a label. ' +
         'If they count as missed, the overall Dice is 0.9000 instead of 0.9500.',
     );
     expect(say(0.001)).not.toContain('WARNING');

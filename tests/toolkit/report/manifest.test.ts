@@ -2,7 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { changedSinceManifest, verifyManifest, writeManifest } from '../../../toolkit/report/manifest.ts';
+import {
+  changedSinceManifest,
+  earlierManifest,
+  verifyManifest,
+  writeManifest,
+} from '../../../toolkit/report/manifest.ts';
+import { isWrittenByReport } from '../../../toolkit/report/write-report.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -38,11 +44,35 @@ describe('the manifest', () => {
 
   it('says what was lost or changed before it is rewritten', async () => {
     const results = await resultsFolder();
-    expect(await changedSinceManifest(results)).toEqual([]);
-    await writeManifest(results);
+    const changes = async (between: () => Promise<void> = async () => undefined) => {
+      const earlier = await earlierManifest(results);
+      await between();
+      await writeManifest(results);
+      return changedSinceManifest(results, earlier, isWrittenByReport);
+    };
+    expect(await changes()).toEqual([]);
     await rm(join(results, 'metrics', 'he.json'));
     await writeFile(join(results, 'new.txt'), '');
-    expect(await changedSinceManifest(results)).toEqual([{ path: 'metrics/he.json', kind: 'missing' }]);
+    await writeFile(join(results, 'two words.txt'), 'other');
+    expect(await changes()).toEqual([
+      { path: 'metrics/he.json', kind: 'missing' },
+      { path: 'two words.txt', kind: 'changed' },
+    ]);
+    expect(await changes(), 'told once').toEqual([]);
+  });
+
+  it('does not report what the rebuilding of a report rewrites or removes', async () => {
+    const results = await resultsFolder();
+    await mkdir(join(results, 'report'));
+    const written = ['report/index.html', 'README.md', 'report.zip', 'codecheck.yml', 'ro-crate-metadata.json'];
+    for (const path of [...written, 'report/old.svg']) await writeFile(join(results, path), 'before');
+    await writeManifest(results);
+    // An interrupted report left these, newer than the manifest.
+    for (const path of written) await writeFile(join(results, path), 'interrupted');
+    const earlier = await earlierManifest(results);
+    await rm(join(results, 'report', 'old.svg'));
+    await writeManifest(results);
+    expect(await changedSinceManifest(results, earlier, isWrittenByReport)).toEqual([]);
   });
 
   it('is reported by name if it is missing', async () => {

@@ -9,7 +9,8 @@ import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { fileExists } from '../../../toolkit/files/if-there.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { heMetrics } from '../../../toolkit/metrics/he-metrics.ts';
-import { writeReport } from '../../../toolkit/report/write-report.ts';
+import { filesBelow } from '../../../toolkit/report/manifest.ts';
+import { isWrittenByReport, writeReport } from '../../../toolkit/report/write-report.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
@@ -69,6 +70,16 @@ async function writeRecord(results: string): Promise<string> {
 }
 
 describe('writeReport', () => {
+  it('knows which files it writes', async () => {
+    const results = await writeResults();
+    const before = await filesBelow(results);
+    await writeReport(results, { version: '1.2.3' });
+    const written = (await filesBelow(results)).filter((path) => !before.includes(path));
+    expect(written.length).toBeGreaterThan(5);
+    expect(written.filter((path) => !isWrittenByReport(path))).toEqual([]);
+    expect(before.filter(isWrittenByReport)).toEqual([]);
+  });
+
   it('writes a page whose links lead somewhere within the report, and needs no network', async () => {
     const results = await writeResults();
     await writeReport(results, { version: '1.2.3' });

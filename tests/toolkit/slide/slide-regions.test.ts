@@ -84,10 +84,23 @@ describe('readSlideRegions', () => {
     expect(notes).toEqual(['Left out of the regions, because they have no area: 2 points and 1 line.']);
   });
 
+  it('leaves out objects without a shape, and says so', async () => {
+    const empty = [
+      polygon(),
+      { type: 'MultiPolygon', coordinates: [] },
+      { type: 'GeometryCollection', geometries: [] },
+    ];
+    const path = await written([feature(polygon(square(0, 0, 10))), ...empty.map((geometry) => feature(geometry))]);
+    const { regions, notes } = await readSlideRegions(path);
+    expect(regions.map(({ name }) => name)).toEqual(['region 1']);
+    expect(notes).toEqual(['Left out of the regions, because they have no area: 3 objects without a shape.']);
+  });
+
   it.each([
     ['no JSON', 'nothing', /is not JSON: line 1, column 1/],
     ['points only', [feature({ type: 'Point', coordinates: [1, 2] })], /has only 1 point, no polygons/],
-    ['nothing in it', { type: 'FeatureCollection', features: [] }, /has no objects, no polygons/],
+    ['nothing in it', { type: 'FeatureCollection', features: [] }, /has no objects\.$/],
+    ['an empty collection', { type: 'GeometryCollection', geometries: [] }, /has only 1 object without a shape/],
     ['another document', { type: 'Topology' }, /it is not a Feature, a FeatureCollection or an array/],
     [
       'a coordinate far away',
@@ -113,6 +126,15 @@ describe('readSlideRegions', () => {
 });
 
 describe('areaOfRegion', () => {
+  /** Separate squares, with more corners than there are even slices, and gaps between them. */
+  const islands = Array.from({ length: 3_000 }, (_, at) => [square(10, at * 26.5, 6)]);
+  /** Covers x from -1,000 to 1,000; the part on the slide is 400 px high at the left border. */
+  const pointed = [
+    [-1_000, 0],
+    [1_000, 400],
+    [-1_000, 800],
+    [-1_000, 0],
+  ];
   const bow = [
     [0, 0],
     [100, 100],
@@ -128,6 +150,13 @@ describe('areaOfRegion', () => {
     ['overlapping parts', [[square(0, 0, 100)], [square(50, 0, 100)]], 15_000, /crosses itself/],
     ['a region over the border', [[square(-50, -50, 100)]], 2_500, /only partly on the slide \(25 %\)/],
     ['a region over all borders', [[square(-5_000, -5_000, 20_000)]], 800_000, /only partly/],
+    ['a triangle over the left border', [[pointed]], 200_000, /only partly on the slide \(25 %\)/],
+    [
+      'a triangle over the right border',
+      [[pointed.map(([x = 0, y = 0]) => [1_000 - x, y])]],
+      200_000,
+      /only partly on the slide \(25 %\)/,
+    ],
     ['a region outside', [[square(2_000, 0, 100)]], 0, /is outside the slide/],
     [
       'a line',
@@ -166,6 +195,11 @@ describe('areaOfRegion', () => {
     const { area, remark } = areaOfRegion([[circle]], FRAME);
     expect(area).toBeCloseTo(Math.PI * 300 ** 2, 1);
     expect(remark).toBeUndefined();
+  });
+
+  it('measures thousands of small parts, on the slide and over its border', () => {
+    expect(areaOfRegion(islands, { width: 100, height: 80_000 })).toEqual({ area: expect.closeTo(108_000, 3) });
+    expect(areaOfRegion(islands, { width: 13, height: 80_000 }).area).toBeCloseTo(54_000, 3);
   });
 });
 

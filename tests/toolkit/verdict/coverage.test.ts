@@ -81,7 +81,7 @@ it('warns if boxes of an image were left out by the limit of the scripts', () =>
     ],
   });
   expect(judged.warnings).toEqual([
-    "WARNING: 1,200 boxes were left out, because the authors' scripts, as here, keep at most 1,500 per tile: a. " +
+    "WARNING: 1,200 boxes were left out, because reignite, like the authors' script, keeps at most 1,500 per tile: a. " +
       'The cells found there are incomplete.',
   ]);
 });

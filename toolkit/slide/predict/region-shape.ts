@@ -8,8 +8,10 @@ interface Frame {
   readonly height: number;
 }
 
-/** Vertical positions at which a measured polygon is cut; one with more corners is measured at as many equal steps. */
-const MAX_CUTS = 4_096;
+/** Number of sides visited in all slices together, about a second of work, up to which there is a slice between any two corners. */
+const MAX_VISITS = 10_000_000;
+/** Number of equal slices in which a region with more visits is measured. */
+const EVEN_SLICES = 4_096;
 /** Number of slices in which an outline that crosses itself is measured at least. */
 const FINE_SLICES = 1_024;
 /** Relative difference from which two areas of a region are not the same one measured with rounding. */
@@ -104,6 +106,8 @@ interface Edge {
   readonly top: number;
   readonly bottom: number;
   readonly xAt: (y: number) => number;
+  /** Returns the height at which it crosses a vertical line, if it does. */
+  readonly crossingsOf: (x: number) => readonly number[];
 }
 
 /**
@@ -138,7 +142,8 @@ function edgesOf(rings: Polygon, polygon: number): Edge[] {
       const [x2 = 0, y2 = 0] = ring[(at + 1) % ring.length] ?? [];
       if (y1 === y2) return [];
       const xAt = (y: number) => x1 + ((x2 - x1) * (y - y1)) / (y2 - y1);
-      return [{ polygon, top: Math.min(y1, y2), bottom: Math.max(y1, y2), xAt }];
+      const crossingsOf = (x: number) => (x1 < x === x2 < x ? [] : [y1 + ((y2 - y1) * (x - x1)) / (x2 - x1)]);
+      return [{ polygon, top: Math.min(y1, y2), bottom: Math.max(y1, y2), xAt, crossingsOf }];
     }),
   );
 }
@@ -146,9 +151,15 @@ function edgesOf(rings: Polygon, polygon: number): Edge[] {
 /** Returns the sorted heights between which the area is measured in slices. */
 function cutsOf(edges: readonly Edge[], frame: Frame | undefined, slices: number): readonly number[] {
   const within = (y: number) => (frame === undefined ? y : Math.min(frame.height, Math.max(0, y)));
-  const heights = [...new Set(edges.flatMap(({ top, bottom }) => [within(top), within(bottom)]))].sort((a, b) => a - b);
+  // Between these heights, no side crosses the left or right border of the frame.
+  const borders = frame === undefined ? [] : [0, frame.width];
+  const ends = edges.flatMap(({ top, bottom, crossingsOf }) => [top, bottom, ...borders.flatMap(crossingsOf)]);
+  const heights = [...new Set(ends.map(within))].sort((a, b) => a - b);
   const [first = 0, last = 0] = [heights[0], heights.at(-1)];
-  if (heights.length > MAX_CUTS) return cutEvenly(first, last, MAX_CUTS);
+  const indices = new Map(heights.map((height, at) => [height, at]));
+  const indexOf = (y: number) => indices.get(within(y)) ?? 0;
+  const visits = edges.reduce((sum, { top, bottom }) => sum + indexOf(bottom) - indexOf(top), 0);
+  if (heights.length > EVEN_SLICES && visits > MAX_VISITS) return cutEvenly(first, last, EVEN_SLICES);
   const side = (last - first) / slices;
   return heights.flatMap((height, at) => {
     const above = heights[at - 1];

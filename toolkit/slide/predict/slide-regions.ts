@@ -11,8 +11,9 @@ const MAX_COORDINATE = 1e8;
 const Position = z.array(z.number().min(-MAX_COORDINATE).max(MAX_COORDINATE)).min(2);
 /** QuPath closes rings; others may leave out the last corner, which equals the first. */
 const Ring = z.array(Position).min(3);
-const Polygon = z.object({ type: z.literal('Polygon'), coordinates: z.array(Ring).min(1) });
-const MultiPolygon = z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(Ring).min(1)).min(1) });
+/** Empty coordinates are those of an object without a shape. */
+const Polygon = z.object({ type: z.literal('Polygon'), coordinates: z.array(Ring) });
+const MultiPolygon = z.object({ type: z.literal('MultiPolygon'), coordinates: z.array(z.array(Ring)) });
 
 /** Geometries without area, which QuPath exports together with the others. */
 const WITHOUT_AREA = {
@@ -21,6 +22,7 @@ const WITHOUT_AREA = {
   LineString: 'line',
   MultiLineString: 'set of lines',
 } as const;
+const WITHOUT_SHAPE = ['object without a shape'];
 const Other = z.object({ type: z.enum(['Point', 'MultiPoint', 'LineString', 'MultiLineString']) });
 
 type Geometry =
@@ -74,8 +76,8 @@ export async function readSlideRegions(path: string): Promise<DrawnRegions> {
   });
   const others = withoutArea(objects);
   if (regions.length === 0) {
-    const found = others.length === 0 ? 'no objects' : `only ${listed(others)}`;
-    throw refused(`The regions file ${path} has ${found}, no polygons.`);
+    const found = others.length === 0 ? 'no objects' : `only ${listed(others)}, no polygons`;
+    throw refused(`The regions file ${path} has ${found}.`);
   }
   const notes = others.length === 0 ? [] : [`Left out of the regions, because they have no area: ${listed(others)}.`];
   return { regions, notes };
@@ -107,9 +109,13 @@ function refused(cause: string): ReigniteError {
 }
 
 function polygonsOf(geometry: Geometry | null): readonly Rings[] {
-  if (geometry?.type === 'Polygon') return [geometry.coordinates];
-  if (geometry?.type === 'MultiPolygon') return geometry.coordinates;
+  if (geometry?.type === 'Polygon') return [geometry.coordinates].filter(hasRings);
+  if (geometry?.type === 'MultiPolygon') return geometry.coordinates.filter(hasRings);
   return geometry?.type === 'GeometryCollection' ? geometry.geometries.flatMap(polygonsOf) : [];
+}
+
+function hasRings({ length }: Rings): boolean {
+  return length > 0;
 }
 
 function nameOf(properties: Feature['properties'], index: number): string {
@@ -130,10 +136,16 @@ function withoutArea(objects: readonly Feature[]): readonly string[] {
 }
 
 function kindsWithoutArea(geometry: Geometry | null): readonly string[] {
-  if (geometry === null) return ['object without a shape'];
-  if (geometry.type === 'Polygon' || geometry.type === 'MultiPolygon') return [];
-  if (geometry.type !== 'GeometryCollection') return [WITHOUT_AREA[geometry.type]];
-  return geometry.geometries.flatMap(kindsWithoutArea);
+  if (geometry === null) return WITHOUT_SHAPE;
+  switch (geometry.type) {
+    case 'GeometryCollection':
+      return geometry.geometries.length === 0 ? WITHOUT_SHAPE : geometry.geometries.flatMap(kindsWithoutArea);
+    case 'Polygon':
+    case 'MultiPolygon':
+      return polygonsOf(geometry).length === 0 ? WITHOUT_SHAPE : [];
+    default:
+      return [WITHOUT_AREA[geometry.type]];
+  }
 }
 
 /** Says which regions have an unusual outline, one sentence per kind. */
