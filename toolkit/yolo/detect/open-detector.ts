@@ -130,7 +130,8 @@ async function openCustom(folder: string, card: CustomModelCard, options: Detect
   };
   const path = join(folder, card.file);
   const opened = await openSession(path, options);
-  return new SessionDetector(network, opened, takesAnyBatch(opened.session, path, network), options);
+  const mayBatch = opened.provider !== 'cpu' || options.isBatchedOnCpu === true;
+  return new SessionDetector(network, opened, mayBatch && takesAnyBatch(opened.session, path, network), options);
 }
 
 function customTensor(
