@@ -38,7 +38,7 @@ async function filesUnder(umask: number) {
 }
 
 describe('the state directory', () => {
-  it.each([0o000, 0o022, 0o077])(
+  it.each([0o000, 0o077])(
     'is private under a umask of %o, with its database, logs and server.json; results follow the umask',
     async (umask) => {
       const { home, modes, results, data } = await filesUnder(umask);

@@ -8,9 +8,9 @@ import { startTestServer, type TestServer } from '../support/temporal.ts';
 
 /** The largest page that the configuration allows, so that no smaller one has a longer history. */
 const PAGE = 250;
-const ROIS = 2_000;
+const ROIS = 1_000;
 
-describe('a run of 2,000 ROIs', () => {
+describe('a run of 1,000 ROIs', () => {
   const folder = suiteFolder();
   let server: TestServer;
   beforeAll(async () => {
