@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
 import { findStateDict } from '../../toolkit/pytorch/tensors/state-dict.ts';
 
@@ -8,6 +8,18 @@ export function safetensorsBytes(header: object | string, data: Uint8Array): Buf
   const length = Buffer.alloc(8);
   length.writeBigUInt64LE(BigInt(json.length));
   return Buffer.concat([length, json, data]);
+}
+
+/** Adds a tensor of one int64 to a safetensors file. */
+export async function addNumber(path: string, name: string, value: bigint): Promise<void> {
+  const bytes = await readFile(path);
+  const start = 8 + Number(bytes.readBigUInt64LE());
+  const data = bytes.subarray(start);
+  const header: object = JSON.parse(bytes.toString('utf8', 8, start));
+  const number = Buffer.alloc(8);
+  number.writeBigInt64LE(value);
+  const added = { [name]: { dtype: 'I64', shape: [], data_offsets: [data.length, data.length + number.length] } };
+  await writeFile(path, safetensorsBytes({ ...header, ...added }, Buffer.concat([data, number])));
 }
 
 /** Writes the weights of a checkpoint as safetensors, in float32. @param prefix - Of the names. */

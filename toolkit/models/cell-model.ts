@@ -47,8 +47,6 @@ export interface CellModel {
   readonly cached: boolean;
 }
 
-/** Of a checkpoint of YOLOv5 or Ultralytics, and of what `convert` made of it. */
-
 export interface PrepareCellOptions extends Pick<PrepareOptions, 'signal'> {
   /** Size of the network's input in px. Default: 512, the tile of the paper's scripts, or the fixed size of an .onnx file. */
   readonly size?: DetectorSize;

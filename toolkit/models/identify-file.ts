@@ -2,12 +2,12 @@ import { open } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 import { asSystemError, requireRegularFile } from '../files/disk-error.ts';
 import { shellWord } from '../format.ts';
+import { networkIn } from '../nnunet/convert/find-model-folder.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
 import { fileKind, isZip, KIND_BYTES, textKind } from '../pytorch/containers/file-kind.ts';
 import { isSafetensors } from '../pytorch/containers/safetensors-container.ts';
 import type { SeenGlobal } from '../pytorch/pickle/global-verdict.ts';
-import { findStateDict, networkOf } from '../pytorch/tensors/state-dict.ts';
 
 const EXPORT =
   'export the model to ONNX with its own code: `torch.onnx.export(model.eval(), torch.zeros(1, 3, 512, 512), "model.onnx")`.';
@@ -147,14 +147,4 @@ async function refuseOtherWeights(path: string): Promise<void> {
   throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${path} is a safetensors file${of}, not a PyTorch checkpoint.`, {
     remedy: EXPORT_WEIGHTS,
   });
-}
-
-async function networkIn(path: string): Promise<string | undefined> {
-  const checkpoint = await openCheckpoint(path);
-  try {
-    const weights = findStateDict(checkpoint.root);
-    return weights === undefined ? undefined : networkOf(weights);
-  } finally {
-    await checkpoint.close();
-  }
 }

@@ -158,7 +158,7 @@ export const ModelCard = z.object({
         sha256: Sha256.describe('Of the ONNX file'),
         sourceSha256: Sha256.describe('Of the checkpoint'),
         parameters: Count.describe('Elements of the tensors that were used'),
-        parallelPrefix: z.boolean().describe('Whether the prefix `module.` of DataParallel was taken off the names'),
+        parallelPrefix: z.boolean().describe('Whether a prefix of the names, such as `module.`, was removed'),
         unused: z.array(z.string()).describe('Tensors that inference does not need'),
       }),
     )

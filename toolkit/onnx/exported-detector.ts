@@ -43,14 +43,15 @@ export function exportedDetector(path: string, model: DescribedModel): Detection
 
 /**
  * Returns whether Ultralytics exported an RT-DETR: [1, 300, 4 + classes] with boxes as shares of the image. With two
- * classes it has the columns of a detector with suppression inside. Releases before 8.4 do not note the head.
+ * classes it has the columns of a detector with suppression inside. Releases before 8.4 do not note the head; then the
+ * description or the operators show it.
  */
 function isRtDetr({ metadata: { head, description = '' }, operators }: DescribedModel): boolean {
-  const isNoted = head === undefined ? /rt-?detr/i.test(description) : /^RTDETR/i.test(head);
-  return isNoted || Object.hasOwn(operators, DEFORMABLE_ATTENTION);
+  if (head !== undefined) return /^RTDETR/i.test(head);
+  return /rt-?detr/i.test(description) || Object.hasOwn(operators, DEFORMABLE_ATTENTION);
 }
 
-/** Operator with which RT-DETR looks up points; the networks of YOLO do not have it. */
+/** Operator with which RT-DETR samples feature maps. The networks of YOLO that Ultralytics publishes do not have it. */
 const DEFORMABLE_ATTENTION = 'GridSample';
 
 /** Reads class names from a dict with numbers as keys, or from a list. */

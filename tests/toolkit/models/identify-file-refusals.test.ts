@@ -8,7 +8,7 @@ import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));
-const safetensors = Buffer.concat([Buffer.from([2, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{}        ')]);
+const safetensors = Buffer.concat([Buffer.from([10, 0, 0, 0, 0, 0, 0, 0]), Buffer.from('{}        ')]);
 
 it.each([
   [

@@ -94,7 +94,7 @@ describe('an ONNX segmentation model from another source', () => {
     await writeFile(onnx, bytes.replaceAll('apart.onnx.data', '../../etc/hosts'), 'latin1');
     await expect(prepareTissueModel(onnx, await temporaryFolder())).rejects.toMatchObject({
       code: 'MODEL_UNREADABLE',
-      message: expect.stringContaining('stores weights in ../../etc/hosts'),
+      message: expect.stringMatching(/stores weights in \.\.\/\.\.\/etc\/hosts: .* another folder, are not supported/),
     });
   });
 

@@ -8,11 +8,12 @@ import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { describeDetector } from '../../../toolkit/models/cell-model.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { convertModel } from '../../../toolkit/nnunet/convert/convert-model.ts';
+import { bareWeights } from '../../../toolkit/nnunet/convert/find-model-folder.ts';
 import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
 import { dictGet, locate } from '../../../toolkit/pytorch/pickle/access.ts';
 import { findStateDict } from '../../../toolkit/pytorch/tensors/state-dict.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { writeAsSafetensors } from '../../support/safetensors.ts';
+import { addNumber, writeAsSafetensors } from '../../support/safetensors.ts';
 import { dict } from '../yolo/support/pickle-tree.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));
@@ -51,6 +52,18 @@ describe('weights of nnU-Net in a safetensors file', () => {
     expect(await prepareTissueModel(path, models)).toMatchObject({ folds: ['all'], cached: false });
     expect(await prepareTissueModel(path, models)).toMatchObject({ cached: true });
   });
+
+  it.each(['v1', 'v2'] as const)(
+    'of %s may be those of AveragedModel, with their number of models',
+    async (version) => {
+      const path = await bare(version, true, 'module.');
+      await addNumber(path, 'n_averaged', 4n);
+      const files = await bareWeights(path);
+      if (files === undefined) throw new TypeError('There are no plans');
+      const card = await convertModel({ folder: '', files: [files], out: await temporaryFolder() });
+      expect(card.folds[0]).toMatchObject({ parallelPrefix: true, unused: expect.arrayContaining(['n_averaged']) });
+    },
+  );
 
   it.each([
     ['v1', /model_best.model.pkl/],

@@ -167,6 +167,14 @@ describe('an nnU-Net v1 model of three channels', () => {
     });
   });
 
+  it('is not found under the digest from before masks were computed for each channel', async () => {
+    const scored = await modelWith({ plans: { normalization_schemes: three('nonCT') } });
+    const { digest, plansSha256, checkpointSha256 } = await sourcesOf(scored);
+    const lines = (head: string) => sha256Of([head, plansSha256, ...checkpointSha256].join('\n'));
+    expect(digest).not.toBe(lines('nnunet-v1-2d 1 normalised'));
+    expect(digest).toBe(lines('nnunet-v1-2d 1 normalised 2'));
+  });
+
   it('is not found under its earlier digest if it is now refused', async () => {
     const folder = await modelWith({ plans: { normalization_schemes: three('CT2') } });
     const { digest, plansSha256, checkpointSha256 } = await sourcesOf(folder);

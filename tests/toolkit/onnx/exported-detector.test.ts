@@ -75,6 +75,12 @@ describe('RT-DETR', () => {
     const notes = { ...NOTES, head: 'v10Detect', description: 'Ultralytics YOLOv10n model' };
     expect(exportedDetector('x.onnx', model([1, 300, 6], notes, { TopK: 2 }))?.output.format).toBe('end2end');
   });
+
+  it('is not what a YOLO that samples feature maps is, if it notes its head', () => {
+    const notes = { ...NOTES, head: 'Detect', description: 'Ultralytics my model' };
+    const operators = { GridSample: 2 };
+    expect(exportedDetector('x.onnx', model([1, 6, 8400], notes, operators))?.output.format).toBe('yolov8');
+  });
 });
 
 describe('parsePythonLiteral', () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
@@ -91,10 +91,34 @@ describe('the graph of a detector for several tiles', () => {
     const { folder, card } = await converted('yolov5/v7.pt');
     const before = await readFile(join(folder, card.file));
     const file = await batchGraphFile(folder, card);
-    await writeFile(file, 'kept');
+    const { ino } = await stat(file);
     expect(await batchGraphFile(folder, card)).toBe(file);
-    expect(await readFile(file, 'utf8')).toBe('kept');
+    expect((await stat(file)).ino).toBe(ino);
     expect(await readFile(join(folder, card.file))).toEqual(before);
+  });
+
+  it.each([
+    ['damaged', (file: string) => writeFile(file, 'damaged')],
+    ['of an earlier version, without its SHA-256', (file: string) => rm(`${file}.sha256`)],
+  ])('is written again if it is %s', async (_, change) => {
+    const { folder, card } = await converted('yolov5/v7.pt');
+    const file = await batchGraphFile(folder, card);
+    const before = await readFile(file);
+    const { ino } = await stat(file);
+    await change(file);
+    expect(await batchGraphFile(folder, card)).toBe(file);
+    expect((await readFile(file)).equals(before)).toBe(true);
+    expect((await stat(file)).ino).not.toBe(ino);
+  });
+
+  it('is replaced with the graph for one tile if it cannot be written', async () => {
+    const { folder } = await converted('yolov5/v7.pt');
+    await writeFile(join(folder, 'batches'), 'not a folder');
+    const detector = await opened(folder, { batchSize: MOST, isBatchedOnCpu: true });
+    expect(detector.batch).toBe(1);
+    expect(detector.engine).toMatchObject({ provider: 'cpu' });
+    expect(detector.engine.fallbacks).toEqual([expect.stringMatching(/^Tiles run one at a time, because .*batches/)]);
+    await detector.run(noiseTiles(1), new Float32Array(detector.rows * (5 + detector.classes.length)));
   });
 });
 
@@ -278,6 +302,58 @@ describe('an ONNX detector from elsewhere', () => {
     expect(await readFile(job.boxes)).toEqual(await readFile(alone.boxes));
     const scores = (await readBoxes(job.boxes, seen)).tiles.map(({ candidates }) => candidates.scores[0] ?? 0);
     expect(new Set(scores).size).toBe(6);
+  });
+});
+
+interface ExportOptions {
+  readonly format?: string;
+  /** Adds a node that quantises the image dynamically. */
+  readonly isQuantised?: boolean;
+  /** Reshapes the output to this number of images; default: that of the input. */
+  readonly images?: number;
+}
+
+/** A detector with dynamic axes that computes one row for each tile: six means of its pixels. */
+async function writeDynamic(path: string, { format = 'end2end', isQuantised, images = -1 }: ExportOptions) {
+  const graph = new GraphBuilder('own');
+  const image = graph.input('image', 'float32', [ANY_LENGTH, 3, SIZE, SIZE]);
+  const weight = floats(graph, 'w', [6, 3, SIZE, SIZE], () => new Float32Array(6 * TILE).fill(1 / TILE));
+  const bias = floats(graph, 'b', [6], () => new Float32Array(6));
+  const head = conv(graph, 'head', image, { weight, bias }, { kernel: [SIZE, SIZE], padding: [0, 0] });
+  const shape = format === 'yolov8' ? [images, 6, 1] : [images, 1, 6];
+  graph.output(reshape(graph, 'boxes', head, shape), 'float32', [ANY_LENGTH, ...shape.slice(1)]);
+  const built = graph.build();
+  const outputs = ['quantised', 'scale', 'zero'];
+  const quantise = { name: 'q', operator: 'DynamicQuantizeLinear', inputs: ['image'], outputs, attributes: [] };
+  await writeModel(path, { ...built, nodes: [...built.nodes, ...(isQuantised ? [quantise] : [])] });
+  const sidecar = { kind: 'detection', output: { format }, labels: format === 'yolov5' ? ['cell'] : ['a', 'b'] };
+  await writeFile(path.replace('.onnx', '.json'), JSON.stringify(sidecar));
+}
+
+describe('an ONNX detector with dynamic axes', () => {
+  async function openedDynamic(options: ExportOptions) {
+    const folder = await temporaryFolder();
+    await writeDynamic(join(folder, 'own.onnx'), options);
+    const { modelDir } = await prepareCellModel(join(folder, 'own.onnx'), join(folder, 'models'));
+    return opened(modelDir, { batchSize: 4, isBatchedOnCpu: true });
+  }
+
+  it.each([
+    ['after non-maximum suppression, one tile', { format: 'end2end' }, 1],
+    ['with dynamic quantisation, one tile', { format: 'yolov8', isQuantised: true }, 1],
+    ['as YOLOv8 computes them, several tiles', { format: 'yolov8' }, 4],
+    ['as YOLOv5 computes them, several tiles', { format: 'yolov5' }, 4],
+  ])('whose boxes are those %s at once', async (_, options, batch) => {
+    expect((await openedDynamic(options)).batch).toBe(batch);
+  });
+
+  it('fails with a remedy if it takes one image only', async () => {
+    const detector = await openedDynamic({ format: 'yolov8', images: 1 });
+    await expect(detector.run(noiseTiles(2), new Float32Array(2 * 7))).rejects.toMatchObject({
+      code: 'INFERENCE_FAILED',
+      message: expect.stringContaining('failed on 2 tiles at once'),
+      remedy: expect.stringMatching(/--provider cpu.*without dynamic axes/),
+    });
   });
 });
 

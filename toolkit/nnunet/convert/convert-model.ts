@@ -83,6 +83,9 @@ export async function convertModel(options: ConvertModelOptions): Promise<ModelC
   return card;
 }
 
+/** Number of models that `torch.optim.swa_utils.AveragedModel` averaged, which it stores with the weights. */
+const AVERAGED_MODELS = 'n_averaged';
+
 type ConvertedFold = Omit<ModelCard['folds'][number], 'sourceSha256'>;
 
 async function convertFold(
@@ -96,6 +99,7 @@ async function convertFold(
   try {
     const { tensors, parallelPrefix } = await recipe.weights(checkpoint, path);
     const tracker = new StateDictTracker(tensors, path);
+    tracker.setAsideIfPresent(AVERAGED_MODELS, []);
     const graph = recipe.graph(tracker);
     tracker.close();
     const file = `fold_${fold}.onnx`;

@@ -106,7 +106,7 @@ function modelsOf(folders: readonly string[], foldOf: (name: string) => FoldName
  */
 export async function bareWeights(path: string): Promise<FoldFiles | undefined> {
   const network = await networkIn(path);
-  if (network === undefined) return undefined;
+  if (network === undefined || !network.startsWith('an nnU-Net')) return undefined;
   const fold = foldOfFolder(basename(dirname(path))) ?? 'all';
   if (network === 'an nnU-Net v1 network') {
     const plans = `${path}.pkl`;
@@ -124,12 +124,18 @@ export async function bareWeights(path: string): Promise<FoldFiles | undefined> 
   throw plansMissing(path, network, 'Put plans.json and dataset.json of its training next to it.');
 }
 
-async function networkIn(path: string): Promise<string | undefined> {
+/**
+ * Returns the network whose weights a checkpoint contains by name.
+ *
+ * @returns Its name with an article; undefined if there are no named weights or their network is unknown.
+ * @throws ReigniteError What opening the checkpoint throws.
+ * @example await networkIn('weights.safetensors') // 'an nnU-Net v2 network'
+ */
+export async function networkIn(path: string): Promise<string | undefined> {
   const checkpoint = await openCheckpoint(path);
   try {
     const weights = findStateDict(checkpoint.root);
-    const network = weights === undefined ? undefined : networkOf(weights);
-    return network?.startsWith('an nnU-Net') ? network : undefined;
+    return weights === undefined ? undefined : networkOf(weights);
   } finally {
     await checkpoint.close();
   }

@@ -13,6 +13,11 @@ import { readV1Input } from './v1-input.ts';
  * results of the old model are not reused.
  */
 const CONVERTER_SCHEMA = 1;
+/**
+ * The same for models of nnU-Net v1 that are normalised otherwise than by 255. The others keep their digest. 2: masks are
+ * computed for each channel, and CT models are refused outside 0 to 255.
+ */
+const NORMALISATION_SCHEMA = 2;
 /** The same for nnU-Net v2. */
 export const V2_CONVERTER_SCHEMA = 2;
 
@@ -80,7 +85,7 @@ export async function hashSources(
     onFile?.(checkpointSha256.length);
   }
   if (folds[0].dataset === undefined) {
-    const head = `nnunet-v1-2d ${CONVERTER_SCHEMA}${(await isNewlyNormalised(folds[0])) ? ' normalised' : ''}`;
+    const head = `nnunet-v1-2d ${CONVERTER_SCHEMA}${(await isNewlyNormalised(folds[0])) ? ` normalised ${NORMALISATION_SCHEMA}` : ''}`;
     const lines = [`${head}${mirroring ? ' mirrored' : ''}`, plansSha256, ...checkpointSha256];
     return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
   }
@@ -92,7 +97,7 @@ export async function hashSources(
 /** Weights of one fold. */
 export interface FoldWeights {
   readonly tensors: StateDict;
-  /** Whether the DataParallel prefix was stripped from any name. */
+  /** Whether a prefix was removed from any name, see `ownName`. */
   readonly parallelPrefix: boolean;
 }
 

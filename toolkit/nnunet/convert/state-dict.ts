@@ -18,7 +18,7 @@ export type StateDict = ReadonlyMap<string, StateTensor>;
 
 export interface CheckpointStateDict {
   readonly tensors: StateDict;
-  /** Whether a prefix such as that of DataParallel was stripped from any name, as nnU-Net's loader does. */
+  /** Whether a prefix was removed from any name, see `ownName`. */
   readonly parallelPrefix: boolean;
 }
 
@@ -28,7 +28,7 @@ export interface CheckpointStateDict {
  *
  * @param path - Of the checkpoint, for messages.
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no state dict of tensors; PARAMETER_UNKNOWN when a name
- *   occurs twice, once with the prefix of DataParallel.
+ *   occurs twice, with different prefixes, see `ownName`.
  */
 export function checkpointStateDict(checkpoint: Checkpoint, path: string): CheckpointStateDict {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
@@ -63,7 +63,10 @@ export function parameterOf(checkpoint: Checkpoint, name: string, tensor: Tensor
   return { shape, read };
 }
 
-/** Matches parameter names of nnU-Net v1's encoder, with or without the DataParallel prefix. */
+/**
+ * Matches parameter names of nnU-Net v1's encoder as nnU-Net writes them, with or without the DataParallel prefix. Files
+ * of other programs have other prefixes; they are weights by name, and need their plans.
+ */
 const V1_ENCODER = /^(?:module\.)?conv_blocks_context\./;
 
 /**

@@ -1,12 +1,13 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
-import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { isFile, readTextIfThere, statIfThere } from '../../files/if-there.ts';
+import { sweepTemporaries } from '../../files/atomic-write.ts';
+import { sha256Of } from '../../files/hash-file.ts';
+import { statIfThere } from '../../files/if-there.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { type WrittenModel, writeModel } from '../../onnx/file/write-model.ts';
+import { digestFileOf, isAsWritten, recordDigest } from '../../onnx/file/written-model.ts';
 import {
   ANY_LENGTH,
   ELEMENT_TYPES,
@@ -190,7 +191,7 @@ function repeated(values: Float32Array, times: number): Float32Array {
 /** Subfolder of the model for graphs derived from it. */
 const FOLDER = 'fast';
 /** Raised when graphs are built differently. */
-const SCHEMA = 1;
+const SCHEMA = 2;
 const NAME = /^rows-[0-9a-f]{16}\.onnx$/;
 /** Graphs that are kept per model, each of hundreds of megabytes; several, because other processes may use another one. */
 const KEPT_GRAPHS = 3;
@@ -210,18 +211,9 @@ export async function graphFile(folder: string, card: ModelCard, batch: number, 
   await makeFolder(parent);
   await sweepTemporaries(parent);
   const { sha256 } = await writeGraph(path, folder, card, batch, precision);
-  await writeFileAtomic(digestOf(path), `${sha256}\n`);
+  await recordDigest(path, sha256);
   await removeOldest(parent, path);
   return path;
-}
-
-function digestOf(path: string): string {
-  return `${path}.sha256`;
-}
-
-async function isAsWritten(path: string): Promise<boolean> {
-  const digest = await readTextIfThere(digestOf(path));
-  return digest !== undefined && (await isFile(path)) && (await sha256OfFile(path)) === digest.trim();
 }
 
 async function removeOldest(parent: string, current: string): Promise<void> {
@@ -232,7 +224,7 @@ async function removeOldest(parent: string, current: string): Promise<void> {
   }
   aged.sort((one, other) => other.writtenAt - one.writtenAt);
   for (const { path } of aged.slice(KEPT_GRAPHS - 1)) {
-    await rm(digestOf(path), { force: true });
+    await rm(digestFileOf(path), { force: true });
     await rm(path, { force: true });
   }
 }

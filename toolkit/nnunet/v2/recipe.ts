@@ -47,7 +47,7 @@ export async function v2Recipe(first: FoldFiles, mirroring: boolean): Promise<Mo
   const { patch } = plans;
   return {
     card: cardOf({ ...plans, network }, dataset, training, mirroring),
-    weights: async (checkpoint, path) => ({ ...(await v2StateDict(checkpoint, path)), parallelPrefix: false }),
+    weights: v2StateDict,
     graph: (tracker) => v2UnetGraph(network, { patch, channels: dataset.channels, outputs: dataset.outputs }, tracker),
   };
 }
@@ -180,6 +180,8 @@ function asAxis(located: Located): number {
 /** Weights, each under a single name. */
 interface V2StateDict {
   readonly tensors: StateDict;
+  /** Whether a prefix was removed from any name, see `ownName`. */
+  readonly parallelPrefix: boolean;
   /** Number of further names that the checkpoint has for these tensors. */
   readonly duplicates: number;
 }
@@ -214,7 +216,8 @@ async function v2StateDict(checkpoint: Checkpoint, path: string): Promise<V2Stat
     name,
     parameterOf(checkpoint, name, tensor),
   ]);
-  return { tensors: new Map(tensors), duplicates };
+  const parallelPrefix = entries.some(([name]) => ownName(name) !== name);
+  return { tensors: new Map(tensors), parallelPrefix, duplicates };
 }
 
 /** Maps all names of a tensor to one. In `all_modules`, which lists convolution, dropout, norm, activation, two have tensors. */

@@ -102,9 +102,8 @@ async function weightFiles(
   const files: WeightFile[] = [];
   for (const name of externalFiles) {
     if (!/^\w[\w.-]*$/.test(name) || name === MODEL_FILE || name === OWN_CARD_FILE) {
-      throw new ReigniteError('MODEL_UNREADABLE', `${path} stores weights in ${name}.`, {
-        remedy: 'Save the model with its weights in one file.',
-      });
+      const message = `${path} stores weights in ${name}: this name, or weights in another folder, are not supported.`;
+      throw new ReigniteError('MODEL_UNREADABLE', message, { remedy: 'Save the model with its weights in one file.' });
     }
     const file = join(dirname(path), name);
     if (!(await isFile(file))) {

@@ -41,7 +41,10 @@ export interface SessionOptions {
    * `auto` uses that GPU or fails. Default 0.
    */
   readonly device?: number;
-  /** Returns the file that is opened on a GPU instead of the other one, such as the same network for several tiles at once. */
+  /**
+   * Returns the file that is opened on a GPU instead of the other one, such as the same network for several tiles at
+   * once. If it throws, the provider counts as not available.
+   */
   readonly gpuFile?: () => Promise<string>;
 }
 
@@ -52,7 +55,7 @@ export type FixedGpu = Pick<SessionOptions, 'device'>;
 export interface OpenedSession extends AdapterNames {
   readonly session: InferenceSession;
   readonly provider: Provider;
-  /** Why a provider that `auto` prefers was not used, one sentence each. */
+  /** Why a provider that `auto` prefers, or the graph for several tiles, was not used, one sentence each. */
   readonly fallbacks: readonly string[];
   /** Version of ONNX Runtime, on which bit-identical results depend. */
   readonly ortVersion: string;

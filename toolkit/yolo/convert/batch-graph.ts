@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { sweepTemporaries } from '../../files/atomic-write.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { writeModel } from '../../onnx/file/write-model.ts';
+import { isAsWritten, recordDigest } from '../../onnx/file/written-model.ts';
 import { ANY_LENGTH, type ValueInfo } from '../../onnx/graph/graph.ts';
 import type { DetectorCard } from '../detector-card.ts';
 
@@ -11,23 +11,27 @@ import type { DetectorCard } from '../detector-card.ts';
 const FOLDER = 'batches';
 
 /**
- * Returns the file of a converted detector's graph for any number of tiles at once. It is written when it is first needed.
+ * Returns the file of a converted detector's graph for any number of tiles at once. It is written when it is first needed,
+ * and again if it is damaged.
  *
  * The graph for one tile stays as it is: with a fixed shape, ONNX Runtime plans its memory before it runs, and on the CPU
  * more tiles at once gain nothing.
  *
  * @param folder - Folder of the converted detector.
  * @param card - Its description, with `anyBatch`.
- * @throws ReigniteError MODEL_UNREADABLE, NO_SPACE, NOT_WRITABLE.
+ * @throws ReigniteError MODEL_UNREADABLE, NO_SPACE, NOT_READABLE, NOT_WRITABLE.
  */
 export async function batchGraphFile(folder: string, { file, sha256 }: DetectorCard): Promise<string> {
   const parent = join(folder, FOLDER);
   const path = join(parent, `${sha256.slice(0, 16)}.onnx`);
-  if (existsSync(path)) return path;
+  if (await isAsWritten(path)) return path;
   const graph = readModel(join(folder, file));
   await makeFolder(parent);
   await sweepTemporaries(parent);
-  await writeModel(path, { ...graph, inputs: graph.inputs.map(ofAnyTiles), outputs: graph.outputs.map(ofAnyTiles) });
+  const { inputs, outputs } = graph;
+  const batched = { ...graph, inputs: inputs.map(ofAnyTiles), outputs: outputs.map(ofAnyTiles) };
+  const { sha256: written } = await writeModel(path, batched);
+  await recordDigest(path, written);
   return path;
 }
 

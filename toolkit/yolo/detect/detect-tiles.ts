@@ -72,7 +72,8 @@ export interface DetectedTile<Tile> {
  * Detects the candidates of tiles in order, in batches of `model.batch`, and saves them.
  *
  * Batches are made of the list, not of the tiles that are left to do, so that a resumed detection runs the same batches
- * and gets the same bits. While a batch of several tiles runs, the next one is filled and the previous one is decoded.
+ * and gets the same bits. While a batch of several tiles runs, the next one is filled and the previous one is decoded,
+ * except with CUDA in the same process, where ONNX Runtime blocks the thread.
  *
  * @throws ReigniteError INFERENCE_FAILED, NO_SPACE, NOT_WRITABLE, or what `fill` throws; the signal's reason.
  */

@@ -3,6 +3,7 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/custom-model.ts';
 import { channelsRead } from '../../onnx/custom-model/image-spec.ts';
+import { describeModel } from '../../onnx/file/describe-model.ts';
 import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
 import { instructionSet } from '../../onnx/session/engine.ts';
 import { type OpenedSession, openSession, type Provider, type SessionOptions } from '../../onnx/session/session.ts';
@@ -32,11 +33,10 @@ export interface DetectorOptions extends SessionOptions {
 /**
  * Opens a model folder of the state directory: a converted detector, or a custom ONNX model.
  *
- * On a GPU, several tiles run at once: all converted detectors allow it, and custom models if they do not fix the number
- * of images.
+ * On a GPU, several tiles run at once: all converted detectors allow it, and custom models as `takesAnyBatch` says. If
+ * the graph of a converted detector for several tiles cannot be written, tiles run one at a time on that GPU.
  *
- * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE; NO_SPACE or NOT_WRITABLE if the graph for several tiles
- *   cannot be written.
+ * @throws ReigniteError MODEL_UNREADABLE, PROVIDER_UNAVAILABLE.
  */
 export async function openDetector(folder: string, options: DetectorOptions): Promise<EngineDetector> {
   const custom = await readOwnCard(folder);
@@ -66,11 +66,25 @@ async function openConverted(folder: string, options: DetectorOptions): Promise<
   const card = await readDetectorCard(folder);
   const file = join(folder, card.file);
   const isBatched = card.anyBatch === true && options.batchSize !== 1;
-  const batchFile = isBatched ? () => batchGraphFile(folder, card) : undefined;
-  const path = options.isBatchedOnCpu === true && batchFile ? await batchFile() : file;
-  const opened = await openSession(path, { ...options, ...(batchFile && { gpuFile: batchFile }) });
+  const missed: { why: string | undefined } = { why: undefined };
+  const batchFile = async () => {
+    missed.why = undefined;
+    try {
+      return await batchGraphFile(folder, card);
+    } catch (error) {
+      if (!(error instanceof ReigniteError)) throw error;
+      missed.why = error.message;
+      return file;
+    }
+  };
+  const path = options.isBatchedOnCpu === true && isBatched ? await batchFile() : file;
+  const opened = await openSession(path, { ...options, ...(isBatched && { gpuFile: batchFile }) });
   checkShapes(file, opened.session, card);
-  return new SessionDetector(networkOfCard(card), opened, card.anyBatch === true, options);
+  const network = networkOfCard(card);
+  if (missed.why === undefined) return new SessionDetector(network, opened, card.anyBatch === true, options);
+  const fallback = `Tiles run one at a time, because the graph for several cannot be used: ${missed.why}`;
+  const single = { ...opened, fallbacks: [...opened.fallbacks, fallback] };
+  return new SessionDetector(network, single, true, { ...options, batchSize: 1 });
 }
 
 function networkOfCard(card: DetectorCard): BoxNetwork {
@@ -114,8 +128,9 @@ async function openCustom(folder: string, card: CustomModelCard, options: Detect
     tensorOf: (tiles, count) => customTensor(tile, card.image.elementType, tiles, count),
     outputFor: () => undefined,
   };
-  const opened = await openSession(join(folder, card.file), options);
-  return new SessionDetector(network, opened, takesAnyBatch(opened.session, card), options);
+  const path = join(folder, card.file);
+  const opened = await openSession(path, options);
+  return new SessionDetector(network, opened, takesAnyBatch(opened.session, path, network), options);
 }
 
 function customTensor(
@@ -133,17 +148,35 @@ function customTensor(
   return tensorOf(elementType, values, [count, ...tile.shape.slice(1)]);
 }
 
-/** Returns whether a custom model fixes the number of images neither in its input nor in its output. */
-function takesAnyBatch(session: InferenceSession, { input, output }: CustomModelCard): boolean {
+/**
+ * Returns whether a custom model may run on several tiles at once: it fixes the number of images neither in its input nor
+ * in its output, and computes the rows of each image from that image alone.
+ *
+ * Non-maximum suppression that Ultralytics exports is a loop over the images of the export, so boxes of further images
+ * are missing, although the axes are dynamic. Dynamic quantisation computes one scale for all images.
+ *
+ * @see https://github.com/ultralytics/ultralytics/blob/main/ultralytics/engine/exporter.py (`NMSModel`)
+ */
+function takesAnyBatch(session: InferenceSession, path: string, { input, output, format }: BoxNetwork): boolean {
   const [given] = shapeOf(session.inputMetadata, input);
   const [gives] = shapeOf(session.outputMetadata, output);
-  return !isFixed(given) && !isFixed(gives);
+  if (isFixed(given) || isFixed(gives) || format === 'end2end') return false;
+  const { operators } = describeModel(path);
+  return !Object.keys(operators).some((operator) => MIXES_IMAGES.test(operator));
 }
+
+/** Operators whose outputs for an image depend on the other images, such as `DynamicQuantizeLinear`. */
+const MIXES_IMAGES = /(?:^|\.)(?:DynamicQuantize|NonMaxSuppression)/;
 
 /** Returns whether an axis has a fixed length. ONNX Runtime gives others a name, or -1. */
 function isFixed(length: number | string | undefined): boolean {
   return typeof length === 'number' && length > 0;
 }
+
+const TOO_LITTLE_MEMORY =
+  'If the GPU has too little memory, set `inference.batchSize` to 1 in the configuration of a run; for `predict`, end ' +
+  'other programs that use the GPU, or use `--provider cpu`.';
+const ONE_IMAGE = 'If an ONNX file from elsewhere takes one image only, export it without dynamic axes.';
 
 /** A detector in an ONNX Runtime session. */
 class SessionDetector implements EngineDetector {
@@ -181,28 +214,40 @@ class SessionDetector implements EngineDetector {
   }
 
   async run(tiles: Float32Array, heads: Float32Array): Promise<void> {
-    const { digest, channels, shape } = this.#network;
+    const { channels, shape, output } = this.#network;
     const count = tiles.length / (channels * shape.height * shape.width);
+    let found: Tensor | undefined;
     try {
-      await this.#runOn(tiles, heads, count);
+      found = await this.#outputFor(tiles, heads, count);
     } catch (cause) {
-      const what = count === 1 ? 'a tile' : `${count} tiles at once`;
-      throw new ReigniteError('INFERENCE_FAILED', `The network ${digest} failed on ${what}: ${String(cause)}`, {
-        cause,
-        ...(count > 1 && { remedy: 'If the GPU has too little memory, set `inference.batchSize` to 1.' }),
-      });
+      throw this.#failure(cause, count, `${TOO_LITTLE_MEMORY} ${ONE_IMAGE}`);
+    }
+    try {
+      if (found?.data !== heads) this.#place(floatsOf(found, output), found?.dims ?? [], heads, count);
+    } catch (cause) {
+      throw this.#failure(cause, count, ONE_IMAGE);
     }
   }
 
-  async #runOn(tiles: Float32Array, heads: Float32Array, count: number): Promise<void> {
-    const { input, output, format, classes, tensorOf, outputFor } = this.#network;
+  #failure(cause: unknown, count: number, remedyOfSeveral: string): ReigniteError {
+    const what = count === 1 ? 'a tile' : `${count} tiles at once`;
+    const message = `The network ${this.#network.digest} failed on ${what}: ${String(cause)}`;
+    return new ReigniteError('INFERENCE_FAILED', message, { cause, ...(count > 1 && { remedy: remedyOfSeveral }) });
+  }
+
+  /** Runs the network. @returns Its output, which is written to `heads` directly if their layout is the same. */
+  async #outputFor(tiles: Float32Array, heads: Float32Array, count: number): Promise<Tensor | undefined> {
+    const { input, output, tensorOf, outputFor } = this.#network;
     const into = outputFor(heads, count);
     const feeds = { [input]: tensorOf(tiles, count) };
     const results = await this.#session.run(feeds, into === undefined ? [output] : { [output]: into });
-    if (into !== undefined && format === 'yolov5') return;
-    const found = into ?? results[output];
-    const data = floatsOf(found, output);
-    const rows = this.#rowsOf(data.length, found?.dims ?? [], count);
+    return into ?? results[output];
+  }
+
+  /** Copies the rows of an output to the layout of YOLOv5. */
+  #place(data: Float32Array, dims: readonly number[], heads: Float32Array, count: number): void {
+    const { format, classes } = this.#network;
+    const rows = this.#rowsOf(data.length, dims, count);
     const [from, to] = [data.length / count, heads.length / count];
     if (rows < this.rows) heads.fill(0);
     for (let place = 0; place < count; place++) {
