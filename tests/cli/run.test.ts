@@ -1,7 +1,15 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { commits, hasPartial, inferenceStarts, inferredTwice, injectFaults, leftBehind } from '../support/chaos.ts';
+import {
+  commits,
+  hasPartial,
+  inferenceStarts,
+  inferredTwice,
+  injectFaults,
+  leftBehind,
+  partialStates,
+} from '../support/chaos.ts';
 import {
   type Command,
   isAlive,
@@ -49,6 +57,17 @@ async function inferringAfter(event: () => unknown, { home }: Place, command: Co
   return found ?? 0;
 }
 
+/** Starts an interrupted run again, and waits until an inference worker is in the middle of an ROI. */
+async function resumed({ words, ...place }: Place & { readonly words: readonly string[] }): Promise<Command> {
+  const [starts, before] = [await inferenceStarts(place.home), await partialStates(place.home)];
+  const command = startCommand(words, place);
+  await until(async () => {
+    const states = [...(await partialStates(place.home))];
+    return (await inferenceStarts(place.home)) > starts && states.some((each) => each !== '' && !before.has(each));
+  }, command.stderr);
+  return command;
+}
+
 /** What a command answers as a program reads it. */
 async function ask(place: Place, ...words: string[]) {
   const { status, stdout, stderr } = await runHere([...words, '--json'], place);
@@ -58,9 +77,7 @@ async function ask(place: Place, ...words: string[]) {
 
 /** Resumes an interrupted run, then pauses, resumes and cancels it from other commands. */
 async function steer(place: Place & { readonly words: readonly string[] }): Promise<void> {
-  const starts = await inferenceStarts(place.home);
-  const command = startCommand(place.words, place);
-  await until(async () => (await inferenceStarts(place.home)) > starts, command.stderr);
+  const command = await resumed(place);
   expect(command.stderr()).toContain('Attached to');
   expect(await ask(place, 'pause')).toMatchObject({ done: 'pause' });
   await command.shows('The run is paused');
@@ -147,10 +164,8 @@ describe('reignite run', () => {
     await second.ended;
     await until(() => !pids.some(isAlive));
 
-    const starts = await inferenceStarts(place.home);
-    const third = startCommand(place.words, place);
-    await third.shows('Attached to reproduce/42/tiny/');
-    await until(async () => (await inferenceStarts(place.home)) > starts, third.stderr);
+    const third = await resumed(place);
+    expect(third.stderr()).toContain('Attached to reproduce/42/tiny/');
     const server = await serverPidOf(place.home);
     expect(Object.keys(workersOf(place.home))).toHaveLength(2);
     third.process.kill('SIGINT');

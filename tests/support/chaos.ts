@@ -138,6 +138,16 @@ export async function hasPartial(home: string): Promise<boolean> {
   return work.some((name) => name.endsWith('state.json'));
 }
 
+/** Returns the contents of `state.json` of each ROI in progress: it changes when a worker opens the ROI, and with its rows. */
+export async function partialStates(home: string): Promise<ReadonlySet<string>> {
+  const work = join(home, 'work');
+  const names = (await readdir(work, { recursive: true }).catch(() => [])).filter((name) =>
+    name.endsWith('state.json'),
+  );
+  // An ROI that is done meanwhile has none.
+  return new Set(await Promise.all(names.map((name) => readFile(join(work, name), 'utf8').catch(() => ''))));
+}
+
 /** Finds every living process that was started for a state directory by its environment, whatever its parent. Linux only. */
 export function leftBehind(home: string): readonly string[] {
   return readdirSync('/proc')
