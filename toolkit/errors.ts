@@ -43,6 +43,11 @@ export const ERRORS = {
       'Name two runs, two results folders, or two folders that `evaluate` or `predict` wrote, of the same images and task.',
   },
   HOME_IN_USE: { retryable: true, remedy: 'Wait for the other command, or set REIGNITE_HOME to another folder.' },
+  WORKER_UNSUITABLE: {
+    retryable: true,
+    remedy:
+      'Start an inference worker on a machine with the provider of the run, or cancel the run and start it again.',
+  },
   FOLDER_UNAVAILABLE: {
     retryable: true,
     remedy:

@@ -2,14 +2,19 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { packageVersion } from '../../config/package-files.ts';
+import type { Task } from '../../config/tasks.ts';
 import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
+import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-job.ts';
 import { adapterNames } from '../../toolkit/onnx/provider/adapter.ts';
+import { refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';
+import type { NetworkSession } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { RoiSources } from '../../toolkit/tasks/work.ts';
+import { orToSuitableWorker } from '../hand-over.ts';
 import { countingTiles, withHeartbeat } from '../heartbeat.ts';
 import { type EngineRef, InferRoiInput, ProbeInput } from '../inputs.ts';
 import { bringModel, bringRoi, type Elsewhere, elsewhere, orGiveBack } from './stage-in.ts';
@@ -80,7 +85,10 @@ export function createInferRoi({ engines, ...services }: InferServices) {
         services: work,
         onStart: () => log.info('inference starts'),
       };
-      const { entry, isCached } = await kind.infer(job, once, engines);
+      const { entry, isCached } = await orToSuitableWorker(async () => {
+        refuseOtherEngine(await engineHere(engines, task, probeJob(job.modelDir, job.session), signal), engine);
+        return kind.infer(job, once, engines);
+      });
       if (away === undefined) await kind.restore(cache, entry, folders.results, roi);
       else await away.scratch.trim();
       const { key } = entry;
@@ -90,6 +98,28 @@ export function createInferRoi({ engines, ...services }: InferServices) {
       return { roi, key, cached: false, seconds, tiles };
     });
   };
+}
+
+type EngineProbe = (engines: PredictionEngines, task: Task, job: ModelJob, signal: AbortSignal) => Promise<Engine>;
+
+/** What networks run on in this process, by task and job. */
+const PROBED = new WeakMap<PredictionEngines, Map<string, Engine>>();
+
+/** Determines what a network runs on here, and remembers it. */
+const probeEngine: EngineProbe = async (engines, task, job, signal) => {
+  const engine = await taskNamed(task).probe(engines, job, signal);
+  const probed = PROBED.get(engines) ?? new Map<string, Engine>();
+  PROBED.set(engines, probed.set(JSON.stringify([task, job]), engine));
+  return engine;
+};
+
+/** Returns what a network runs on here, so that no ROI is computed first and refused afterwards. */
+const engineHere: EngineProbe = async (engines, task, job, signal) =>
+  PROBED.get(engines)?.get(JSON.stringify([task, job])) ?? probeEngine(engines, task, job, signal);
+
+/** A network is probed on one thread: its kernels do not depend on their number. */
+function probeJob(modelDir: string, session: NetworkSession): ModelJob {
+  return { ...session, modelDir, threads: 1 };
 }
 
 /**
@@ -132,8 +162,8 @@ export function createProbeInference(services: ProbeServices, engines: Predictio
     const away = elsewhere(services);
     return withHeartbeat({ phase: 'probing', provider: inference.provider }, async () => {
       if (away !== undefined) await orGiveBack(() => bringModel(away, model.digest, signal));
-      const job = { ...sessionOf(inference), modelDir: join(home.models, model.digest), threads: 1 };
-      const { provider, ortVersion, fallbacks, ...more } = await taskNamed(task).probe(engines, job, signal);
+      const job = probeJob(join(home.models, model.digest), sessionOf(inference));
+      const { provider, ortVersion, fallbacks, ...more } = await probeEngine(engines, task, job, signal);
       const names = adapterNames(more);
       if (fallbacks.length > 0) log.info('execution provider', { provider, ...names, fallbacks });
       // A task that the fast engine does not speed up uses the cache key of the exact one.

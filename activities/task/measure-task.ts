@@ -1,6 +1,7 @@
 import type { Measured } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { type PlannedRoi, recalledEntryOf, type TaskWork } from '../../toolkit/tasks/work.ts';
+import { orToSuitableWorker } from '../hand-over.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { type MeasureOutcome, MeasureTaskInput, type RunFolders, type StageRef } from '../inputs.ts';
 import type { InferServices } from './infer-roi.ts';
@@ -20,8 +21,10 @@ export function createMeasureTask({ engines, ...services }: InferServices) {
       const measure = (work: TaskWork) =>
         taskNamed(task).measure({ listed, rois, settings, session, isFull: full, work }, engines);
       const away = elsewhere(services);
-      if (away === undefined) return measure(workOf(services, folders, report));
-      return orGiveBack(() => measureElsewhere(away, { stage, folders, rois }, services, report, measure));
+      return orToSuitableWorker(() => {
+        if (away === undefined) return measure(workOf(services, folders, report));
+        return orGiveBack(() => measureElsewhere(away, { stage, folders, rois }, services, report, measure));
+      });
     });
   };
 }

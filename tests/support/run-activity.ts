@@ -1,4 +1,5 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { LAST_SUITABLE_ATTEMPT } from '../../activities/hand-over.ts';
 
 /** Runs an activity in a new mocked environment, unless one is given; keeps the type of its result. */
 export async function runActivity<Input, Output>(
@@ -13,4 +14,9 @@ export async function runActivity<Input, Output>(
   const [output] = outputs;
   if (output === undefined) throw new Error('The activity gave no result.');
   return output;
+}
+
+/** The attempt after which an activity is not handed over to a worker with another provider any more. */
+export function lastAttempt(): MockActivityEnvironment {
+  return new MockActivityEnvironment({ attempt: LAST_SUITABLE_ATTEMPT });
 }

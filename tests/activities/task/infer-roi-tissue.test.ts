@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
@@ -17,7 +18,7 @@ import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { tissueOutputs } from '../../../toolkit/tasks/tissue/files.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { runActivity } from '../../support/run-activity.ts';
+import { lastAttempt, runActivity } from '../../support/run-activity.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 
 const folder = suiteFolder();
@@ -108,7 +109,7 @@ describe('inferRoi, of tissue', () => {
     expect(other).toMatchObject({ cached: false });
     expect(other.key).not.toBe(exact.key);
     const { activity: again, input: planned } = await setUp();
-    await expect(runActivity(again, { ...fast, engine: planned.engine })).rejects.toMatchObject({
+    await expect(runActivity(again, { ...fast, engine: planned.engine }, lastAttempt())).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
       message: expect.stringContaining('the fast engine in float32; the run was planned for the exact engine'),
     });
@@ -154,12 +155,24 @@ describe('inferRoi, of tissue', () => {
     },
   );
 
-  it('rejects a worker with another engine than planned', async () => {
-    const { activity, input } = await setUp();
-    const other = { ...input, engine: { ...input.engine, ortVersion: '0.0.0' } };
-    await expect(runActivity(activity, other)).rejects.toMatchObject({
-      code: 'PROVIDER_UNAVAILABLE',
-    });
+  it.each([
+    ['computes on another engine than planned', {}, { ortVersion: '0.0.0' }],
+    ['lacks the provider', { provider: 'cuda' }, { provider: 'cuda' }],
+  ] as const)('hands the ROI over, without computing it, if the worker %s', async (_, session, planned) => {
+    const { activity, home, input } = await setUp();
+    const inference = { ...input.inference, ...session };
+    const other = { ...input, inference, engine: { ...input.engine, ...planned } };
+    const computes = vi.spyOn(segmenter, 'segment');
+    const environment = new MockActivityEnvironment();
+    const held = vi.spyOn(environment.context, 'sleep').mockResolvedValue();
+    const fault = { code: 'WORKER_UNSUITABLE', retryable: true, retryAfterMs: 1_000 };
+    await expect(runActivity(activity, other, environment)).rejects.toMatchObject(fault);
+    expect(held.mock.calls).toEqual([[30_000]]);
+    const last = runActivity(activity, other, lastAttempt());
+    await expect(last).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE', retryable: false });
+    expect(computes).not.toHaveBeenCalled();
+    expect(existsSync(home.work)).toBe(false);
+    computes.mockRestore();
   });
 
   it('rejects a path that leaves the data folder, and names a missing file', async () => {

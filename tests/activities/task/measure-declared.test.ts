@@ -12,7 +12,7 @@ import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-s
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { runActivity } from '../../support/run-activity.ts';
+import { lastAttempt, runActivity } from '../../support/run-activity.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 
 const detector = createCellDetector();
@@ -42,7 +42,7 @@ it('stores no points if another provider ran than the key names', async () => {
     folders: { data, results: join(folder, 'results') },
     inference: InferenceConfig.parse({ provider: 'cpu', threads: 1 }),
   };
-  await expect(runActivity(measure, input)).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
+  await expect(runActivity(measure, input, lastAttempt())).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
   const kept = [];
   for await (const { parts } of cache.entries()) kept.push(parts);
   expect(kept).toEqual([]);

@@ -15,7 +15,7 @@ import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-s
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { runActivity } from '../../support/run-activity.ts';
+import { lastAttempt, runActivity } from '../../support/run-activity.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 
 const folder = suiteFolder();
@@ -98,7 +98,11 @@ describe('measureTask, of tissue', () => {
       probe: async (...job) => ({ ...(await segmenter.probe(...job)), ...other }),
       segment: () => Promise.reject(new Error('It must not come so far.')),
     };
-    const again = runActivity(createMeasureTask({ ...services, engines: { detector, segmenter: elsewhere } }), input);
+    const again = runActivity(
+      createMeasureTask({ ...services, engines: { detector, segmenter: elsewhere } }),
+      input,
+      lastAttempt(),
+    );
     await expect(again).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     expect(await entriesOf(services)).toHaveLength(1);
   });
@@ -109,7 +113,11 @@ describe('measureTask, of tissue', () => {
       ...segmenter,
       segment: async (...job) => ({ ...(await segmenter.segment(...job)), provider: 'webgpu' }),
     };
-    const again = runActivity(createMeasureTask({ ...services, engines: { detector, segmenter: fallenBack } }), input);
+    const again = runActivity(
+      createMeasureTask({ ...services, engines: { detector, segmenter: fallenBack } }),
+      input,
+      lastAttempt(),
+    );
     await expect(again).rejects.toMatchObject({ code: 'PROVIDER_UNAVAILABLE' });
     expect(await entriesOf(services)).toHaveLength(1);
   });

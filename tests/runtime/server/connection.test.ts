@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   connectionOptionsOf,
   connectTo,
@@ -99,15 +99,14 @@ describe('parseServerAddress', () => {
 
 describe('connectTo', () => {
   it('reaches the embedded server even if the environment sets a proxy for everything', async () => {
-    const before = { ...process.env };
     const dead = `http://127.0.0.1:${await freePort(0)}`;
-    Object.assign(process.env, { grpc_proxy: dead, https_proxy: dead, http_proxy: dead, HTTPS_PROXY: dead });
+    for (const name of ['grpc_proxy', 'https_proxy', 'http_proxy', 'HTTPS_PROXY']) vi.stubEnv(name, dead);
     try {
       const client = await connectTo(server);
       expect(client.options.namespace).toBe('default');
       await client.connection.close();
     } finally {
-      process.env = before;
+      vi.unstubAllEnvs();
     }
   });
 
