@@ -76,7 +76,7 @@ export const tissueTaskConfig = (task: TissueTask) =>
         '`full`: every pixel is predicted. `annotated`: only tiles with annotated pixels are predicted; all other pixels ' +
           'are written as 255, not predicted. Dice and the rows 1 to 16 of the confusion matrix are the same with both. Default: full.',
       ),
-      model: customModel('an nnU-Net folder (v1, or v2 2D), or an .onnx with its JSON file'),
+      model: customModel('a 2D nnU-Net folder (v1 or v2), or an .onnx with its JSON file'),
       folds: Folds.optional().describe(
         'Folds of a custom nnU-Net model, such as 0,1,3,4 or the fold all. Default: every numbered fold.',
       ),

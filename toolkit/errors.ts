@@ -22,7 +22,7 @@ export const ERRORS = {
   RUN_NOT_FOUND: { retryable: false, remedy: 'Run `npx reignite list` to list the runs.' },
   RUN_OPEN: {
     retryable: false,
-    remedy: 'Run `npx reignite cancel` first, or the same command without `--fresh` to resume it.',
+    remedy: 'Run `npx reignite cancel RUN` first, or the same command without `--fresh` to resume it.',
   },
   VERDICT_CHANGED: {
     retryable: false,

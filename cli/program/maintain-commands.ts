@@ -27,7 +27,7 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     });
 
   withExamples(
-    command(program, 'clean', 'free disk space; never deletes data, results or history'),
+    command(program, 'clean', 'free disk space; keeps unpacked data, results folders and the history of runs'),
     'clean --dry-run',
     'clean partial logs',
   )

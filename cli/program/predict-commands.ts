@@ -22,7 +22,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(new Option('--task <task>', 'task of the model').choices(TASKS).makeOptionMandatory())
     .requiredOption(
       '--model <path>',
-      'he: nnU-Net folder (v1, or v2 2D) or one of its folds; nuclei, pdl1: .pt of YOLOv5 or Ultralytics; all: .onnx',
+      'he: 2D nnU-Net folder (v1 or v2) or one of its folds; nuclei, pdl1: .pt of YOLOv5 or Ultralytics; all: .onnx',
     )
     .requiredOption('--out <dir>', 'output folder')
     .option(
@@ -89,12 +89,13 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .addOption(
       new Option(
         '--fit <how>',
-        'cut tiles without scaling, or scale the whole image (default: letterbox with --imgsz, else tiles)',
+        'cut tiles without scaling, or scale the whole image (default: letterbox with --imgsz or an ONNX input that is not square, else tiles)',
       ).choices(['tiles', 'letterbox']),
     )
     .option(
       '--overlap <px>',
-      "px that adjacent tiles share (default: a fifth of a tile; YOLOv5 with the paper's class names: 0; slides: always 64)",
+      "px that adjacent tiles share (default: a fifth of a tile; YOLOv5 with the paper's class names, without " +
+        '--fit: 0; slides: up to 64)',
       parseNumber,
     )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')

@@ -61,7 +61,8 @@ export async function warnUnpolledQueues(
 
 function unservedLine(prefix: string, unserved: readonly Queue[]): string {
   const names = unserved.map((queue) => taskQueue(prefix, queue)).join(', ');
-  const which = unserved.length === QUEUES.length ? '' : ` --queues ${unserved.join(',')}`;
+  const own = prefix === 'reignite' ? '' : ` --set temporal.taskQueuePrefix=${prefix}`;
+  const which = `${unserved.length === QUEUES.length ? '' : ` --queues ${unserved.join(',')}`}${own}`;
   return `No worker is polling ${names}; the run is waiting. Start one with \`npx reignite worker${which}\`.`;
 }
 

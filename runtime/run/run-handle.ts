@@ -226,7 +226,7 @@ export async function updateRun(client: Client, id: string, { name, argument }: 
       argument === undefined ? handle.executeUpdate(name) : handle.executeUpdate(name, { args: [argument] }),
     );
   } catch (error) {
-    const remedy = 'Run `npx reignite status` to see its state.';
+    const remedy = `Run \`npx reignite status ${id}\` to see its state.`;
     if (error instanceof WorkflowUpdateFailedError) {
       throw new ReigniteError('USAGE', error.cause?.message ?? error.message, { remedy, cause: error });
     }

@@ -131,7 +131,7 @@ function refuseOtherStorage({ id, input }: ResolvedRun, newest: NewestExecution 
     'RUN_OPEN',
     `The run ${id} is open, with storage ${known ?? 'none'} instead of ${asked ?? 'none'}.`,
     {
-      remedy: 'Use the same `--set storage=`, or `npx reignite cancel` first; finished ROIs are kept.',
+      remedy: 'Use the same `--set storage=`, or `npx reignite cancel RUN` first; finished ROIs are kept.',
     },
   );
 }

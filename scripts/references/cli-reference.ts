@@ -10,7 +10,8 @@ export function cliReference(program: Command): string {
     '# Command line',
     'Run commands with `npx reignite COMMAND`. Commands and options are listed as `--help` prints them.',
     'Exit statuses are in [errors](errors.md#exit-status), configuration fields for `--set` in [configuration](configuration.md).',
-    'Every command except `completion` takes `--json` (one JSON document on stdout), `--debug` (stack traces) and `--help`.',
+    'Every command except `completion` takes `--json` (one JSON document on stdout; `server`, `worker`, `ui`: errors only), ' +
+      '`--debug` (stack traces) and `--help`.',
     ...leaves(program, []).map(([words, command]) => section(words, command)),
   ].join('\n\n');
 }

@@ -168,7 +168,10 @@ function checkSizes(archive: string, name: string, entry: Entry, isFolder: boole
     throw new ReigniteError(
       'ARCHIVE_CORRUPT',
       `${archive}, member ${JSON.stringify(name)}: compression method ${compressionMethod} is not supported.`,
-      { remedy: 'Unpack it manually into the data folder, for example with 7-Zip, then run the same command again.' },
+      {
+        remedy:
+          'Unpack it manually into the data folder, for example with 7-Zip, then add `--set zenodo.offline=true`.',
+      },
     );
   }
   if (!Number.isSafeInteger(compressedSize) || !Number.isSafeInteger(uncompressedSize)) {

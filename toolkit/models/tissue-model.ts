@@ -89,8 +89,8 @@ export async function prepareTissueModel(
   { folds, mirroring = false, signal, onProgress }: PrepareOptions = {},
 ): Promise<TissueModel> {
   if (/\.onnx$/i.test(path)) {
-    if (folds === undefined) return prepareOnnx(path, models, signal);
-    throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave out `--folds` or `he.folds`.' });
+    refuseForOnnx(path, folds, mirroring);
+    return prepareOnnx(path, models, signal);
   }
   const bare = await bareFile(path, folds);
   if (bare !== undefined) return prepareBare(bare, models, mirroring, signal);
@@ -115,6 +115,15 @@ export async function prepareTissueModel(
   };
 }
 
+function refuseForOnnx(path: string, folds: readonly FoldName[] | undefined, mirroring: boolean): void {
+  if (folds !== undefined)
+    throw new ReigniteError('USAGE', `${path} has no folds.`, { remedy: 'Leave out `--folds` or `he.folds`.' });
+  if (!mirroring) return;
+  throw new ReigniteError('USAGE', `${path} is an ONNX file, whose tiles cannot be mirrored.`, {
+    remedy: 'Leave out `--mirroring` or `he.mirroring`, or use the nnU-Net folder that the file was converted from.',
+  });
+}
+
 /** Finds the plans of a file of nnU-Net weights with a name that nnU-Net does not use. */
 async function bareFile(path: string, folds: readonly FoldName[] | undefined): Promise<FoldFiles | undefined> {
   const found = await statIfThere(path);
@@ -131,7 +140,8 @@ async function prepareBare(
   mirroring: boolean,
   signal: AbortSignal | undefined,
 ): Promise<TissueModel> {
-  if (mirroring) {
+  // Of nnU-Net v1, the name of the trainer says it.
+  if (mirroring && bare.dataset !== undefined) {
     throw new ReigniteError('USAGE', `${bare.checkpoint} does not record the mirroring axes of its training.`, {
       remedy: 'Leave out `--mirroring` or `he.mirroring`, or use the checkpoint that nnU-Net wrote.',
     });
@@ -139,7 +149,7 @@ async function prepareBare(
   const { digest } = await hashSources([bare], { mirroring }, signal);
   const modelDir = join(models, digest);
   const known = await knownModelCard(modelDir);
-  const source = { folder: dirname(bare.checkpoint), files: [bare], out: modelDir } as const;
+  const source = { folder: dirname(bare.checkpoint), files: [bare], mirroring, out: modelDir } as const;
   const card = known ?? (await convertModel({ ...source, ...(signal && { signal }) }));
   return { ...converted(card, modelDir), folds: [bare.fold], notes: notesOf(card), cached: known !== undefined };
 }
@@ -179,7 +189,8 @@ function notesOf({ trainer, v2, ...card }: ModelCard): readonly string[] {
 function unmirroredNote(command: string, { length }: readonly number[]): readonly string[] {
   if (length === 0) return [];
   return [
-    `Tiles were not mirrored; ${command} mirrors by default. --mirroring does the same and takes ${2 ** length} times as long.`,
+    `Tiles were not mirrored; ${command} mirrors by default. ` +
+      `With a model folder, --mirroring does the same and takes ${2 ** length} times as long.`,
   ];
 }
 

@@ -1,3 +1,4 @@
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -28,5 +29,16 @@ describe('an nnU-Net v1 model with schemes for each channel', () => {
     const job = jobIn(scratch, name, IMAGE);
     await segmenter.segment({ ...job, modelDir, ...engine });
     expect(await decodeLabels(job.mask)).toEqual(await decodeLabels(join(MODEL, `${expected}.png`)));
+  });
+
+  it('is mirrored under another file name, too; its ONNX file is not', async () => {
+    const [model, plans] = ['model_final_checkpoint.model', 'model_final_checkpoint.model.pkl'];
+    await cp(join(MODEL, 'fold_0', model), scratch.path('weights.pth'));
+    await cp(join(MODEL, 'fold_0', plans), scratch.path('weights.pth.pkl'));
+    const models = scratch.path('models');
+    const mirrored = await prepareTissueModel(scratch.path('weights.pth'), models, { mirroring: true });
+    expect(mirrored.nnunet?.mirrorAxes).toEqual([0, 1]);
+    const onnx = prepareTissueModel(join(mirrored.modelDir, 'fold_0.onnx'), models, { mirroring: true });
+    await expect(onnx).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('cannot be mirrored') });
   });
 });

@@ -31,7 +31,7 @@ export async function findModelFolder(folder: string): Promise<string> {
   if (chosen === undefined) {
     throw new ReigniteError(
       'FILE_MISSING',
-      `${folder} contains no nnU-Net model: no folder in it contains fold_0 or all.`,
+      `${folder} contains no nnU-Net model: no folder named fold_0 or all was found in it.`,
     );
   }
   if (candidates.length > 1 && chosen !== RECORD_MODEL_FOLDER) {

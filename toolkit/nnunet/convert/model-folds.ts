@@ -106,7 +106,7 @@ export async function findFolds(
 export async function chooseFolds(folder: string, asked?: readonly FoldName[]): Promise<ChosenFolds> {
   const found = sorted([...(await foldFolders(folder)).keys()]);
   if (found.length === 0) {
-    throw new ReigniteError('FOLD_MISSING', `${folder} contains no fold_0 or all with an nnU-Net model.`, {
+    throw new ReigniteError('FOLD_MISSING', `${folder} contains no folder named fold_0 or all with an nnU-Net model.`, {
       remedy: 'Name the folder of an nnU-Net model, the one with fold_0.',
     });
   }

@@ -260,7 +260,7 @@ async function writeGraph(
       {
         cause,
         remedy:
-          'Use `--set inference.precision=float16`, which halves them, or the exact engine (`predict --engine exact`).',
+          'Use `--set inference.engine=exact` or `predict --engine exact`; or inference.precision=float16, if it is float32.',
       },
     );
   }
