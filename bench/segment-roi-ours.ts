@@ -2,7 +2,7 @@
  * Our side of bench/segment-roi.ts and the subject of bench/segment-memory.ts: one ROI in a separate process.
  *
  *     tsx bench/segment-roi-ours.ts --model CONVERTED_MODEL --image IMAGE --mask MASK [--truth MASK] [--threads N]
- *       [--rows N]
+ *       [--rows N] [--engine exact|fast]
  *
  * Prints one line of JSON, like bench/python/segment_roi_peer.py. `seconds` includes opening the networks, which is
  * repeated every four tile rows. Progress goes to stderr. `--rows` stops after that many tile rows; with `--truth`,
@@ -10,6 +10,7 @@
  */
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import type { RoiJob, RoiProgress } from '../toolkit/nnunet/sliding-window/roi-job.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { peakMemory } from './segment-roi-setup.ts';
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     truth: { type: 'string' },
     threads: { type: 'string' },
     rows: { type: 'string' },
+    engine: { type: 'string', default: 'exact' },
   },
 });
 const { model, image, mask, truth, threads } = values;
@@ -46,6 +48,7 @@ function report(progress: RoiProgress): void {
 
 const segmenter = createRoiSegmenter({
   provider: 'cpu',
+  engine: z.enum(['exact', 'fast']).parse(values.engine),
   ...(threads === undefined ? {} : { threads: Number(threads) }),
 });
 try {
