@@ -59,6 +59,6 @@ export function cropped(pixels: Uint8Array, width: number, channels: number, box
  */
 export function nonZeroMask(pixels: Uint8Array, channels: number): Uint8Array {
   const mask = new Uint8Array(pixels.length / channels);
-  for (const [at, value] of pixels.entries()) if (value !== 0) mask[Math.floor(at / channels)] = 1;
+  for (let at = 0; at < pixels.length; at++) if (pixels[at] !== 0) mask[Math.floor(at / channels)] = 1;
   return mask;
 }
