@@ -235,7 +235,8 @@ export const ERRORS = {
   },
   MODEL_UNREADABLE: {
     retryable: false,
-    remedy: 'Run `npx reignite clean models`, then run the same command again; the model is converted again.',
+    remedy:
+      'Run `npx reignite clean models`, then the same command again; if that fails, export or download your model again.',
   },
   ROI_SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to include the ROI again.' },
   ROI_SET_ASIDE: {

@@ -31,7 +31,7 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     'clean --dry-run',
     'clean partial logs',
   )
-    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all of these except gpu)`)
+    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all but gpu; --dry-run explains them)`)
     .option('--dry-run', 'show what would be deleted, without deleting it')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../maintain/clean.ts');

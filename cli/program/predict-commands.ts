@@ -58,11 +58,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .option(
       '--labels <file>',
-      "JSON file that maps label names to mask values (default: the model's; else the paper's)",
+      "JSON file that maps label names to mask values (default: the model's; for 17 unnamed classes the paper's; else numbers)",
     )
     .option(
       '--simplify <px>',
-      'leave out corners of outlines within this distance in px (default: 0, exact pixel edges)',
+      'leave out corners within this many px of the simplified outline (default: 0, exact pixel edges)',
       parseNumber,
     )
     .option(

@@ -23,7 +23,7 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
-const RUN = 'run ID or a unique part of it (default: the newest run)';
+const RUN = 'run ID or a unique part of it (default: the newest)';
 const RUN_OR_FOLDER = 'run ID, a unique part of it, or a results folder (default: the newest run)';
 const SIDE = 'run ID, a unique part of it, or a folder written by run, evaluate or predict';
 
@@ -142,8 +142,8 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       'queues to serve, separated by commas: orchestration, download, inference, render (default: all)',
       (text) => text.split(','),
     )
-    .option('--data <dir>', 'data folder that runs from other state directories may use')
-    .option('--results <dir>', 'results folder that runs from other state directories may write to')
+    .option('--data <dir>', 'data folder allowed for runs from other state directories')
+    .option('--results <dir>', 'results folder allowed for runs from other state directories')
     .option(
       '--scratch <gb>',
       'work without shared folders: fetch files from `storage`, and keep at most this many GB of them',
