@@ -23,9 +23,9 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
-const RUN = 'run ID or a unique part of it (default: the newest)';
-const RUN_OR_FOLDER = 'run ID, a unique part of it, or a results folder (default: the newest run)';
-const SIDE = 'run ID, a unique part of it, or a folder written by run, evaluate or predict';
+const RUN = 'ID that `list` prints, or a unique part of it (default: the newest)';
+const RUN_OR_FOLDER = 'ID that `list` prints, a unique part of it, or a results folder (default: the newest run)';
+const SIDE = 'ID that `list` prints, a unique part of it, or a folder written by run, evaluate or predict';
 
 const CONTROLS = [
   ['pause', 'pause a run or a prediction; partial results stay on disk'],
