@@ -8,7 +8,7 @@ import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
-import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts';
+import type { SeenGlobal } from '../../toolkit/pytorch/pickle/pickle-context.ts';
 import { describe, isPickleObject, type PickleValue } from '../../toolkit/pytorch/pickle/value.ts';
 import {
   type ListedTensor,
