@@ -9,7 +9,7 @@ import { RGB } from '../image/image-header.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { channelsRead, layoutOf } from '../onnx/custom-model/image-spec.ts';
-import { DetectionSidecar, parseSidecar } from '../onnx/custom-model/sidecar.ts';
+import { DetectionSidecar, parseSidecar, refuseOtherKind } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
@@ -208,6 +208,7 @@ export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
   const own = await ownSidecar(path);
   const noted = own === undefined ? exportedDetector(path, model) : undefined;
   const { path: source, json } = own ?? (noted === undefined ? await requireSidecar(path) : { path, json: noted });
+  refuseOtherKind(source, json, 'detection');
   const card = DetectorCard.safeParse(json).data;
   if (card !== undefined) {
     const [height, width] = card.shape ?? [card.size, card.size];
