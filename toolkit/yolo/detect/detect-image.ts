@@ -2,7 +2,7 @@ import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decod
 import { areAsStored, RGB } from '../../image/image-header.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './cell-detector.ts';
 import { type DetectorModel, detectTiles } from './detect-tiles.ts';
-import { type TileBoxes, writeBoxes } from './image-boxes.ts';
+import { type TileBoxes, writeBoxes } from './detection-files.ts';
 import { fillInput, fillTile, type ImageTile, imageTiles, letterboxed, viewTiles } from './image-views.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 
