@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contrastOfGreys } from '../../../toolkit/figures/confusion-figure.ts';
-import { contrastOf, sequentialColour } from '../../../toolkit/figures/f1-matrix-colours.ts';
+import { contrastOf, contrastOfGreys, sequentialColour } from '../../../toolkit/figures/matrix-colours.ts';
 
 describe('sequentialColour', () => {
   // What matplotlib 3.11.2 gives: [round(255 * c) for c in colormaps[scale](value)[:3]]

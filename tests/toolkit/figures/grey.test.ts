@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { contrastOfGreys, greyColour, reversedGrey } from '../../../toolkit/figures/confusion-figure.ts';
+import { contrastOfGreys, greyColour, reversedGrey } from '../../../toolkit/figures/matrix-colours.ts';
 
 describe('reversedGrey', () => {
   // share of the maximum, what gray_r of matplotlib 3.11 draws with vmin=-0.25, vmax=1

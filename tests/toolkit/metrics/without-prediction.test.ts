@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countConfusion, overallDice } from '../../../toolkit/metrics/he-metrics.ts';
 import {
   describeWithoutPrediction,
   labelCounts,
   withoutPrediction,
   withStrayPredictions,
-} from '../../../toolkit/metrics/without-prediction.ts';
+} from '../../../toolkit/metrics/dice.ts';
+import { countConfusion, overallDice } from '../../../toolkit/metrics/he-metrics.ts';
 import { tissueWithoutPrediction } from '../../../toolkit/verdict/judge-tissue.ts';
 
 const [STROMA, TUMOUR] = [4, 2];

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { publishedOr } from '../../../toolkit/tasks/published-prediction.ts';
+import { publishedOr } from '../../../toolkit/tasks/work.ts';
 
 const failing = (code: 'FILE_MISSING' | 'NO_SPACE') => async () => {
   throw new ReigniteError(code, 'File not found: /home/someuser/data/inference/he/x.png.');
