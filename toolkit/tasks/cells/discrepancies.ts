@@ -13,7 +13,7 @@ import { inside } from '../../files/inside.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import { type CellPoint, readFoundPoints, readPoints } from '../../metrics/points-file.ts';
-import { adapterNames } from '../../onnx/provider/adapter.ts';
+import { adapterNames } from '../../onnx/session/engine-choice.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import {
   boxCentreEntry,
