@@ -119,7 +119,7 @@ describe('reignite why', () => {
     expect([wrong.status, JSON.parse(wrong.stdout).error.code]).toEqual([2, 'USAGE']);
     const { status, stdout } = await runHere(['why', 'unserved', '--json'], place());
     const { code, message } = JSON.parse(stdout).error;
-    expect([status, code]).toEqual([2, 'RUN_NOT_FOUND']);
+    expect([status, code]).toEqual([1, 'RUN_NOT_FOUND']);
     expect(message).toMatch(/ in its ID\. The newest run, \S+, has no ROI unserved\.$/);
   });
 });
