@@ -14,7 +14,7 @@ import { fileExists, statIfThere } from '../files/if-there.ts';
 import { namesLike } from '../files/same-name.ts';
 import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../predict/prediction.ts';
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
-import type { TumourShare } from '../predict/slides/tumour-share.ts';
+import type { TumourShare } from '../predict/slides/slide-regions.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
 import { RESULTS, readEnvironments } from '../results/results-folder.ts';

@@ -3,7 +3,7 @@ import { TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { grouped, percentText } from '../format.ts';
 import { writeNpy } from '../numpy.ts';
-import type { TumourShare } from '../predict/slides/tumour-share.ts';
+import type { TumourShare } from '../predict/slides/slide-regions.ts';
 import type { RoiLayers } from '../report/layers/layers-file.ts';
 import { pictureOf, spotChecks } from '../report/page/gallery.ts';
 import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
