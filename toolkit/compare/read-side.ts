@@ -17,8 +17,7 @@ import { type PredictionSummary, readPredictionSummary } from '../predict/predic
 import type { TumourShare } from '../predict/slides/slide-regions.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
-import { readEnvironments } from '../results/environments.ts';
-import { RESULTS } from '../results/results-folder.ts';
+import { RESULTS, readEnvironments } from '../results/results-folder.ts';
 import { cellDefinition, settingsInEffect } from '../tasks/registry.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
