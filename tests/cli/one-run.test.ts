@@ -118,9 +118,9 @@ describe('reignite why', () => {
     const wrong = await runHere(['why', 'one', 'unserved', '--json'], place());
     expect([wrong.status, JSON.parse(wrong.stdout).error.code]).toEqual([2, 'USAGE']);
     const { status, stdout } = await runHere(['why', 'unserved', '--json'], place());
-    const { code, message } = JSON.parse(stdout).error;
+    const { code, cause } = JSON.parse(stdout).error;
     expect([status, code]).toEqual([1, 'RUN_NOT_FOUND']);
-    expect(message).toMatch(/ in its ID\. The newest run, \S+, has no ROI unserved\.$/);
+    expect(cause).toMatch(/ in its ID\. The newest run, \S+, has no ROI unserved\.$/);
   });
 });
 
