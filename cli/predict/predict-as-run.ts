@@ -1,5 +1,5 @@
-import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
-import { type PredictImagesInput, PredictionOrder } from '../../activities/predict/prediction-inputs.ts';
+import { type PredictImagesInput, PredictionOrder } from '../../activities/inputs.ts';
+import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
@@ -28,7 +28,7 @@ import type { predictImages } from '../../workflows/predict-images.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
-import { PAUSED, RESUMED, tellRunPage } from '../run/follow-run.ts';
+import { pausedLine, RESUMED, tellRunPage } from '../run/follow-run.ts';
 import { openProgress } from '../run/progress-display.ts';
 import { printPrediction } from './print-prediction.ts';
 
@@ -169,7 +169,7 @@ async function followPrediction(session: ServerSession, id: string, signal: Abor
   const display = openProgress();
   let wasPaused = false;
   const show = ({ stages, paused }: PredictionProgress) => {
-    if (paused !== wasPaused) printStep(paused ? PAUSED : RESUMED);
+    if (paused !== wasPaused) printStep(paused ? pausedLine(id) : RESUMED);
     wasPaused = paused;
     display.show(stages);
   };

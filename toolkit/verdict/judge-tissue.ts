@@ -3,9 +3,14 @@ import type { HalfPrecision, VerdictConfig } from '../../config/verdict-config.t
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import { counted, grouped, percentText, shortNumber } from '../format.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { dicePerLabel, microDice } from '../metrics/dice.ts';
+import {
+  describeWithoutPrediction,
+  dicePerLabel,
+  microDice,
+  withoutPrediction,
+  withStrayPredictions,
+} from '../metrics/dice.ts';
 import { diceScores, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
-import { describeWithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/without-prediction.ts';
 import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-roi.ts';
 import { partialCoverage } from './coverage.ts';
 import {
@@ -215,7 +220,7 @@ function judgeInference(
       : `${grouped(pooled.differing)} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
     ...(pooled.differing === 0
       ? []
-      : [`differing pixels have a confidence of at most ${shortNumber(pooled.largestConfidence)}`]),
+      : [`the largest confidence of a differing pixel is ${shortNumber(pooled.largestConfidence)}`]),
     ...(pooled.pixels === 0 ? [] : [`the largest difference in Dice is ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),

@@ -13,7 +13,7 @@ import { readModel } from '../../../../toolkit/onnx/file/read-model.ts';
 import { encodeModel } from '../../../../toolkit/onnx/file/write-model.ts';
 import type { OnnxGraph } from '../../../../toolkit/onnx/graph/graph.ts';
 import { withNormsByRows } from '../../../../toolkit/onnx/graph/norms-by-rows.ts';
-import { createSession } from '../../../../toolkit/onnx/session/create-session.ts';
+import { createSession } from '../../../../toolkit/onnx/session/session.ts';
 import { noise } from '../../../support/noise.ts';
 import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
 import { compareWithOracle, withSumsInFloat32 } from '../support/v2-oracle.ts';
