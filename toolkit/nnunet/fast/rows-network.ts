@@ -83,7 +83,7 @@ export class RowsNetwork {
     const { provider, precision, session: chosen, runSeconds = RUN_SECONDS } = options;
     const memory = (provider === 'cuda' ? nvidiaMemory(usedGpu(chosen.device)) : undefined) ?? UNKNOWN_MEMORY;
     const batch = options.batch > 0 ? options.batch : tilesAtOnce(card, provider, memory);
-    const file = await graphFile(folder, card, batch, precision);
+    const file = await graphFile(folder, card, { provider, precision, batch });
     const { session } = await openSession(file, { ...chosen, provider });
     return new RowsNetwork(card, session, { batch, memory, runSeconds });
   }

@@ -104,6 +104,7 @@ function cardOf(plans: V2Plans, dataset: V2Dataset, training: V2Training, mirror
       convPerStage: [...network.encoder],
     },
     method: { window: 'v2', normalisation: [...plans.normalisation], decision: dataset.decision },
+    ...(network.norm?.kind === 'instance' && { normSums: 'rows' }),
     v2: {
       configuration: plans.configuration,
       plans: plans.plansName,
