@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { QUEUES } from '../../dist/config/tasks.js';
 import { loadConfig } from '../../dist/runtime/load-config.js';
 import { externalServer } from '../../dist/runtime/server/connection.js';
-import { runningServer } from '../../dist/runtime/server/server-record.js';
+import { runningServer } from '../../dist/runtime/server/home-server.js';
 import { openSession } from '../../dist/runtime/server/server-session.js';
 import { workerSettingsOf } from '../../dist/runtime/workers/worker-settings.js';
 import { placesNamedIn } from '../../dist/toolkit/files/allowed-places.js';

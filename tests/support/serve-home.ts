@@ -41,7 +41,8 @@ async function startServing(words: readonly string[], { home, cwd, environment =
   const child = fork(PROGRAM, words, {
     cwd,
     env: { ...process.env, REIGNITE_HOME: home, ...environment },
-    execArgv: [],
+    // As for the workers of a command.
+    execArgv: ['--max-semi-space-size=64'],
     stdio: ['ignore', log.descriptor, log.descriptor, 'ipc'],
   });
   closeSync(log.descriptor);
