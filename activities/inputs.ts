@@ -5,7 +5,7 @@ import { VerdictConfig } from '../config/verdict-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
 import { FoldName } from '../toolkit/nnunet/model-card.ts';
-import { AdapterNames, ENGINES, SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
+import { AdapterNames, ENGINES, PROVIDERS, SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
 import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
 /** The folders of a run, absolute. All other paths in a history are relative to one of them or to the state directory. */
@@ -237,7 +237,7 @@ export const PredictionOrder = z.object({
   mirroring: z.boolean().exactOptional(),
   out: z.string().min(1),
   session: z.object({
-    provider: InferenceConfig.shape.provider.unwrap(),
+    provider: z.enum(['auto', ...PROVIDERS]),
     threads: z.int().min(1).exactOptional(),
     engine: z.enum(ENGINES).exactOptional(),
   }),

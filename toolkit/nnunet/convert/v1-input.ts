@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
-import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
 import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
+import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/value.ts';
 import { type Normalisation, RGB_SOFTMAX } from '../model-card.ts';
 import type { FoldFiles } from './model-folds.ts';
 import { type NnunetPlans, plainValue, readPlansFile, STAGE_ARGUMENT } from './plans.ts';

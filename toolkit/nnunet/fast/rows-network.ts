@@ -1,8 +1,8 @@
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
-import type { Precision } from '../../onnx/session/engine-choice.ts';
-import { openSession, type Provider, type SessionOptions } from '../../onnx/session/session.ts';
+import type { Precision, Provider } from '../../onnx/session/engine-choice.ts';
+import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, type ModelMethod, methodOf } from '../model-card.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';

@@ -13,7 +13,7 @@ import {
   type Located,
   locate,
   refusal,
-} from '../../pytorch/pickle/access.ts';
+} from '../../pytorch/pickle/value.ts';
 import { findStateDict, type NamedTensors, ownName } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';

@@ -9,13 +9,9 @@ import { withWinograd } from '../graph/winograd.ts';
 import { areLibrariesSearched, cudaEnvironment, cudaObstacle, cudaObstacleOn } from '../provider/cuda.ts';
 import { adapterOf, webgpuAdapter } from '../provider/probe.ts';
 import { areCudaVariablesSet, ortVersion, setCudaVariables } from './engine.ts';
-import { type AdapterNames, adapterText, isRealGpu } from './engine-choice.ts';
+import { type AdapterNames, adapterText, isRealGpu, type Provider } from './engine-choice.ts';
 import { prepackedModel } from './laid-out-model.ts';
 import { RemoteSession } from './remote-session.ts';
-
-/** Where a network runs. `cpu` is always available; the others need additional files and hardware. */
-export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
-export type Provider = (typeof PROVIDERS)[number];
 
 export interface SessionOptions {
   /**
