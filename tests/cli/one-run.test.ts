@@ -120,7 +120,7 @@ describe('reignite why', () => {
     const { status, stdout } = await runHere(['why', 'unserved', '--json'], place());
     const { code, cause } = JSON.parse(stdout).error;
     expect([status, code]).toEqual([1, 'RUN_NOT_FOUND']);
-    expect(cause).toMatch(/ in its ID\. The newest run, \S+, has no ROI unserved\.$/);
+    expect(cause).toMatch(/ in its ID\. The newest run, \S+, has no ROI, image or activity unserved\.$/);
   });
 });
 

@@ -18,7 +18,7 @@ import { isTrainedOnSynthetic } from './identify-file.ts';
 const SUMMARY_FILE = 'passport.json';
 const METHOD =
   'ONNX Runtime as in runs (all graph optimisations; of tissue networks, instance normalisation row by row, and large ' +
-  'convolutions of large ones by Winograd) against the plain graph without any, on the CPU, on one fixed probe of the ' +
+  'convolutions of others by Winograd) against the plain graph without any, on the CPU, on one fixed probe of the ' +
   'size of a tile';
 
 const Network = z.object({
