@@ -17,7 +17,7 @@ import { ACTIVITY_QUEUE, livePollers } from '../runtime/workers/pollers.ts';
 import { serverPidOf, until } from '../tests/support/command.ts';
 import { serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
 import { ANY_PORTS, temporalBinary } from '../tests/support/temporal.ts';
-import { readTextIfThere } from '../toolkit/files/if-there.ts';
+import { readTextIfThere } from '../toolkit/files/file-access.ts';
 import { endChild } from './fleet/end-child.ts';
 import { type Proof, prove } from './proof.ts';
 

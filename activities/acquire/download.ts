@@ -1,5 +1,5 @@
 import { Receipts } from '../../toolkit/cache/receipts.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { RetryBudget } from '../../toolkit/zenodo/http/retry-budget.ts';
 import { createDownloadFile } from './download-file.ts';
 import { createFetchRecord } from './fetch-record.ts';

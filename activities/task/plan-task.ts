@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { mapConcurrent } from '../../toolkit/concurrency.ts';
-import { fileExists } from '../../toolkit/files/if-there.ts';
-import { inside } from '../../toolkit/files/inside.ts';
+import { fileExists } from '../../toolkit/files/file-access.ts';
+import { inside } from '../../toolkit/files/folders.ts';
 import type { Content } from '../../toolkit/storage/object-store.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';

@@ -1,5 +1,5 @@
 import { Context } from '@temporalio/activity';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { writeModelSummary } from '../../toolkit/models/model-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';

@@ -8,8 +8,8 @@ import { findRun } from '../../runtime/run/find-run.ts';
 import { resolveRun } from '../../runtime/run/resolve-run.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { recordedFolders } from '../../toolkit/files/allowed-places.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { fileExists, statIfThere } from '../../toolkit/files/if-there.ts';
+import { fileExists, statIfThere } from '../../toolkit/files/file-access.ts';
+import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { counted, firstOf } from '../../toolkit/format.ts';
 import { isPredictionFolder } from '../../toolkit/predict/prediction-summary.ts';
 import {

@@ -5,7 +5,7 @@ import type { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { differenceInWords, differingParts } from '../../toolkit/cache/why-missed.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { inside } from '../../toolkit/files/inside.ts';
+import { inside } from '../../toolkit/files/folders.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
 import { type AdapterNames, isRealGpu } from '../../toolkit/onnx/provider/adapter.ts';
 import { adapterOf } from '../../toolkit/onnx/provider/probe.ts';

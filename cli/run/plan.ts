@@ -4,7 +4,7 @@ import { TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { pinRecord, type ResolvedRun, resolveRun } from '../../runtime/run/resolve-run.ts';
 import type { CacheEntry } from '../../toolkit/cache/step-cache.ts';
-import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { bytesText, counted, timeText } from '../../toolkit/format.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record/record.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pause } from '../../toolkit/concurrency.ts';
-import { asDiskError } from '../../toolkit/files/disk-error.ts';
+import { asDiskError } from '../../toolkit/files/file-access.ts';
 import {
   acquireLease,
   findLease,

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
+import { PRIVATE_FILE } from '../../toolkit/files/folders.ts';
 import { isRunning, type ProcessIdentity, startTimeOf } from '../../toolkit/files/process-identity.ts';
 import type { ServerAddress } from './connection.ts';
 

@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { NativeConnection } from '@temporalio/worker';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { type FileLock, lockFile } from '../../toolkit/files/file-lock.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
+import { type FileLock, lockFile } from '../../toolkit/files/lease.ts';
 import type { ServerAddress } from '../server/connection.ts';
 import { ACTIVITY_QUEUE, livePollers, workerIdentity } from './pollers.ts';
 

@@ -7,9 +7,9 @@ import { canonicalJson } from '../../config/digest.ts';
 import { CacheKey, Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
-import { asDiskError } from '../files/disk-error.ts';
+import { asDiskError } from '../files/file-access.ts';
+import { makeFolder } from '../files/folders.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
-import { makeFolder } from '../files/make-folder.ts';
 import type { StoredEntries } from '../storage/stored-files.ts';
 
 /** Memory that a process uses at most for entries, enough for a hundred thousand ROIs. */

@@ -1,5 +1,5 @@
 import type { TopLevelSpec } from 'vega-lite';
-import type { Rgb } from '../dataset/he-labels.ts';
+import type { Rgb } from '../dataset/tissue-labels.ts';
 import { contrastOf } from './f1-matrix-colours.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 

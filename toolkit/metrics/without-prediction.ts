@@ -1,4 +1,4 @@
-import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
+import { HE_LABELS, TIL_LABELS } from '../dataset/tissue-labels.ts';
 import { grouped } from '../format.ts';
 import { ConfusionMatrix } from './confusion-matrix.ts';
 import { diceWithUnannotatedMissed } from './dice.ts';

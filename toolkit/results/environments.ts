@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { fileExists } from '../files/if-there.ts';
+import { fileExists } from '../files/file-access.ts';
 import type { Environment } from '../report/environment.ts';
 import { RESULTS } from './results-folder.ts';
 

@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
-import { EvaluationSource } from '../evaluate/evaluation-source.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
-import { SweepFile } from '../sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
+import { EvaluationSource, SweepFile } from './metrics-files.ts';
 import { JsonResultsFile, patternOf, type ResultsEntry, ResultsFile } from './results-file.ts';
 
 /** What reports use of the list of fetched files. */

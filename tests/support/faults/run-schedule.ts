@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ZenodoConfig } from '../../../config/schema.ts';
-import { lockFile } from '../../../toolkit/files/file-lock.ts';
+import { lockFile } from '../../../toolkit/files/lease.ts';
 import { noise } from '../noise.ts';
 import type { Accident, Beginning, FileSchedule, Schedule } from './fault.ts';
 import { isFrugal } from './fault.ts';

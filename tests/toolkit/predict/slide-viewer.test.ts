@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { makeFolder } from '../../../toolkit/files/make-folder.ts';
+import { makeFolder } from '../../../toolkit/files/folders.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';
 import { slideCellFiles, slideTissueFiles } from '../../../toolkit/predict/prediction.ts';
 import { viewedSlides } from '../../../toolkit/predict/slides/viewer/viewed-slides.ts';

@@ -1,6 +1,6 @@
 import { writeFileAtomic } from '../../files/atomic-write.ts';
+import { isFile, readTextIfThere } from '../../files/file-access.ts';
 import { sha256OfFile } from '../../files/hash-file.ts';
-import { isFile, readTextIfThere } from '../../files/if-there.ts';
 
 /** Returns the file next to a derived model that contains the SHA-256 of the model. */
 export function digestFileOf(path: string): string {

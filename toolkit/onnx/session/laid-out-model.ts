@@ -5,8 +5,8 @@ import { basename, dirname, join } from 'node:path';
 import { compiledFile } from '../../../config/package-files.ts';
 import { bestEffort } from '../../concurrency.ts';
 import { sweepTemporaries, temporaryPathBeside } from '../../files/atomic-write.ts';
+import { makeFolder } from '../../files/folders.ts';
 import { sha256Of } from '../../files/hash-file.ts';
-import { makeFolder } from '../../files/make-folder.ts';
 import { instructionSet, ortVersion } from './engine.ts';
 
 /** Folder next to the model for files derived from it. */

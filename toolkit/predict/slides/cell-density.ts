@@ -1,5 +1,5 @@
 import { csvField } from '../../format.ts';
-import type { Classification } from '../../geojson/feature-file.ts';
+import type { Classification } from '../../geojson/write-features.ts';
 import type { FoundCell } from '../found-cell.ts';
 
 /** Number of cells in each square of a slide. */

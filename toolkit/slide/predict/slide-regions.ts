@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { readNamedJson } from '../../dataset/read-text.ts';
 import { ReigniteError } from '../../errors.ts';
+import { readNamedJson } from '../../files/text-file.ts';
 import { counted, firstOf, listed } from '../../format.ts';
 import type { Polygon as Rings } from './region-shape.ts';
 

@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
-import { fileMissing } from '../../files/disk-error.ts';
+import { fileMissing } from '../../files/file-access.ts';
 import type { PictureSize } from '../write/pyramid-sizes.ts';
 import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';

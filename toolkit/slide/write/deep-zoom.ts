@@ -2,7 +2,7 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../../concurrency.ts';
 import { replaceFile } from '../../files/atomic-write.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { makeFolder } from '../../files/folders.ts';
 import type { PictureSize } from './pyramid-sizes.ts';
 
 /** Side of a tile, px. */

@@ -1,12 +1,11 @@
 import { existsSync } from 'node:fs';
 import { makeFacts } from '../../cache/make.ts';
-import { readersFileIn } from '../../dataset/find-files.ts';
-import { folderOf } from '../../dataset/layout.ts';
+import { folderOf, readersFileIn } from '../../dataset/layout.ts';
 import { overviewByStem } from '../../dataset/overview.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { ReadF1Figure, readF1Figure } from '../../figures/read-f1-figure.ts';
-import { inside } from '../../files/inside.ts';
+import { inside } from '../../files/folders.ts';
 import { counted, grouped, listed } from '../../format.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
 import { AI } from '../../metrics/agreement.ts';

@@ -1,9 +1,8 @@
 import type { CellTask } from '../../../config/tasks.ts';
-import { readersFileIn } from '../../dataset/find-files.ts';
-import { folderOf } from '../../dataset/layout.ts';
+import { folderOf, readersFileIn } from '../../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
-import { inside } from '../../files/inside.ts';
+import { inside } from '../../files/folders.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { RESULTS } from '../../results/results-folder.ts';

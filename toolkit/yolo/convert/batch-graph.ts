@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { sweepTemporaries } from '../../files/atomic-write.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { makeFolder } from '../../files/folders.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { writeModel } from '../../onnx/file/write-model.ts';
 import { isAsWritten, recordDigest } from '../../onnx/file/written-model.ts';

@@ -1,6 +1,6 @@
 import type { RgbImage } from '../../image/decode-pixels.ts';
 import { RGB } from '../../image/image-header.ts';
-import type { Pixels } from '../../image/resize-bilinear.ts';
+import type { Pixels } from '../../image/pixels.ts';
 import { PADDING } from './letterbox.ts';
 
 /** One tile of an image. */

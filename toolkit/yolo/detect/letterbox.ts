@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RGB } from '../../image/image-header.ts';
-import { type Pixels, resizeBilinear } from '../../image/resize-bilinear.ts';
+import { type Pixels, resizeBilinear } from '../../image/pixels.ts';
 import { roundHalfEven } from '../../numpy.ts';
 
 /** Position of a whole image that is scaled into the input of a network. */

@@ -3,7 +3,7 @@ import { readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { replaceFile } from '../../files/atomic-write.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { makeFolder } from '../../files/folders.ts';
 import type { Candidates } from './candidates.ts';
 
 /** Everything that the candidates of a tile depend on. With another identity, detection starts over. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { writeRegions } from '../../../toolkit/geojson/write-regions.ts';
+import { writeRegions } from '../../../toolkit/geojson/write-features.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { polygonFaults } from '../../support/polygon-faults.ts';
 

@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { stat, symlink, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { PACKAGE_ROOT } from '../../../config/package-files.ts';
-import { makeFolder, makeFolderSync } from '../../../toolkit/files/make-folder.ts';
+import { inside, makeFolder, makeFolderSync } from '../../../toolkit/files/folders.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();
@@ -62,4 +62,14 @@ it('is used for all folders with parents in the sources', () => {
       .filter((path) => /\bmkdir(Sync)?\([^;]*recursive/.test(readFileSync(path, 'utf8'))),
   );
   expect(others.map((path) => relative(PACKAGE_ROOT, path))).toEqual([]);
+});
+
+describe('inside', () => {
+  it.each(['a', 'a/b.png', './a', 'a/../b', '..a'])('accepts %s', (path) => {
+    expect(inside('/data', path)).toBe(resolve('/data', path));
+  });
+
+  it.each(['..', '../a', 'a/../../b', '/etc/passwd'])('refuses %s', (path) => {
+    expect(() => inside('/data', path)).toThrow(expect.objectContaining({ code: 'PATH_TRAVERSAL' }));
+  });
 });

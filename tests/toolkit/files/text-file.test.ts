@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { findJsonFault } from '../../../toolkit/dataset/read-text.ts';
+import { findJsonFault } from '../../../toolkit/files/text-file.ts';
 
 function isJson(text: string): boolean {
   try {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { underRoot, wrapperOf } from '../../../toolkit/archive/check-entries.ts';
 import { KINDS } from '../../../toolkit/dataset/layout.ts';
-import { archiveKind } from '../../../toolkit/preflight/archive-kind.ts';
+import { archiveKind, Selection } from '../../../toolkit/zenodo/record/record-files.ts';
 
 describe('archiveKind', () => {
   it('uses the folder that all paths start with, also inside a folder around it', () => {
@@ -44,5 +44,29 @@ describe('archiveKind', () => {
 
   it('does not change an archive of several folders', () => {
     expect(archiveKind(['images/he/a.png', 'models/he/net/fold_0/model_best.model'])).toBeUndefined();
+  });
+});
+
+describe('a selection', () => {
+  it.each([
+    ['images/he/patient1_*', 'images/he/patient1_he_roi1.png', true],
+    ['images/he/patient1_*', 'images/he/patient11_he_roi1.png', false],
+    ['./images/**', 'images/pdl1/nuclei/a.png', true],
+    ['*.json', 'annotations/pdl1/pdl1/readers.json', true],
+    ['data_overview.csv', 'data_overview.csv', true],
+    ['images/*', 'images/he/a.png', false],
+  ])('%s and %s: %s', (glob, path, isTaken) => {
+    expect(new Selection([glob]).takes(path)).toBe(isTaken);
+  });
+
+  it('knows which folders cannot contain a match', () => {
+    const selection = new Selection(['images/he/patient1_*']);
+    expect(selection.mayTakeBelow('images')).toBe(true);
+    expect(selection.mayTakeBelow('models')).toBe(false);
+    expect(new Selection(['*.json']).mayTakeBelow('models')).toBe(true);
+  });
+
+  it('rejects nothing as a glob', () => {
+    expect(() => new Selection([''])).toThrow(expect.objectContaining({ code: 'USAGE' }));
   });
 });

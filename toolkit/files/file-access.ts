@@ -1,4 +1,5 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs';
+import { access, type FileHandle, lstat, open, readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
 
 /** Returns the code of an error of the operating system or of Node, such as `ENOENT`; undefined if it has none. */
@@ -117,4 +118,72 @@ function statOf(path: string): Stats {
     if (known instanceof ReigniteError && known.code === 'NOT_READABLE') throw known;
     throw fileMissing(path, cause);
   }
+}
+
+/**
+ * Returns the status of a path, following links; undefined if nothing exists there.
+ *
+ * @throws ReigniteError NOT_READABLE if permission is denied.
+ */
+export function statIfThere(path: string): Promise<Stats | undefined> {
+  return ifThere(stat(path));
+}
+
+/** The same, without following a link. */
+export function lstatIfThere(path: string): Promise<Stats | undefined> {
+  return ifThere(lstat(path));
+}
+
+/**
+ * Returns whether a path is a file or a link to one.
+ *
+ * @throws ReigniteError NOT_READABLE if permission is denied.
+ */
+export async function isFile(path: string): Promise<boolean> {
+  return (await statIfThere(path))?.isFile() ?? false;
+}
+
+/**
+ * Reads a text file; undefined if it does not exist.
+ *
+ * @throws ReigniteError NOT_READABLE if it cannot be read; USAGE for a named pipe, a device or a socket.
+ */
+export function readTextIfThere(path: string): Promise<string | undefined> {
+  return ifThere(readText(path));
+}
+
+async function readText(path: string): Promise<string> {
+  refuseStream(path, await stat(path));
+  return readFile(path, 'utf8');
+}
+
+async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    // ELOOP: a link to itself. ESRCH: /proc/PID/stat of a process that exits while it is read.
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ESRCH')) return undefined;
+    throw asSystemError(error);
+  }
+}
+
+/** Opens a file, passes it to `use` and closes it. */
+export async function openForReading<Result>(
+  path: string,
+  use: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
+  const file = await open(path, 'r');
+  try {
+    return await use(file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Returns whether a path exists. */
+export async function fileExists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
