@@ -79,7 +79,7 @@ export const ERRORS = {
   TEMPORAL_UNREACHABLE: {
     retryable: true,
     remedy:
-      'Check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the server, or unset TEMPORAL_ADDRESS to use the embedded server.',
+      'Check the server and the TEMPORAL_ variables that name it and its namespace, or unset them to use the embedded server.',
   },
   WORKER_LOST: {
     retryable: true,
@@ -235,7 +235,8 @@ export const ERRORS = {
   },
   MODEL_UNREADABLE: {
     retryable: false,
-    remedy: 'Run `npx reignite clean models`, then run the same command again; the model is converted again.',
+    remedy:
+      'Run `npx reignite clean models`, then the same command again; if that fails, export or download your model again.',
   },
   ROI_SKIPPED: { retryable: false, remedy: 'Run `npx reignite retry` to include the ROI again.' },
   ROI_SET_ASIDE: {

@@ -1,11 +1,9 @@
-import { continueAsNew, isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
+import { continueAsNew, isCancellation, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PredictImageOutcome } from '../activities/predict/predict-image.ts';
 import type { WrittenPrediction } from '../activities/predict/prediction-files.ts';
 import type { PredictImageInput, PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
-
 import { allOrCancel, mapSettledConcurrent } from './concurrency.ts';
 import { type ControlState, RunControl } from './control.ts';
-
 import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
 import { aggregationActivities, inference, readImages } from './steps.ts';
@@ -36,7 +34,7 @@ async function predictFrom(input: PredictImagesInput, from: PredictionState): Pr
   const show = () => {
     const { paused } = control.state;
     const shown = { ...stage(), ...(paused && { state: 'paused' as const }) };
-    const head = paused ? ['**Paused.** Resume with `npx reignite resume`.', ''] : [];
+    const head = paused ? [`**Paused.** Resume with \`npx reignite resume ${workflowInfo().workflowId}\`.`, ''] : [];
     setCurrentDetails([...head, progressTable([shown]), ...failureList(named)].join('\n'));
   };
   const control = new RunControl(input.temporal.maxConcurrentRois, show);

@@ -51,7 +51,7 @@ async function reproduceRun(input: RunInput): Promise<RunOutcome> {
   const renderDetails = (ended?: Omit<RunEnd, 'results'>) => {
     const end = ended === undefined ? {} : { end: { ...ended, results: input.folders.results } };
     const { state } = control;
-    setCurrentDetails(runDetails({ stages: [...stages.values()], startedAt, control: state, outcomes, ...end }));
+    setCurrentDetails(runDetails({ run, stages: [...stages.values()], startedAt, control: state, outcomes, ...end }));
   };
   const recordProgress = (update: StageProgress) => {
     stages.set(update.stage, update);

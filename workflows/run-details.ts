@@ -8,6 +8,8 @@ const TASK_TITLES_BY_NAME = new Map<string, string>(Object.entries(TASK_TITLES))
 
 /** What the page of a run shows. */
 export interface RunView {
+  /** ID of the run's workflow. */
+  readonly run: string;
   readonly stages: readonly StageProgress[];
   /** When each stage started. */
   readonly startedAt: ReadonlyMap<string, string>;
@@ -27,7 +29,7 @@ export interface RunEnd {
 }
 
 /** Formats a run as Markdown, for its page in the Temporal UI: its state, its stages, and the interventions. */
-export function runDetails({ stages, startedAt, control, outcomes, end }: RunView): string {
+export function runDetails({ run, stages, startedAt, control, outcomes, end }: RunView): string {
   const { paused, interventions } = control;
   // The UI's panel has room for one more column: the start of each stage, and once the run has ended its verdict.
   const column: StageColumn =
@@ -45,7 +47,7 @@ export function runDetails({ stages, startedAt, control, outcomes, end }: RunVie
   );
   const isOpen = end === undefined && shown.some(({ state }) => state === 'running');
   return [
-    ...headline(paused, end),
+    ...headline(run, paused, end),
     ...(end === undefined ? [] : verdictList(outcomes)),
     progressTable(shown, [column]),
     ...(isOpen ? ['', 'The page of each stage shows its counts: open it in the Relationships tab.'] : []),
@@ -68,15 +70,15 @@ export function saidOf(outcome: TaskOutcome | undefined): string {
   return outcome?.said ?? outcome?.verdict ?? '';
 }
 
-function headline(paused: boolean, end: RunEnd | undefined): string[] {
-  if (end === undefined) return paused ? ['**Paused.** Resume with `npx reignite resume`.', ''] : [];
+function headline(run: string, paused: boolean, end: RunEnd | undefined): string[] {
+  if (end === undefined) return paused ? [`**Paused.** Resume with \`npx reignite resume ${run}\`.`, ''] : [];
   const { status, failure, results, compared } = end;
   const about = compared === undefined ? '' : `Compared: ${compared}. `;
   const report = `${about}Report: \`${results}/report/index.html\``;
   if (status === 'done') return [`**Done.** ${report}`, ''];
   if (status === 'partial') {
     return [
-      `**Done in part: some ROIs failed.** \`npx reignite why\` names them, \`npx reignite retry\` computes them again. ${report}`,
+      `**Done in part: some ROIs failed.** \`npx reignite why ${run}\` names them, \`npx reignite retry ${run}\` computes them again. ${report}`,
       '',
     ];
   }

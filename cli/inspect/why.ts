@@ -125,7 +125,7 @@ async function answerOn(run: Known, word: string): Promise<Answer> {
   const answer = await tryAnswer(run, word);
   if (answer !== undefined) return answer;
   throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI, image or activity ${word}.`, {
-    remedy: 'Use the name of a file in its output folder, or run `npx reignite why RUN` to list its failures.',
+    remedy: `Use the name of a file in its output folder, or run \`npx reignite why ${run.description.run}\` to list its failures.`,
   });
 }
 

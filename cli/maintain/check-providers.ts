@@ -1,8 +1,8 @@
-import { type AdapterNames, adapterText, isRealGpu } from '../../toolkit/onnx/provider/adapter.ts';
 import { type CudaObstacle, cudaObstacle } from '../../toolkit/onnx/provider/cuda.ts';
 import { visibleGpus } from '../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
+import { type AdapterNames, adapterText, isRealGpu } from '../../toolkit/onnx/session/engine-choice.ts';
 import { errorClause, PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
 import type { Finding } from './doctor.ts';
 

@@ -158,7 +158,7 @@ async function closedRunsData(client: Client): Promise<readonly string[]> {
   for await (const { workflowId, status, memo } of client.workflow.list({ query })) {
     if (status.name === 'RUNNING') {
       throw new ReigniteError('RUN_OPEN', `${workflowId} is open: it still needs what would be deleted.`, {
-        remedy: 'Wait for it to end. If it was interrupted, run its command again; `npx reignite cancel` ends a run.',
+        remedy: `Wait for it to end. If it was interrupted, run its command again, or end it with \`npx reignite cancel ${workflowId}\`.`,
       });
     }
     const data: unknown = memo?.['data'];

@@ -4,8 +4,10 @@ import { join } from 'node:path';
 import { ZenodoConfig } from '../../config/schema.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { pinRecord, resolveRun } from '../../runtime/run/resolve-run.ts';
+import { buildFor } from '../../runtime/server/binary/binary-cache.ts';
 import { findTemporalBinary } from '../../runtime/server/binary/find-binary.ts';
 import { connectTo, externalServer, freePort } from '../../runtime/server/connection.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import { registerFonts } from '../../toolkit/figures/style.ts';
 import { type HomeFolders, homeFromEnvironment, makeFolder } from '../../toolkit/files/folders.ts';
 import { freeBytes } from '../../toolkit/files/suitable-file-system.ts';
@@ -201,7 +203,7 @@ function unreached(name: string, detail: string): Finding {
     status: 'warn',
     detail,
     remedy:
-      'The sample needs no network. For the paper set HTTPS_PROXY, or use a copied data folder: ' +
+      'The sample does not need Zenodo. For the paper set HTTPS_PROXY, or use a copied data folder: ' +
       '`--data DIR --set zenodo.offline=true`.',
   };
 }
@@ -230,7 +232,10 @@ async function checkBinary(): Promise<Finding> {
   try {
     const { version, origin, path } = await findTemporalBinary({ ways: [] });
     return { name, status: 'pass', detail: `${version} (${origin}): ${path}` };
-  } catch {
+  } catch (error) {
+    const isNamed = Boolean(process.env['TEMPORAL_CLI_PATH']);
+    if (error instanceof ReigniteError && (isNamed || buildFor() === undefined))
+      return { name, status: 'fail', detail: error.message, remedy: error.remedy };
     return { name, status: 'warn', detail: 'not installed yet', remedy: 'The first run downloads it (45 MB).' };
   }
 }

@@ -96,6 +96,6 @@ function withoutDoubles(cases: readonly Case[]): readonly NamedImage[] {
 
 function notImage(path: string, what: string): ReigniteError {
   return new ReigniteError('FILE_MISSING', `The image ${path} ${what}.`, {
-    remedy: 'Name image files, such as folder/*.png.',
+    remedy: 'Check the path: name image files, such as folder/*.png.',
   });
 }

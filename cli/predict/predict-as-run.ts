@@ -28,7 +28,7 @@ import type { predictImages } from '../../workflows/predict-images.ts';
 import type { StageProgress } from '../../workflows/progress.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
-import { PAUSED, RESUMED, tellRunPage } from '../run/follow-run.ts';
+import { pausedLine, RESUMED, tellRunPage } from '../run/follow-run.ts';
 import { openProgress } from '../run/progress-display.ts';
 import { printPrediction } from './print-prediction.ts';
 
@@ -169,7 +169,7 @@ async function followPrediction(session: ServerSession, id: string, signal: Abor
   const display = openProgress();
   let wasPaused = false;
   const show = ({ stages, paused }: PredictionProgress) => {
-    if (paused !== wasPaused) printStep(paused ? PAUSED : RESUMED);
+    if (paused !== wasPaused) printStep(paused ? pausedLine(id) : RESUMED);
     wasPaused = paused;
     display.show(stages);
   };

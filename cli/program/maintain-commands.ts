@@ -27,11 +27,14 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     });
 
   withExamples(
-    command(program, 'clean', 'free disk space; keeps unpacked data, results folders and the history of runs'),
+    command(program, 'clean', 'free disk space; keeps unpacked data, results folders and what `list` shows'),
     'clean --dry-run',
     'clean partial logs',
   )
-    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all of these except gpu)`)
+    .argument(
+      '[kinds...]',
+      `what to delete: ${REMOVABLES.join(', ')} (default: all but gpu; --dry-run explains what it finds)`,
+    )
     .option('--dry-run', 'show what would be deleted, without deleting it')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../maintain/clean.ts');

@@ -58,11 +58,11 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .option(
       '--labels <file>',
-      "JSON file that maps label names to mask values (default: the model's; else the paper's)",
+      "JSON file that maps label names to mask values (default: the model's; for 17 unnamed classes the paper's; else numbers)",
     )
     .option(
       '--simplify <px>',
-      'leave out corners of outlines within this distance in px (default: 0, exact pixel edges)',
+      'leave out corners within this many px of the simplified outline (default: 0, exact pixel edges)',
       parseNumber,
     )
     .option(
@@ -95,7 +95,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option(
       '--overlap <px>',
       "px that adjacent tiles share (default: a fifth of a tile; YOLOv5 with the paper's class names, without " +
-        '--fit: 0; slides: up to 64)',
+        '--fit: 0); on slides always up to 64',
       parseNumber,
     )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')

@@ -23,9 +23,9 @@ interface JsonOption {
   readonly json?: boolean;
 }
 
-const RUN = 'run ID or a unique part of it (default: the newest run)';
-const RUN_OR_FOLDER = 'run ID, a unique part of it, or a results folder (default: the newest run)';
-const SIDE = 'run ID, a unique part of it, or a folder written by run, evaluate or predict';
+const RUN = 'ID that `list` prints, or a unique part of it (default: the newest)';
+const RUN_OR_FOLDER = 'ID that `list` prints, a unique part of it, or a results folder (default: the newest run)';
+const SIDE = 'ID that `list` prints, a unique part of it, or a folder written by run, evaluate or predict';
 
 const CONTROLS = [
   ['pause', 'pause a run or a prediction; partial results stay on disk'],
@@ -142,8 +142,8 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       'queues to serve, separated by commas: orchestration, download, inference, render (default: all)',
       (text) => text.split(','),
     )
-    .option('--data <dir>', 'data folder that runs from other state directories may use')
-    .option('--results <dir>', 'results folder that runs from other state directories may write to')
+    .option('--data <dir>', 'data folder allowed for runs from other state directories')
+    .option('--results <dir>', 'results folder allowed for runs from other state directories')
     .option(
       '--scratch <gb>',
       'work without shared folders: fetch files from `storage`, and keep at most this many GB of them',

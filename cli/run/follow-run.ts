@@ -15,8 +15,12 @@ import { areDetailsShown, EXIT, printResult, printStep } from '../output.ts';
 import { openProgress } from './progress-display.ts';
 import { runReport } from './run-report.ts';
 
-/** Messages about a run that is being followed. */
-export const PAUSED = 'The run is paused. Resume it with `npx reignite resume`.';
+/** Says that a run is paused, and how to resume it. */
+export function pausedLine(run: string): string {
+  return `The run is paused. Resume it with \`npx reignite resume ${run}\`.`;
+}
+
+/** Says that a paused run was resumed. */
 export const RESUMED = 'The run was resumed.';
 
 /** Maps a closed run to an exit status; failed ROIs take precedence over the verdict. */
@@ -87,7 +91,7 @@ export async function followRun(
   const display = openProgress();
   let wasPaused = false;
   const show = ({ stages, steps, paused }: RunProgress) => {
-    if (paused !== wasPaused) printStep(paused ? PAUSED : RESUMED);
+    if (paused !== wasPaused) printStep(paused ? pausedLine(id) : RESUMED);
     wasPaused = paused;
     display.show(stages, steps);
   };

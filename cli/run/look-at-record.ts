@@ -124,7 +124,7 @@ const LOOK_AGAIN = 'Check the connection and run the same command again.';
 
 function whyOf(error: unknown): Omit<NoLook, 'source'> {
   if (error instanceof RangeIgnored) {
-    const remedy = 'Download it with `npx reignite download`, then check the files.';
+    const remedy = 'Run `npx reignite download` with the same `--profile`, then this command again.';
     return { reason: 'its server does not support partial downloads', remedy };
   }
   if (error instanceof ReigniteError) {

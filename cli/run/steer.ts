@@ -21,10 +21,10 @@ import { followKnownRun } from './follow-run.ts';
 
 export type ControlAction = 'pause' | 'resume' | 'cancel';
 
-const DONE: Readonly<Record<ControlAction, string>> = {
-  pause: 'is paused. Resume it with `npx reignite resume`.',
-  resume: 'was resumed. If no process works on it, repeat the command that started it.',
-  cancel: 'is cancelled. Run the original command again to resume.',
+const DONE: Readonly<Record<ControlAction, (run: string) => string>> = {
+  pause: (run) => `${run} is paused. Resume it with \`npx reignite resume ${run}\`.`,
+  resume: (run) => `${run} was resumed. If no process works on it, repeat the command that started it.`,
+  cancel: (run) => `${run} is cancelled. Run the original command again to resume.`,
 };
 
 /**
@@ -59,7 +59,7 @@ export async function controlCommand(
   // Adopts a leftover server: the run's dead workers, for which it would wait, are forgotten before the update is sent.
   const run = await withHomeServer(signal, ['orchestration'], order, { adopt: true });
   if (json) printResult(JSON.stringify({ run, done: how }, null, 1));
-  else printResult(`${run} ${DONE[how]}`);
+  else printResult(DONE[how](run));
   return EXIT.done;
 }
 

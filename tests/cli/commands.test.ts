@@ -252,6 +252,17 @@ describe('reignite doctor and config', () => {
     expect(findings.find(({ name }) => name === 'Node')?.status).toBe('pass');
   });
 
+  it('does not promise to download the Temporal CLI where a variable names a wrong file', async () => {
+    const environment = { TEMPORAL_CLI_PATH: join(folder(), 'absent') };
+    const { stdout } = await runHere(['doctor', '--json'], { ...place(), environment });
+    expect(JSON.parse(stdout)).toContainEqual({
+      name: 'Temporal',
+      status: 'fail',
+      detail: expect.stringContaining('TEMPORAL_CLI_PATH does not work'),
+      remedy: 'Correct TEMPORAL_CLI_PATH, or unset it.',
+    });
+  });
+
   it('prints the effective configuration and the schema', async () => {
     const { stdout } = await runHere(['config', '--profile', 'paper', '--set', 'he.scope=annotated'], place());
     expect(stdout).toContain('scope: annotated');

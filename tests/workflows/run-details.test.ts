@@ -5,6 +5,7 @@ import { type RunView, runDetails } from '../../workflows/run-details.ts';
 
 const HE: StageProgress = { stage: 'he', unit: 'ROIs', done: 4, of: 10, cached: 0, failed: 1, state: 'running' };
 const VIEW: RunView = {
+  run: 'reproduce-sample-1',
   stages: [HE],
   startedAt: new Map([['he', '2026-11-27T03:12:41.000Z']]),
   control: { paused: false, maxConcurrentRois: 4, skipped: [], interventions: [] },
@@ -31,7 +32,7 @@ describe('runDetails', () => {
   it('says first that a run is paused, and how to resume it', () => {
     const interventions = [{ at: '2026-11-27T03:13:00.000Z', what: 'paused' }];
     const text = plain(runDetails({ ...VIEW, control: { ...VIEW.control, paused: true, interventions } }));
-    expect(text).toMatch(/^\*\*Paused\.\*\* Resume with `npx reignite resume`/);
+    expect(text).toMatch(/^\*\*Paused\.\*\* Resume with `npx reignite resume reproduce-sample-1`/);
     expect(text).toContain('| paused | at least 4 of 10 ROIs');
     expect(text).toContain('- 2026-11-27 03:13:00 paused');
   });

@@ -8,7 +8,7 @@ import { RGB } from '../image/image-header.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { channelsRead, layoutOf } from '../onnx/custom-model/image-spec.ts';
-import { DetectionSidecar, parseSidecar } from '../onnx/custom-model/sidecar.ts';
+import { DetectionSidecar, parseSidecar, refuseOtherKind } from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { openCheckpoint } from '../pytorch/containers/checkpoint.ts';
@@ -20,10 +20,9 @@ import {
   sidesOf,
 } from '../yolo/convert/convert-detector.ts';
 import { readDetectorNetwork } from '../yolo/convert/detector-network.ts';
-import { hasTwoHeads } from '../yolo/convert/modules/ultralytics/detect-dfl.ts';
+import { hasTwoHeads } from '../yolo/convert/modules/detect-dfl.ts';
 import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
-import { refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
-import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
+import { isTrainedOnSynthetic, refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
 /** A detector, ready in the state directory. */
@@ -208,6 +207,7 @@ export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
   const own = await ownSidecar(path);
   const noted = own === undefined ? exportedDetector(path, model) : undefined;
   const { path: source, json } = own ?? (noted === undefined ? await requireSidecar(path) : { path, json: noted });
+  refuseOtherKind(source, json, 'detection');
   const card = DetectorCard.safeParse(json).data;
   if (card !== undefined) {
     const [height, width] = card.shape ?? [card.size, card.size];

@@ -22,12 +22,17 @@ import { CARD_FILE, knownModelCard, ModelCard, methodOf, mirrorAxesOf } from '..
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { channelsRead } from '../onnx/custom-model/image-spec.ts';
-import { hasSigmoid, labelValues, parseSidecar, SegmentationSidecar } from '../onnx/custom-model/sidecar.ts';
+import {
+  hasSigmoid,
+  labelValues,
+  parseSidecar,
+  refuseOtherKind,
+  SegmentationSidecar,
+} from '../onnx/custom-model/sidecar.ts';
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import type { NamedValue } from './class-colours.ts';
-import { refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
-import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
+import { isTrainedOnSynthetic, refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 
 /** Where an nnU-Net model comes from. */
 export interface NnunetFacts {
@@ -200,6 +205,7 @@ async function prepareOnnx(path: string, models: string, signal: AbortSignal | u
   const found = await findSidecar(path);
   if (found === undefined) refuseDetector(path);
   const { path: source, json } = found ?? (await requireSidecar(path));
+  refuseOtherKind(source, json, 'segmentation');
   const convertedCard = ModelCard.safeParse(json).data;
   if (convertedCard !== undefined) return takeConverted(path, convertedCard, models, signal);
   const { card, folder, cached } = await importCustomModel(

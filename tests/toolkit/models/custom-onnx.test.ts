@@ -82,6 +82,7 @@ describe('a custom ONNX model', () => {
     [{ ...SAME, extra: true }, 'extra'],
     [{ ...SAME, labels: [{ name: 'a', value: 1 }, 'b', 'c'] }, 'twice'],
     [{ kind: 'detection' }, 'describes a detector'],
+    [{ kind: 'yolov5', schema: 1 }, 'describes a detector'],
   ])('refuses the sidecar %j, naming what does not fit', async (sidecar, named) => {
     const folder = await temporaryFolder();
     await writeOwnSegmentation(join(folder, 'own.onnx'), sidecar, 'probabilities, NHWC out');

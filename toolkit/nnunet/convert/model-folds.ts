@@ -194,7 +194,7 @@ async function missingFile(
     isWhole && usable.length > 0
       ? toUseOnly(usable, 'Download the missing file')
       : isWhole
-        ? 'Download the model again.'
+        ? 'Copy or download the missing files.'
         : 'Choose among the existing folds with `--folds` or `he.folds`, or download the model again.';
   return new ReigniteError('FOLD_MISSING', `${message} ${has} (${name}).`, { remedy, cause });
 }

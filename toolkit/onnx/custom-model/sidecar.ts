@@ -169,6 +169,27 @@ export function sidecarPath(model: string): string {
   return model.replace(/\.onnx$/i, '.json');
 }
 
+/** The kinds of custom models, and those in the model JSON that `model convert` writes. */
+const DETECTOR_KINDS = ['detection', 'yolov5', 'yolo'] as const;
+const SEGMENTATION_KINDS = ['segmentation', 'nnunet-v1-2d', 'nnunet-v2-2d'] as const;
+const DescribedKind = z.object({ kind: z.enum([...DETECTOR_KINDS, ...SEGMENTATION_KINDS]) });
+
+/**
+ * Checks that a model JSON does not describe a model for the other kind of task.
+ *
+ * @param path - File that it comes from, for messages.
+ * @throws ReigniteError SIDECAR_INVALID if it does.
+ */
+export function refuseOtherKind(path: string, json: unknown, wanted: 'segmentation' | 'detection'): void {
+  const kind = DescribedKind.safeParse(json).data?.kind;
+  const isDetector = DETECTOR_KINDS.some((each) => each === kind);
+  if (kind === undefined || isDetector === (wanted === 'detection')) return;
+  const what = isDetector ? 'a detector' : 'a segmentation model';
+  throw new ReigniteError('SIDECAR_INVALID', `The file ${path} describes ${what}.`, {
+    remedy: isDetector ? 'Use it for the task `nuclei` or `pdl1`.' : 'Use it for the task `he`.',
+  });
+}
+
 /**
  * Validates a model JSON.
  *
@@ -178,15 +199,6 @@ export function sidecarPath(model: string): string {
 export function parseSidecar<Kind>(path: string, json: unknown, schema: z.ZodType<Kind>): Kind {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const { data } = z.object({ kind: z.enum(['segmentation', 'detection']) }).safeParse(json);
-  if (data !== undefined && parsed.error.issues.some(({ path: [field] }) => field === 'kind')) {
-    const isDetector = data.kind === 'detection';
-    const what = isDetector ? 'a detector' : 'a segmentation model';
-    throw new ReigniteError('SIDECAR_INVALID', `The file ${path} describes ${what}.`, {
-      cause: parsed.error,
-      remedy: isDetector ? 'Use it for the task `nuclei` or `pdl1`.' : 'Use it for the task `he`.',
-    });
-  }
   const faults = parsed.error.issues.map(({ path, message }) => `${path.join('.') || 'the whole'}: ${message}`);
   throw new ReigniteError('SIDECAR_INVALID', `The file ${path} is invalid: ${faults.join('; ')}.`, {
     cause: parsed.error,

@@ -1,5 +1,5 @@
 import type { ModelJob, RoiProgress, SegmentResult } from '../../nnunet/sliding-window/roi-job.ts';
-import type { DetectionProgress, DetectorEngine, DetectorJob } from '../../yolo/detect/detection-job.ts';
+import type { DetectionProgress, DetectorEngine, DetectorJob } from '../../yolo/detect/cell-detector.ts';
 import type { NmsOptions } from '../../yolo/detect/nms.ts';
 import type { StripRows } from '../read/slide-tiles.ts';
 import type { ViewChoice } from '../read/slide-view.ts';

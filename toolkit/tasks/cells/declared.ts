@@ -11,7 +11,7 @@ import { fileExists } from '../../files/file-access.ts';
 import { inside } from '../../files/folders.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { type CellPoint, readFoundPoints, readPoints } from '../../metrics/points-file.ts';
-import { adapterNames } from '../../onnx/provider/adapter.ts';
+import { adapterNames } from '../../onnx/session/engine-choice.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { DeclaredPoints } from '../../verdict/discrepancies/cells-entries.ts';
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';

@@ -39,6 +39,7 @@ const OTHER_TASKS = [
   [/SemanticModel$|SemanticSegmentationModel$/, 'a model of semantic segmentation'],
   [/DepthModel$/, 'a model of depth'],
   [/RTDETRDetectionModel$/, 'an RT-DETR'],
+  [/YOLOESegModel$/, 'an open-vocabulary model with masks'],
 ] as const;
 
 /** The network of a YOLOv5 or Ultralytics 8 checkpoint, before it is converted to a graph. */
@@ -190,7 +191,8 @@ function otherNetwork(checkpoint: Checkpoint, className: string): ReigniteError 
 }
 
 function remedyOf(isOtherTask: boolean, isUltralytics: boolean, exported: string): { readonly remedy?: string } {
-  if (isOtherTask) return { remedy: 'Give a YOLO detector: a model of the task `detect` or `segment`.' };
+  if (isOtherTask)
+    return { remedy: 'Give a YOLO detector with fixed classes: a model of the task `detect` or `segment`.' };
   return isUltralytics ? { remedy: exported } : {};
 }
 

@@ -1,6 +1,6 @@
-import { elementCount, type GraphBuilder, ints, type Value } from '../../../../onnx/graph/graph.ts';
-import { concat, floats, integers, multiply, slice } from '../../../../onnx/graph/operators.ts';
-import { asInteger, asTuple, refusal } from '../../../../pytorch/pickle/access.ts';
+import { elementCount, type GraphBuilder, ints, type Value } from '../../../onnx/graph/graph.ts';
+import { concat, floats, integers, multiply, slice } from '../../../onnx/graph/operators.ts';
+import { asInteger, asTuple, refusal } from '../../../pytorch/pickle/access.ts';
 import {
   attribute,
   checkedFeature,
@@ -12,10 +12,10 @@ import {
   sameShape,
   secondHalfOf,
   summed,
-} from '../../layers.ts';
-import type { ModuleNode } from '../../module-tree.ts';
-import { joined } from '../blocks.ts';
-import { convOutputLength } from '../convolution.ts';
+} from '../layers.ts';
+import type { ModuleNode } from '../module-tree.ts';
+import { joined } from './blocks.ts';
+import { convOutputLength } from './convolution.ts';
 
 const MAX_PADDING = 1_024;
 

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { decodeRgb } from '../../../toolkit/image/decode-pixels.ts';
 import { resizeBilinear } from '../../../toolkit/image/pixels.ts';
-import { letterboxed, letterboxOf } from '../../../toolkit/yolo/detect/letterbox.ts';
+import { letterboxed, letterboxOf } from '../../../toolkit/yolo/detect/image-views.ts';
 import { fixture } from './support/fixtures.ts';
 
 const Fitted = z.array(

@@ -1,4 +1,4 @@
-import { type GraphBuilder, int, ints, type Value } from '../../../../onnx/graph/graph.ts';
+import { type GraphBuilder, int, ints, type Value } from '../../../onnx/graph/graph.ts';
 import {
   add,
   concat,
@@ -11,8 +11,8 @@ import {
   slice,
   softmax,
   transpose,
-} from '../../../../onnx/graph/operators.ts';
-import { asBoolean } from '../../../../pytorch/pickle/access.ts';
+} from '../../../onnx/graph/operators.ts';
+import { asBoolean } from '../../../pytorch/pickle/access.ts';
 import {
   attribute,
   childOf,
@@ -22,9 +22,9 @@ import {
   type Layers,
   setAsideAll,
   unsupportedModule,
-} from '../../layers.ts';
-import type { ModuleNode } from '../../module-tree.ts';
-import type { Size } from '../detect.ts';
+} from '../layers.ts';
+import type { ModuleNode } from '../module-tree.ts';
+import type { Size } from './detect.ts';
 
 /** Number of boxes that `Detect.postprocess` of Ultralytics keeps from a one-to-one head. */
 const MAX_ONE_TO_ONE = 300;

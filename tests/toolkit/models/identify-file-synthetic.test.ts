@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { unpackArchive } from '../../../toolkit/archive/unpack-archive.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
-import { isTrainedOnSynthetic } from '../../../toolkit/models/synthetic-checkpoints.ts';
+import { isTrainedOnSynthetic } from '../../../toolkit/models/identify-file.ts';
 import { filesBelow } from '../../support/files-below.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 

@@ -1,6 +1,6 @@
-import { foldedBias, foldedWeight } from '../../../../onnx/graph/fold-batch-norm.ts';
-import { add, conv, convTranspose, floats, resizeNearest, silu } from '../../../../onnx/graph/operators.ts';
-import { asInteger, asItems, asNumberArray, refusal } from '../../../../pytorch/pickle/access.ts';
+import { foldedBias, foldedWeight } from '../../../onnx/graph/fold-batch-norm.ts';
+import { add, conv, convTranspose, floats, resizeNearest, silu } from '../../../onnx/graph/operators.ts';
+import { asInteger, asItems, asNumberArray, refusal } from '../../../pytorch/pickle/access.ts';
 import {
   attribute,
   channelsOf,
@@ -16,10 +16,10 @@ import {
   sameShape,
   summed,
   unsupportedModule,
-} from '../../layers.ts';
-import type { ModuleNode } from '../../module-tree.ts';
-import { joined, pooling } from '../blocks.ts';
-import { activation, batchNorm } from '../convolution.ts';
+} from '../layers.ts';
+import type { ModuleNode } from '../module-tree.ts';
+import { joined, pooling } from './blocks.ts';
+import { activation, batchNorm } from './convolution.ts';
 
 const MAX_POOLINGS = 64;
 
