@@ -17,8 +17,7 @@ import { runHere } from '../support/command-here.ts';
 import { filesBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { serveHome } from '../support/serve-home.ts';
-import { writeTinyRecord } from '../support/tiny-record.ts';
-import { zipRecord } from '../support/zip-record.ts';
+import { writeTinyRecord, zipRecord } from '../support/tiny-record.ts';
 
 const SPOILT = 'patient1_he_roi1_with_context';
 const SMALLER = 'patient1_he_roi2_with_context';

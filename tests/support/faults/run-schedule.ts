@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ZenodoConfig } from '../../../config/schema.ts';
 import { lockFile } from '../../../toolkit/files/lease.ts';
-import { noise } from '../noise.ts';
+import { noise } from '../random-numbers.ts';
 import type { Accident, Beginning, FileSchedule, Schedule } from './fault.ts';
 import { isFrugal } from './fault.ts';
 import { FaultyServer, md5Of } from './faulty-server.ts';

@@ -18,7 +18,7 @@ import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { writeTiff } from '../../support/write-tiff.ts';
 
 const folder = suiteFolder();

@@ -9,7 +9,7 @@ import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { type SlideRequest, withSeenSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { writeSlide } from '../../support/write-slide.ts';
+import { writeSlide } from '../../support/write-tiff.ts';
 
 const CHOICES = { mpp: 0.5, resample: false, simplify: 0, minArea: 0 } as const;
 

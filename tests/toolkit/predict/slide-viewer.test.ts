@@ -15,9 +15,9 @@ import type { Rows } from '../../../toolkit/slide/predict/rows-file.ts';
 import { writePyramid } from '../../../toolkit/slide/write/write-pyramid.ts';
 import { BROWSER, BrowserPage } from '../../support/browser.ts';
 import { seriousFindings } from '../../support/check-in-browser.ts';
+import { digestsBelow } from '../../support/files-below.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
-import { digestsBelow } from '../../support/same-files.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = suiteFolder();
 const NAME = 'slide #1';

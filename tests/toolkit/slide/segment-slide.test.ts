@@ -6,14 +6,21 @@ import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { type ModelMethod, RGB_SOFTMAX } from '../../../toolkit/nnunet/model-card.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
+import { readRows } from '../../../toolkit/slide/predict/rows-file.ts';
 import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';
 import type { SlideProgress } from '../../../toolkit/slide/predict/slide-jobs.ts';
 import { slideTiles, stripsOf } from '../../../toolkit/slide/read/slide-tiles.ts';
 import { isTissue, type TissueMask } from '../../../toolkit/slide/tissue/slide-tissue.ts';
-import { noise } from '../../support/noise.ts';
-import { allRows } from '../../support/read-rows.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { fakeNetworks } from '../nnunet/support/fake-networks.ts';
 import { jobIn, useScratch, writeRgb } from '../nnunet/support/scratch.ts';
+
+/** Reads all rows of an image from row files. */
+async function allRows(paths: readonly string[], width: number): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const { data } of readRows(paths, width)) parts.push(data);
+  return Buffer.concat(parts);
+}
 
 const scratch = useScratch();
 const IDENTITY = { model: 'fake' };

@@ -16,7 +16,7 @@ import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-v
 import { batchOn, type DetectorOptions, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { PartialDetection } from '../../../toolkit/yolo/detect/partial-detection.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { webgpuMissing } from '../../support/software-vulkan.ts';
 import { fixture, SIZE } from './support/fixtures.ts';
 

@@ -8,7 +8,7 @@ import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { noise } from '../../../support/noise.ts';
+import { noise } from '../../../support/random-numbers.ts';
 import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
 import { compareWithOracle } from '../support/v2-oracle.ts';
 
