@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { checkProviders, lineOf } from '../cli/maintain/check-providers.ts';
+import { checkProviders, lineOf } from '../cli/maintain/providers.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-pixels.ts';
 import type { EnsembleOptions, SegmentResult } from '../toolkit/nnunet/sliding-window/roi-job.ts';

@@ -2,7 +2,7 @@ import { Argument, type Command } from 'commander';
 import type { CleanOptions } from '../maintain/clean.ts';
 import type { ConfigOptions } from '../maintain/config.ts';
 import type { DoctorOptions } from '../maintain/doctor.ts';
-import type { GpuOptions } from '../maintain/gpu.ts';
+import type { GpuOptions } from '../maintain/providers.ts';
 import { REMOVABLES } from '../maintain/removables.ts';
 import { printDocument } from '../output.ts';
 import { type CommandContext, command, configured, configuredCommand, withExamples } from './command.ts';
@@ -51,7 +51,7 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     .option('--yes', 'accept the licences and download without asking')
     .option('--index <url>', 'address of the package index to download from (default: https://pypi.org/simple/)')
     .action(async (_action: 'install', options: GpuOptions) => {
-      const { gpuCommand } = await import('../maintain/gpu.ts');
+      const { gpuCommand } = await import('../maintain/providers.ts');
       exitWith(await gpuCommand(options, signal));
     });
 

@@ -10,13 +10,8 @@ import { firstOf } from '../format.ts';
 import { decodeLabels, paletteRemark, readMaskPair } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { labelCounts, type WithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/dice.ts';
 import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
-import {
-  labelCounts,
-  type WithoutPrediction,
-  withoutPrediction,
-  withStrayPredictions,
-} from '../metrics/without-prediction.ts';
 import type { RoiCounts } from '../verdict/resampled-intervals.ts';
 import { formatProblems, namesIn, namesMeantFor } from './prediction-files.ts';
 

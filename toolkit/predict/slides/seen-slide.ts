@@ -7,7 +7,7 @@ import { adapterNames, sumsChoice } from '../../onnx/session/engine-choice.ts';
 import { Slide } from '../../slide/read/slide.ts';
 import { MODEL_MPP, suitsModels } from '../../slide/read/slide-resolution.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
-import type { SlideTissue } from '../../slide/tissue/slide-tissue.ts';
+import type { SlideTissue } from '../../slide/slide-tissue.ts';
 import { definitionOf } from '../../tasks/registry.ts';
 import type { Inferred, PredictServices } from '../infer-once.ts';
 import type { ImagePrediction, PredictionChoices } from '../prediction.ts';

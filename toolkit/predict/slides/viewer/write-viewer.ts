@@ -11,7 +11,7 @@ import { lockFile } from '../../../files/lease.ts';
 import { ensureFreeSpace } from '../../../files/suitable-file-system.ts';
 import { readJsonIfValid } from '../../../files/text-file.ts';
 import { type Html, html, jsonScript } from '../../../report/page/html.ts';
-import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/write/deep-zoom.ts';
+import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/deep-zoom.ts';
 import { pathOf, type ViewedSlide } from './viewed-slides.ts';
 import { type LegendPart, type OpenSlideLayers, type ViewerLayer, withLayers } from './viewer-layers.ts';
 

@@ -1,9 +1,8 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { mapConcurrent } from '../../concurrency.ts';
-import { replaceFile } from '../../files/atomic-write.ts';
-import { makeFolder } from '../../files/folders.ts';
-import type { PictureSize } from './pyramid-sizes.ts';
+import { mapConcurrent } from '../concurrency.ts';
+import { replaceFile } from '../files/atomic-write.ts';
+import { makeFolder } from '../files/folders.ts';
 
 /** Side of a tile, px. */
 export const ZOOM_TILE = 512;
@@ -124,4 +123,31 @@ async function namesIn(folder: string): Promise<ReadonlySet<string>> {
 /** Returns whether a file is not empty. A power cut may leave an empty one. */
 async function isWhole(path: string): Promise<boolean> {
   return (await stat(path)).size > 0;
+}
+
+/** Width and height in px. */
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+const MAX_LEVELS = 32;
+
+/**
+ * Computes the sizes of the levels of a pyramid, the largest first. Each level has half the size of the one before,
+ * rounded up; the last is the first whose sides are at most `smallest` px.
+ *
+ * @param most - Maximum number of levels.
+ */
+export function pyramidSizes(
+  { width, height }: PictureSize,
+  smallest: number,
+  most = MAX_LEVELS,
+): readonly PictureSize[] {
+  const sizes = [{ width, height }];
+  for (let last = sizes[0]; last !== undefined && sizes.length < most; last = sizes.at(-1)) {
+    if (Math.max(last.width, last.height) <= smallest) break;
+    sizes.push({ width: Math.ceil(last.width / 2), height: Math.ceil(last.height / 2) });
+  }
+  return sizes;
 }

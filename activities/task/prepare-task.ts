@@ -2,17 +2,36 @@ import { stat } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { fileExists } from '../../toolkit/files/file-access.ts';
-import { inside } from '../../toolkit/files/folders.ts';
+import { type HomeFolders, inside } from '../../toolkit/files/folders.ts';
+import { writeModelSummary } from '../../toolkit/models/model-summary.ts';
+import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { Content } from '../../toolkit/storage/object-store.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup, TaskWork } from '../../toolkit/tasks/work.ts';
 import { withHeartbeat } from '../heartbeat.ts';
-import { OutstandingRoi, PlannedRoi, PlanTaskInput } from '../inputs.ts';
+import { type ModelRef, OutstandingRoi, PlannedRoi, PlanTaskInput, PrepareModelInput } from '../inputs.ts';
 import { restoreFigure } from './draw-figures.ts';
 import { TaskFiles } from './task-files.ts';
 import { sourcesIfThere, type WorkerServices, workOf } from './work-of.ts';
+
+/** Prepares a task's model, once for each distinct content, and writes its description to the results. */
+export function createPrepareModel({ models }: Pick<HomeFolders, 'models'>, storage?: Pick<RunStorage, 'models'>) {
+  return async function prepareModel(input: PrepareModelInput): Promise<ModelRef> {
+    const { task, folders, settings } = PrepareModelInput.parse(input);
+    const { data, results } = folders;
+    const signal = Context.current().cancellationSignal;
+    return withHeartbeat({ phase: 'hashing', task }, async (report) => {
+      const prepared = await taskNamed(task).prepareModel({ settings, data, models, signal, report });
+      const { digest, modelDir, facts } = prepared;
+      report({ phase: 'parity' });
+      await writeModelSummary(modelDir, RESULTS.model.in(results, task), signal);
+      await storage?.models.offer(digest, modelDir, signal);
+      return { digest, ...facts };
+    });
+  };
+}
 
 /** ROIs looked up at the same time, so that hashing and copying for one does not delay the others. */
 const MAX_CONCURRENT = 8;

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { acquireHomeLock, homeHolder, waitForHomeLock } from '../../../runtime/server/home-lock.ts';
+import { acquireHomeLock, homeHolder, waitForHomeLock } from '../../../runtime/server/home-server.ts';
 import { ownIdentity, processTableId } from '../../../toolkit/files/process-identity.ts';
 import { type LockProcess, startLockProcess } from './home-lock-process.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { checkProviders } from '../../../cli/maintain/check-providers.ts';
+import { checkProviders } from '../../../cli/maintain/providers.ts';
 import type { ProbedProvider } from '../../../toolkit/onnx/provider/probe.ts';
 import type { Provider } from '../../../toolkit/onnx/session/session.ts';
 

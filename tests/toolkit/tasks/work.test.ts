@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ReigniteError } from '../../../toolkit/errors.ts';
 import { type EngineName, engineParts } from '../../../toolkit/onnx/session/engine-choice.ts';
-import { engineOf, networkParts } from '../../../toolkit/tasks/work.ts';
+import { engineOf, networkParts, publishedOr } from '../../../toolkit/tasks/work.ts';
 
 const MODEL = { digest: 'a'.repeat(64) };
 const settings = { scope: 'full' } as const;
@@ -40,4 +41,19 @@ describe('the batch size in keys and partial results', () => {
     expect(engineParts({})).toEqual({ engine: 'exact' });
     expect(engineParts({ engine: 'fast' })).toEqual({ engine: 'fast', precision: 'float32' });
   });
+});
+
+const failing = (code: 'FILE_MISSING' | 'NO_SPACE') => async () => {
+  throw new ReigniteError(code, 'File not found: /home/someuser/data/inference/he/x.png.');
+};
+
+it('an unreadable published prediction gives a reason without absolute paths', async () => {
+  expect(await publishedOr('/home/someuser/data', failing('FILE_MISSING'))).toEqual({
+    kind: 'unreadable',
+    reason: 'File not found: inference/he/x.png.',
+  });
+});
+
+it('an error that is not the fault of the published file ends the activity', async () => {
+  await expect(publishedOr('/data', failing('NO_SPACE'))).rejects.toMatchObject({ code: 'NO_SPACE' });
 });

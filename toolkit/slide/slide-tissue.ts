@@ -1,5 +1,5 @@
-import type { SlideView } from '../read/slide-view.ts';
-import { type BlockMeans, blockMeans } from './block-means.ts';
+import { type BlockMeans, blockMeans } from './read/slide.ts';
+import type { SlideView } from './read/slide-view.ts';
 
 /** Mask of the square blocks of an image that contain tissue. */
 export interface TissueMask {

@@ -1,10 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
-import { replaceFile } from '../../files/atomic-write.ts';
-import type { Rows } from '../predict/rows-file.ts';
-import { TAG } from '../read/tiff-pages.ts';
-import { pyramidSizes } from './pyramid-sizes.ts';
+import { replaceFile } from '../files/atomic-write.ts';
+import { pyramidSizes } from './deep-zoom.ts';
+import type { Rows } from './predict/slide-rows.ts';
+import { TAG } from './read/tiff-pages.ts';
 
 const deflated = promisify(deflate);
 const TILE = 512;
