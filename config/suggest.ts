@@ -26,22 +26,8 @@ export function didYouMean(word: string, candidates: readonly string[]): string 
 export function nearestName(word: string, names: readonly string[]): string | undefined {
   const wanted = word.trim().toLowerCase();
   const [best] = names
-    .map((name) => ({ name, changes: changesBetween(wanted, name.toLowerCase()) }))
+    .map((name) => ({ name, changes: distance(wanted, name.toLowerCase()) }))
     .sort((a, b) => a.changes - b.changes);
   if (best === undefined || best.changes > Math.max(wanted.length, best.name.length) / 2) return undefined;
   return best.name;
-}
-
-/** Computes the Levenshtein distance: letters to insert, remove or replace. */
-function changesBetween(a: string, b: string): number {
-  let before = Array.from({ length: b.length + 1 }, (_, k) => k);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (before[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(replaced, (before[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    before = row;
-  }
-  return before[b.length] ?? 0;
 }

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { RunConfig } from '../../config/schema.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
+import { unlessMissing } from '../../toolkit/files/file-access.ts';
 import { type HomeFolders, inside } from '../../toolkit/files/folders.ts';
 import { type RunStorage, Scratch } from '../../toolkit/storage/run-storage.ts';
 import type { NetworkSession, TaskKind } from '../../toolkit/tasks/kind.ts';
@@ -80,12 +80,7 @@ export async function sourcesIfThere(
   roi: ListedRoi,
   work: Pick<TaskWork, 'data' | 'digests' | 'signal'>,
 ): Promise<RoiSources | undefined> {
-  try {
-    return await sourcesOf(roi, work);
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
+  return unlessMissing(sourcesOf(roi, work));
 }
 
 /** Finds the cached result of an ROI by its planned key; undefined if there is none. */

@@ -85,7 +85,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await scheduleCommand(options, signal));
     });
 
-  command(program, 'list', 'list runs and predictions with their state and verdicts')
+  command(program, 'list', 'list runs, including those of `predict --run`, with their state and verdicts')
     .option('--all', 'list every run, not only the newest of each configuration')
     .action(async (options: ListOptions) => {
       const { listCommand } = await import('../inspect/runs.ts');

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -36,7 +36,7 @@ describe('reignite cancel', () => {
   };
 
   it('can be followed at once by another command, while the cancelled one still stops its server', async () => {
-    const home = join(folder(), 'home-followed');
+    const home = await mkdtemp(join(folder(), 'home-followed-'));
     const command = await runUntilMidRoi(home);
     const { status, stderr } = await runHere(['cancel'], { home, cwd: folder() });
     expect(status, stderr).toBe(0);
@@ -45,7 +45,7 @@ describe('reignite cancel', () => {
   });
 
   it('takes over when the command that runs the server is killed meanwhile', async () => {
-    const home = join(folder(), 'home-lost');
+    const home = await mkdtemp(join(folder(), 'home-lost-'));
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
     expect(workers).toHaveLength(2);
@@ -62,7 +62,7 @@ describe('reignite cancel', () => {
   });
 
   it('cancels a run whose command was killed, however slowly its own worker starts', async () => {
-    const home = join(folder(), 'home-killed');
+    const home = await mkdtemp(join(folder(), 'home-killed-'));
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
     expect(workers).toHaveLength(2);

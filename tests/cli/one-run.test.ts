@@ -108,15 +108,19 @@ describe('reignite why', () => {
   });
 
   it('explains why an ROI was computed or failed, and how an activity went', async () => {
-    expect((await why(GOOD.name)).rois).toMatchObject([
+    expect((await why(`${GOOD.name}_with_context.png`)).rois).toMatchObject([
       { task: 'he', state: 'computed', because: 'Its image had not been predicted before.' },
     ]);
     expect((await why('one', DAMAGED.name)).rois).toMatchObject([
       { state: 'failed', failure: { code: 'IMAGE_UNREADABLE' }, steps: [{ attempts: 1 }] },
     ]);
     expect((await why('prepareModel')).steps).toMatchObject([{ outcome: 'completed', worker: expect.any(String) }]);
-    const { status, stdout } = await runHere(['why', 'one', 'unserved', '--json'], place());
-    expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
+    const wrong = await runHere(['why', 'one', 'unserved', '--json'], place());
+    expect([wrong.status, JSON.parse(wrong.stdout).error.code]).toEqual([2, 'USAGE']);
+    const { status, stdout } = await runHere(['why', 'unserved', '--json'], place());
+    const { code, message } = JSON.parse(stdout).error;
+    expect([status, code]).toEqual([1, 'RUN_NOT_FOUND']);
+    expect(message).toMatch(/ in its ID\. The newest run, \S+, has no ROI unserved\.$/);
   });
 });
 

@@ -167,6 +167,22 @@ async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefin
   }
 }
 
+/**
+ * Waits for what reads a file that may be missing.
+ *
+ * @returns Undefined if it failed with FILE_MISSING.
+ * @throws Any other error of `reading`.
+ * @example await unlessMissing(readPoints(path, task)) ?? []
+ */
+export async function unlessMissing<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
+    throw error;
+  }
+}
+
 /** Opens a file, passes it to `use` and closes it. */
 export async function openForReading<Result>(
   path: string,

@@ -5,6 +5,7 @@ import { overviewByStem } from '../../dataset/overview.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { ReadF1Figure, readF1Figure } from '../../figures/read-f1-figure.ts';
+import { unlessMissing } from '../../files/file-access.ts';
 import { inside } from '../../files/folders.ts';
 import { counted, grouped, listed } from '../../format.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
@@ -131,12 +132,8 @@ async function publishedPoints(
   task: CellTaskDefinition['name'],
   ours: number,
 ): Promise<readonly CellPoint[]> {
-  try {
-    return await readPoints(path, task);
-  } catch (error) {
-    if (ours === 0 && error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
-    throw error;
-  }
+  const reading = readPoints(path, task);
+  return ours === 0 ? ((await unlessMissing(reading)) ?? []) : reading;
 }
 
 /** Warns that the points were detected with other settings than the published ones. */

@@ -7,7 +7,7 @@ import { detectorFile, detectorFileIn, folderOf, readersFileIn } from '../../dat
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { fileExists } from '../../files/file-access.ts';
+import { fileExists, unlessMissing } from '../../files/file-access.ts';
 import { inside } from '../../files/folders.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
@@ -105,22 +105,13 @@ async function pointsOfBoth({ task, images }: ReaderAnnotations, { data, results
   let arePublished = false;
   for (const { stem } of images) {
     const file = `${folderOf('inference', task)}/${stem}.npy`;
-    const published = await publishedOr(data, () => pointsIfThere(inside(data, file), task));
+    const published = await publishedOr(data, () => unlessMissing(readPoints(inside(data, file), task)));
     if (published.kind === 'unreadable') continue;
     arePublished ||= published.read !== undefined;
-    const ours = (await pointsIfThere(inside(results, file), task)) ?? [];
+    const ours = (await unlessMissing(readPoints(inside(results, file), task))) ?? [];
     both.push({ task, roi: stem, published: published.read ?? [], ours });
   }
   return arePublished ? both : [];
-}
-
-async function pointsIfThere(path: string, task: CellTask): Promise<readonly CellPoint[] | undefined> {
-  try {
-    return await readPoints(path, task);
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
 }
 
 /** `verdict/<task>-declared.json`: what was detected again, and with which settings. */
