@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { isAlive, runCommand, startCommand, until, workersOf } from '../support/command.ts';
+import { isAlive, startCommand, until, workersOf } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
@@ -72,7 +72,7 @@ describe('reignite cancel', () => {
     const slow = join(folder(), 'slow.mjs');
     await writeFile(slow, 'if (process.env.REIGNITE_WORKER) await new Promise((go) => setTimeout(go, 6_000));');
     const environment = { NODE_OPTIONS: `--import ${pathToFileURL(slow).href}` };
-    const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder(), environment });
+    const { status, stderr } = await runHere(['cancel'], { home, cwd: folder(), environment });
     expect(status, stderr).toBe(0);
     expect(stderr).not.toContain('Stopping a Temporal server');
     expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);

@@ -8,7 +8,7 @@ import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/avera
 import { decimal, html, table } from '../report/page/html.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
-import { readCandidatesFile } from '../yolo/detect/candidates-file.ts';
+import { readCandidatesFile } from '../yolo/detect/detection-files.ts';
 import { namesLike } from './prediction-files.ts';
 
 /** COCO's limit of boxes per class and image. */

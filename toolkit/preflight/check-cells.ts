@@ -11,8 +11,8 @@ import {
 } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
+import { fileKind, isZip, textKind } from '../models/identify-file.ts';
 import { parseNpyHeader } from '../numpy.ts';
-import { fileKind, isZip, textKind } from '../pytorch/containers/file-kind.ts';
 import { checkBy, checkPngs, checkPresence, modeOf, type RecordTree, sourceOf } from './check-files.ts';
 import type { CheckedTask, RecordCheck } from './check-record.ts';
 

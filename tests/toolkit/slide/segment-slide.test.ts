@@ -10,7 +10,7 @@ import { stripsOf } from '../../../toolkit/predict/slides/slide-strips.ts';
 import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';
 import type { SlideProgress } from '../../../toolkit/slide/predict/slide-jobs.ts';
 import { readRows } from '../../../toolkit/slide/predict/slide-rows.ts';
-import { slideTiles } from '../../../toolkit/slide/read/tiled-slide.ts';
+import { slideTiles } from '../../../toolkit/slide/predict/tiled-slide.ts';
 import { isTissue, type TissueMask } from '../../../toolkit/slide/slide-tissue.ts';
 import { noise } from '../../support/random-numbers.ts';
 import { fakeNetworks } from '../nnunet/support/fake-networks.ts';

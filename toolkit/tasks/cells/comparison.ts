@@ -17,7 +17,7 @@ import { comparePoints, scoredImage } from '../../verdict/compare-roi.ts';
 import { type JudgedImage, judgeCells } from '../../verdict/judge-cells.ts';
 import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
-import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
+import { readCandidatesFile } from '../../yolo/detect/detection-files.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { type CellTaskDefinition, changedSettings, type DetectionSettings, type ReaderGroup } from '../registry.ts';
 import { entryOf, type PlannedRoi, publishedOr, type TaskWork } from '../work.ts';

@@ -28,8 +28,8 @@ import {
 import type { DiscrepancyEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
-import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
 import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
+import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/detection-files.ts';
 import type { DiscrepancyTask, Measured, MeasureInput } from '../kind.ts';
 import { type CellTaskDefinition, cellDefinition, type DetectionSettings } from '../registry.ts';
 import { type ListedRoi, type NetworkSetup, publishedOr, type TaskWork } from '../work.ts';
