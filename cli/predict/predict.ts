@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
-import { didYouMean } from '../../config/suggest.ts';
 import { Folds } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
+import { didYouMean } from '../../config/wrong-values.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment, makePrivateHome } from '../../toolkit/files/folders.ts';
 import { prepareTissueModel } from '../../toolkit/models/tissue-model.ts';
