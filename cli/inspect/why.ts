@@ -14,7 +14,7 @@ import { findRun, predictionInputOf, RUNS_AND_PREDICTIONS } from '../../runtime/
 import type { ServerSession } from '../../runtime/server/server-session.ts';
 import { type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { counted } from '../../toolkit/format.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction.ts';
 import { readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { statIfThere } from '../../toolkit/files/file-access.ts';
 import { shellWord } from '../../toolkit/format.ts';
 import { EXPORT_MODULE, EXPORT_WEIGHTS, identifyFile, remedyOfKind } from '../../toolkit/models/identify-file.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';

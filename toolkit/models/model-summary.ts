@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { readJsonIfValid } from '../files/json-file.ts';
+import { readJsonIfValid } from '../files/text-file.ts';
 import { FoldName, methodOf, readModelCard, usualRange } from '../nnunet/model-card.ts';
 import { isLaidOut } from '../nnunet/networks/ort-fold-networks.ts';
 import { readOwnCard } from '../onnx/custom-model/custom-model.ts';

@@ -2,8 +2,8 @@ import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { statIfThere } from '../files/if-there.ts';
 import { type ConvertProgress, convertModel } from '../nnunet/convert/convert-model.ts';
 import { bareWeights, findModelFolder } from '../nnunet/convert/find-model-folder.ts';
 import {

@@ -2,9 +2,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { sweepTemporaries } from '../../files/atomic-write.ts';
+import { statIfThere } from '../../files/file-access.ts';
+import { makeFolder } from '../../files/folders.ts';
 import { sha256Of } from '../../files/hash-file.ts';
-import { statIfThere } from '../../files/if-there.ts';
-import { makeFolder } from '../../files/make-folder.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { digestFileOf, isAsWritten, recordDigest, type WrittenModel, writeModel } from '../../onnx/file/write-model.ts';
 import {
