@@ -5,11 +5,11 @@
  */
 import { once } from 'node:events';
 import { z } from 'zod';
-import { plainProblem } from './config/plain-problems.ts';
+import { plainProblem } from './config/wrong-values.ts';
 import { parseServerAddress } from './runtime/server/connection.ts';
 import { installTelemetry } from './runtime/workers/telemetry.ts';
 import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
-import { homeFromEnvironment } from './toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from './toolkit/files/folders.ts';
 import { runWorker } from './worker.ts';
 
 /** A process that has not stopped in this time is killed: finished work is safe on disk. */

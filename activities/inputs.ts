@@ -5,8 +5,7 @@ import { VerdictConfig } from '../config/verdict-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
 import { FoldName } from '../toolkit/nnunet/model-card.ts';
-import { AdapterNames, ENGINES, SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
-import { PROVIDERS } from '../toolkit/onnx/session/session.ts';
+import { AdapterNames, ENGINES, PROVIDERS, SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
 import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
 /** The folders of a run, absolute. All other paths in a history are relative to one of them or to the state directory. */

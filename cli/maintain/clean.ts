@@ -1,14 +1,14 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { didYouMean } from '../../config/suggest.ts';
+import { didYouMean } from '../../config/wrong-values.ts';
 import { providerLinks } from '../../runtime/install-gpu.ts';
 import { externalServer } from '../../runtime/server/connection.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { lstatIfThere } from '../../toolkit/files/if-there.ts';
+import { lstatIfThere } from '../../toolkit/files/file-access.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { bytesText } from '../../toolkit/format.ts';
 import { gpuFolder } from '../../toolkit/onnx/provider/cuda.ts';
 import { EXIT, printResult } from '../output.ts';

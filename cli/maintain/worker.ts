@@ -1,6 +1,6 @@
 import type { RunConfig } from '../../config/schema.ts';
-import { didYouMean } from '../../config/suggest.ts';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
+import { didYouMean } from '../../config/wrong-values.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { connectTo, externalServer, type ServerAddress } from '../../runtime/server/connection.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';
@@ -9,8 +9,7 @@ import { WorkerProcesses } from '../../runtime/workers/worker-processes.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { placesNamedIn } from '../../toolkit/files/allowed-places.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
+import { homeFromEnvironment, makePrivateHome } from '../../toolkit/files/folders.ts';
 import { cudaObstacleOn } from '../../toolkit/onnx/provider/cuda.ts';
 import { checkRunStorage } from '../../toolkit/storage/run-storage.ts';
 import { untilStopped, whenInterrupted } from '../interruption.ts';

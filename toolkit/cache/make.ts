@@ -4,13 +4,12 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import type { HomeFolders } from '../files/home-folders.ts';
-import { readJsonIfValid } from '../files/json-file.ts';
-import { makeFolder } from '../files/make-folder.ts';
+import { type HomeFolders, makeFolder } from '../files/folders.ts';
+import { readJsonIfValid } from '../files/text-file.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
 import { type KeyedEngine, type RanEngine, refuseOtherEngine } from '../onnx/session/engine-choice.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
-import { tilesReached } from '../yolo/detect/partial-detection.ts';
+import { tilesReached } from '../yolo/detect/detection-files.ts';
 import type { CacheEntry, KeyParts, StepCache } from './step-cache.ts';
 
 export interface MakeServices {

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import type { MappedLabel } from '../dataset/label-map.ts';
+import type { MappedLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { namesLike, namesMeantFor } from '../files/same-name.ts';
 import { firstOf } from '../format.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
-import { namesIn } from './read-points.ts';
+import { namesIn, namesLike, namesMeantFor } from './prediction-files.ts';
 
 const VALUES = 256;
 const FEW = 8;

@@ -2,11 +2,11 @@ import { TaskSettings } from '../../config/task-config.ts';
 import { type CellTask, TASK_TITLES } from '../../config/tasks.ts';
 import type { FileDigests } from '../cache/file-digests.ts';
 import type { StepCache } from '../cache/step-cache.ts';
-import { readersFileIn } from '../dataset/find-files.ts';
+import { readersFileIn } from '../dataset/layout.ts';
 import { readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import { fileExists } from '../files/if-there.ts';
-import { inside } from '../files/inside.ts';
+import { fileExists } from '../files/file-access.ts';
+import { inside } from '../files/folders.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import type { Summary } from '../report/summary.ts';
 import { RESULTS } from '../results/results-folder.ts';
@@ -15,7 +15,7 @@ import { cellDefinition, type DetectionSettings, settingsInEffect } from '../tas
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
-import { keptScore } from '../yolo/detect/image-boxes.ts';
+import { keptScore } from '../yolo/detect/detection-files.ts';
 import { type CellSweep, keptCells, type ScoredCell, sweepCells, thresholdsBy } from './sweep-cells.ts';
 
 /** A finished run, and the cache with the boxes of its detector. */
