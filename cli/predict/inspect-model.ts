@@ -134,9 +134,8 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   }
   const detector = detectorFamily(root, file);
   if (detector !== undefined) {
-    const isTaken = /^an? (?:Model|DetectionModel|SegmentationModel) /.test(detector);
     const predict = `npx reignite predict --task nuclei --model ${shellWord(file)} --out predicted image.png`;
-    return { holds: detector, next: isTaken ? `\`${predict}\` detects cells in image.png.` : OTHER_TASK };
+    return { holds: detector.holds, next: detector.remedy ?? `\`${predict}\` detects cells in image.png.` };
   }
   const weights = findStateDict(root);
   if (weights === undefined) {
@@ -152,8 +151,6 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
     next: isNnunet ? `\`npx reignite model convert ${shellWord(file)}\`, with its plans next to it.` : EXPORT_WEIGHTS,
   };
 }
-
-const OTHER_TASK = 'Only detectors are supported: models of the task `detect` or `segment`.';
 
 /** Formats that are not specific to PyTorch. */
 const OWN_FORMATS: ReadonlySet<string> = new Set(['safetensors', 'pickle']);
