@@ -3,8 +3,7 @@ import { createRoiSegmenter, startSegmenterThread } from '../toolkit/nnunet/slid
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
 import { createPredictionSteps } from './predict/predict-image.ts';
-import { createInferRoi, createProbeInference } from './task/infer-roi.ts';
-import { createMeasureTask } from './task/measure-task.ts';
+import { createInferRoi, createMeasureTask, createProbeInference } from './task/infer-roi.ts';
 import { servicesOf } from './task/work-of.ts';
 
 /** Resources of an inference worker. */

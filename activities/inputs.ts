@@ -4,8 +4,7 @@ import { TaskSettings } from '../config/task-config.ts';
 import { VerdictConfig } from '../config/verdict-config.ts';
 import { CacheKey, RoiStem, Sha256 } from '../toolkit/brands.ts';
 import { KINDS } from '../toolkit/dataset/layout.ts';
-import { AdapterNames } from '../toolkit/onnx/provider/adapter.ts';
-import { SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
+import { AdapterNames, SumsChoice } from '../toolkit/onnx/session/engine-choice.ts';
 import type { EvaluationVerdict, Verdict } from '../toolkit/verdict/verdict-file.ts';
 
 /** The folders of a run, absolute. All other paths in a history are relative to one of them or to the state directory. */

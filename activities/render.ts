@@ -5,8 +5,7 @@ import { RetryBudget } from '../toolkit/zenodo/http/retry-budget.ts';
 import { createUnpackArchive } from './acquire/unpack-archive.ts';
 import { createWriteReport } from './report/write-report.ts';
 import { createDrawBatch, createDrawFigures } from './task/draw-figures.ts';
-import { createPlanTask } from './task/plan-task.ts';
-import { createPrepareModel } from './task/prepare-model.ts';
+import { createPlanTask, createPrepareModel } from './task/prepare-task.ts';
 import { createAggregateTask, createCompareTask, createWriteDiscrepancies } from './task/score-task.ts';
 import { servicesOf } from './task/work-of.ts';
 

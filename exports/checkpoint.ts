@@ -9,7 +9,7 @@
  * @module
  */
 export { type Checkpoint, type OpenOptions, openCheckpoint } from '../toolkit/pytorch/containers/checkpoint.ts';
-export { classifyGlobal, type GlobalRisk, type SeenGlobal } from '../toolkit/pytorch/pickle/global-verdict.ts';
+export { classifyGlobal, type GlobalRisk, type SeenGlobal } from '../toolkit/pytorch/pickle/pickle-context.ts';
 export { readPickleFile } from '../toolkit/pytorch/pickle/unpickle.ts';
 export type { PickleValue } from '../toolkit/pytorch/pickle/value.ts';
 export {

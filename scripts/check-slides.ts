@@ -12,7 +12,7 @@ import { ReigniteError } from '../toolkit/errors.ts';
 import { Slide } from '../toolkit/slide/read/slide.ts';
 import { MODEL_MPP } from '../toolkit/slide/read/slide-resolution.ts';
 import { SlideView } from '../toolkit/slide/read/slide-view.ts';
-import { isTissue, slideTissue } from '../toolkit/slide/tissue/slide-tissue.ts';
+import { isTissue, slideTissue } from '../toolkit/slide/slide-tissue.ts';
 
 /** Maximum mean difference of a region of lossy tiles; decoders differ by up to this. */
 const MAX_MEAN_DIFFERENCE = 2;

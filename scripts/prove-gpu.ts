@@ -12,13 +12,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { checkProviders, lineOf } from '../cli/maintain/check-providers.ts';
+import { checkProviders, lineOf } from '../cli/maintain/providers.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-pixels.ts';
 import type { EnsembleOptions, SegmentResult } from '../toolkit/nnunet/sliding-window/roi-job.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { adapterText, isRealGpu } from '../toolkit/onnx/provider/adapter.ts';
-import { ENGINES, type EngineName, PRECISIONS } from '../toolkit/onnx/session/engine-choice.ts';
+import { adapterText, ENGINES, type EngineName, isRealGpu, PRECISIONS } from '../toolkit/onnx/session/engine-choice.ts';
 import { PROVIDERS } from '../toolkit/onnx/session/session.ts';
 import { PAPER_SIZE, SMALL, writeRandomUnet } from './gpu/random-unet.ts';
 

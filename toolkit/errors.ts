@@ -79,7 +79,7 @@ export const ERRORS = {
   TEMPORAL_UNREACHABLE: {
     retryable: true,
     remedy:
-      'Check TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the server, or unset TEMPORAL_ADDRESS to use the embedded server.',
+      'Check the server and the TEMPORAL_ variables that name it and its namespace, or unset them to use the embedded server.',
   },
   WORKER_LOST: {
     retryable: true,

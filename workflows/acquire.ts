@@ -1,5 +1,5 @@
 import { isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
-import type { FileOutcome } from '../activities/acquire/download-file.ts';
+import type { FileOutcome } from '../activities/acquire/download.ts';
 import type { ResolvedRecord } from '../activities/acquire/fetch-record.ts';
 import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
 import { allOrCancel } from './concurrency.ts';

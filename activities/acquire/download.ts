@@ -1,9 +1,23 @@
-import { Receipts } from '../../toolkit/cache/receipts.ts';
+import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { Receipts, type Verified } from '../../toolkit/cache/receipts.ts';
+import { isArchive, KINDS, rootOfArchive } from '../../toolkit/dataset/layout.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { inside } from '../../toolkit/files/inside.ts';
+import { type DownloadedFile, downloadFile as transfer } from '../../toolkit/zenodo/download/download-file.ts';
+import { fetchMembers, piecesPath } from '../../toolkit/zenodo/download/fetch-members.ts';
+import { bytesOfPieces } from '../../toolkit/zenodo/download/fetch-pieces.ts';
+import { copyFromMirror, findInMirror } from '../../toolkit/zenodo/download/mirror.ts';
+import { partPath } from '../../toolkit/zenodo/download/part-file.ts';
 import { RetryBudget } from '../../toolkit/zenodo/http/retry-budget.ts';
-import { createDownloadFile } from './download-file.ts';
+import { Selection } from '../../toolkit/zenodo/record/selection.ts';
+import { FileInput } from '../inputs.ts';
 import { createFetchRecord } from './fetch-record.ts';
 import type { RecordServers } from './record-servers.ts';
+import { type Report, withRetryBudget, withTransferProgress } from './transfer.ts';
 
 /** Services that the download activities share. */
 export interface DownloadServices {
@@ -21,3 +35,145 @@ export function createDownloadActivities(home: HomeFolders, servers: RecordServe
   };
 }
 export type DownloadActivities = ReturnType<typeof createDownloadActivities>;
+
+export interface FileOutcome {
+  readonly key: string;
+  /** Size of the record's file in bytes. */
+  readonly size: number;
+  readonly md5: string;
+  /** SHA-256 of the record's file; missing if only some members were downloaded. */
+  readonly sha256?: string;
+  readonly verified: Verified;
+  /**
+   * Where the file is: `fetched` just now, `present` before, `mirrored` in the mirror, `unpacked` (the wanted members
+   * of an archive are already in the data folder), or `skipped` (nothing in it is wanted).
+   */
+  readonly state: 'fetched' | 'present' | 'mirrored' | 'unpacked' | 'skipped';
+  /** Files in the data folder that were unpacked from it, and their size; of an archive, known after unpacking. */
+  readonly files?: number;
+  readonly bytes?: number;
+}
+
+/**
+ * Downloads one file of the record, or resumes an interrupted download. The file gets its final name only after it was
+ * verified: archives in DATA/archives, other files in DATA. If little of an archive is wanted, or most of it is
+ * present, only the missing members are downloaded.
+ */
+function createDownloadFile(services: DownloadServices) {
+  return async function downloadFile(input: FileInput): Promise<FileOutcome> {
+    const { file, data, zenodo, retrySeconds } = FileInput.parse(input);
+    const path = inside(isArchive(file.key) ? join(data, 'archives') : data, file.key);
+    const bytes = async () => (await bytesOf(path)) + (await bytesOfPieces(piecesPath(path)));
+    return withRetryBudget(services.retryBudget, { zenodo, retrySeconds, subject: path, bytes }, () =>
+      withTransferProgress({ file: file.key, of: file.size }, (report) => acquireFile(services, input, path, report)),
+    );
+  };
+}
+
+async function acquireFile(
+  services: DownloadServices,
+  input: FileInput,
+  path: string,
+  report: Report,
+): Promise<FileOutcome> {
+  const { file, data, zenodo } = input;
+  const archive = isArchive(file.key);
+  const receipt = archive ? await services.receipts.whole(data, file) : undefined;
+  if (receipt !== undefined) return unpackedBefore(receipt);
+  const mirrored = await takeFromMirror(input, path, report);
+  if (mirrored !== undefined) return archive ? mirrored : noted(services, data, mirrored);
+  if (archive && (await areMembersEnough(input, path))) {
+    const members = await takeMembers(services, input, path, report);
+    if (members !== undefined) return members;
+  }
+  const done = await transfer({
+    ...(await services.servers.request(zenodo, input.record, file)),
+    path,
+    size: file.size,
+    md5: file.md5,
+    // Space for unpacking: nearly all members are images, which are hardly compressed further.
+    extraSpace: archive ? file.size : 0,
+    signal: Context.current().cancellationSignal,
+    onProgress: (bytes) => report('fetching', bytes),
+  });
+  const outcome = outcomeOf(input, done, done.resumedFrom === file.size ? 'present' : 'fetched');
+  return archive ? outcome : noted(services, data, outcome);
+}
+
+type Known = Pick<DownloadedFile, 'sha256'>;
+
+function outcomeOf({ file }: FileInput, { sha256 }: Known, state: FileOutcome['state']): FileOutcome & Known {
+  const { key, size, md5 } = file;
+  return { key, size, md5, sha256, verified: 'md5', state };
+}
+
+function unpackedBefore({ key, size, md5, sha256, verified, bytes, files }: ReceiptOf): FileOutcome {
+  const known = sha256 === undefined ? {} : { sha256 };
+  return { key, size, md5, ...known, verified, state: 'unpacked', files: files.length, bytes };
+}
+
+type ReceiptOf = NonNullable<Awaited<ReturnType<DownloadServices['receipts']['whole']>>>;
+
+/** Writes the receipt of a file that is not an archive. */
+async function noted({ receipts }: DownloadServices, data: string, outcome: FileOutcome & Known): Promise<FileOutcome> {
+  const { key, size, md5, sha256, verified } = outcome;
+  const files = [{ path: key, size, sha256 }];
+  await receipts.write(data, { key, md5, sha256, size, bytes: size, verified, whole: true, files });
+  return { ...outcome, files: 1, bytes: size };
+}
+
+async function takeFromMirror(
+  input: FileInput,
+  path: string,
+  report: Report,
+): Promise<(FileOutcome & Known) | undefined> {
+  const { file, zenodo } = input;
+  if (zenodo.mirror === undefined) return undefined;
+  const signal = Context.current().cancellationSignal;
+  const found = await findInMirror(zenodo.mirror, file, signal, () => report('fetching', file.size));
+  if (found === undefined) return undefined;
+  if (!isArchive(file.key)) await copyFromMirror(found.path, path, signal);
+  return outcomeOf(input, found, 'mirrored');
+}
+
+/** Returns whether to read members from an archive instead of downloading it: not if the whole download was started. */
+async function areMembersEnough({ file, data }: FileInput, path: string): Promise<boolean> {
+  if (existsSync(path) || existsSync(partPath(path))) return false;
+  if (file.part) return true;
+  const root = rootOfArchive(file);
+  return root !== undefined && (await readdir(join(data, root)).catch(() => [])).length > 0;
+}
+
+async function takeMembers(
+  { servers, receipts }: DownloadServices,
+  { file, data, zenodo, record, only }: FileInput,
+  path: string,
+  report: Report,
+): Promise<FileOutcome | undefined> {
+  const { key, size, md5 } = file;
+  const selection = file.part && only !== undefined ? new Selection(only) : undefined;
+  const members = await fetchMembers({
+    ...(await servers.request(zenodo, record, file)),
+    path,
+    size,
+    md5,
+    target: data,
+    root: rootOfArchive(file),
+    folders: KINDS,
+    signal: Context.current().cancellationSignal,
+    onProgress: (bytes, total) => report('fetching', bytes, total),
+    ...(selection === undefined ? {} : { select: (member: string) => selection.takes(member) }),
+  });
+  if (members === undefined) return undefined;
+  const bytes = members.reduce((sum, member) => sum + member.size, 0);
+  const files = members.map((member) => ({ path: member.path, size: member.size, sha256: member.sha256 }));
+  const receipt = { key, md5, size, verified: 'crc', files } as const;
+  if (selection === undefined) await receipts.write(data, { ...receipt, bytes, whole: true });
+  else if (files.length > 0) await receipts.addPart(data, receipt);
+  const state = files.length > 0 ? 'unpacked' : 'skipped';
+  return { key, size, md5, verified: 'crc', state, files: files.length, bytes };
+}
+
+async function bytesOf(path: string): Promise<number> {
+  return (await statIfThere(partPath(path)))?.size ?? 0;
+}

@@ -7,8 +7,7 @@ import { asDiskError } from '../../toolkit/files/disk-error.ts';
 import { makeFolder } from '../../toolkit/files/make-folder.ts';
 import { writeConfiguration } from '../../toolkit/report/configuration.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import { recordEnvironment } from '../../toolkit/results/environments.ts';
-import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { RESULTS, recordEnvironment } from '../../toolkit/results/results-folder.ts';
 import { RunInput } from '../inputs.ts';
 
 /**

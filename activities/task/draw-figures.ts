@@ -6,8 +6,7 @@ import type { CacheEntry, KeyParts, StepCache } from '../../toolkit/cache/step-c
 import { folderOf } from '../../toolkit/dataset/layout.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import { Environment } from '../../toolkit/report/environment.ts';
-import { recordEnvironment } from '../../toolkit/results/environments.ts';
-import { RESULTS } from '../../toolkit/results/results-folder.ts';
+import { RESULTS, recordEnvironment } from '../../toolkit/results/results-folder.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { TaskWork } from '../../toolkit/tasks/work.ts';

@@ -7,17 +7,32 @@ import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-job.ts';
-import { adapterNames } from '../../toolkit/onnx/provider/adapter.ts';
-import { refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
+import { adapterNames, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import type { NetworkSession } from '../../toolkit/tasks/kind.ts';
+import type { Measured, NetworkSession } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import type { RoiSources } from '../../toolkit/tasks/work.ts';
-import { orToSuitableWorker } from '../hand-over.ts';
+import { type PlannedRoi, type RoiSources, recalledEntryOf, type TaskWork } from '../../toolkit/tasks/work.ts';
+import {
+  bringAsNeeded,
+  bringModel,
+  bringRoi,
+  type Elsewhere,
+  elsewhere,
+  orGiveBack,
+  orToSuitableWorker,
+} from '../hand-over.ts';
 import { countingTiles, withHeartbeat } from '../heartbeat.ts';
-import { type EngineRef, InferRoiInput, ProbeInput } from '../inputs.ts';
-import { bringModel, bringRoi, type Elsewhere, elsewhere, orGiveBack } from './stage-in.ts';
+import {
+  type EngineRef,
+  InferRoiInput,
+  type MeasureOutcome,
+  MeasureTaskInput,
+  ProbeInput,
+  type RunFolders,
+  type StageRef,
+} from '../inputs.ts';
+import { TaskFiles } from './task-files.ts';
 import { sessionOf, sourcesOf, type WorkerServices, workOf } from './work-of.ts';
 
 /** What the history keeps of an ROI's inference. The result itself is on disk. */
@@ -172,4 +187,50 @@ export function createProbeInference(services: ProbeServices, engines: Predictio
       return { provider, ...names, ortVersion, engine, ...choice, fallbacks };
     });
   };
+}
+
+/** Infers what the discrepancy report needs of a task; ROIs that were inferred before come from the cache. */
+export function createMeasureTask({ engines, ...services }: InferServices) {
+  return async function measureTask(input: MeasureTaskInput): Promise<MeasureOutcome> {
+    const { task, folders, settings, inference, full, stage, batches } = MeasureTaskInput.parse(input);
+    return withHeartbeat({ phase: 'measuring', task }, async (report) => {
+      const files = new TaskFiles(services.home, stage, services.storage);
+      const listed = (await files.readPlan()).rois;
+      const rois = await files.readDone(batches);
+      const session = sessionOf(inference);
+      const measure = (work: TaskWork) =>
+        taskNamed(task).measure({ listed, rois, settings, session, isFull: full, work }, engines);
+      const away = elsewhere(services);
+      return orToSuitableWorker(() => {
+        if (away === undefined) return measure(workOf(services, folders, report));
+        return orGiveBack(() => measureElsewhere(away, { stage, folders, rois }, services, report, measure));
+      });
+    });
+  };
+}
+
+interface MeasuredStage {
+  readonly stage: StageRef;
+  readonly folders: RunFolders;
+  readonly rois: readonly PlannedRoi[];
+}
+
+/** Fetches model and files, and uploads what was written for the results folder. */
+async function measureElsewhere(
+  away: Elsewhere,
+  { stage, folders, rois }: MeasuredStage,
+  services: WorkerServices,
+  report: (progress: object) => void,
+  measure: (work: TaskWork) => Promise<Measured>,
+): Promise<Measured> {
+  const { signal } = workOf(services, folders, report);
+  const here = await bringAsNeeded(away, stage, folders, signal);
+  const work = { ...workOf(services, here.folders, report), need: here.need };
+  const [first] = rois;
+  const digest = first && (await recalledEntryOf(work.cache, first)).parts['model'];
+  if (digest !== undefined) await bringModel(away, String(digest), signal);
+  const measured = await measure(work);
+  await away.storage.stages.sendResults(stage.folder, here.folders.results, signal);
+  await away.scratch.trim();
+  return measured;
 }

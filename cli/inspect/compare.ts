@@ -25,7 +25,7 @@ import { percentText } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
-import { foldersOf, usualData } from './report.ts';
+import { foldersOf, usualData } from './run-folders.ts';
 
 const MAX_DIFFERING_ROIS = 5;
 

@@ -10,7 +10,7 @@ import { counted, listed } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
-import { foldersOf, refuseOpen, usualData } from './report.ts';
+import { foldersOf, refuseOpen, usualData } from './run-folders.ts';
 
 /** Minimum distance between thresholds in the table. */
 const TABLE_STEP = 0.05;

@@ -4,7 +4,7 @@ import type { Client } from '@temporalio/client';
 import { didYouMean } from '../../config/suggest.ts';
 import { providerLinks } from '../../runtime/install-gpu.ts';
 import { externalServer } from '../../runtime/server/connection.ts';
-import { runningServer } from '../../runtime/server/server-record.ts';
+import { runningServer } from '../../runtime/server/home-server.ts';
 import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';

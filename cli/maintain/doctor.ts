@@ -16,7 +16,7 @@ import { discard, httpGet } from '../../toolkit/zenodo/http/http.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { lookAtRecord, lookLines } from '../run/look-at-record.ts';
 import type { RunOptions } from '../run/run.ts';
-import { checkProviders, lineOf } from './check-providers.ts';
+import { checkProviders, lineOf } from './providers.ts';
 
 /** The result of one check. */
 export interface Finding {

@@ -3,7 +3,7 @@ import { didYouMean } from '../../config/suggest.ts';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { connectTo, externalServer, type ServerAddress } from '../../runtime/server/connection.ts';
-import { runningServer } from '../../runtime/server/server-record.ts';
+import { runningServer } from '../../runtime/server/home-server.ts';
 import { listWorkers, refuseOtherVersions } from '../../runtime/workers/list-workers.ts';
 import { WorkerProcesses } from '../../runtime/workers/worker-processes.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';

@@ -1,5 +1,5 @@
 import { readdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { statIfThere } from '../../toolkit/files/if-there.ts';
 import { shellWord } from '../../toolkit/format.ts';
@@ -8,7 +8,7 @@ import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
 import { checkpointFamily } from '../../toolkit/nnunet/convert/state-dict.ts';
 import { type DescribedModel, type DescribedValue, describeModel } from '../../toolkit/onnx/file/describe-model.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
-import type { SeenGlobal } from '../../toolkit/pytorch/pickle/global-verdict.ts';
+import type { SeenGlobal } from '../../toolkit/pytorch/pickle/pickle-context.ts';
 import { describe, isPickleObject, type PickleValue } from '../../toolkit/pytorch/pickle/value.ts';
 import {
   type ListedTensor,
@@ -124,9 +124,7 @@ async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<I
 function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds' | 'next'> {
   const nnunet = checkpointFamily(root, file);
   if (nnunet !== undefined) {
-    const folder = dirname(dirname(file));
-    const predict = `npx reignite predict --task he --model ${shellWord(folder)} --out predicted image.png`;
-    return { holds: nnunet, next: `\`${predict}\` segments image.png with all folds in its folder.` };
+    return { holds: nnunet, next: nextOfFold(file) };
   }
   if (isPlans(root)) {
     const next = 'The weights are in files such as fold_0/model_best.model: give their folder to `predict --model`.';
@@ -150,6 +148,15 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
     holds,
     next: isNnunet ? `\`npx reignite model convert ${shellWord(file)}\`, with its plans next to it.` : EXPORT_WEIGHTS,
   };
+}
+
+function nextOfFold(file: string): string {
+  const fold = dirname(file);
+  if (foldOfFolder(basename(fold)) === undefined) {
+    return 'Put it into a folder fold_0 next to the plans of its model; give the folder above to `predict --model`.';
+  }
+  const predict = `npx reignite predict --task he --model ${shellWord(dirname(fold))} --out predicted image.png`;
+  return `\`${predict}\` segments image.png with all folds of the model.`;
 }
 
 /** Formats that are not specific to PyTorch. */

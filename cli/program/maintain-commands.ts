@@ -2,7 +2,7 @@ import { Argument, type Command } from 'commander';
 import type { CleanOptions } from '../maintain/clean.ts';
 import type { ConfigOptions } from '../maintain/config.ts';
 import type { DoctorOptions } from '../maintain/doctor.ts';
-import type { GpuOptions } from '../maintain/gpu.ts';
+import type { GpuOptions } from '../maintain/providers.ts';
 import { REMOVABLES } from '../maintain/removables.ts';
 import { printDocument } from '../output.ts';
 import { type CommandContext, command, configured, configuredCommand, withExamples } from './command.ts';
@@ -27,11 +27,14 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     });
 
   withExamples(
-    command(program, 'clean', 'free disk space; keeps unpacked data, results folders and the history of runs'),
+    command(program, 'clean', 'free disk space; keeps unpacked data, results folders and what `list` shows'),
     'clean --dry-run',
     'clean partial logs',
   )
-    .argument('[kinds...]', `what to delete: ${REMOVABLES.join(', ')} (default: all but gpu; --dry-run explains them)`)
+    .argument(
+      '[kinds...]',
+      `what to delete: ${REMOVABLES.join(', ')} (default: all but gpu; --dry-run explains what it finds)`,
+    )
     .option('--dry-run', 'show what would be deleted, without deleting it')
     .action(async (kinds: string[], options: CleanOptions) => {
       const { cleanCommand } = await import('../maintain/clean.ts');
@@ -48,7 +51,7 @@ export function machineCommands(program: Command, { signal, exitWith }: CommandC
     .option('--yes', 'accept the licences and download without asking')
     .option('--index <url>', 'address of the package index to download from (default: https://pypi.org/simple/)')
     .action(async (_action: 'install', options: GpuOptions) => {
-      const { gpuCommand } = await import('../maintain/gpu.ts');
+      const { gpuCommand } = await import('../maintain/providers.ts');
       exitWith(await gpuCommand(options, signal));
     });
 

@@ -95,7 +95,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option(
       '--overlap <px>',
       "px that adjacent tiles share (default: a fifth of a tile; YOLOv5 with the paper's class names, without " +
-        '--fit: 0; slides: up to 64)',
+        '--fit: 0); on slides always up to 64',
       parseNumber,
     )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')

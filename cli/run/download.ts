@@ -3,6 +3,7 @@ import type { Client, Connection } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { temporal } from '@temporalio/proto';
 import { z } from 'zod';
+import type { TransferProgress } from '../../activities/acquire/transfer.ts';
 import type { AcquireInput } from '../../activities/inputs.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { TASKS, taskQueue } from '../../config/tasks.ts';
@@ -27,6 +28,7 @@ import { failureIn } from '../inspect/run-steps.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { tellRunPage } from './follow-run.ts';
+import { type FileState, fileLines, ProgressLines } from './progress-lines.ts';
 import type { RunOptions } from './run.ts';
 
 export interface ResolvedDownload {
@@ -112,14 +114,14 @@ async function follow(
   const how = await startDownload(client, server, download, printStep);
   printStep(`${how === 'started' ? 'Started' : 'Attached to'} ${id}`);
   tellRunPage(server, id);
-  const lines = new FileLines(printStep);
+  const lines = new ProgressLines(printStep);
   let reported = '';
   await watchOn(session, signal, (until) =>
     watchDownload(
       client,
       id,
       (files, record) => {
-        lines.show(files);
+        lines.show(fileLines(files));
         if (record !== undefined && record.cause !== reported) {
           reported = record.cause;
           printStep(`record  waits: ${record.cause} Next attempt in ${timeText(record.seconds)}.`);
@@ -165,23 +167,14 @@ function outcomeText({ size, state, verified, files, sha256 }: AcquiredFile): st
 }
 
 /** The heartbeat fields of an acquisition's activities. */
-const Beat = z.object({
+const Beat: z.ZodType<TransferProgress> = z.object({
   file: z.string(),
   phase: z.enum(['fetching', 'unpacking']),
   bytes: z.number(),
   of: z.number(),
-  bytesPerSecond: z.number().optional(),
-  secondsLeft: z.number().optional(),
+  bytesPerSecond: z.number().exactOptional(),
+  secondsLeft: z.number().exactOptional(),
 });
-type Beat = z.infer<typeof Beat>;
-
-/** A file of an acquisition and its current progress. */
-interface FileState extends FileProgress {
-  /** The latest heartbeat of its activity. */
-  readonly beat?: Beat;
-  /** After a failed attempt: the cause, and the seconds until the next one. */
-  readonly waits?: { readonly cause: string; readonly seconds: number };
-}
 
 type Pending = temporal.api.workflow.v1.IPendingActivityInfo;
 
@@ -216,7 +209,7 @@ async function watchDownload(
   await untilClosed(client, id, look, signal);
 }
 
-function beatOf({ heartbeatDetails }: Pending): Beat | undefined {
+function beatOf({ heartbeatDetails }: Pending): TransferProgress | undefined {
   const payload = heartbeatDetails?.payloads?.[0];
   if (payload === undefined) return undefined;
   const parsed = Beat.safeParse(defaultPayloadConverter.fromPayload(payload));
@@ -233,56 +226,4 @@ function waitOf({ lastFailure, scheduledTime, lastStartedTime, state }: Pending)
 
 function millis(time: Pending['scheduledTime']): number {
   return Number(time?.seconds ?? 0) * 1_000 + Number(time?.nanos ?? 0) / 1e6;
-}
-
-/**
- * Turns the state of an acquisition into log lines, per file: one when its state changes or it starts to wait, and one
- * when bytes have arrived, at most every `everyMs`.
- */
-class FileLines {
-  readonly #write: (line: string) => void;
-  readonly #everyMs: number;
-  readonly #shown = new Map<string, { text: string; state: string; at: number }>();
-
-  constructor(write: (line: string) => void, everyMs = 2_000) {
-    this.#write = write;
-    this.#everyMs = everyMs;
-  }
-
-  show(files: readonly FileState[], now = Date.now()): void {
-    const width = Math.max(0, ...files.map(({ key }) => key.length));
-    for (const file of files) {
-      if (file.state === 'waiting' || isQueued(file)) continue;
-      // A change of the remaining seconds alone is not reported.
-      const state = file.waits === undefined ? file.state : `waits ${file.waits.cause}`;
-      const text = `${file.key.padEnd(width)}  ${describe(file)}`;
-      const last = this.#shown.get(file.key);
-      if (last?.state === state && (last.text === text || file.waits !== undefined || now - last.at < this.#everyMs))
-        continue;
-      this.#shown.set(file.key, { text, state, at: now });
-      this.#write(text);
-    }
-  }
-}
-
-/** Returns whether a file is scheduled but not started: only some are downloaded at a time. */
-function isQueued({ state, beat, waits }: FileState): boolean {
-  return state !== 'done' && beat === undefined && waits === undefined;
-}
-
-/** Formats bytes, share, rate and remaining time. */
-function describe({ size, state, beat, waits }: FileState): string {
-  if (waits !== undefined) {
-    const soon = waits.seconds > 0 ? ` Next attempt in ${timeText(waits.seconds)}.` : '';
-    return `waits: ${waits.cause}${soon}`;
-  }
-  if (state === 'done') return `${bytesText(size)}, done`;
-  if (beat?.phase !== state) return `${bytesText(size)}, ${state}`;
-  const share = beat.of === 0 ? 100 : Math.floor((100 * beat.bytes) / beat.of);
-  const parts = [
-    `${bytesText(beat.bytes)} of ${bytesText(beat.of)} ${state === 'fetching' ? 'fetched' : 'unpacked'}, ${share} %`,
-  ];
-  if (beat.bytesPerSecond !== undefined) parts.push(`${bytesText(beat.bytesPerSecond)}/s`);
-  if (beat.secondsLeft !== undefined && beat.secondsLeft > 0) parts.push(`${timeText(beat.secondsLeft)} left`);
-  return parts.join(', ');
 }

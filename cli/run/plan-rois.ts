@@ -7,10 +7,9 @@ import { differenceInWords, differingParts } from '../../toolkit/cache/why-misse
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
-import { type AdapterNames, isRealGpu } from '../../toolkit/onnx/provider/adapter.ts';
 import { adapterOf } from '../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
-import { precisionOn } from '../../toolkit/onnx/session/engine-choice.ts';
+import { type AdapterNames, isRealGpu, precisionOn } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { Provider } from '../../toolkit/onnx/session/session.ts';
 import type { KnownModel } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';

@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { neededFiles } from '../../activities/acquire/fetch-record.ts';
 import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../activities/inputs.ts';
@@ -20,8 +21,18 @@ import { partPath } from '../../toolkit/zenodo/download/part-file.ts';
 import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
 import type { RecordFile, ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 import { isDataComplete, type NoLook, type RecordLook } from './look-at-record.ts';
-import { ASSUMED_RATE, type Pace, paceOf } from './plan.ts';
 import { planRois, type RoiPlan } from './plan-rois.ts';
+
+/** The assumed speed of a plan, and its source. */
+interface Pace {
+  /** Wall time of one tile in one network, s. */
+  readonly secondsPerTile: number;
+  /** `measured` in earlier runs of this state directory; `assumed`: full-size networks on two cores. */
+  readonly basis: 'measured' | 'assumed';
+}
+
+/** Bytes per second of a typical connection to the archive. */
+export const ASSUMED_RATE = 10e6;
 
 export interface TaskPlan extends Pace {
   readonly task: Task;
@@ -241,4 +252,27 @@ async function bytesOf({ key, size }: RecordFile, data: string): Promise<number>
   const whole = (await statIfThere(path))?.size;
   if (whole === size) return size;
   return (await statIfThere(partPath(path)))?.size ?? 0;
+}
+
+const Facts = z.object({ tiles: z.number(), seconds: z.number() });
+
+/**
+ * Computes the seconds per tile from cache entries; from those of the same model if there are any, since a small
+ * network says nothing about a large one.
+ *
+ * @param of.folds - Number of networks that see each tile.
+ */
+function paceOf(
+  task: Task,
+  made: readonly CacheEntry[],
+  { digest, folds }: { readonly digest?: string; readonly folds: number },
+): Pace {
+  const { inferenceStep, assumedSecondsPerTile } = taskNamed(task);
+  const known = made
+    .filter(({ parts }) => parts['step'] === inferenceStep && digest !== undefined && parts['model'] === digest)
+    .flatMap(({ facts }) => Facts.safeParse(facts).data ?? []);
+  const tiles = known.reduce((sum, fact) => sum + fact.tiles, 0) * folds;
+  const seconds = known.reduce((sum, fact) => sum + fact.seconds, 0);
+  if (tiles === 0 || seconds === 0) return { secondsPerTile: assumedSecondsPerTile, basis: 'assumed' };
+  return { secondsPerTile: seconds / tiles, basis: 'measured' };
 }

@@ -1,16 +1,13 @@
 import { relative } from 'node:path';
-import { z } from 'zod';
-import { TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { TASK_TITLES } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { pinRecord, type ResolvedRun, resolveRun } from '../../runtime/run/resolve-run.ts';
-import type { CacheEntry } from '../../toolkit/cache/step-cache.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { bytesText, counted, timeText } from '../../toolkit/format.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record/record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { isDataComplete, lookAtRecord, lookLines } from './look-at-record.ts';
-import { planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
+import { ASSUMED_RATE, planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
 import type { RunOptions } from './run.ts';
 
 /**
@@ -31,40 +28,6 @@ export async function planCommand(options: Omit<RunOptions, 'workers'>, signal: 
   const lines = [...planLines(plan), ...lookLines(look)];
   printResult(options.json ? JSON.stringify({ ...plan, record: look }, null, 1) : lines.join('\n'));
   return EXIT.done;
-}
-
-/** The assumed speed of a plan, and its source. */
-export interface Pace {
-  /** Wall time of one tile in one network, s. */
-  readonly secondsPerTile: number;
-  /** `measured` in earlier runs of this state directory; `assumed`: full-size networks on two cores. */
-  readonly basis: 'measured' | 'assumed';
-}
-
-/** Bytes per second of a typical connection to the archive. */
-export const ASSUMED_RATE = 10e6;
-
-const Facts = z.object({ tiles: z.number(), seconds: z.number() });
-
-/**
- * Computes the seconds per tile from cache entries; from those of the same model if there are any, since a small
- * network says nothing about a large one.
- *
- * @param of.folds - Number of networks that see each tile.
- */
-export function paceOf(
-  task: Task,
-  made: readonly CacheEntry[],
-  { digest, folds }: { readonly digest?: string; readonly folds: number },
-): Pace {
-  const { inferenceStep, assumedSecondsPerTile } = taskNamed(task);
-  const known = made
-    .filter(({ parts }) => parts['step'] === inferenceStep && digest !== undefined && parts['model'] === digest)
-    .flatMap(({ facts }) => Facts.safeParse(facts).data ?? []);
-  const tiles = known.reduce((sum, fact) => sum + fact.tiles, 0) * folds;
-  const seconds = known.reduce((sum, fact) => sum + fact.seconds, 0);
-  if (tiles === 0 || seconds === 0) return { secondsPerTile: assumedSecondsPerTile, basis: 'assumed' };
-  return { secondsPerTile: seconds / tiles, basis: 'measured' };
 }
 
 /** Formats a plan for people. */

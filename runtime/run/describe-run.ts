@@ -81,9 +81,9 @@ async function predictionEnd(client: Client, execution: WorkflowExecutionInfo): 
 }
 
 /** Returns what to do about an open run that needs something; otherwise an empty string. */
-export function hintOf({ status, paused }: Pick<RunDescription, 'status' | 'paused'>): string {
+export function hintOf({ run, status, paused }: Pick<RunDescription, 'run' | 'status' | 'paused'>): string {
   const isInterrupted = status === 'interrupted';
-  if (paused) return `run \`npx reignite resume\`${isInterrupted ? ', then the same command' : ''} to resume`;
+  if (paused) return `run \`npx reignite resume ${run}\`${isInterrupted ? ', then the same command' : ''} to resume`;
   return isInterrupted ? 'run the same command to resume' : '';
 }
 

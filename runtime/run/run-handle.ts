@@ -200,9 +200,9 @@ export class RunHandle {
 }
 
 /** A cancelled run with a responsive workflow closes within this time; any other is terminated. */
-const CANCEL_MS = 15_000;
+const CANCEL_MS = 30_000;
 /** How long to wait for a worker to start. */
-const SERVED_WITHIN_MS = 30_000;
+const SERVED_WITHIN_MS = 60_000;
 const UPDATE_MS = 20_000;
 const POLL_MS = 200;
 const LOOK_MS = 1_500;

@@ -99,7 +99,7 @@ export async function startRun(
       `- Data: \`${folders.data}\``,
       `- Results: \`${folders.results}\``,
       '- The child workflows are the stages; their children are batches of ROIs, whose pending activities show ROI and tile.',
-      '- `npx reignite pause`, `resume` and `cancel` control it; `npx reignite why` explains failures.',
+      `- \`npx reignite pause ${run.id}\`, and \`resume\` and \`cancel\` likewise, control it; \`npx reignite why ${run.id}\` explains failures.`,
       '- To resume after a stop, run the same `npx reignite run` again.',
     ],
     memo,

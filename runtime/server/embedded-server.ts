@@ -7,8 +7,6 @@ import { makeFolder, makePrivateHome } from '../../toolkit/files/make-folder.ts'
 import { isRunning, type ProcessIdentity } from '../../toolkit/files/process-identity.ts';
 import { freeBytes } from '../../toolkit/files/suitable-file-system.ts';
 import { connectTo, freePort, type ServerAddress } from './connection.ts';
-import { ensureSearchAttributes, keepHistory, type SearchAttributes } from './namespace-setup.ts';
-import { type Launch, launchServer, logPath } from './server-launch.ts';
 import {
   endLeftoverServers,
   endProcess,
@@ -16,7 +14,9 @@ import {
   removeServerRecord,
   runningServer,
   writeServerRecord,
-} from './server-record.ts';
+} from './home-server.ts';
+import { ensureSearchAttributes, keepHistory, type SearchAttributes } from './namespace-setup.ts';
+import { type Launch, launchServer, logPath } from './server-launch.ts';
 
 const DATABASE = 'temporal.db';
 const READY_WITHIN_MS = 30_000;
@@ -26,7 +26,7 @@ const LEFTOVER_ANSWERS_MS = 2_000;
 const LOOK_MS = 200;
 
 export interface EmbeddedServerOptions {
-  /** The state directory; the caller must own it (home-lock.ts). */
+  /** The state directory; the caller must own it (home-server.ts). */
   readonly home: string;
   /** Path of the Temporal CLI. */
   readonly binary: string;

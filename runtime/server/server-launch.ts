@@ -7,7 +7,7 @@ import { makeFolder, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { connectTo, type ServerAddress } from './connection.ts';
-import { serverProcessName } from './server-record.ts';
+import { serverProcessName } from './home-server.ts';
 
 /** Above this size the log is rotated, so that at most two such logs are kept. */
 const LOG_LIMIT_BYTES = 16 << 20;

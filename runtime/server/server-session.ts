@@ -12,8 +12,7 @@ import type { WorkerSettings } from '../workers/worker-settings.ts';
 import { findTemporalBinary } from './binary/find-binary.ts';
 import { connectTo, externalServer, type ServerAddress, type ServerClient } from './connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from './embedded-server.ts';
-import { acquireHomeLock, homeHolder, type OwnedHome } from './home-lock.ts';
-import { runningServer } from './server-record.ts';
+import { acquireHomeLock, homeHolder, type OwnedHome, runningServer } from './home-server.ts';
 
 const OWNER_GETS_READY_MS = 60_000;
 const POLL_MS = 300;

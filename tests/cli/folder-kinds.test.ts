@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { foldersOf } from '../../cli/inspect/report.ts';
+import { foldersOf } from '../../cli/inspect/run-folders.ts';
 import { readPredictionSummary, writePredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';

@@ -44,8 +44,8 @@ it('shows for an open run whether a process works on it, whether it is paused, a
   });
   expect((await runHere(['pause'], place('home'))).status).toBe(0);
   expect(await told()).toEqual({
-    status: expect.stringMatching(/: paused: run `npx reignite resume` to resume$/),
-    list: expect.stringMatching(/ {2}paused .*run `npx reignite resume` to resume$/),
+    status: expect.stringMatching(/^(\S+): paused: run `npx reignite resume \1` to resume$/),
+    list: expect.stringMatching(/ {2}paused .*run `npx reignite resume reproduce\/\S+` to resume$/),
     json: { state: 'running', paused: true },
   });
   expect((await runHere(['resume'], place('home'))).status).toBe(0);

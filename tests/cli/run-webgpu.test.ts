@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { Environment } from '../../toolkit/report/environment.ts';
-import { readEnvironments } from '../../toolkit/results/environments.ts';
+import { readEnvironments } from '../../toolkit/results/results-folder.ts';
 import { runCommand } from '../support/command.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { webgpuMissing } from '../support/software-vulkan.ts';

@@ -10,7 +10,7 @@ import { createOrchestrationActivities } from '../../activities/orchestration.ts
 import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
 import { createRenderActivities } from '../../activities/render.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
-import { runningServer } from '../../runtime/server/server-record.ts';
+import { runningServer } from '../../runtime/server/home-server.ts';
 import { homeFolders } from '../../toolkit/files/home-folders.ts';
 import { type Command, type Place, startCommand } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';

@@ -6,7 +6,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ZipFile } from 'yazl';
-import { confirmDownload, gpuCommand } from '../../cli/maintain/gpu.ts';
+import { confirmDownload, gpuCommand } from '../../cli/maintain/providers.ts';
 import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../runtime/gpu-libraries.ts';
 import { installGpu, linkProvider, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';

@@ -1,4 +1,4 @@
-import { readRows } from '../../toolkit/slide/predict/rows-file.ts';
+import { readRows } from '../../toolkit/slide/predict/slide-rows.ts';
 
 /** Reads all rows of an image from row files. */
 export async function allRows(paths: readonly string[], width: number): Promise<Buffer> {

@@ -11,7 +11,7 @@ import type {
 } from '../../activities/inputs.ts';
 import { noteVerdicts } from '../../activities/report/write-summary.ts';
 import { createWriteTrace } from '../../activities/report/write-trace.ts';
-import { planRois } from '../../activities/task/plan-task.ts';
+import { planRois } from '../../activities/task/prepare-task.ts';
 import { createReadBatch, TaskFiles } from '../../activities/task/task-files.ts';
 import { configDigest } from '../../config/digest.ts';
 import { RunConfig } from '../../config/schema.ts';

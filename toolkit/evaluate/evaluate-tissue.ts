@@ -17,8 +17,8 @@ import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { describeWithoutPrediction } from '../metrics/dice.ts';
 import { type DiceScores, heMetrics, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
-import { describeWithoutPrediction } from '../metrics/without-prediction.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
 import {

@@ -19,9 +19,8 @@ import { type DrawnRoi, MAX_VIEWED, type RoiLayers, readLayersFile } from '../re
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
 import { figureGrid, placeFigures, STYLE_SWITCH } from '../report/page/figures.ts';
 import { forestPlot } from '../report/page/forest-plot.ts';
-import { pictureOf } from '../report/page/gallery.ts';
+import { pictureOf, spotChecks } from '../report/page/gallery.ts';
 import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
-import { spotChecks } from '../report/page/spot-checks.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';

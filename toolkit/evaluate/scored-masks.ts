@@ -13,13 +13,8 @@ import { decodeByteLabels } from '../image/decode-label-map.ts';
 import { decodeLabels, pairOf, paletteRemark } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
+import { labelCounts, type WithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/dice.ts';
 import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
-import {
-  labelCounts,
-  type WithoutPrediction,
-  withoutPrediction,
-  withStrayPredictions,
-} from '../metrics/without-prediction.ts';
 import type { RoiCounts } from '../verdict/resampled-intervals.ts';
 import { formatProblems, namesIn } from './read-points.ts';
 

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
 import { formatTwoDecimals } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
-import { contrastOf, type SequentialScale, sequentialColour } from './f1-matrix-colours.ts';
+import { contrastOf, type SequentialScale, sequentialColour } from './matrix-colours.ts';
 import { renderVegaLite } from './render-vega-lite.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 

@@ -2,10 +2,15 @@ import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { type ConfusionMatrix, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
+import {
+  type ConfusionMatrix,
+  type Normalisation,
+  normaliseConfusion,
+  withoutFirstLabel,
+} from '../metrics/confusion-matrix.ts';
 import { confusionOf, type DiceScores, type HeMetrics, tilConfusion } from '../metrics/he-metrics.ts';
 import { formatTwoDecimals, type NpyArray, roundAsNumpy, writeNpy } from '../numpy.ts';
-import { type ConfusionFigureData, confusionFigure, confusionFigureData } from './confusion-figure.ts';
+import { contrastOfGreys, greyColour, READABLE_CONTRAST, reversedGrey } from './matrix-colours.ts';
 import { renderVegaLite } from './render-vega-lite.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
@@ -159,4 +164,105 @@ function diceFigure({ title, bars }: DiceFigureData): TopLevelSpec {
       },
     ],
   };
+}
+
+/** The three matrices of a figure, top to bottom. */
+const MATRICES: readonly { readonly by: Normalisation; readonly title: string }[] = [
+  { by: 'total', title: 'Total Normalized' },
+  { by: 'true', title: 'True Label Normalized' },
+  { by: 'predicted', title: 'Predicted Label Normalized' },
+];
+
+/** Side of a matrix in CSS px. */
+const SIDE = 480;
+const INKS = { white: 255, black: 0, faint: 0x48 } as const;
+
+/** Everything that a confusion figure shows, with the counts from which it was computed. */
+interface ConfusionFigureData {
+  readonly labels: readonly string[];
+  /** Pixels; rows are ground truth. */
+  readonly counts: readonly (readonly number[])[];
+  readonly matrices: readonly {
+    readonly title: string;
+    readonly normalisedBy: Normalisation;
+    readonly shares: readonly (readonly number[])[];
+    /** The shares as printed in the figure. */
+    readonly texts: readonly (readonly string[])[];
+  }[];
+}
+
+/**
+ * Computes the data of a confusion figure.
+ *
+ * @param confusion - Counts of `labels`, from which the first (Unannotated) was already dropped.
+ */
+function confusionFigureData(confusion: ConfusionMatrix, labels: readonly string[]): ConfusionFigureData {
+  const matrices = MATRICES.map(({ by, title }) => {
+    const shares = normaliseConfusion(confusion, by);
+    return { title, normalisedBy: by, shares, texts: shares.map((row) => row.map(formatTwoDecimals)) };
+  });
+  return { labels, counts: confusion.toRows(), matrices };
+}
+
+/**
+ * Returns the figure of three matrices, stacked like `cm_all.png` and `cm_til_use_case.png` of evaluation.py: reversed
+ * grey, each scaled by its own maximum, shares with two decimals.
+ *
+ * The authors' text is always white, with a contrast of 1.6:1 on an empty entry. Here the contrast is at least 4.5:1:
+ * text is white on dark entries and otherwise black, and "0.00" is dark grey so that other values stand out.
+ *
+ * @param subject - What the matrices show, for the alternative text.
+ */
+function confusionFigure(data: ConfusionFigureData, subject: string): TopLevelSpec {
+  const { labels } = data;
+  const axis = { field: '', type: 'nominal', sort: [...labels], scale: { padding: 0 } } as const;
+  return {
+    ...FIGURE_STYLE,
+    description: `Confusion of ${subject}: rows are true labels, columns predicted labels, shares of pixels.`,
+    spacing: 24,
+    vconcat: data.matrices.map((matrix) => ({
+      title: matrix.title,
+      width: SIDE,
+      height: SIDE,
+      view: { stroke: 'black' },
+      data: { values: cellsOf(matrix.shares, matrix.texts, labels) },
+      encoding: {
+        x: { ...axis, field: 'predicted', title: 'Predicted Labels', axis: { labelAngle: -90 } },
+        y: { ...axis, field: 'true', title: 'True Labels' },
+      },
+      layer: [
+        { mark: { type: 'rect', aria: false }, encoding: { color: { field: 'fill', ...LITERAL_COLOUR } } },
+        {
+          mark: { type: 'text', aria: false, fontSize: labels.length > 10 ? 11 : 15 },
+          encoding: { text: { field: 'text', type: 'nominal' }, color: { field: 'ink', ...LITERAL_COLOUR } },
+        },
+      ],
+    })),
+  };
+}
+
+function cellsOf(
+  shares: ConfusionFigureData['counts'],
+  texts: readonly (readonly string[])[],
+  labels: readonly string[],
+) {
+  const maximum = Math.max(...shares.flat());
+  return shares.flatMap((row, truth) =>
+    row.map((share, prediction) => {
+      const grey = reversedGrey(share, maximum);
+      const text = texts[truth]?.[prediction] ?? '';
+      return {
+        true: labels[truth] ?? '',
+        predicted: labels[prediction] ?? '',
+        text,
+        fill: greyColour(grey),
+        ink: greyColour(inkOn(grey, text === '0.00')),
+      };
+    }),
+  );
+}
+
+function inkOn(grey: number, isFaint: boolean): number {
+  const preferred = isFaint ? [INKS.faint, INKS.white] : [INKS.white];
+  return preferred.find((ink) => contrastOfGreys(ink, grey) >= READABLE_CONTRAST) ?? INKS.black;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Rgb } from '../dataset/he-labels.ts';
 import type { RgbImage } from '../image/decode-pixels.ts';
-import { type SequentialScale, sequentialColour } from './f1-matrix-colours.ts';
+import { type SequentialScale, sequentialColour } from './matrix-colours.ts';
 import { type Coverage, readTwoDecimals } from './read-two-decimals.ts';
 
 const PrintedF1 = z.object({

@@ -1,11 +1,11 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
 import { type ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
 import { confusionOf, type HeMetrics, tilConfusion } from '../metrics/he-metrics.ts';
 import type { ComparedMetric } from '../verdict/verdict-file.ts';
-import { type ShadeMatrix, shadeMatrix } from './shade-matrix.ts';
-import { FIGURE_STYLE } from './style.ts';
+import { inkOn, shadeOf } from './matrix-colours.ts';
+import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
 /** An accessible figure: no information only in colour, a contrast of at least 4.5:1, labels next to what they describe. */
 export interface AccessibleFigure {
@@ -220,4 +220,92 @@ export function scoreDots(title: string, unit: string, rows: readonly ScoreRow[]
       },
     ],
   };
+}
+
+function cssOf(colour: Rgb): string {
+  return `rgb(${colour.join(', ')})`;
+}
+
+/** A matrix to draw. */
+interface ShadeMatrix {
+  readonly title: string;
+  readonly rows: readonly string[];
+  readonly columns: readonly string[];
+  readonly rowTitle: string;
+  readonly columnTitle: string;
+  /** Values from 0 to 1, row by row; null for no entry. */
+  readonly values: readonly (readonly (number | null)[])[];
+  /** Texts in the entries; empty where nothing is printed. */
+  readonly texts: readonly (readonly string[])[];
+}
+
+/** Side of an entry in px, for up to two characters and for more. */
+const SMALL_CELL = 36;
+const LARGE_CELL = 46;
+const NOTHING = '#ffffff';
+
+/** Returns the figure of a matrix whose entries are darker the larger their value, each with its number. */
+export function shadeMatrix(subject: string, matrix: ShadeMatrix): TopLevelSpec {
+  const isShort = matrix.texts.every((row) => row.every((text) => text.length <= 2));
+  const cell = isShort ? SMALL_CELL : LARGE_CELL;
+  return {
+    ...FIGURE_STYLE,
+    description: `${subject}: ${describe(matrix)}`,
+    title: { text: matrix.title, anchor: 'start' },
+    width: matrix.columns.length * cell,
+    height: matrix.rows.length * cell,
+    view: { stroke: null },
+    data: { values: cellsOf(matrix) },
+    encoding: {
+      x: axisOf('column', matrix.columns, matrix.columnTitle, -45),
+      y: axisOf('row', matrix.rows, matrix.rowTitle, 0),
+    },
+    layer: [
+      {
+        mark: { type: 'rect', aria: false, stroke: '#bbb', strokeWidth: 0.5 },
+        encoding: { fill: { field: 'fill', ...LITERAL_COLOUR } },
+      },
+      {
+        mark: { type: 'text', aria: false, fontSize: 15 },
+        encoding: { text: { field: 'text', type: 'nominal' }, color: { field: 'ink', ...LITERAL_COLOUR } },
+      },
+    ],
+  };
+}
+
+function axisOf(field: string, names: readonly string[], title: string, labelAngle: number) {
+  return {
+    field,
+    type: 'nominal',
+    sort: [...names],
+    title,
+    scale: { padding: 0 },
+    axis: { labelAngle, labelFontSize: 13, titleFontSize: 13, domain: false, ticks: false },
+  } as const;
+}
+
+function cellsOf({ rows, columns, values, texts }: ShadeMatrix) {
+  return rows.flatMap((row, i) =>
+    columns.map((column, j) => {
+      const value = values[i]?.[j] ?? null;
+      const fill = value === null ? undefined : shadeOf(value);
+      return {
+        row,
+        column,
+        text: texts[i]?.[j] ?? '',
+        fill: fill === undefined ? NOTHING : cssOf(fill),
+        ink: fill === undefined ? 'black' : cssOf(inkOn(fill)),
+      };
+    }),
+  );
+}
+
+/** Describes the matrix for screen readers: the largest entry of every row. */
+function describe({ title, rows, columns, values, texts }: ShadeMatrix): string {
+  const said = rows.flatMap((row, i) => {
+    const cells = columns.map((column, j) => ({ column, value: values[i]?.[j] ?? -1, text: texts[i]?.[j] ?? '' }));
+    const [largest] = cells.filter(({ text }) => text !== '').sort((a, b) => b.value - a.value);
+    return largest === undefined ? [] : [`${row}: mostly ${largest.column} (${largest.text})`];
+  });
+  return `${title}. ${said.join('; ')}.`;
 }

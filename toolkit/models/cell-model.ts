@@ -21,10 +21,9 @@ import {
   sidesOf,
 } from '../yolo/convert/convert-detector.ts';
 import { readDetectorNetwork } from '../yolo/convert/detector-network.ts';
-import { hasTwoHeads } from '../yolo/convert/modules/ultralytics/detect-dfl.ts';
+import { hasTwoHeads } from '../yolo/convert/modules/detect-dfl.ts';
 import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
-import { refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
-import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
+import { isTrainedOnSynthetic, refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 import type { PrepareOptions } from './tissue-model.ts';
 
 /** A detector, ready in the state directory. */

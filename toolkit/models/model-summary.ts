@@ -13,7 +13,7 @@ import { InferenceThread } from '../onnx/session/inference-thread.ts';
 import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
 import { startThread } from '../start-thread.ts';
 import { knownDetectorCard } from '../yolo/detector-card.ts';
-import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
+import { isTrainedOnSynthetic } from './identify-file.ts';
 
 const SUMMARY_FILE = 'passport.json';
 const METHOD =

@@ -32,8 +32,7 @@ import {
 import { exportedDetector } from '../onnx/exported-detector.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';
 import type { NamedValue } from './class-colours.ts';
-import { refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
-import { isTrainedOnSynthetic } from './synthetic-checkpoints.ts';
+import { isTrainedOnSynthetic, refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 
 /** Where an nnU-Net model comes from. */
 export interface NnunetFacts {

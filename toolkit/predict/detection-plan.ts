@@ -2,9 +2,8 @@ import { ReigniteError } from '../errors.ts';
 import type { DescribedDetector } from '../models/cell-model.ts';
 import type { DetectionSettings } from '../tasks/registry.ts';
 import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
-import { letterboxInto, letterboxOf } from '../yolo/detect/letterbox.ts';
+import { letterboxInto, letterboxOf, type View } from '../yolo/detect/image-views.ts';
 import { type NmsOptions, NO_LIMITS, SCRIPT_LIMITS, type Suppression } from '../yolo/detect/nms.ts';
-import type { View } from '../yolo/detect/tile-views.ts';
 import type { PredictionChoices } from './prediction.ts';
 import type { PredictionSettings, UsedModel } from './prediction-summary.ts';
 

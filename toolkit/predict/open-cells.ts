@@ -6,7 +6,6 @@ import type { HomeFolders } from '../files/home-folders.ts';
 import { areAsStored } from '../image/image-header.ts';
 import { type CellModel, describeDetector, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';
-import { readSlideRegions } from '../slide/predict/slide-regions.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { hashSource } from '../yolo/convert/convert-detector.ts';
 import {
@@ -28,6 +27,7 @@ import type {
   PredictionOrder,
 } from './prediction.ts';
 import { cellStrips, predictCellStrip, predictSlideCells } from './slides/predict-slide-cells.ts';
+import { readSlideRegions } from './slides/slide-regions.ts';
 
 /** Opens a detector for the user's images. @throws ReigniteError if the model or the options cannot be used. */
 export async function openCellsPredictor(

@@ -11,12 +11,10 @@ import type { CellModel } from '../models/cell-model.ts';
 import { writeNpy } from '../numpy.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
-import type { DrawnRegions } from '../slide/predict/slide-regions.ts';
 import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
 import { roundedCoordinate } from '../yolo/detect/candidates.ts';
 import { type CandidatesFile, encodeCandidates } from '../yolo/detect/candidates-file.ts';
-import type { CellDetector } from '../yolo/detect/cell-detector.ts';
-import type { DetectionProgress } from '../yolo/detect/detection-job.ts';
+import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
 import { keptScore, readBoxes } from '../yolo/detect/image-boxes.ts';
 import type { Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
@@ -34,6 +32,7 @@ import {
 } from './infer-once.ts';
 import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import { type ClassCount, cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
+import type { DrawnRegions } from './slides/slide-regions.ts';
 
 /** Raised whenever a change gives other cells for the same image and model. */
 const SCHEMA = 3;

@@ -235,7 +235,10 @@ export class PredictionFolder {
     const lock = await lockPatiently(join(this.#own, 'tables.lock'), `The tables of ${this.#out}`);
     try {
       const claim = await this.#readClaim();
-      if (claim === undefined) throw new ReigniteError('FILE_MISSING', `${this.#out} no longer contains a prediction.`);
+      if (claim === undefined) {
+        const remedy = 'Run the same `npx reignite predict` again: it rewrites the files from the cache.';
+        throw new ReigniteError('FILE_MISSING', `${this.#out} no longer contains a prediction.`, { remedy });
+      }
       const outcomes = inOrder(await this.#readOutcomes(), latest);
       const summary: PredictionSummary = {
         ...claim,

@@ -1,8 +1,6 @@
 import { cpus, totalmem } from 'node:os';
 import { z } from 'zod';
-import { AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
-import { SumsChoice } from '../onnx/session/engine-choice.ts';
-
+import { AdapterNames, adapterNames, SumsChoice } from '../onnx/session/engine-choice.ts';
 /** A machine that worked on a run. It has no user or host name, so that identical machines are listed once. */
 export const Environment = z.object({
   role: z.enum(['orchestration', 'inference']),

@@ -2,8 +2,7 @@ import { CELL_TASKS, TASK_TITLES, TASKS, type Task, TISSUE_TASKS } from '../../c
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { comparedText } from '../dataset/provenance.ts';
 import { counted, listed, withArticle } from '../format.ts';
-import { adapterText } from '../onnx/provider/adapter.ts';
-import { batchText } from '../onnx/session/engine-choice.ts';
+import { adapterText, batchText } from '../onnx/session/engine-choice.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { Environment } from './environment.ts';
 import type { ReportData } from './report-data.ts';

@@ -9,7 +9,7 @@ import type { RoiLayers } from './layers/layers-file.ts';
 import { methodsText } from './methods.ts';
 import { factsSection, rerunCommand, tolerancesSection } from './page/facts.ts';
 import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
-import { gallerySection } from './page/gallery.ts';
+import { gallerySection, spotChecks } from './page/gallery.ts';
 import { headlineOf } from './page/headline.ts';
 import { type Html, html, NOTHING } from './page/html.ts';
 import {
@@ -21,7 +21,6 @@ import {
   verdictSection,
   worstSection,
 } from './page/sections.ts';
-import { spotChecks } from './page/spot-checks.ts';
 import { VIEWER, viewerData, writePageAssets } from './page/standalone-page.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
 

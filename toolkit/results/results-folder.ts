@@ -1,7 +1,10 @@
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
 import { EvaluationSource } from '../evaluate/evaluation-source.ts';
+import { fileExists } from '../files/if-there.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
 import { SweepFile } from '../sweep/sweep-file.ts';
@@ -37,7 +40,7 @@ export const RESULTS = {
   environment: new JsonResultsFile(
     'environment/<machine>.json',
     'A machine that worked on the run: versions, processor, provider',
-    'toolkit/results/environments.ts',
+    'toolkit/results/results-folder.ts',
     Environment,
   ),
   acquisition: new JsonResultsFile(
@@ -49,7 +52,7 @@ export const RESULTS = {
   model: new JsonResultsFile(
     'models/<task>.json',
     'The model of a task: digests, architecture, operators, parameters',
-    'activities/task/prepare-model.ts',
+    'activities/task/prepare-task.ts',
     z.unknown(),
   ),
   mask: new ResultsFile(
@@ -140,22 +143,22 @@ export const RESULTS = {
   declared: new ResultsFile(
     'verdict/<task>-declared.json',
     'Which ROIs were detected again with the settings that the authors declare',
-    'activities/task/measure-task.ts',
+    'activities/task/infer-roi.ts',
   ),
   declaredPoints: new ResultsFile(
     'verdict/<task>-declared/<roi>.npy',
     'Cells found with the declared settings',
-    'activities/task/measure-task.ts',
+    'activities/task/infer-roi.ts',
   ),
   declaredCandidates: new ResultsFile(
     'verdict/<task>-declared/<roi>.json',
     'Candidates found with the declared settings',
-    'activities/task/measure-task.ts',
+    'activities/task/infer-roi.ts',
   ),
   rounding: new ResultsFile(
     'verdict/window-rounding.json',
     'Pixels and Dice that change if tile positions are rounded half up',
-    'activities/task/measure-task.ts',
+    'activities/task/infer-roi.ts',
   ),
   discrepancies: new JsonResultsFile(
     'verdict/discrepancies.json',
@@ -252,4 +255,22 @@ export function folderOf(path: string): { readonly path: string; readonly about:
     if (found !== undefined) return { path: found, about };
   }
   return undefined;
+}
+
+/** Records a machine that works on a run, if it is not recorded yet. */
+export async function recordEnvironment(results: string, machine: Environment): Promise<void> {
+  const text = `${JSON.stringify(machine, null, 1)}\n`;
+  const name = `${machine.role}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}`;
+  if (!(await fileExists(RESULTS.environment.in(results, name))))
+    await RESULTS.environment.write(results, machine, name);
+}
+
+/** Reads the machines that worked on a run, by name. */
+export async function readEnvironments(results: string): Promise<readonly Environment[]> {
+  const names = await readdir(dirname(RESULTS.environment.in(results, 'any'))).catch(() => []);
+  const machines = names
+    .filter((name) => name.endsWith('.json'))
+    .sort()
+    .map((name) => RESULTS.environment.read(results, basename(name, '.json')));
+  return Promise.all(machines);
 }

@@ -1,6 +1,6 @@
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { CellTask, Task, TissueTask } from '../../config/tasks.ts';
-import type { SequentialScale } from '../figures/f1-matrix-colours.ts';
+import type { SequentialScale } from '../figures/matrix-colours.ts';
 
 type Stain = 'H&E' | 'immunohistochemistry';
 

@@ -1,3 +1,4 @@
+import { join, sep } from 'node:path';
 import { z } from 'zod';
 import type { TaskSettings } from '../../config/task-config.ts';
 import type { CacheKey, RoiStem, Sha256 } from '../brands.ts';
@@ -5,8 +6,7 @@ import type { FileDigests } from '../cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/home-folders.ts';
-import { type AdapterNames, adapterNames } from '../onnx/provider/adapter.ts';
-import type { KeyedEngine, SumsChoice } from '../onnx/session/engine-choice.ts';
+import { type AdapterNames, adapterNames, type KeyedEngine, type SumsChoice } from '../onnx/session/engine-choice.ts';
 import { Environment } from '../report/environment.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
 
@@ -132,3 +132,29 @@ export const Rows = z.custom<number[][]>(
   (rows) => Array.isArray(rows) && rows.every(Array.isArray),
   'expected rows of counts',
 );
+
+/** Errors of a published prediction that do not end a run. */
+const EXPECTED = new Set(['FILE_MISSING', 'SIZE_MISMATCH', 'IMAGE_UNREADABLE', 'NPY_INVALID']);
+
+/** A published prediction, or why it cannot be read. */
+type Published<Read> =
+  | { readonly kind: 'read'; readonly read: Read }
+  | { readonly kind: 'unreadable'; readonly reason: string };
+
+/**
+ * Reads a published prediction, or returns the reason why it cannot be read. Not for our own files: if one cannot be
+ * read, the activity must fail.
+ *
+ * @param data - The data folder. It is removed from the reason, since reports are shared: files are named as in the
+ * record.
+ */
+export async function publishedOr<Read>(data: string, read: () => Promise<Read>): Promise<Published<Read>> {
+  try {
+    return { kind: 'read', read: await read() };
+  } catch (error) {
+    if (error instanceof ReigniteError && EXPECTED.has(error.code)) {
+      return { kind: 'unreadable', reason: error.message.replaceAll(join(data, sep), '') };
+    }
+    throw error;
+  }
+}

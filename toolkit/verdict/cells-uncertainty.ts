@@ -179,7 +179,7 @@ interface TumourClasses {
 const DEFINITION =
   'Tumour proportion score: PD-L1 positive tumour cells among all tumour cells, in percent, ' +
   'counted in the ROI and not over the whole slide; ' +
-  'all points of a reader count, but only those points of the AI that are in the annotated box.';
+  'all points of a reader count, but only those points of the AI that are in the annotated area of the ROI.';
 
 /** Bounds of the categories < 1 %, 1 to 49 %, >= 50 %. */
 const CATEGORIES = [1, 50];

@@ -3,9 +3,14 @@ import type { HalfPrecision, VerdictConfig } from '../../config/verdict-config.t
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import { counted, grouped, percentText, shortNumber } from '../format.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { dicePerLabel, microDice } from '../metrics/dice.ts';
+import {
+  describeWithoutPrediction,
+  dicePerLabel,
+  microDice,
+  withoutPrediction,
+  withStrayPredictions,
+} from '../metrics/dice.ts';
 import { diceScores, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
-import { describeWithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/without-prediction.ts';
 import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-roi.ts';
 import { partialCoverage } from './coverage.ts';
 import {

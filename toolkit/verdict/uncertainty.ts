@@ -1,7 +1,7 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { isUnknownPatient, type OverviewByStem, patientOf, rowOf } from '../dataset/overview.ts';
 import { counted } from '../format.ts';
-import type { WithoutPrediction } from '../metrics/without-prediction.ts';
+import type { WithoutPrediction } from '../metrics/dice.ts';
 import {
   countsByPatient,
   drawResamples,

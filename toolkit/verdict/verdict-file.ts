@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
-import { AdapterNames } from '../onnx/provider/adapter.ts';
-import { PRECISIONS, SumsChoice } from '../onnx/session/engine-choice.ts';
+import { AdapterNames, PRECISIONS, SumsChoice } from '../onnx/session/engine-choice.ts';
 import { MaskComparison } from './compare-roi.ts';
 
 /** How a result compares with the published one. */

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { InferRoiInput } from '../../../activities/inputs.ts';
 import { createInferRoi } from '../../../activities/task/infer-roi.ts';
-import { createPrepareModel } from '../../../activities/task/prepare-model.ts';
+import { createPrepareModel } from '../../../activities/task/prepare-task.ts';
 import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';
 import { RoiStem } from '../../../toolkit/brands.ts';

@@ -6,7 +6,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InferRoiInput } from '../../../activities/inputs.ts';
 import { createInferRoi, createProbeInference } from '../../../activities/task/infer-roi.ts';
-import { createPrepareModel } from '../../../activities/task/prepare-model.ts';
+import { createPrepareModel } from '../../../activities/task/prepare-task.ts';
 import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';
 import { RoiStem } from '../../../toolkit/brands.ts';

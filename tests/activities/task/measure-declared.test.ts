@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { PlannedRoi } from '../../../activities/inputs.ts';
-import { createMeasureTask } from '../../../activities/task/measure-task.ts';
+import { createMeasureTask } from '../../../activities/task/infer-roi.ts';
 import { TaskFiles } from '../../../activities/task/task-files.ts';
 import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';

@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createInferRoi, type InferServices } from '../../../activities/task/infer-roi.ts';
-import { createMeasureTask } from '../../../activities/task/measure-task.ts';
-import { createPrepareModel } from '../../../activities/task/prepare-model.ts';
+import { createInferRoi, createMeasureTask, type InferServices } from '../../../activities/task/infer-roi.ts';
+import { createPrepareModel } from '../../../activities/task/prepare-task.ts';
 import { TaskFiles } from '../../../activities/task/task-files.ts';
 import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';

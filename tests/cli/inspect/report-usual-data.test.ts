@@ -1,7 +1,7 @@
 import { mkdir, realpath, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, it, vi } from 'vitest';
-import { usualData } from '../../../cli/inspect/report.ts';
+import { usualData } from '../../../cli/inspect/run-folders.ts';
 import { loadConfig } from '../../../runtime/load-config.ts';
 import { resolveRun } from '../../../runtime/run/resolve-run.ts';
 import { allowPlaces } from '../../../toolkit/files/allowed-places.ts';

@@ -1,7 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { expectResults, lossWarning, reportCommand, verifyCommand } from '../../../cli/inspect/report.ts';
+import { lossWarning, reportCommand, verifyCommand } from '../../../cli/inspect/report.ts';
+import { expectResults } from '../../../cli/inspect/run-folders.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

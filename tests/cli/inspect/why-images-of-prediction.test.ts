@@ -51,12 +51,12 @@ describe('a prediction without a process working on it', () => {
   };
 
   it.each([
-    ['running', true, 'paused: run `npx reignite resume` to resume', 'the prediction is paused'],
+    ['running', true, `paused: run \`npx reignite resume ${RUN}\` to resume`, 'the prediction is paused'],
     ['interrupted', false, 'interrupted: run the same command to resume', 'the prediction is interrupted'],
     [
       'interrupted',
       true,
-      'paused, interrupted: run `npx reignite resume`, then the same command to resume',
+      `paused, interrupted: run \`npx reignite resume ${RUN}\`, then the same command to resume`,
       'the prediction is paused, interrupted',
     ],
   ])('is described as `status` does: %s, paused %s', async (status, paused, said, because) => {

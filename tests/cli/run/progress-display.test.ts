@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isLive, paintOf } from '../../../cli/run/progress-display.ts';
-import { liveLines, type Paint, type TimedStage } from '../../../cli/run/progress-lines.ts';
+import { isLive, liveLines, type Paint, paintOf, type TimedStage } from '../../../cli/run/progress-display.ts';
 
 const same = (text: string) => text;
 const PLAIN: Paint = { good: same, bad: same, busy: same, faint: same };

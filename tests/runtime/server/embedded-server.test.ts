@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { listRuns } from '../../../runtime/run/find-run.ts';
 import { connectTo, type ServerAddress } from '../../../runtime/server/connection.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../../../runtime/server/embedded-server.ts';
-import { runningServer } from '../../../runtime/server/server-record.ts';
+import { runningServer } from '../../../runtime/server/home-server.ts';
 import { startTimeOf } from '../../../toolkit/files/process-identity.ts';
 import { ANY_PORTS, temporalBinary } from '../../support/temporal.ts';
 import { leaveServerBehind } from './server-owner-process.ts';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { acquireHomeLock, type OwnedHome, waitForHomeLock } from '../../../runtime/server/home-lock.ts';
+import { acquireHomeLock, type OwnedHome, waitForHomeLock } from '../../../runtime/server/home-server.ts';
 
 type Order =
   /** Take the state directory if it is free; answers whether that went well. */

@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { READABLE_CONTRAST } from '../../../toolkit/figures/confusion-figure.ts';
-import { contrastOf } from '../../../toolkit/figures/f1-matrix-colours.ts';
+import { contrastOf, inkOn, READABLE_CONTRAST, shadeOf } from '../../../toolkit/figures/matrix-colours.ts';
 import { renderSvg } from '../../../toolkit/figures/render-vega-lite.ts';
-import { scoreDots } from '../../../toolkit/figures/report-figures.ts';
-import { inkOn, shadeMatrix, shadeOf } from '../../../toolkit/figures/shade-matrix.ts';
+import { scoreDots, shadeMatrix } from '../../../toolkit/figures/report-figures.ts';
 
 describe('accessible figures', () => {
   it('keep a contrast of 4.5:1 on every shade, and grow darker with the value', () => {

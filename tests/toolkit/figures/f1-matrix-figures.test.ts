@@ -4,7 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
 import type { CellTask } from '../../../config/tasks.ts';
 import { f1Figures, renderF1Figures } from '../../../toolkit/figures/f1-matrix.ts';
-import { contrastOf } from '../../../toolkit/figures/f1-matrix-colours.ts';
+import { contrastOf } from '../../../toolkit/figures/matrix-colours.ts';
 import { renderVegaLite } from '../../../toolkit/figures/render-vega-lite.ts';
 import { evaluateDetection } from '../../../toolkit/metrics/agreement.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';

@@ -4,8 +4,8 @@ import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { agreementScores } from '../../../toolkit/metrics/agreement-metrics.ts';
 import { cellSubset, subsetAgreement, subsetDice, tissueSubset } from '../../../toolkit/metrics/class-subset.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
+import { labelCounts, withStrayPredictions } from '../../../toolkit/metrics/dice.ts';
 import { countConfusion, diceScores } from '../../../toolkit/metrics/he-metrics.ts';
-import { labelCounts, withStrayPredictions } from '../../../toolkit/metrics/without-prediction.ts';
 import { PDL1 } from '../../../toolkit/tasks/registry.ts';
 
 const LABELS = HE_LABELS.length;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { isRealGpu } from '../../../toolkit/onnx/provider/adapter.ts';
+import { isRealGpu } from '../../../toolkit/onnx/session/engine-choice.ts';
 import { RemoteSession } from '../../../toolkit/onnx/session/remote-session.ts';
 import { openSession } from '../../../toolkit/onnx/session/session.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

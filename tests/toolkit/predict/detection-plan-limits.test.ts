@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fullTileNotes, limitCautions, limitsOf } from '../../../toolkit/predict/detection-plan.ts';
+import type { View } from '../../../toolkit/yolo/detect/image-views.ts';
 import { NMS_OUTCOMES, nms, SCRIPT_LIMITS } from '../../../toolkit/yolo/detect/nms.ts';
-import type { View } from '../../../toolkit/yolo/detect/tile-views.ts';
 
 /** Boxes that do not overlap, with scores above 0.5. */
 function apart(count: number) {

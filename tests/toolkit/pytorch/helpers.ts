@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'vitest';
 import { type ErrorCode, ReigniteError } from '../../../toolkit/errors.ts';
-import { ByteReader, bytesSource } from '../../../toolkit/pytorch/pickle/byte-reader.ts';
+import { ByteReader, bytesSource } from '../../../toolkit/pytorch/pickle/pickle-bytes.ts';
 import { PickleContext } from '../../../toolkit/pytorch/pickle/pickle-context.ts';
 import { unpickle } from '../../../toolkit/pytorch/pickle/unpickle.ts';
 import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';

@@ -6,7 +6,7 @@ import { RunConfig } from '../../../config/schema.ts';
 import { commandOf, readConfiguration, writeConfiguration } from '../../../toolkit/report/configuration.ts';
 import { environment } from '../../../toolkit/report/environment.ts';
 import { TaskSummary } from '../../../toolkit/report/summary.ts';
-import { readEnvironments, recordEnvironment } from '../../../toolkit/results/environments.ts';
+import { readEnvironments, recordEnvironment } from '../../../toolkit/results/results-folder.ts';
 import { VerdictEngine } from '../../../toolkit/verdict/verdict-file.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

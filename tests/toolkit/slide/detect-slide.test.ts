@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { concatenateFiles } from '../../../toolkit/files/atomic-write.ts';
 import { detectSlide, selectSlideCells } from '../../../toolkit/slide/predict/detect-slide.ts';
 import type { SlideCellsJob } from '../../../toolkit/slide/predict/slide-jobs.ts';
-import type { TissueMask } from '../../../toolkit/slide/tissue/slide-tissue.ts';
+import type { TissueMask } from '../../../toolkit/slide/slide-tissue.ts';
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -2,7 +2,7 @@ import { open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { LabelPyramid } from '../../../toolkit/slide/read/label-pyramid.ts';
-import { writePyramid } from '../../../toolkit/slide/write/write-pyramid.ts';
+import { writePyramid } from '../../../toolkit/slide/write-pyramid.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
 

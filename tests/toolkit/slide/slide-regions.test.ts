@@ -2,9 +2,14 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
-import { cellsOfRegions, tumourClasses, tumourShare } from '../../../toolkit/predict/slides/tumour-share.ts';
-import { areaOfRegion, pointTest } from '../../../toolkit/slide/predict/region-shape.ts';
-import { readSlideRegions, remarksOnRegions } from '../../../toolkit/slide/predict/slide-regions.ts';
+import { areaOfRegion, pointTest } from '../../../toolkit/predict/slides/region-shape.ts';
+import {
+  cellsOfRegions,
+  readSlideRegions,
+  remarksOnRegions,
+  tumourClasses,
+  tumourShare,
+} from '../../../toolkit/predict/slides/slide-regions.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 
 const folder = suiteFolder();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findTissue } from '../../../toolkit/slide/tissue/slide-tissue.ts';
+import { findTissue } from '../../../toolkit/slide/slide-tissue.ts';
 
 const [WIDTH, HEIGHT] = [60, 40];
 type Colour = readonly [number, number, number];

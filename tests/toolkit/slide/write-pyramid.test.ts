@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import type { Rows } from '../../../toolkit/slide/predict/rows-file.ts';
+import type { Rows } from '../../../toolkit/slide/predict/slide-rows.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
-import { writePyramid } from '../../../toolkit/slide/write/write-pyramid.ts';
+import { writePyramid } from '../../../toolkit/slide/write-pyramid.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
 import { labelsOfTiff } from '../../support/read-labels.ts';

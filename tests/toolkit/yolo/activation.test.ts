@@ -3,9 +3,8 @@ import { expect, it } from 'vitest';
 import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
 import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
-import { readModuleTree } from '../../../toolkit/yolo/convert/module-tree.ts';
+import { readModuleTree, TensorUsage } from '../../../toolkit/yolo/convert/module-tree.ts';
 import { activation } from '../../../toolkit/yolo/convert/modules/convolution.ts';
-import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-usage.ts';
 import { dict, moduleOf } from './support/pickle-tree.ts';
 
 const INPUT = [-8, -3, -1, -0.25, 0, 0.5, 1, 2.75, 6.5];

@@ -12,7 +12,7 @@ import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.t
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
 import { type DetectorModel, detectTiles, paddedTo } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
-import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-tiles.ts';
+import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-views.ts';
 import { batchOn, type DetectorOptions, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { PartialDetection } from '../../../toolkit/yolo/detect/partial-detection.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

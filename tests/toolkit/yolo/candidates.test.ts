@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { centreOf, isWithin, roundedCoordinate } from '../../../toolkit/yolo/detect/candidates.ts';
-import { imageTiles } from '../../../toolkit/yolo/detect/image-tiles.ts';
+import { imageTiles } from '../../../toolkit/yolo/detect/image-views.ts';
 
 describe('roundedCoordinate', () => {
   it.each([

@@ -9,7 +9,7 @@ import {
 } from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
 import { detectorFamily, readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
-import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-usage.ts';
+import { TensorUsage } from '../../../toolkit/yolo/convert/module-tree.ts';
 import { fixture, opened, SIZE } from './support/fixtures.ts';
 import { attributesAt, dict, list, moduleAt, moduleOf, registerAt } from './support/pickle-tree.ts';
 

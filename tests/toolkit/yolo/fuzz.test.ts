@@ -8,7 +8,7 @@ import { type Checkpoint, openCheckpoint } from '../../../toolkit/pytorch/contai
 import { isPickleObject, type PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
 import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
-import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-usage.ts';
+import { TensorUsage } from '../../../toolkit/yolo/convert/module-tree.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 import { fixture, SIZE } from './support/fixtures.ts';

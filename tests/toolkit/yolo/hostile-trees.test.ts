@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../../toolkit/pytorch/containers/checkpoint.
 import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
 import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
-import { TensorUsage } from '../../../toolkit/yolo/convert/tensor-usage.ts';
+import { TensorUsage } from '../../../toolkit/yolo/convert/module-tree.ts';
 import { fixture, opened, SIZE } from './support/fixtures.ts';
 import { attributesAt, dict, list, moduleAt, moduleOf, registerAt } from './support/pickle-tree.ts';
 

@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { readNpy } from '../../../toolkit/numpy.ts';
 import { placeRows, readCandidates } from '../../../toolkit/yolo/detect/candidates.ts';
+import { overlappingTiles, type Rectangle } from '../../../toolkit/yolo/detect/image-views.ts';
 import { type KeptBox, mergeTiles } from '../../../toolkit/yolo/detect/merge-tiles.ts';
 import { NMS_OUTCOMES, suppressed } from '../../../toolkit/yolo/detect/nms.ts';
 import { selectInViews } from '../../../toolkit/yolo/detect/select-detections.ts';
-import { overlappingTiles, type Rectangle } from '../../../toolkit/yolo/detect/tile-views.ts';
 import { randomNumbers } from '../../support/random-numbers.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/ultralytics');

@@ -8,7 +8,7 @@ import {
 } from '../../onnx/graph/graph.ts';
 import { add, floats, multiply } from '../../onnx/graph/operators.ts';
 import type { Precision } from '../../onnx/session/engine-choice.ts';
-import { toHalves } from '../../pytorch/tensors/half-float.ts';
+import { toHalves } from '../../pytorch/tensors/tensor.ts';
 
 /** A graph and a subgraph in it, whose nodes may use the values of the graph. */
 export interface NestedBuilders {

@@ -1,8 +1,12 @@
 import { ReigniteError } from '../../errors.ts';
 import { type Precision, precisionOn } from '../../onnx/session/engine-choice.ts';
 import { knownModelCard, type ModelCard } from '../model-card.ts';
-import { describeNetworks, type EnsembleOutline, type NetworkCounts } from '../networks/open-networks.ts';
-import { ThreadedNetworks } from '../networks/threaded-networks.ts';
+import {
+  describeNetworks,
+  type EnsembleOutline,
+  type NetworkCounts,
+  ThreadedNetworks,
+} from '../networks/open-networks.ts';
 import type { Engine, EnsembleOptions, ModelJob } from '../sliding-window/roi-job.ts';
 import { exactPass, type ImageNetworks, type PassOver } from '../sliding-window/segment-roi.ts';
 import { RowsNetwork } from './rows-network.ts';

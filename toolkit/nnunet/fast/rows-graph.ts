@@ -6,8 +6,7 @@ import { sha256Of } from '../../files/hash-file.ts';
 import { statIfThere } from '../../files/if-there.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
-import { type WrittenModel, writeModel } from '../../onnx/file/write-model.ts';
-import { digestFileOf, isAsWritten, recordDigest } from '../../onnx/file/written-model.ts';
+import { digestFileOf, isAsWritten, recordDigest, type WrittenModel, writeModel } from '../../onnx/file/write-model.ts';
 import {
   ANY_LENGTH,
   ELEMENT_TYPES,

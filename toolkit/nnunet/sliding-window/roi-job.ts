@@ -1,5 +1,4 @@
-import type { AdapterNames } from '../../onnx/provider/adapter.ts';
-import type { EngineName, Precision, SumsChoice } from '../../onnx/session/engine-choice.ts';
+import type { AdapterNames, EngineName, Precision, SumsChoice } from '../../onnx/session/engine-choice.ts';
 import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { Scope, TileRounding } from './tile-grid.ts';

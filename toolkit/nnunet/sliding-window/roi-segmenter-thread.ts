@@ -1,7 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { adapterNames, isRealGpu } from '../../onnx/provider/adapter.ts';
-import { engineParts } from '../../onnx/session/engine-choice.ts';
+import { adapterNames, engineParts, isRealGpu } from '../../onnx/session/engine-choice.ts';
 import { type RequestWatch, serveRequests } from '../../onnx/session/inference-thread.ts';
 import { segmentSlide } from '../../slide/predict/segment-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-jobs.ts';

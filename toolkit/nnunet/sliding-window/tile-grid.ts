@@ -1,5 +1,5 @@
 import { roundHalfEven } from '../../numpy.ts';
-import { nearestHalf } from '../../pytorch/tensors/half-float.ts';
+import { nearestHalf } from '../../pytorch/tensors/tensor.ts';
 import type { ModelMethod } from '../model-card.ts';
 
 /** How a position at half a pixel is rounded: to even like NumPy, or up like most languages. */

@@ -83,7 +83,7 @@ export function bioimageSidecar(
   const [input, ...others] = inputs;
   const [output] = outputs;
   if (input === undefined || output === undefined || others.length > 0)
-    throw invalid(path, `it has ${inputs.length} inputs`);
+    throw invalid(path, `it has ${inputs.length} inputs`, 'Export the model with its image as the only input.');
   const axes = axesOf(input, path);
   const isOpen = model.inputs[0]?.shape.slice(1).some((length) => typeof length === 'string') ?? false;
   const size = isOpen ? sizeOf(input, axes, path) : undefined;
@@ -100,10 +100,10 @@ export function bioimageSidecar(
   };
 }
 
-function invalid(path: string, what: string): ReigniteError {
-  return new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, {
-    remedy: 'Move this description away: `npx reignite model describe` then makes the draft of a model JSON file.',
-  });
+const DRAFT = 'Move this description away: `npx reignite model describe` then makes the draft of a model JSON file.';
+
+function invalid(path: string, what: string, remedy = DRAFT): ReigniteError {
+  return new ReigniteError('SIDECAR_INVALID', `${path}: ${what}.`, { remedy });
 }
 
 function faultOf(error: z.ZodError): string {
@@ -132,7 +132,8 @@ function axesOf({ axes }: Tensor, path: string): string {
 function layoutOf(axes: string, path: string): 'NCHW' | 'NHWC' {
   if (axes === 'bcyx') return 'NCHW';
   if (axes === 'byxc') return 'NHWC';
-  throw invalid(path, `its axes are ${axes}; 2D models have bcyx or byxc`);
+  const remedy = 'Export the model with an input of four axes: batch, channels, height and width.';
+  throw invalid(path, `its axes are ${axes}; 2D models have bcyx or byxc`, remedy);
 }
 
 const USUAL_SIDE = 512;

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { replaceFile } from '../../files/atomic-write.ts';
+import { replaceFile, writeFileAtomic } from '../../files/atomic-write.ts';
+import { sha256OfFile } from '../../files/hash-file.ts';
+import { isFile, readTextIfThere } from '../../files/if-there.ts';
 import {
   ANY_LENGTH,
   type AttributeValue,
@@ -161,4 +163,28 @@ function attributeFields({ kind, value }: AttributeValue): object {
       if (value.tensors.length > 0) throw new RangeError(`The inner graph ${value.name} has weights`);
       return { g: structureOf(value), type: 5 };
   }
+}
+
+/** Returns the file next to a derived model that contains the SHA-256 of the model. */
+export function digestFileOf(path: string): string {
+  return `${path}.sha256`;
+}
+
+/**
+ * Records the SHA-256 of a derived model after it was written.
+ *
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
+ */
+export async function recordDigest(path: string, sha256: string): Promise<void> {
+  await writeFileAtomic(digestFileOf(path), `${sha256}\n`);
+}
+
+/**
+ * Returns whether a derived model exists and has the SHA-256 that `recordDigest` recorded.
+ *
+ * @throws ReigniteError NOT_READABLE.
+ */
+export async function isAsWritten(path: string): Promise<boolean> {
+  const digest = await readTextIfThere(digestFileOf(path));
+  return digest !== undefined && (await isFile(path)) && (await sha256OfFile(path)) === digest.trim();
 }

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { userCacheFolder } from '../../files/home-folders.ts';
 import { CUDA_VARIABLES, ortVersion } from '../session/engine.ts';
-import { type AdapterNames, adapterText } from './adapter.ts';
+import { type AdapterNames, adapterText } from '../session/engine-choice.ts';
 import { nvidiaAdapter, visibleGpus } from './nvidia.ts';
 
 /** Variable with the folders that the dynamic loader searches first; it is read when a process starts. */

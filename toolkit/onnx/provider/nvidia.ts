@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AdapterNames } from './adapter.ts';
+import type { AdapterNames } from '../session/engine-choice.ts';
 
 /** Timeout, ms. A machine that does not answer in this time has no usable driver. */
 const ASK_MS = 5_000;

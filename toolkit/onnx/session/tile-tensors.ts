@@ -1,7 +1,7 @@
 import { Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { lumaOf } from '../../image/luma.ts';
-import { halfToNumber, toHalfBits } from '../../pytorch/tensors/half-float.ts';
+import { halfToNumber, toHalfBits } from '../../pytorch/tensors/tensor.ts';
 import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
 
 /** Channel of the tile at each position; alpha has none. */

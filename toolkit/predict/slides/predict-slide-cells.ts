@@ -9,21 +9,19 @@ import { encodeGrey16 } from '../../image/encode-png.ts';
 import { writeNpy } from '../../numpy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';
 import type { SlideCellsProgress } from '../../slide/predict/slide-jobs.ts';
-import { remarksOnRegions } from '../../slide/predict/slide-regions.ts';
 import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
-import type { StripRows } from '../../slide/read/slide-tiles.ts';
+import type { StripRows } from '../../slide/read/tiled-slide.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
 import { keptScore } from '../../yolo/detect/image-boxes.ts';
 import { NO_LIMITS } from '../../yolo/detect/nms.ts';
 import { densityCautions, modelCautions, stainCautions } from '../cautions.ts';
-import { cellFeatures, type FoundCell, writeCellsTable } from '../found-cell.ts';
+import { cellDensity, cellFeatures, densityMap, densityTable, type FoundCell, writeCellsTable } from '../found-cell.ts';
 import { factsOf, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import { type ClassCount, densityFile, type ImagePrediction, type OfStrips, slideCellFiles } from '../prediction.ts';
-import { cellDensity, densityMap, densityTable } from './cell-density.ts';
 import { describeSlide, type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
+import { cellsOfRegions, type RegionCells, remarksOnRegions, tumourClasses, tumourShare } from './slide-regions.ts';
 import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
-import { cellsOfRegions, type RegionCells, tumourClasses, tumourShare } from './tumour-share.ts';
 
 /** Raised whenever a change gives other candidates for the same slide and model. */
 const SCHEMA = 2;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts } from '../../cache/step-cache.ts';
 import type { RanEngine } from '../../onnx/session/engine-choice.ts';
-import { type StripRows, stripCount, stripsOf } from '../../slide/read/slide-tiles.ts';
+import type { StripRows } from '../../slide/read/tiled-slide.ts';
 import { factsOf, inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
 
 /** The strips of a slide, with the inputs that are part of their cache keys. */
@@ -32,6 +32,33 @@ export async function splitUnlessCached(
   const rows = await rowsOf();
   const count = stripCount(rows);
   return count === 1 ? [] : stripsOf(rows, count);
+}
+
+/** The fewest tile rows of a strip. Each strip also computes one tile row above it, so that its sums are complete. */
+const MIN_ROWS = 12;
+const MAX_STRIPS = 32;
+
+/** Chooses the number of strips. Each strip computes one tile row twice, so small strips cost more than they save. */
+function stripCount(tiles: readonly (readonly number[])[]): number {
+  const rows = tiles.filter((columns) => columns.length > 0).length;
+  return Math.min(MAX_STRIPS, Math.max(1, Math.floor(rows / MIN_ROWS)));
+}
+
+/** Splits tile rows into strips of about equally many tiles. Tile rows without tiles are added to a neighbouring strip. */
+export function stripsOf(tiles: readonly (readonly number[])[], strips: number): readonly StripRows[] {
+  const total = tiles.reduce((sum, row) => sum + row.length, 0);
+  const found: StripRows[] = [];
+  let [first, done] = [0, 0];
+  for (const [row, columns] of tiles.entries()) {
+    done += columns.length;
+    const isLast = row === tiles.length - 1;
+    if (isLast || done >= ((found.length + 1) * total) / strips) {
+      if (!isLast && found.length + 1 >= strips) continue;
+      found.push({ first, end: row + 1 });
+      first = row + 1;
+    }
+  }
+  return found;
 }
 
 /**

@@ -10,10 +10,9 @@ import type { HomeFolders } from '../../files/home-folders.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
 import { encodeLabels } from '../../image/encode-png.ts';
-import type { Slide } from '../../slide/read/slide.ts';
+import { type Slide, slideOverview } from '../../slide/read/slide.ts';
 import type { SlideView } from '../../slide/read/slide-view.ts';
-import { slideOverview } from '../../slide/tissue/block-means.ts';
-import { type SlideTissue, slideTissue, type TissueMask, tissueBlocks } from '../../slide/tissue/slide-tissue.ts';
+import { type SlideTissue, slideTissue, type TissueMask, tissueBlocks } from '../../slide/slide-tissue.ts';
 
 /** Raised whenever a change gives another overview for the same slide. */
 const OVERVIEW_SCHEMA = 1;

@@ -1,13 +1,14 @@
+import { readSync } from 'node:fs';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ReigniteError } from '../../errors.ts';
-import type { SeenGlobal } from '../pickle/global-verdict.ts';
-import { PickleContext } from '../pickle/pickle-context.ts';
-import type { PickleValue } from '../pickle/value.ts';
-import { repeatsElements, spanOf, type TensorRef, toFloat32 } from '../tensors/tensor.ts';
-import type { CheckpointContents, StoredBytes } from './file-source.ts';
-import { FileSource } from './file-source.ts';
+import { ByteReader, type ByteSource } from '../pickle/pickle-bytes.ts';
+import { PickleContext, type SeenGlobal } from '../pickle/pickle-context.ts';
+import { unpickle } from '../pickle/unpickle.ts';
+import { isPickleObject, type PickleValue } from '../pickle/value.ts';
+import { StorageTable } from '../tensors/rebuild-tensor.ts';
+import { repeatsElements, spanOf, storageElementBytes, type TensorRef, toFloat32 } from '../tensors/tensor.ts';
 import { isSafetensors, readSafetensors } from './safetensors-container.ts';
-import { readStreamContainer } from './stream-container.ts';
 import { readZipContainer } from './zip-container.ts';
 
 const ZIP_MAGIC = 0x04034b50;
@@ -122,4 +123,153 @@ class OpenedCheckpoint implements Checkpoint {
     }
     this.#verified.add(key);
   }
+}
+
+const MAGIC = 0x1950a86a20f9469cfc6cn;
+const PROTOCOL = 1001;
+const COUNT_BYTES = 8;
+
+/**
+ * Reads a file that starts with a pickle: a bare one, or the format that PyTorch wrote before 1.6. That is a sequence
+ * of pickles (magic number, protocol, byte order, the object, the keys of the storages), followed by the number of
+ * elements (int64) and their bytes for each key.
+ *
+ * @throws ReigniteError as `openCheckpoint`.
+ */
+function readStreamContainer(source: FileSource, context: PickleContext): CheckpointContents {
+  const reader = new ByteReader(source, context);
+  const first = unpickle(reader, context);
+  if (first !== MAGIC) {
+    if (reader.remaining > 0) throw context.corrupt(`${reader.remaining} bytes follow the pickle`);
+    return { format: 'pickle', root: first, globals: context.globals, storages: new Map() };
+  }
+  const protocol = unpickle(reader, context);
+  if (protocol !== PROTOCOL) throw context.unsupported(`its protocol is not ${PROTOCOL}`);
+  checkByteOrder(unpickle(reader, context), context);
+  const table = new StorageTable(context);
+  const root = unpickle(reader, context, (id) => table.load(id));
+  const keys = unpickle(reader, context);
+  const storages = locateStorages(keysOf(keys, context), table, source, reader.position, context);
+  return { format: 'stream', root, globals: context.globals, storages };
+}
+
+function checkByteOrder(system: PickleValue, context: PickleContext): void {
+  const isLittle = isPickleObject(system) && system.kind === 'dict' ? system.entries.get('little_endian') : undefined;
+  if (isLittle === false) throw context.unsupported('its numbers are big-endian');
+  if (isLittle !== true) throw context.corrupt('it does not say the byte order of its numbers');
+}
+
+function keysOf(value: PickleValue, context: PickleContext): readonly string[] {
+  const items = isPickleObject(value) && value.kind === 'list' ? value.items : [null];
+  const keys = items.filter((item) => typeof item === 'string');
+  if (keys.length !== items.length) throw context.corrupt('its storage keys are not a list of texts');
+  return keys;
+}
+
+function locateStorages(
+  keys: readonly string[],
+  table: StorageTable,
+  source: FileSource,
+  start: number,
+  context: PickleContext,
+): ReadonlyMap<string, StoredBytes> {
+  const located = new Map<string, StoredBytes>();
+  let offset = start;
+  for (const key of keys) {
+    const storage = table.storages.get(key);
+    if (storage === undefined || located.has(key)) throw context.corrupt(`storage ${key} is listed without reason`);
+    const end = offset + COUNT_BYTES + storage.storedBytes;
+    if (end > source.byteLength) throw context.corrupt(`the file ends within storage ${key}`);
+    const count = Buffer.from(source.readSync(offset, COUNT_BYTES)).readBigInt64LE();
+    if (count !== BigInt(storage.storedBytes / storageElementBytes(storage.dtype)))
+      throw context.corrupt(`storage ${key} has ${count} elements, not as announced`);
+    located.set(key, { offset: offset + COUNT_BYTES, byteLength: storage.storedBytes, crc32: undefined });
+    offset = end;
+  }
+  if (located.size !== table.storages.size) throw context.corrupt('a storage is missing from its list of keys');
+  if (offset !== source.byteLength)
+    throw context.corrupt(`${source.byteLength - offset} bytes follow the last storage`);
+  return located;
+}
+
+/** Maximum that Linux reads in one call. */
+const MAX_READ_BYTES = 2 ** 30;
+
+/** An open file, read by position. The caller must close it. */
+export class FileSource implements ByteSource {
+  readonly path: string;
+  readonly byteLength: number;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, byteLength: number, handle: FileHandle) {
+    this.path = path;
+    this.byteLength = byteLength;
+    this.#handle = handle;
+  }
+
+  /** @throws ReigniteError FILE_MISSING if there is no such file or it is not readable. */
+  static async open(path: string): Promise<FileSource> {
+    try {
+      // Before opening, because opening a pipe would wait for its writer.
+      if (!(await stat(path)).isFile()) throw new ReigniteError('FILE_MISSING', `${path} is not a file.`);
+      const handle = await open(path, 'r');
+      return new FileSource(path, (await handle.stat()).size, handle);
+    } catch (error) {
+      if (error instanceof ReigniteError) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ReigniteError('FILE_MISSING', `${path} cannot be opened: ${reason}.`, { cause: error });
+    }
+  }
+
+  readSync(offset: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const count = readSync(this.#handle.fd, bytes, done, Math.min(length - done, MAX_READ_BYTES), offset + done);
+      if (count === 0) throw this.#shrunk();
+      done += count;
+    }
+    return bytes;
+  }
+
+  /** Reads bytes into a separate, aligned buffer. */
+  async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    if (offset + length > this.byteLength) throw this.#shrunk();
+    const bytes = new Uint8Array(length);
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await this.#handle.read(
+        bytes,
+        done,
+        Math.min(length - done, MAX_READ_BYTES),
+        offset + done,
+      );
+      if (bytesRead === 0) throw this.#shrunk();
+      done += bytesRead;
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+
+  #shrunk(): ReigniteError {
+    return new ReigniteError('CHECKPOINT_CORRUPT', `${this.path} is truncated.`);
+  }
+}
+
+/** Where the bytes of a storage are in the file. */
+export interface StoredBytes {
+  readonly offset: number;
+  readonly byteLength: number;
+  /** CRC-32 of the bytes, if the container has one. */
+  readonly crc32: number | undefined;
+}
+
+/** Content of a container: the pickled object, the names it imports, and the positions of the storages. */
+export interface CheckpointContents {
+  readonly format: 'zip' | 'stream' | 'pickle' | 'safetensors';
+  readonly root: PickleValue;
+  readonly globals: readonly SeenGlobal[];
+  /** Every storage that the object refers to, by key. */
+  readonly storages: ReadonlyMap<string, StoredBytes>;
 }

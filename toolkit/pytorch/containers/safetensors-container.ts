@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { LIMITS, type PickleContext } from '../pickle/pickle-context.ts';
 import type { PickleDict, PickleValue } from '../pickle/value.ts';
 import { type DType, ELEMENT_BYTES, type TensorRef } from '../tensors/tensor.ts';
-import type { CheckpointContents, FileSource, StoredBytes } from './file-source.ts';
+import type { CheckpointContents, FileSource, StoredBytes } from './checkpoint.ts';
 
 const LENGTH_BYTES = 8;
 const OPENING_BRACE = 0x7b;

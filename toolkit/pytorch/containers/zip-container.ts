@@ -2,11 +2,11 @@ import { crc32 } from 'node:zlib';
 import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from 'yauzl';
 import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { ByteReader, bytesSource } from '../pickle/byte-reader.ts';
+import { ByteReader, bytesSource } from '../pickle/pickle-bytes.ts';
 import { LIMITS, type PickleContext } from '../pickle/pickle-context.ts';
 import { unpickle } from '../pickle/unpickle.ts';
 import { StorageTable } from '../tensors/rebuild-tensor.ts';
-import type { CheckpointContents, FileSource, StoredBytes } from './file-source.ts';
+import type { CheckpointContents, FileSource, StoredBytes } from './checkpoint.ts';
 
 /** Newest version of the format that PyTorch knows and writes with uncompressed entries. */
 const NEWEST_VERSION = 10;

@@ -1,7 +1,7 @@
-import { halfToNumber } from '../tensors/half-float.ts';
-import type { InterpreterTable, ReduceHandler } from './known-calls.ts';
+import { halfToNumber } from '../tensors/tensor.ts';
+import type { InterpreterTable, ReduceHandler } from './object-opcodes.ts';
+import { latin1Bytes, narrow } from './pickle-bytes.ts';
 import { LIMITS, type PickleContext } from './pickle-context.ts';
-import { latin1Bytes, narrow } from './text-literals.ts';
 import {
   describe,
   isPickleObject,

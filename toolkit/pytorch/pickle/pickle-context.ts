@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import { classifyGlobal, describeGlobal, type SeenGlobal } from './global-verdict.ts';
+import { isStorageClass, isTorchDType } from '../tensors/tensor.ts';
 
 /**
  * Limits of what a pickle may use. Generous for checkpoints (a large one has 200 kB and 30,000 objects), but low enough
@@ -95,4 +95,161 @@ export class PickleContext {
     const options = remedy === undefined ? {} : { remedy };
     return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${this.file} cannot be read: ${reason}.`, options);
   }
+}
+
+/** Risk of an imported name: `known` is read as data, `inert` is kept as a name, `dangerous` can run code in Python. */
+export type GlobalRisk = 'known' | 'inert' | 'dangerous';
+
+/** A name that a pickle imports. */
+export interface SeenGlobal {
+  readonly module: string;
+  readonly name: string;
+  readonly verdict: GlobalRisk;
+  /** Position of the opcode that first imports it, in bytes of `data.pkl` of a zip, else of the file. */
+  readonly position: number;
+}
+
+/** Returns the key of a name, in the notation of protocol 0. */
+export function describeGlobal(module: string, name: string): string {
+  return `${module} ${name}`;
+}
+
+/** Names whose calls are read as data, and names that are only arguments of such calls. */
+const KNOWN: ReadonlySet<string> = new Set([
+  'collections OrderedDict',
+  'collections defaultdict',
+  '_codecs encode',
+  ...['builtins', '__builtin__'].flatMap((module) =>
+    ['set', 'frozenset', 'bytes', 'bytearray'].map((name) => `${module} ${name}`),
+  ),
+  'numpy dtype',
+  'numpy ndarray',
+  ...['numpy.core', 'numpy._core'].flatMap((module) => [
+    `${module}.multiarray scalar`,
+    `${module}.multiarray _reconstruct`,
+    `${module}.numeric _frombuffer`,
+  ]),
+  'torch Size',
+  'torch device',
+  'torch Tensor',
+  'torch.nn.parameter Parameter',
+  'torch._utils _rebuild_tensor',
+  'torch._utils _rebuild_tensor_v2',
+  'torch._utils _rebuild_tensor_v3',
+  'torch._utils _rebuild_parameter',
+  'torch._utils _rebuild_parameter_with_state',
+  'torch._tensor _rebuild_from_type_v2',
+]);
+
+/** Modules without any name that belongs in a checkpoint: processes, files, network, interpreter, loaders. */
+const DANGEROUS_MODULES: ReadonlySet<string> = new Set([
+  ...['os', 'posix', 'nt', 'posixpath', 'ntpath', 'subprocess', '_posixsubprocess', 'commands', 'popen2', 'pty', 'tty'],
+  ...['sys', 'runpy', 'importlib', '_frozen_importlib', '_frozen_importlib_external', 'imp', '_imp', 'pkgutil'],
+  ...['zipimport', 'site', 'code', 'codeop', 'inspect', 'gc', 'atexit', 'signal', 'marshal', 'pydoc', 'rlcompleter'],
+  ...['pickle', '_pickle', 'cPickle', 'dill', 'cloudpickle', 'joblib', 'shelve', 'jsonpickle', 'sqlite3', 'dbm'],
+  ...['socket', '_socket', 'socketserver', 'ssl', '_ssl', 'http', 'urllib', 'urllib2', 'urllib3', 'requests', 'httpx'],
+  ...['aiohttp', 'ftplib', 'smtplib', 'telnetlib', 'poplib', 'imaplib', 'nntplib', 'xmlrpc', 'webbrowser'],
+  ...['antigravity', 'paramiko', 'fabric', 'shutil', 'tempfile', 'fileinput', 'mmap', 'glob', 'tarfile', 'zipfile'],
+  ...['ctypes', '_ctypes', 'cffi', '_cffi_backend', 'multiprocessing', '_multiprocessing', 'threading', '_thread'],
+  ...['thread', 'asyncio', 'concurrent', 'sched', 'pdb', 'bdb', 'cProfile', 'profile', 'timeit', 'trace', 'doctest'],
+  ...['unittest', 'idlelib', 'lib2to3', 'turtle', 'tkinter', 'readline', 'linecache', 'pip', 'setuptools', 'venv'],
+  ...['pkg_resources', 'distutils', 'ensurepip', 'IPython', 'psutil', 'pexpect', 'plumbum', 'sh', 'numba', 'sympy'],
+]);
+
+/** Parts of libraries that load files, or compile or run code. A module includes its submodules. */
+const DANGEROUS_SUBMODULES = [
+  'numpy.testing',
+  'numpy.f2py',
+  'numpy.distutils',
+  'numpy.lib.npyio',
+  'numpy.ctypeslib',
+  'logging.config',
+  'torch.hub',
+  'torch.serialization',
+  'torch.package',
+  'torch.jit',
+  'torch.fx',
+  'torch.utils.cpp_extension',
+  'torch.utils.model_zoo',
+  'torch.utils.collect_env',
+  'torch.utils.bottleneck',
+  'torch._dynamo',
+  'torch._inductor',
+  'torch.distributed.rpc',
+  'torch.multiprocessing',
+  'torch.testing',
+  'pandas.io',
+];
+
+const DANGEROUS_NAMES: ReadonlySet<string> = new Set([
+  ...['builtins', '__builtin__', '__builtins__'].flatMap((module) =>
+    [
+      ...['eval', 'exec', 'execfile', 'compile', '__import__', 'open', 'file', 'input', 'raw_input', 'breakpoint'],
+      ...['getattr', 'setattr', 'delattr', 'globals', 'locals', 'vars', 'apply', 'reload', 'help', 'exit', 'quit'],
+      ...['__build_class__', '__loader__', '__spec__', '__dict__'],
+    ].map((name) => `${module} ${name}`),
+  ),
+  'torch load',
+  'torch compile',
+  'torch.storage _load_from_bytes',
+  'numpy load',
+  'numpy save',
+  'numpy fromfile',
+  'numpy memmap',
+  'numpy loadtxt',
+  'numpy genfromtxt',
+  'pandas read_pickle',
+  ...['CodeType', 'FunctionType', 'LambdaType', 'MethodType'].map((name) => `types ${name}`),
+  ...['attrgetter', 'methodcaller'].flatMap((name) => [`operator ${name}`, `_operator ${name}`]),
+  ...['open', 'open_code', 'FileIO', 'OpenWrapper'].flatMap((name) => [`io ${name}`, `_io ${name}`]),
+  'copyreg add_extension',
+  'copyreg pickle',
+  'itertools starmap',
+]);
+
+/**
+ * Classifies a name that a pickle imports, by the name alone. Nothing is imported.
+ *
+ * @returns `known` for names that are read as data, `dangerous` for names that can run code, `inert` for all others.
+ * @example classifyGlobal('os', 'system') // 'dangerous'
+ */
+export function classifyGlobal(module: string, name: string): GlobalRisk {
+  const key = describeGlobal(module, name);
+  if (KNOWN.has(key) || (module.startsWith('torch') && (isStorageClass(module, name) || isTorchDType(module, name)))) {
+    return 'known';
+  }
+  return isDangerous(module, name) ? 'dangerous' : 'inert';
+}
+
+function isDangerous(module: string, name: string): boolean {
+  return isDangerousIn(module, name) || reachesFurther(module, name);
+}
+
+function isDangerousIn(module: string, name: string): boolean {
+  const [root = ''] = module.split('.');
+  if (DANGEROUS_MODULES.has(root) || DANGEROUS_NAMES.has(describeGlobal(module, name))) return true;
+  return DANGEROUS_SUBMODULES.some((part) => module === part || module.startsWith(`${part}.`));
+}
+
+/** Names under which modules usually import libraries. */
+const ALIASES: ReadonlyMap<string, string> = new Map([
+  ['np', 'numpy'],
+  ['pd', 'pandas'],
+]);
+
+/**
+ * Since protocol 4, a dotted name can reach from a harmless module into another one that it happens to import: in
+ * `models.common`, `torch.hub.load` is the function of PyTorch.
+ */
+function reachesFurther(module: string, name: string): boolean {
+  const parts = name.split('.');
+  if (parts.some((part) => DANGEROUS_MODULES.has(part))) return true;
+  if (parts.length === 1) return false;
+  if (parts.some((part) => part.startsWith('__') || DANGEROUS_NAMES.has(`builtins ${part}`))) return true;
+  const path = [...module.split('.'), ...parts];
+  const last = path.at(-1) ?? '';
+  return path.slice(0, -1).some((first, at) => {
+    const [root, ...rest] = [ALIASES.get(first) ?? first, ...path.slice(at + 1, -1)];
+    return isDangerousIn([root, ...rest].join('.'), last);
+  });
 }

@@ -1,5 +1,5 @@
 import { withArticle } from '../../format.ts';
-import type { ByteReader } from './byte-reader.ts';
+import type { ByteReader } from './pickle-bytes.ts';
 import { LIMITS, type PickleContext } from './pickle-context.ts';
 import { isPickleObject, type PickleObject, type PickleValue } from './value.ts';
 

@@ -1,7 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import { openCheckpoint } from '../containers/checkpoint.ts';
-import type { ByteReader } from './byte-reader.ts';
 import { OBJECT_OPCODES } from './object-opcodes.ts';
+import type { ByteReader } from './pickle-bytes.ts';
 import { LIMITS, type PickleContext } from './pickle-context.ts';
 import { type Opcode, type PersistentLoad, PickleMachine } from './pickle-machine.ts';
 import { isPickleObject, type PickleObject, type PickleValue } from './value.ts';

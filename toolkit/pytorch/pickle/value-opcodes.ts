@@ -1,5 +1,3 @@
-import type { PickleContext } from './pickle-context.ts';
-import type { OpcodeTable, PickleMachine } from './pickle-machine.ts';
 import {
   decodeInteger,
   decodeQuoted,
@@ -8,7 +6,9 @@ import {
   latin1,
   parseFloat64,
   parseInteger,
-} from './text-literals.ts';
+} from './pickle-bytes.ts';
+import type { PickleContext } from './pickle-context.ts';
+import type { OpcodeTable, PickleMachine } from './pickle-machine.ts';
 import {
   describe,
   isPickleObject,

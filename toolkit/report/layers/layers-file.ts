@@ -173,3 +173,32 @@ export class LayerWriter {
     this.files[layer] = file;
   }
 }
+
+/** Maximum number of hotspots listed in the viewer. */
+const MAX_HOTSPOTS = 12;
+/** Side of a hotspot in px. */
+const SIDE = 64;
+
+/** Groups differences into square hotspots, largest first. */
+export class HotspotFinder {
+  readonly #squares = new Map<string, { x: number; y: number; count: number }>();
+
+  /** @param x - Distance from the left edge in px; `y` from the upper edge. */
+  add(x: number, y: number): void {
+    const key = `${Math.floor(x / SIDE)} ${Math.floor(y / SIDE)}`;
+    const square = this.#squares.get(key);
+    if (square === undefined) this.#squares.set(key, { x, y, count: 1 });
+    else {
+      square.x += x;
+      square.y += y;
+      square.count++;
+    }
+  }
+
+  spots(): Spot[] {
+    return [...this.#squares.values()]
+      .sort((a, b) => b.count - a.count || a.y - b.y || a.x - b.x)
+      .slice(0, MAX_HOTSPOTS)
+      .map(({ x, y, count }) => ({ x: Math.round(x / count), y: Math.round(y / count), count }));
+  }
+}

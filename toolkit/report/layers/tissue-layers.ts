@@ -14,8 +14,7 @@ import {
   shrinkToSmallest,
   sizeWithin,
 } from './encode-layer.ts';
-import { EDGES, type LayerWriter, type RoiLayers, SHARES, type Spot } from './layers-file.ts';
-import { HotspotFinder } from './points-drawing.ts';
+import { EDGES, HotspotFinder, type LayerWriter, type RoiLayers, SHARES, type Spot } from './layers-file.ts';
 
 /** Absolute paths of the sources of an H&E ROI's layers. */
 export interface TissueSources {

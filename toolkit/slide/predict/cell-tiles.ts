@@ -1,4 +1,9 @@
-import { TissueCounts, type TissueMask } from '../tissue/slide-tissue.ts';
+import { type FileHandle, open } from 'node:fs/promises';
+import { ReigniteError } from '../../errors.ts';
+import { replaceFile } from '../../files/atomic-write.ts';
+import type { Candidates } from '../../yolo/detect/candidates.ts';
+import { readExactly } from '../read/read-exactly.ts';
+import { TissueCounts, type TissueMask } from '../slide-tissue.ts';
 
 /** A tile of a slide in which cells are detected, px. */
 export interface CellTile {
@@ -75,4 +80,93 @@ function coreOf(
   const from = before === undefined ? 0 : (before + size + start) / 2 - slack;
   const to = after === undefined ? length : (start + size + after) / 2 + slack;
   return [from, to];
+}
+
+/** Header of a tile: its number and its count of candidates, uint32 each. */
+const HEAD_BYTES = 8;
+/** x1, y1, x2, y2, score, class as float32. */
+const COLUMNS = 6;
+
+/** The candidates of one tile, in px of the tile, in the order of the network's rows. */
+export interface TileCandidates {
+  /** Number of the tile. */
+  readonly tile: number;
+  readonly candidates: Candidates;
+}
+
+/**
+ * Writes the candidates of tiles one after the other, without rounding, so that selecting cells from the file gives the
+ * same result as from the output of the network.
+ *
+ * @throws ReigniteError NO_SPACE, NOT_WRITABLE.
+ */
+export async function writeSlideBoxes(path: string, tiles: AsyncIterable<TileCandidates>): Promise<void> {
+  await replaceFile(path, async (temporary) => {
+    const handle = await open(temporary, 'wx');
+    try {
+      for await (const { tile, candidates } of tiles) await handle.writeFile(encoded(tile, candidates));
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/** Reads what `writeSlideBoxes` wrote, tile by tile. @throws ReigniteError INTERNAL for a truncated file. */
+export async function* readSlideBoxes(path: string): AsyncGenerator<TileCandidates> {
+  const handle = await open(path);
+  try {
+    const { size } = await handle.stat();
+    for (let at = 0; at < size; ) {
+      const head = await wholeBytes(handle, at, HEAD_BYTES, path);
+      const [tile, count] = [head.readUInt32LE(0), head.readUInt32LE(4)];
+      const length = count * COLUMNS * Float32Array.BYTES_PER_ELEMENT;
+      if (at + HEAD_BYTES + length > size) throw cutOff(path);
+      const bytes = await wholeBytes(handle, at + HEAD_BYTES, length, path);
+      yield { tile, candidates: decoded(bytes, count) };
+      at += HEAD_BYTES + length;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+function encoded(tile: number, { count, corners, scores, classes }: Candidates): Buffer {
+  const bytes = Buffer.alloc(HEAD_BYTES + count * COLUMNS * Float32Array.BYTES_PER_ELEMENT);
+  bytes.writeUInt32LE(tile, 0);
+  bytes.writeUInt32LE(count, 4);
+  let at = HEAD_BYTES;
+  for (let index = 0; index < count; index++) {
+    for (let column = 0; column < 4; column++) at = bytes.writeFloatLE(corners[4 * index + column] ?? 0, at);
+    at = bytes.writeFloatLE(scores[index] ?? 0, at);
+    at = bytes.writeFloatLE(classes[index] ?? 0, at);
+  }
+  return bytes;
+}
+
+function decoded(bytes: Buffer, count: number): Candidates {
+  const candidates = {
+    count,
+    corners: new Float32Array(4 * count),
+    scores: new Float32Array(count),
+    classes: new Uint16Array(count),
+  };
+  const valueAt = (index: number, column: number) =>
+    bytes.readFloatLE((index * COLUMNS + column) * Float32Array.BYTES_PER_ELEMENT);
+  for (let index = 0; index < count; index++) {
+    for (let column = 0; column < 4; column++) candidates.corners[4 * index + column] = valueAt(index, column);
+    candidates.scores[index] = valueAt(index, 4);
+    candidates.classes[index] = valueAt(index, 5);
+  }
+  return candidates;
+}
+
+async function wholeBytes(handle: FileHandle, offset: number, length: number, path: string): Promise<Buffer> {
+  const bytes = await readExactly(handle, offset, length);
+  if (bytes.length < length) throw cutOff(path);
+  return bytes;
+}
+
+function cutOff(path: string): ReigniteError {
+  return new ReigniteError('INTERNAL', `${path} is cut off: its last tile is incomplete.`);
 }

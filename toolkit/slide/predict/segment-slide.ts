@@ -4,13 +4,11 @@ import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
 import type { SegmentRoiOptions } from '../../nnunet/sliding-window/segment-roi.ts';
 import { stepsBefore } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
 import { Slide } from '../read/slide.ts';
-import { firstRowReaching, type StripRows } from '../read/slide-tiles.ts';
 import { SlideView } from '../read/slide-view.ts';
-import { sharedFloats, type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
-import { bandRows, confidenceFile, labelsFile } from './decided-rows-of-slide.ts';
-import { joinRows } from './rows-file.ts';
+import { firstRowReaching, type StripRows, sharedFloats, type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from './slide-jobs.ts';
 import { SlidePass } from './slide-pass.ts';
+import { bandRows, confidenceFile, joinRows, labelsFile } from './slide-rows.ts';
 
 type SlideFiles = Pick<
   SlideJob,

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
 import { fileMissing } from '../../files/disk-error.ts';
-import type { PictureSize } from '../write/pyramid-sizes.ts';
+import type { PictureSize } from '../deep-zoom.ts';
 import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import { type SlideLevel, slideLevel, tilesOf } from './slide-level.ts';

@@ -12,8 +12,7 @@ import {
   pixelTables,
 } from '../../nnunet/sliding-window/tile-input.ts';
 import { asGrey } from '../../nnunet/sliding-window/tiled-roi.ts';
-import type { TissueMask } from '../tissue/slide-tissue.ts';
-import { slideTiles } from './slide-tiles.ts';
+import { TissueCounts, type TissueMask } from '../slide-tissue.ts';
 import type { SlideView } from './slide-view.ts';
 
 /** A slide divided into the tiles of a model. */
@@ -263,4 +262,44 @@ export class TileAhead {
 /** Allocates floats in memory that is shared with the threads of the networks. */
 export function sharedFloats(length: number): Float32Array {
   return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+}
+
+/**
+ * Finds the tiles of a slide that must be computed: all that touch tissue. Every pixel of tissue then gets the same result
+ * as if the whole slide were computed.
+ *
+ * @param part - The part of the image that the grid covers, px.
+ * @param tissue - Default: every tile is computed.
+ * @returns Indices of tile columns in increasing order, one list per tile row.
+ */
+export function slideTiles(
+  grid: TileGrid,
+  part: PixelBox,
+  tissue: TissueMask | undefined,
+): readonly (readonly number[])[] {
+  const all = grid.columns.map((_, column) => column);
+  if (tissue === undefined) return grid.rows.map(() => all);
+  const counts = new TissueCounts(tissue);
+  const toX = (x: number) => part.left + x - grid.offset.x;
+  const toY = (y: number) => part.top + y - grid.offset.y;
+  return grid.rows.map((top) =>
+    all.filter((column) => {
+      const left = grid.columns[column] ?? 0;
+      return counts.touches(toX(left), toY(top), toX(left + grid.patch.width), toY(top + grid.patch.height));
+    }),
+  );
+}
+
+/** A strip: the tile rows from `first` to `end` (excluded) that one worker predicts. */
+export interface StripRows {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Returns the first tile row whose tiles reach into the rows that tile row `row` finishes. */
+export function firstRowReaching(grid: TileGrid, row: number): number {
+  const from = startOfRow(grid, row);
+  let first = row;
+  while (first > 0 && startOfRow(grid, first - 1) + grid.patch.height > from) first--;
+  return first;
 }

@@ -66,7 +66,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
       }
       const changed = changedSettings(definition, input.settings);
       if (changed !== undefined) return { kind: 'not measured', reason: `The run has other settings: ${changed}.` };
-      return (await import('./declared.ts')).measureDeclared(name, declared.settings, input, detector);
+      return (await import('./discrepancies.ts')).measureDeclared(name, declared.settings, input, detector);
     },
 
     inferenceStep: 'detect-cells',

@@ -19,10 +19,9 @@ import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
 import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
-import { publishedOr } from '../published-prediction.ts';
 import { type CellTaskDefinition, changedSettings, type DetectionSettings, type ReaderGroup } from '../registry.ts';
-import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
-import { declaredImages, type FoundCells } from './declared.ts';
+import { entryOf, type PlannedRoi, publishedOr, type TaskWork } from '../work.ts';
+import { declaredImages, type FoundCells } from './discrepancies.ts';
 import { CANDIDATES, pointsOf } from './files.ts';
 
 type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;

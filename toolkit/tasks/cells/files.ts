@@ -5,7 +5,7 @@ import { CacheKey } from '../../brands.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../../cache/step-cache.ts';
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { RESULTS } from '../../results/results-folder.ts';
-import { View } from '../../yolo/detect/tile-views.ts';
+import { View } from '../../yolo/detect/image-views.ts';
 import { type DetectionSettings, definitionOf } from '../registry.ts';
 import { type Box, InferenceFacts, type NetworkSetup, networkParts, type RoiSources } from '../work.ts';
 

@@ -17,8 +17,7 @@ import { compareMasks, MaskComparison } from '../../verdict/compare-roi.ts';
 import { type JudgedRoi, judgeTissue } from '../../verdict/judge-tissue.ts';
 import { addTissueUncertainty } from '../../verdict/tissue-uncertainty.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
-import { publishedOr } from '../published-prediction.ts';
-import { entryOf, type PlannedRoi, Rows, recalledEntryOf } from '../work.ts';
+import { entryOf, type PlannedRoi, publishedOr, Rows, recalledEntryOf } from '../work.ts';
 import { CONFIDENCE, comparisonKey, confusionOf, MASK } from './files.ts';
 
 const ComparedFacts = z.object({ comparison: MaskComparison.extend({ between: Rows }), published: Rows });

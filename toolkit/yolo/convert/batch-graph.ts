@@ -2,8 +2,7 @@ import { join } from 'node:path';
 import { sweepTemporaries } from '../../files/atomic-write.ts';
 import { makeFolder } from '../../files/make-folder.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
-import { writeModel } from '../../onnx/file/write-model.ts';
-import { isAsWritten, recordDigest } from '../../onnx/file/written-model.ts';
+import { isAsWritten, recordDigest, writeModel } from '../../onnx/file/write-model.ts';
 import { ANY_LENGTH, type ValueInfo } from '../../onnx/graph/graph.ts';
 import type { DetectorCard } from '../detector-card.ts';
 

@@ -9,8 +9,8 @@ import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { CARD_FILE, DetectorCard, readDetectorCard } from '../detector-card.ts';
 import { detectorGraph, INPUT_NAME } from './detector-graph.ts';
 import { readDetectorNetwork } from './detector-network.ts';
+import { TensorUsage } from './module-tree.ts';
 import type { Size } from './modules/detect.ts';
-import { TensorUsage } from './tensor-usage.ts';
 
 /**
  * Raised whenever a change to the converter gives other outputs for the same checkpoint, so that results of the old model

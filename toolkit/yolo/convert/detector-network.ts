@@ -37,9 +37,9 @@ const OTHER_TASKS = [
   [/PoseModel$/, 'a model of poses'],
   [/OBBModel$/, 'a detector of rotated boxes'],
   [/SemanticModel$|SemanticSegmentationModel$/, 'a model of semantic segmentation'],
-  [/YOLOESegModel$/, 'a model of segmentation by prompts'],
   [/DepthModel$/, 'a model of depth'],
   [/RTDETRDetectionModel$/, 'an RT-DETR'],
+  [/YOLOESegModel$/, 'an open-vocabulary model with masks'],
 ] as const;
 
 /** The network of a YOLOv5 or Ultralytics 8 checkpoint, before it is converted to a graph. */
@@ -233,7 +233,9 @@ function otherNetwork(root: ModuleNode, path: string): ReigniteError {
     'CHECKPOINT_UNSUPPORTED',
     `${path} cannot be used: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
     {
-      ...(task !== undefined && { remedy: 'Give a YOLO detector: a model of the task `detect` or `segment`.' }),
+      ...(task !== undefined && {
+        remedy: 'Give a YOLO detector with fixed classes: a model of the task `detect` or `segment`.',
+      }),
       ...(task === undefined && isOfUltralytics(className) && { remedy: exportOf(root, path) }),
     },
   );

@@ -11,9 +11,7 @@ import {
   refusal,
 } from '../../pytorch/pickle/access.ts';
 import { isPickleObject } from '../../pytorch/pickle/value.ts';
-import type { ModuleNode } from './module-tree.ts';
-import type { TensorUsage } from './tensor-usage.ts';
-
+import type { ModuleNode, TensorUsage } from './module-tree.ts';
 /**
  * Length of the first axis in a `Reshape`: as many images as its input has. Every graph is built such that it computes the
  * same for each image, whatever their number.

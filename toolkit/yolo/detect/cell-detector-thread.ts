@@ -1,5 +1,5 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { adapterNames } from '../../onnx/provider/adapter.ts';
+import { adapterNames } from '../../onnx/session/engine-choice.ts';
 import { type RequestWatch, serveRequests } from '../../onnx/session/inference-thread.ts';
 import { detectSlide, selectSlideCells } from '../../slide/predict/detect-slide.ts';
 import type {
@@ -9,8 +9,8 @@ import type {
   SlideCellsProgress,
   SlideCellsResult,
 } from '../../slide/predict/slide-jobs.ts';
+import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './cell-detector.ts';
 import { detectImage } from './detect-image.ts';
-import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './detection-job.ts';
 import { type EngineDetector, openDetector } from './open-detector.ts';
 import type { DetectionIdentity } from './partial-detection.ts';
 

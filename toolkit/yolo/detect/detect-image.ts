@@ -1,12 +1,10 @@
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
 import { areAsStored, RGB } from '../../image/image-header.ts';
+import type { DetectionJob, DetectionProgress, DetectionResult } from './cell-detector.ts';
 import { type DetectorModel, detectTiles } from './detect-tiles.ts';
-import type { DetectionJob, DetectionProgress, DetectionResult } from './detection-job.ts';
 import { type TileBoxes, writeBoxes } from './image-boxes.ts';
-import { fillInput, fillTile, type ImageTile, imageTiles } from './image-tiles.ts';
-import { letterboxed } from './letterbox.ts';
+import { fillInput, fillTile, type ImageTile, imageTiles, letterboxed, viewTiles } from './image-views.ts';
 import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
-import { viewTiles } from './tile-views.ts';
 
 export interface DetectImageOptions {
   /** Checked before every batch of tiles. A batch in progress is finished, and finished tiles stay on disk. */

@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import { RGB } from '../../image/image-header.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
-import type { ImageTile } from './image-tiles.ts';
+import type { ImageTile } from './image-views.ts';
 import type { PartialDetection } from './partial-detection.ts';
 
 /** A detector that can run on tiles. */

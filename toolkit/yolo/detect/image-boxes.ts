@@ -1,8 +1,7 @@
 import { ReigniteError } from '../../errors.ts';
 import { readNpy, writeNpy } from '../../numpy.ts';
 import type { Candidates } from './candidates.ts';
-import { type ImageTile, imageTiles } from './image-tiles.ts';
-import { type View, viewTiles } from './tile-views.ts';
+import { type ImageTile, imageTiles, type View, viewTiles } from './image-views.ts';
 
 /** Boxes with a lower detection score are not kept, unless the confidence threshold is lower. */
 const KEPT_SCORE = 0.05;

@@ -1,4 +1,4 @@
-import type { Rectangle, SeenTile } from './tile-views.ts';
+import type { Rectangle, SeenTile } from './image-views.ts';
 
 /** A box that was kept in its tile, in px of the image. */
 export interface KeptBox {

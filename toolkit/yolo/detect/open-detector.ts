@@ -12,8 +12,8 @@ import { batchGraphFile } from '../convert/batch-graph.ts';
 import { BOX_COLUMNS, type Size } from '../convert/modules/detect.ts';
 import { type DetectorCard, type DetectorFormat, readDetectorCard } from '../detector-card.ts';
 import { END2END_COLUMNS, placeRows } from './candidates.ts';
+import type { DetectorEngine } from './cell-detector.ts';
 import type { DetectorModel } from './detect-tiles.ts';
-import type { DetectorEngine } from './detection-job.ts';
 
 /** A detector with information on what it runs on. */
 export interface EngineDetector extends DetectorModel {

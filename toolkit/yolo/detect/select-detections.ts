@@ -5,10 +5,9 @@ import { writeNpy } from '../../numpy.ts';
 import { type Box, type Candidates, centreOf, isWithin, type Point, roundedCoordinate } from './candidates.ts';
 import { type Candidate, type CandidatesFile, encodeCandidates } from './candidates-file.ts';
 import type { ImageBoxes } from './image-boxes.ts';
-import type { ImageTile } from './image-tiles.ts';
+import { type ImageTile, type Rectangle, type SeenTile, viewTiles } from './image-views.ts';
 import { isCutOff, type KeptBox, mergeTiles } from './merge-tiles.ts';
 import { NMS_OUTCOMES, type NmsOptions, type NmsResult, nms, type Suppression, suppressed } from './nms.ts';
-import { type Rectangle, type SeenTile, viewTiles } from './tile-views.ts';
 
 /** The centre of a box that was selected as a cell, unrounded, in px of the image. */
 export interface SelectedPoint extends Point {

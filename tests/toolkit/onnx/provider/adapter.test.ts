@@ -1,7 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { adapterText, isRealGpu } from '../../../../toolkit/onnx/provider/adapter.ts';
 import { cudaObstacle, parseLdd } from '../../../../toolkit/onnx/provider/cuda.ts';
 import {
   kernelModule,
@@ -11,6 +10,7 @@ import {
   visibleGpus,
 } from '../../../../toolkit/onnx/provider/nvidia.ts';
 import { hasVulkanDriver, parseLoaderLog, vulkanDriver } from '../../../../toolkit/onnx/provider/probe.ts';
+import { adapterText, isRealGpu } from '../../../../toolkit/onnx/session/engine-choice.ts';
 import { errorClause } from '../../../../toolkit/onnx/session/session.ts';
 import { temporaryFolder } from '../../../support/in-temporary-folder.ts';
 

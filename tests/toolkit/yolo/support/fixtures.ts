@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import { decodeRgb } from '../../../../toolkit/image/decode-pixels.ts';
 import { readNpy } from '../../../../toolkit/numpy.ts';
 import { type Checkpoint, openCheckpoint } from '../../../../toolkit/pytorch/containers/checkpoint.ts';
-import { fillTile } from '../../../../toolkit/yolo/detect/image-tiles.ts';
+import { fillTile } from '../../../../toolkit/yolo/detect/image-views.ts';
 
 export const FIXTURES = join(import.meta.dirname, '../../../fixtures/yolov5');
 /** Side of the fixtures' tiles in px. */

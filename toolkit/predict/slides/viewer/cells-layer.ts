@@ -1,6 +1,5 @@
 import { indexedPng } from '../../../image/encode-png.ts';
-import { ZOOM_TILE, type ZoomLayer, type ZoomTile } from '../../../slide/write/deep-zoom.ts';
-import { type PictureSize, pyramidSizes } from '../../../slide/write/pyramid-sizes.ts';
+import { type PictureSize, pyramidSizes, ZOOM_TILE, type ZoomLayer, type ZoomTile } from '../../../slide/deep-zoom.ts';
 
 type Rgb = readonly [number, number, number];
 

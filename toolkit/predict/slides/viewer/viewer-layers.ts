@@ -6,12 +6,11 @@ import { indexedPng } from '../../../image/encode-png.ts';
 import { cellClasses } from '../../../models/class-colours.ts';
 import { NOT_PREDICTED } from '../../../nnunet/sliding-window/tile-grid.ts';
 import { readNpy } from '../../../numpy.ts';
+import { pyramidSizes, ZOOM_TILE, type ZoomLayer, type ZoomTile, zoomTilePath } from '../../../slide/deep-zoom.ts';
 import { LabelPyramid } from '../../../slide/read/label-pyramid.ts';
 import { Slide } from '../../../slide/read/slide.ts';
 import { MODEL_MPP } from '../../../slide/read/slide-resolution.ts';
 import { SlideView } from '../../../slide/read/slide-view.ts';
-import { ZOOM_TILE, type ZoomLayer, type ZoomTile, zoomTilePath } from '../../../slide/write/deep-zoom.ts';
-import { pyramidSizes } from '../../../slide/write/pyramid-sizes.ts';
 import { cellsLayer, type PlacedCells } from './cells-layer.ts';
 import { pathOf, type SlidePrediction, type ViewedSlide } from './viewed-slides.ts';
 

@@ -12,7 +12,7 @@ import { readJsonIfValid } from '../../../files/json-file.ts';
 import { makeFolder } from '../../../files/make-folder.ts';
 import { ensureFreeSpace } from '../../../files/suitable-file-system.ts';
 import { type Html, html, jsonScript } from '../../../report/page/html.ts';
-import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/write/deep-zoom.ts';
+import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/deep-zoom.ts';
 import { pathOf, type ViewedSlide } from './viewed-slides.ts';
 import { type LegendPart, type OpenSlideLayers, type ViewerLayer, withLayers } from './viewer-layers.ts';
 

@@ -9,8 +9,7 @@ import {
   setAsideAll,
   unsupportedModule,
 } from '../layers.ts';
-import type { ModuleNode } from '../module-tree.ts';
-import type { NetworkTensor } from '../tensor-usage.ts';
+import type { ModuleNode, NetworkTensor } from '../module-tree.ts';
 import { conv2d } from './convolution.ts';
 
 const DETECT = 'models.yolo.Detect';
