@@ -71,6 +71,14 @@ describe('readDetectorNetwork', () => {
     expect((await converted(await changed(change))).equals(expected)).toBe(true);
   });
 
+  it('names a moving average that is not a network, next to a network', async () => {
+    const both = (network: PickleReduced) => dict({ model: network, ema: dict({ weight: 1 }) });
+    await expect(readDetectorNetwork(await changed(both))).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNSUPPORTED',
+      message: expect.stringContaining('its ema, which YOLOv5 and Ultralytics prefer to its model'),
+    });
+  });
+
   it('names an ensemble of several', async () => {
     const both = (network: PickleReduced) => moduleOf('models.experimental.Ensemble', { '0': network, '1': network });
     await expect(readDetectorNetwork(await changed(both))).rejects.toMatchObject({

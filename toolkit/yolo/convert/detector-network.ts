@@ -165,6 +165,14 @@ function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
       { remedy: 'Give the folder with fold_0 to `predict --task he`, or fold_0/model_best.model to `model convert`.' },
     );
   }
+  const root = locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_UNSUPPORTED');
+  if (dictHas(root, 'ema') && dictHas(root, 'model') && isModule(dictGet(root, 'model'))) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `${checkpoint.path} cannot be used: its ema, which YOLOv5 and Ultralytics prefer to its model, is not a network.`,
+      { remedy: 'In Python, set ema to None in the checkpoint and save it again, or save the average as a network.' },
+    );
+  }
   const weights = findStateDict(checkpoint.root);
   const isTable = weights !== undefined || (isPickleObject(value) && value.kind === 'dict');
   const of = weights === undefined ? undefined : networkOf(weights);
