@@ -5,7 +5,7 @@
  */
 import { once } from 'node:events';
 import { z } from 'zod';
-import { plainProblem } from './config/plain-problems.ts';
+import { plainProblem } from './config/wrong-values.ts';
 import { parseServerAddress } from './runtime/server/connection.ts';
 import { installTelemetry } from './runtime/workers/telemetry.ts';
 import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';

@@ -16,8 +16,7 @@ import { createErrorInterceptor, needAllowedPlaces, needFolders, observeStep } f
 import { type Queue, taskQueue } from './config/tasks.ts';
 import { connectionOptionsOf, ensureSameServer, type ServerAddress } from './runtime/server/connection.ts';
 import { factsToName, workerFacts } from './runtime/workers/list-workers.ts';
-import { workerIdentity } from './runtime/workers/pollers.ts';
-import { becomeSoleDownloader, rivalDownloader } from './runtime/workers/sole-downloader.ts';
+import { becomeSoleDownloader, rivalDownloader, workerIdentity } from './runtime/workers/pollers.ts';
 import type { WorkerSettings } from './runtime/workers/worker-settings.ts';
 import { workflowBundle } from './runtime/workers/workflow-bundle.ts';
 import { ReigniteError } from './toolkit/errors.ts';

@@ -1,5 +1,5 @@
 import type { HomeFolders } from '../toolkit/files/home-folders.ts';
-import { createReadImages, createWritePrediction } from './predict/prediction-files.ts';
+import { createReadImages, createWritePrediction } from './prediction-files.ts';
 import { openResults } from './report/open-results.ts';
 import { createWriteSummary, noteVerdicts } from './report/write-summary.ts';
 import { createWriteTrace } from './report/write-trace.ts';

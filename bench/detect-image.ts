@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
-import { keptScore, readBoxes } from '../toolkit/yolo/detect/image-boxes.ts';
+import { keptScore, readBoxes } from '../toolkit/yolo/detect/detection-files.ts';
 import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
 import { selectDetections } from '../toolkit/yolo/detect/select-detections.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';

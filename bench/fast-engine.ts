@@ -15,8 +15,7 @@ import { PAPER_SIZE, SMALL, writeRandomUnet } from '../scripts/gpu/random-unet.t
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
 import type { EnsembleOptions } from '../toolkit/nnunet/sliding-window/roi-job.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { PRECISIONS } from '../toolkit/onnx/session/engine-choice.ts';
-import { PROVIDERS } from '../toolkit/onnx/session/session.ts';
+import { PRECISIONS, PROVIDERS } from '../toolkit/onnx/session/engine-choice.ts';
 import { inNode, paired } from './paired.ts';
 import { parseSize, prepareImage, WORK_FOLDER } from './segment-roi-setup.ts';
 

@@ -5,7 +5,7 @@ import { convertModel } from '../toolkit/nnunet/convert/convert-model.ts';
 import { openNetworks } from '../toolkit/nnunet/networks/open-networks.ts';
 import { convertDetector } from '../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
-import { keptScore, readBoxes } from '../toolkit/yolo/detect/image-boxes.ts';
+import { keptScore, readBoxes } from '../toolkit/yolo/detect/detection-files.ts';
 import { SCRIPT_LIMITS } from '../toolkit/yolo/detect/nms.ts';
 import { openDetector } from '../toolkit/yolo/detect/open-detector.ts';
 import { selectDetections } from '../toolkit/yolo/detect/select-detections.ts';

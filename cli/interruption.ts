@@ -21,8 +21,8 @@ let explanation: () => string = () => INTERRUPTED;
 let endsAtOnce = false;
 
 /**
- * Sets the message for an interruption from now on: one sentence that is true at that moment. There is one command per
- * process.
+ * Sets the message for an interruption from now on: one sentence that is true at that moment. There is one command at a
+ * time.
  */
 export function whenInterrupted(sentence: string | (() => string)): void {
   explanation = typeof sentence === 'string' ? () => sentence : sentence;
@@ -39,12 +39,15 @@ export function endWhenInterrupted(sentence: string): void {
 
 /**
  * Handles Ctrl-C, SIGTERM, SIGHUP and the loss of the output's reader. The first signal prints what happens to the run
- * and ends the command cleanly; a second one ends it and its processes at once.
+ * and ends the command cleanly; a second one ends it and its processes at once. The message of an earlier command is
+ * forgotten.
  *
  * @returns The exit status for the signal; undefined if there was none.
  */
 export function listenForStop(stop: AbortController): () => number | undefined {
   let status: number | undefined;
+  whenInterrupted(INTERRUPTED);
+  endsAtOnce = false;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGPIPE'] as const satisfies readonly StopSignal[]) {
     process.on(name, () => {
       // Every stream that lost its reader sends one: this must not count as a second signal, and no message can be

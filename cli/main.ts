@@ -2,11 +2,10 @@ import { setMaxListeners } from 'node:events';
 import { Command, CommanderError, Help } from 'commander';
 import { z } from 'zod';
 import { packageVersion } from '../config/package-files.ts';
-import { plainProblem } from '../config/plain-problems.ts';
-import { didYouMean } from '../config/suggest.ts';
+import { didYouMean, plainProblem } from '../config/wrong-values.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { listenForStop } from './interruption.ts';
-import { EXIT, outputWritten, printError, printJson, printStep, watchOutput } from './output.ts';
+import { EXIT, outputWritten, printError, printStep, startOutput, watchOutput } from './output.ts';
 import { type CommandContext, withExamples } from './program/command.ts';
 import { machineCommands } from './program/maintain-commands.ts';
 import { modelCommands, predictionCommands } from './program/predict-commands.ts';
@@ -23,6 +22,8 @@ const DESCRIPTION =
  */
 export async function main(words: readonly string[]): Promise<number> {
   z.config({ customError: plainProblem });
+  const options = { json: words.includes('--json'), debug: words.includes('--debug') };
+  startOutput(options);
   const stop = new AbortController();
   // Every long operation of a command adds a listener.
   setMaxListeners(0, stop.signal);
@@ -35,8 +36,6 @@ export async function main(words: readonly string[]): Promise<number> {
       outcome.status = status;
     },
   });
-  const options = { json: words.includes('--json'), debug: words.includes('--debug') };
-  if (options.json) printJson();
   try {
     await program.parseAsync([...words], { from: 'user' });
     await outputWritten();

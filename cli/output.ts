@@ -28,9 +28,13 @@ export const EXIT = {
 let isSilent = false;
 let asJson = false;
 
-/** Sets the output to JSON: lines are not wrapped from now on. */
-export function printJson(): void {
-  asJson = true;
+/** Sets up the output of a command: nothing is suppressed. With `json`, results are not wrapped. */
+export function startOutput({ json }: { readonly json: boolean }): void {
+  asJson = json;
+  isSilent = false;
+  isQuiet = false;
+  isVerbose = false;
+  live = undefined;
 }
 
 /** Suppresses progress from now on: an interrupted command has printed its message. */

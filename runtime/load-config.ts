@@ -4,9 +4,8 @@ import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import type { z } from 'zod';
 import { SHIPPED_PROFILES, shippedPath } from '../config/package-files.ts';
-import { renamedFields } from '../config/plain-problems.ts';
 import { RunConfig } from '../config/schema.ts';
-import { didYouMean } from '../config/suggest.ts';
+import { didYouMean, renamedFields } from '../config/wrong-values.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { listed } from '../toolkit/format.ts';
 

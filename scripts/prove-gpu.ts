@@ -17,8 +17,14 @@ import { decodeLabels } from '../toolkit/image/decode-labels.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-pixels.ts';
 import type { EnsembleOptions, SegmentResult } from '../toolkit/nnunet/sliding-window/roi-job.ts';
 import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { adapterText, ENGINES, type EngineName, isRealGpu, PRECISIONS } from '../toolkit/onnx/session/engine-choice.ts';
-import { PROVIDERS } from '../toolkit/onnx/session/session.ts';
+import {
+  adapterText,
+  ENGINES,
+  type EngineName,
+  isRealGpu,
+  PRECISIONS,
+  PROVIDERS,
+} from '../toolkit/onnx/session/engine-choice.ts';
 import { PAPER_SIZE, SMALL, writeRandomUnet } from './gpu/random-unet.ts';
 
 const LIMIT_MS = 285_000;

@@ -13,7 +13,7 @@ import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import type { PredictImageInput } from '../activities/predict/prediction-inputs.ts';
+import type { PredictImageInput } from '../activities/inputs.ts';
 import { TASKS, taskQueue } from '../config/tasks.ts';
 import { connectTo } from '../runtime/server/connection.ts';
 import { ensureSearchAttributes } from '../runtime/server/namespace-setup.ts';

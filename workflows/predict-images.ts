@@ -1,7 +1,7 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { PredictImageOutcome } from '../activities/predict/predict-image.ts';
-import type { WrittenPrediction } from '../activities/predict/prediction-files.ts';
-import type { PredictImageInput, PredictImagesInput } from '../activities/predict/prediction-inputs.ts';
+import type { PredictImageInput, PredictImagesInput } from '../activities/inputs.ts';
+import type { PredictImageOutcome } from '../activities/predict-image.ts';
+import type { WrittenPrediction } from '../activities/prediction-files.ts';
 import { allOrCancel, mapSettledConcurrent } from './concurrency.ts';
 import { type ControlState, RunControl } from './control.ts';
 import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';

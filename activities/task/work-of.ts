@@ -2,8 +2,8 @@ import { Context } from '@temporalio/activity';
 import type { RunConfig } from '../../config/schema.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
 import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import { unlessMissing } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import type { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import { Scratch } from '../../toolkit/storage/scratch.ts';
@@ -82,12 +82,7 @@ export async function sourcesIfThere(
   roi: ListedRoi,
   work: Pick<TaskWork, 'data' | 'digests' | 'signal'>,
 ): Promise<RoiSources | undefined> {
-  try {
-    return await sourcesOf(roi, work);
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
+  return unlessMissing(sourcesOf(roi, work));
 }
 
 /** Finds the cached result of an ROI by its planned key; undefined if there is none. */

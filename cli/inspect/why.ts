@@ -1,5 +1,6 @@
+import { parse } from 'node:path';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
+import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import {
   askPaused,
@@ -102,7 +103,7 @@ export async function whyCommand(
     const newest = await known(undefined);
     if (first === undefined) return answerRun(newest);
     const there = await tryAnswer(newest, first);
-    return there ?? answerRun(await known(first));
+    return there ?? answerRun(await known(first).catch(refuseWord(newest, first)));
   });
   printResult(json ? JSON.stringify(answer.document, null, 1) : printable(answer.lines.join('\n')));
   return EXIT.done;
@@ -124,9 +125,21 @@ async function imagesOf(client: Client, execution: WorkflowExecutionInfo): Promi
 async function answerOn(run: Known, word: string): Promise<Answer> {
   const answer = await tryAnswer(run, word);
   if (answer !== undefined) return answer;
-  throw new ReigniteError('USAGE', `The run ${run.description.run} has no ROI, image or activity ${word}.`, {
-    remedy: `Use the name of a file in its output folder, or run \`npx reignite why ${run.description.run}\` to list its failures.`,
+  const { run: id } = run.description;
+  throw new ReigniteError('USAGE', `The run ${id} has no ROI, image or activity ${word}.`, {
+    remedy: `Use the name of a file in its folder, or run \`npx reignite why ${id}\` to list its failures.`,
   });
+}
+
+/** A single word that is not in the newest run may be part of a run ID: says so if it is neither. */
+function refuseWord({ description: { run } }: Known, word: string) {
+  return (error: unknown): never => {
+    if (!(error instanceof ReigniteError && error.code === 'RUN_NOT_FOUND')) throw error;
+    throw new ReigniteError('RUN_NOT_FOUND', `${error.message} The newest run, ${run}, has no ROI ${word}.`, {
+      cause: error,
+      remedy: 'Use the name of a file in its folder, or an ID that `npx reignite list` prints.',
+    });
+  };
 }
 
 async function tryAnswer(known: Known, word: string): Promise<Answer | undefined> {
@@ -138,6 +151,8 @@ async function tryAnswer(known: Known, word: string): Promise<Answer | undefined
   const found =
     known.kind === 'run' ? await answerRois(known, word) : await explainImages(known, word, homeFromEnvironment());
   if (found !== undefined) return found;
+  const { name, ext } = parse(word);
+  if (steps.length === 0 && ext !== '') return tryAnswer(known, name);
   return steps.length === 0 ? undefined : { document: { run: id, steps }, lines: [id, ...steps.map(stepLine)] };
 }
 

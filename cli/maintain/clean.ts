@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
-import { didYouMean } from '../../config/suggest.ts';
+import { didYouMean } from '../../config/wrong-values.ts';
 import { providerLinks } from '../../runtime/install-gpu.ts';
 import { externalServer } from '../../runtime/server/connection.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';

@@ -14,8 +14,14 @@ import { type CudaObstacle, cudaObstacle } from '../../toolkit/onnx/provider/cud
 import { visibleGpus } from '../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
-import { type AdapterNames, adapterText, isRealGpu } from '../../toolkit/onnx/session/engine-choice.ts';
-import { errorClause, PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
+import {
+  type AdapterNames,
+  adapterText,
+  isRealGpu,
+  PROVIDERS,
+  type Provider,
+} from '../../toolkit/onnx/session/engine-choice.ts';
+import { errorClause } from '../../toolkit/onnx/session/session.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import type { Finding } from './doctor.ts';
 

@@ -1,6 +1,6 @@
 import type { RunConfig } from '../../config/schema.ts';
-import { didYouMean } from '../../config/suggest.ts';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
+import { didYouMean } from '../../config/wrong-values.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { connectTo, externalServer, type ServerAddress } from '../../runtime/server/connection.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';

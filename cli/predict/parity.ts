@@ -14,7 +14,7 @@ import {
 } from '../../toolkit/models/compare-outputs.ts';
 import { refuseNotOnnx } from '../../toolkit/models/identify-file.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
-import { isLarge } from '../../toolkit/nnunet/networks/ort-fold-networks.ts';
+import { isLaidOut } from '../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';
 import { EXIT, printResult } from '../output.ts';
 import { convertInto } from './model.ts';
@@ -88,10 +88,10 @@ async function converted(path: string, work: string, { shape }: Numbers): Promis
   const size = height === undefined || width === undefined ? undefined : { height, width };
   const { made, card } = await convertInto(path, work, size);
   const network = ModelCard.safeParse(card).data;
-  return { model: made, laidOut: network !== undefined && isLarge(work, network) };
+  return { model: made, laidOut: network !== undefined && isLaidOut(work, network) };
 }
 
-/** Links a large model into a temporary folder: the optimised copy is written next to it. */
+/** Links a converted model into a temporary folder: the optimised copy is written next to it. */
 async function asGiven(path: string, work: string): Promise<ModelOfRuns> {
   const card = await readJsonIfValid(sidecarPath(path), ModelCard);
   const [file, ...others] = card?.folds.map((fold) => fold.file) ?? [];
@@ -99,7 +99,7 @@ async function asGiven(path: string, work: string): Promise<ModelOfRuns> {
     return { model: path, laidOut: false };
   }
   await symlink(path, join(work, file));
-  const laidOut = isLarge(work, card);
+  const laidOut = isLaidOut(work, card);
   return { model: laidOut ? join(work, file) : path, laidOut };
 }
 

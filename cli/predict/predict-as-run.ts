@@ -1,5 +1,5 @@
-import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
-import { type PredictImagesInput, PredictionOrder } from '../../activities/predict/prediction-inputs.ts';
+import { type PredictImagesInput, PredictionOrder } from '../../activities/inputs.ts';
+import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/load-config.ts';

@@ -1,13 +1,12 @@
 import { resolve } from 'node:path';
-import { didYouMean } from '../../config/suggest.ts';
 import { Folds } from '../../config/task-config.ts';
 import type { Task } from '../../config/tasks.ts';
+import { didYouMean } from '../../config/wrong-values.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
 import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
 import { prepareTissueModel } from '../../toolkit/models/tissue-model.ts';
-import type { EngineName } from '../../toolkit/onnx/session/engine-choice.ts';
-import { PROVIDERS, type Provider } from '../../toolkit/onnx/session/session.ts';
+import { type EngineName, PROVIDERS, type Provider } from '../../toolkit/onnx/session/engine-choice.ts';
 import { isSlideImage } from '../../toolkit/predict/input-image.ts';
 import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';

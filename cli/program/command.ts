@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { didYouMean } from '../../config/suggest.ts';
 import { TASKS } from '../../config/tasks.ts';
+import { didYouMean } from '../../config/wrong-values.ts';
 import { quietSteps, verboseSteps } from '../output.ts';
 
 /** What every command receives. */

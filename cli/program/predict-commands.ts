@@ -83,7 +83,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .option(
       '--imgsz <px>',
-      'scale the longer side of each image to this length, as yolo predict does (default: tiles, not scaled)',
+      'scale the longer side of each image to this length, as yolo predict does; with --fit tiles: side of a tile',
       parseNumber,
     )
     .addOption(
@@ -95,7 +95,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option(
       '--overlap <px>',
       "px that adjacent tiles share (default: a fifth of a tile; YOLOv5 with the paper's class names, without " +
-        '--fit: 0); on slides always up to 64',
+        '--fit: 0); not for slides, whose tiles share up to 64',
       parseNumber,
     )
     .option('--provider <name>', 'ONNX Runtime provider: auto, cpu, cuda or webgpu (default: auto)')

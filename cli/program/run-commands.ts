@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { CELL_TASKS } from '../../config/tasks.ts';
 import type { CompareOptions } from '../inspect/compare.ts';
-import type { ListOptions } from '../inspect/runs.ts';
+import type { ListOptions } from '../inspect/list.ts';
 import type { SweepOptions } from '../inspect/sweep.ts';
 import type { WorkersOptions } from '../inspect/workers.ts';
 import type { WorkerOptions } from '../maintain/worker.ts';
@@ -85,16 +85,16 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
       exitWith(await scheduleCommand(options, signal));
     });
 
-  command(program, 'list', 'list runs and predictions with their state and verdicts')
+  command(program, 'list', 'list runs, including those of `predict --run`, with their state and verdicts')
     .option('--all', 'list every run, not only the newest of each configuration')
     .action(async (options: ListOptions) => {
-      const { listCommand } = await import('../inspect/runs.ts');
+      const { listCommand } = await import('../inspect/list.ts');
       exitWith(await listCommand(options, signal));
     });
   command(program, 'status', 'show the progress of a run or a prediction')
     .argument('[run]', RUN)
     .action(async (run: string | undefined, options: JsonOption) => {
-      const { statusCommand } = await import('../inspect/runs.ts');
+      const { statusCommand } = await import('../inspect/status.ts');
       exitWith(await statusCommand(run, options, signal));
     });
   withExamples(
@@ -174,7 +174,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
   command(program, 'ui', 'print the address of a run in the Temporal UI, and keep its server running until Ctrl-C')
     .argument('[run]', RUN)
     .action(async (run: string | undefined) => {
-      const { uiCommand } = await import('../inspect/runs.ts');
+      const { uiCommand } = await import('../inspect/status.ts');
       exitWith(await uiCommand(run, signal));
     });
 }

@@ -4,13 +4,12 @@ import type { Task } from '../../config/tasks.ts';
 import type { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { differenceInWords, differingParts } from '../../toolkit/cache/why-missed.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
+import { unlessMissing } from '../../toolkit/files/if-there.ts';
 import { inside } from '../../toolkit/files/inside.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
 import { adapterOf } from '../../toolkit/onnx/provider/probe.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
-import { type AdapterNames, isRealGpu, precisionOn } from '../../toolkit/onnx/session/engine-choice.ts';
-import type { Provider } from '../../toolkit/onnx/session/session.ts';
+import { type AdapterNames, isRealGpu, type Provider, precisionOn } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { KnownModel } from '../../toolkit/tasks/kind.ts';
 import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ListedRoi } from '../../toolkit/tasks/work.ts';
@@ -44,7 +43,7 @@ export async function planRois(
   model: KnownModel,
   services: PlanRoiServices,
 ): Promise<readonly RoiPlan[] | undefined> {
-  const rois = await ifThere(() => taskNamed(task).listRois(input.folders.data));
+  const rois = await unlessMissing(taskNamed(task).listRois(input.folders.data));
   if (rois === undefined) return undefined;
   const plans: RoiPlan[] = [];
   for (const roi of rois) plans.push(await planRoi(task, input, roi, model, services));
@@ -62,8 +61,8 @@ async function planRoi(
   signal.throwIfAborted();
   const { data } = input.folders;
   const image = inside(data, roi.image);
-  const imageSha256 = await ifThere(() => digests.sha256(image, signal));
-  const truthSha256 = await ifThere(() => digests.sha256(inside(data, roi.truth), signal));
+  const imageSha256 = await unlessMissing(digests.sha256(image, signal));
+  const truthSha256 = await unlessMissing(digests.sha256(inside(data, roi.truth), signal));
   if (imageSha256 === undefined || truthSha256 === undefined)
     return outstanding(roi.roi, 'its files are not downloaded yet');
   const size = await imageSize(image).catch(() => undefined);
@@ -124,13 +123,4 @@ async function enginesOf({ config }: RunInput): Promise<readonly (AdapterNames &
 function reasonOf(made: readonly CacheEntry[], wanted: KeyParts | undefined, cache: StepCache): string {
   const other = wanted === undefined ? undefined : differingParts(made, cache.completed(wanted));
   return other === undefined ? 'not computed before' : `computed before ${differenceInWords(other)}`;
-}
-
-async function ifThere<Result>(read: () => Promise<Result>): Promise<Result | undefined> {
-  try {
-    return await read();
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
 }

@@ -1,8 +1,7 @@
 import { type Client, type WorkflowExecutionInfo, WorkflowNotFoundError } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import type { z } from 'zod';
-import { RunInput } from '../../activities/inputs.ts';
-import { PredictImagesInput } from '../../activities/predict/prediction-inputs.ts';
+import { PredictImagesInput, RunInput } from '../../activities/inputs.ts';
 import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { ServerClient } from '../server/connection.ts';

@@ -22,7 +22,7 @@ const DATABASE = 'temporal.db';
 const READY_WITHIN_MS = 30_000;
 const PORTS = { grpc: 7233, ui: 8233 } as const;
 /** A leftover server that does not answer within this time is stopped. */
-const LEFTOVER_ANSWERS_MS = 2_000;
+const LEFTOVER_ANSWERS_MS = 10_000;
 const LOOK_MS = 200;
 
 export interface EmbeddedServerOptions {

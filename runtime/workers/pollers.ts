@@ -1,8 +1,14 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowService } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
 import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
-import { isErrorCode } from '../../toolkit/errors.ts';
+import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
+import { type FileLock, lockFile } from '../../toolkit/files/file-lock.ts';
+import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
 import { isTaken, processNonce, processTableTag } from '../../toolkit/files/process-identity.ts';
+import type { ServerAddress } from '../server/connection.ts';
 
 const WORKFLOW_QUEUE = 1;
 export const ACTIVITY_QUEUE = 2;
@@ -175,4 +181,68 @@ function failureOf(failure: {
 }): NonNullable<WaitingActivity['last']> {
   const type = failure.applicationFailureInfo?.type;
   return { code: isErrorCode(type) ? type : undefined, message: failure.message ?? '' };
+}
+
+/** Time within which a worker that was asked to stop exits. */
+const PREDECESSOR_ENDS_MS = 30_000;
+const POLL_MS = 250;
+
+/**
+ * Makes this process the only downloader, since limits on connections and requests apply per process. Within a state
+ * directory a lock ensures it; on a server that several machines share, no other worker may poll the queue.
+ *
+ * @throws ReigniteError DOWNLOADER_ALREADY_RUNNING that names the other downloader.
+ */
+export async function becomeSoleDownloader(
+  home: HomeFolders,
+  server: ServerAddress,
+  connection: NativeConnection,
+  taskQueue: string,
+): Promise<void> {
+  await lockWhenFree(join(home.home, 'download.lock'));
+  if (!server.external) return;
+  const other = await otherDownloader(connection, server, taskQueue);
+  if (other === undefined) return;
+  throw new ReigniteError(
+    'DOWNLOADER_ALREADY_RUNNING',
+    `The worker "${other}" already serves ${taskQueue} on ${server.address}.`,
+  );
+}
+
+/**
+ * Looks for another downloader on a shared server: two that started at the same moment may have missed each other.
+ *
+ * @returns The identity of the downloader that has to stay, if it is not this one.
+ */
+export async function rivalDownloader(
+  connection: NativeConnection,
+  server: ServerAddress,
+  taskQueue: string,
+): Promise<string | undefined> {
+  const other = server.external ? await otherDownloader(connection, server, taskQueue) : undefined;
+  return other !== undefined && other < workerIdentity('download') ? other : undefined;
+}
+
+async function lockWhenFree(path: string): Promise<FileLock> {
+  const deadline = Date.now() + PREDECESSOR_ENDS_MS;
+  for (;;) {
+    try {
+      return await lockFile(path, 'The record of this state directory');
+    } catch (error) {
+      const isHeld = error instanceof ReigniteError && error.code === 'FILE_LOCKED';
+      if (!isHeld) throw error;
+      if (Date.now() > deadline) throw new ReigniteError('DOWNLOADER_ALREADY_RUNNING', error.message, { cause: error });
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+async function otherDownloader(
+  connection: NativeConnection,
+  server: ServerAddress,
+  taskQueue: string,
+): Promise<string | undefined> {
+  const pollers = await livePollers(connection.workflowService, server.namespace, taskQueue, ACTIVITY_QUEUE);
+  const own = workerIdentity('download');
+  return pollers.filter((identity) => identity !== own).sort()[0];
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, rename } from 'node:fs/promises';
+import { cp, readdir, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -32,6 +32,7 @@ const inference = InferenceConfig.parse({ provider: 'cpu', threads: 1 });
 const engine = { provider: 'cpu', ortVersion: ortVersion(), engine: 'exact' };
 const stage = { folder: 'digest/execution/he' };
 let data = '';
+let models = '';
 
 beforeAll(async () => {
   const record = await writeTinyRecord(folder(), [
@@ -41,6 +42,10 @@ beforeAll(async () => {
     { name: 'patient3_he_roi1', width: 72, height: 64 },
   ]);
   data = record.unpacked;
+  const home = homeFolders(folder());
+  models = home.models;
+  const folders = { data, results: join(folder(), 'results') };
+  await runActivity(createPrepareModel(home), { task: 'he', settings, folders });
 });
 afterAll(() => Promise.all([engines.segmenter.close(), engines.detector.close()]));
 
@@ -51,6 +56,8 @@ async function plannedTask() {
   const storage = () => new RunStorage(openS3Store('s3://bucket/run', server.options), { everyMs: 20 });
   const folders = { data, results: join(root, 'results') };
   const main = servicesOf(homeFolders(join(root, 'main')), storage());
+  // Converted once for all tests.
+  await cp(models, main.home.models, { recursive: true });
   const prepare = createPrepareModel(main.home, main.storage);
   const { digest } = await runActivity(prepare, { task: 'he', settings, folders });
   const setup = { task: 'he' as const, folders, stage, model: { digest }, engine, settings };
@@ -89,6 +96,7 @@ describe('a worker without the folders of its runs', () => {
     expect(await readdir(join(folders.results, 'environment'))).toHaveLength(1);
 
     const alone = servicesOf(homeFolders(await temporaryFolder()));
+    await cp(models, alone.home.models, { recursive: true });
     await runActivity(createPrepareModel(alone.home), { task: 'he', settings, folders });
     const results = join(await temporaryFolder(), 'results');
     for (const input of small) {

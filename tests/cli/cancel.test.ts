@@ -1,9 +1,9 @@
-import { readdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { isAlive, runCommand, startCommand, until, workersOf } from '../support/command.ts';
+import { isAlive, startCommand, until, workersOf } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
@@ -36,7 +36,7 @@ describe('reignite cancel', () => {
   };
 
   it('can be followed at once by another command, while the cancelled one still stops its server', async () => {
-    const home = join(folder(), 'home-followed');
+    const home = await mkdtemp(join(folder(), 'home-followed-'));
     const command = await runUntilMidRoi(home);
     const { status, stderr } = await runHere(['cancel'], { home, cwd: folder() });
     expect(status, stderr).toBe(0);
@@ -45,7 +45,7 @@ describe('reignite cancel', () => {
   });
 
   it('takes over when the command that runs the server is killed meanwhile', async () => {
-    const home = join(folder(), 'home-lost');
+    const home = await mkdtemp(join(folder(), 'home-lost-'));
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
     expect(workers).toHaveLength(2);
@@ -62,7 +62,7 @@ describe('reignite cancel', () => {
   });
 
   it('cancels a run whose command was killed, however slowly its own worker starts', async () => {
-    const home = join(folder(), 'home-killed');
+    const home = await mkdtemp(join(folder(), 'home-killed-'));
     const command = await runUntilMidRoi(home);
     const workers = Object.values(workersOf(home));
     expect(workers).toHaveLength(2);
@@ -72,7 +72,7 @@ describe('reignite cancel', () => {
     const slow = join(folder(), 'slow.mjs');
     await writeFile(slow, 'if (process.env.REIGNITE_WORKER) await new Promise((go) => setTimeout(go, 6_000));');
     const environment = { NODE_OPTIONS: `--import ${pathToFileURL(slow).href}` };
-    const { status, stderr } = await runCommand(['cancel'], { home, cwd: folder(), environment });
+    const { status, stderr } = await runHere(['cancel'], { home, cwd: folder(), environment });
     expect(status, stderr).toBe(0);
     expect(stderr).not.toContain('Stopping a Temporal server');
     expect(await list(home)).toMatchObject([{ status: 'cancelled' }]);

@@ -2,7 +2,7 @@ import { mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { gpuFolder } from '../../toolkit/onnx/provider/cuda.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 it('deletes the CUDA libraries without a Temporal server', async () => {
@@ -12,11 +12,11 @@ it('deletes the CUDA libraries without a Temporal server', async () => {
   await mkdir(join(library, '..'), { recursive: true });
   await writeFile(library, 'of another machine');
   const place = { home: join(folder, 'home'), cwd: folder, environment };
-  const { status, stdout, stderr } = await runCommand(['clean', 'gpu', '--json'], place);
+  const { status, stdout, stderr } = await runHere(['clean', 'gpu', '--json'], place);
   expect(status, stderr + stdout).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ removed: true, found: [{ what: 'gpu', files: 1 }] });
   await expect(stat(library)).rejects.toThrow('ENOENT');
   // Whatever else is to be deleted may belong to an open run, which the server knows.
-  const others = await runCommand(['clean', 'gpu', 'cache', '--json'], place);
+  const others = await runHere(['clean', 'gpu', 'cache', '--json'], place);
   expect([others.status, others.stdout]).toEqual([1, expect.stringContaining('TEMPORAL_')]);
 });

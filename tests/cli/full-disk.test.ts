@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 
 const DETECTOR = fileURLToPath(new URL('../fixtures/yolov5/v5.pt', import.meta.url));
@@ -40,7 +40,7 @@ describe('a command on a full disk', () => {
     ['run, for its home', () => ['run', '--profile', 'sample'], () => ({ ...place(), home: join(disk(), 'home') })],
   ] as const)('says NO_SPACE: %s', async ([, words, where], { skip }) => {
     skip(!isMounted, 'mounting a disk of 1 MB takes root');
-    const { status, stdout } = await runCommand([...words(), '--json'], where());
+    const { status, stdout } = await runHere([...words(), '--json'], where());
     expect([status, JSON.parse(stdout).error.code]).toEqual([1, 'NO_SPACE']);
   });
 });

@@ -3,7 +3,8 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { hasPartial, inferredTwice, leftBehind } from '../support/chaos.ts';
-import { type Ended, runCommand, serverPidOf, startCommand, until } from '../support/command.ts';
+import { type Ended, serverPidOf, startCommand, until } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { digestsBelow } from '../support/same-files.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
@@ -26,7 +27,7 @@ let undisturbed: Record<string, string> = {};
 beforeAll(async () => {
   await writeTinyRecord(folder(), [BIG, SMALL]);
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
-  const { status, stderr } = await runCommand(wordsOf('calm'), place('calm'));
+  const { status, stderr } = await runHere(wordsOf('calm'), place('calm'));
   expect(status, stderr).toBe(0);
   undisturbed = await outputs('calm');
 });
@@ -68,7 +69,7 @@ describe('a killed server', () => {
 
 describe('the database of the server', () => {
   const runAgain = async () => {
-    const again = await runCommand(wordsOf('calm'), place('calm'));
+    const again = await runHere(wordsOf('calm'), place('calm'));
     expect(again.status, again.stderr).toBe(0);
     expect(again.stdout).toContain('2 ROIs: 0 computed, 2 from the cache, 0 failed');
     expect(await outputs('calm')).toEqual(undisturbed);

@@ -38,7 +38,7 @@ beforeAll(async () => {
     'tasks: [he]',
     `zenodo: { serveFrom: ${join(folder(), 'served')} }`,
     'inference: { provider: cpu, threads: 1 }',
-    'temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2, taskQueuePrefix: one }',
+    'temporal: { heartbeatSeconds: 4, heartbeatThrottleSeconds: 0.5, retrySeconds: 0.2 }',
   ];
   await writeFile(join(folder(), 'one.yaml'), profile.join('\n'));
   stop = await serveHome(place(), ['--profile', 'one.yaml']);
@@ -108,15 +108,19 @@ describe('reignite why', () => {
   });
 
   it('explains why an ROI was computed or failed, and how an activity went', async () => {
-    expect((await why(GOOD.name)).rois).toMatchObject([
+    expect((await why(`${GOOD.name}_with_context.png`)).rois).toMatchObject([
       { task: 'he', state: 'computed', because: 'Its image had not been predicted before.' },
     ]);
     expect((await why('one', DAMAGED.name)).rois).toMatchObject([
       { state: 'failed', failure: { code: 'IMAGE_UNREADABLE' }, steps: [{ attempts: 1 }] },
     ]);
     expect((await why('prepareModel')).steps).toMatchObject([{ outcome: 'completed', worker: expect.any(String) }]);
-    const { status, stdout } = await runHere(['why', 'one', 'unserved', '--json'], place());
-    expect([status, JSON.parse(stdout).error.code]).toEqual([2, 'USAGE']);
+    const wrong = await runHere(['why', 'one', 'unserved', '--json'], place());
+    expect([wrong.status, JSON.parse(wrong.stdout).error.code]).toEqual([2, 'USAGE']);
+    const { status, stdout } = await runHere(['why', 'unserved', '--json'], place());
+    const { code, cause } = JSON.parse(stdout).error;
+    expect([status, code]).toEqual([1, 'RUN_NOT_FOUND']);
+    expect(cause).toMatch(/ in its ID\. The newest run, \S+, has no ROI unserved\.$/);
   });
 });
 
@@ -187,7 +191,7 @@ describe('reignite run --detach', () => {
     const { run, pid, log } = JSON.parse(stdout);
     expect(isAlive(pid)).toBe(true);
     await until(() => workersOf(alone.home)['inference'] !== undefined);
-    const watched = await runCommand(['watch', run, '--json'], alone);
+    const watched = await runHere(['watch', run, '--json'], alone);
     expect(watched.status, watched.stderr).toBe(3);
     await until(() => !isAlive(pid));
     expect(workersOf(alone.home)).toEqual({});

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { readCandidatesFile } from '../../toolkit/yolo/detect/candidates-file.ts';
+import { readCandidatesFile } from '../../toolkit/yolo/detect/detection-files.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 

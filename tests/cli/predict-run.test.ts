@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
-import { runCommand, startCommand, until, workersOf } from '../support/command.ts';
+import { startCommand, until, workersOf } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { noise } from '../support/noise.ts';
@@ -49,7 +49,7 @@ it('predicts the same with a durable run as without, though everything is killed
   expect(workersOf(place('home-run').home)).not.toEqual({});
   killed.process.kill('SIGKILL');
   await until(() => Object.keys(workersOf(place('home-run').home)).length === 0);
-  const { status, stdout, stderr } = await runCommand(run, place('home-run'));
+  const { status, stdout, stderr } = await runHere(run, place('home-run'));
   expect(stderr).toContain('Attached to predict/he/');
   expect([status, direct.status], stderr).toEqual([3, 3]);
   expect(await digestsBelow(join(folder(), 'run'), FOLDERS)).toEqual(
@@ -120,7 +120,7 @@ it('adds to the tables of a folder with the same settings, and rejects other set
   const other = await runHere([...folderOf, '--simplify', '2', 'copy.png', '--run', '--json'], place('home-shared'));
   expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'PREDICTION_CONFLICT']);
   expect(other.stderr).not.toContain('Started');
-  const added = await runCommand([...folderOf, 'copy.png', '--run', '--json'], place('home-shared'));
+  const added = await runHere([...folderOf, 'copy.png', '--run', '--json'], place('home-shared'));
   expect(added.status, added.stderr).toBe(0);
   expect(JSON.parse(added.stdout).images).toMatchObject([{ name: 'small' }, { name: 'copy' }]);
   const table = await readFile(join(folder(), 'shared', 'areas.csv'), 'utf8');
@@ -147,7 +147,7 @@ it('gives the same bits as one worker when several share a slide and everything 
   await until(async () => (await strips()).length > 0);
   killed.process.kill('SIGKILL');
   await until(() => Object.keys(workersOf(place('home-slide').home)).length === 0);
-  const { status, stderr } = await runCommand(run, place('home-slide'));
+  const { status, stderr } = await runHere(run, place('home-slide'));
   expect(status, stderr).toBe(0);
   expect(await strips()).toHaveLength(5);
   const folders = ['masks', 'confidence', 'overlays', 'polygons'];

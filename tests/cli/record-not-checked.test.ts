@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { lookLines } from '../../cli/run/look-at-record.ts';
-import { plainProblem } from '../../config/plain-problems.ts';
+import { plainProblem } from '../../config/wrong-values.ts';
 
 it('says what to do about an unchecked record only if the user asked for the check', () => {
   const look = { source: 'none', reason: 'NETWORK_ERROR: no answer', remedy: 'Check the connection.' } as const;

@@ -45,26 +45,32 @@ async function setUp(
   return { home: join(cwd, `home-${name}`), cwd, environment, words, results };
 }
 
-/** Does `event`, waits until another inference worker has started an ROI after it, and returns its PID. */
-async function inferringAfter(event: () => unknown, { home }: Place, command: Command): Promise<number> {
-  const [starts, old] = [await inferenceStarts(home), workersOf(home)['inference']];
+/** Returns a function that tells whether a worker is in the middle of an ROI that it began after this call. */
+async function sinceNow({ home }: Place): Promise<() => Promise<boolean>> {
+  const [starts, before] = [await inferenceStarts(home), await partialStates(home)];
+  return async () => {
+    const states = [...(await partialStates(home))];
+    return (await inferenceStarts(home)) > starts && states.some((each) => each !== '' && !before.has(each));
+  };
+}
+
+/** Does `event`, waits until another inference worker is in the middle of an ROI, and returns its PID. */
+async function inferringAfter(event: () => unknown, place: Place, command: Command): Promise<number> {
+  const [isInferring, old] = [await sinceNow(place), workersOf(place.home)['inference']];
   let found: number | undefined;
   await event();
   await until(async () => {
-    found = workersOf(home)['inference'];
-    return found !== undefined && found !== old && (await inferenceStarts(home)) > starts;
+    found = workersOf(place.home)['inference'];
+    return found !== undefined && found !== old && (await isInferring());
   }, command.stderr);
   return found ?? 0;
 }
 
 /** Starts an interrupted run again, and waits until an inference worker is in the middle of an ROI. */
 async function resumed({ words, ...place }: Place & { readonly words: readonly string[] }): Promise<Command> {
-  const [starts, before] = [await inferenceStarts(place.home), await partialStates(place.home)];
+  const isInferring = await sinceNow(place);
   const command = startCommand(words, place);
-  await until(async () => {
-    const states = [...(await partialStates(place.home))];
-    return (await inferenceStarts(place.home)) > starts && states.some((each) => each !== '' && !before.has(each));
-  }, command.stderr);
+  await until(isInferring, command.stderr);
   return command;
 }
 
@@ -133,7 +139,7 @@ describe('reignite run', () => {
       ]),
     );
 
-    const second = await runCommand(place.words, place);
+    const second = await runHere(place.words, place);
     expect(second.status, second.stderr).toBe(0);
     expect(second.stdout.match(/2 ROIs: 0 computed, 2 from the cache, 0 failed/g)).toHaveLength(3);
     expect(await digestsBelow(place.results, PROMISED)).toEqual(undisturbed);
@@ -291,9 +297,9 @@ describe('reignite', () => {
   it('rejects unknown arguments with exit status 2', async () => {
     const place = { home: join(folder(), 'home-none'), cwd: folder() };
     expect((await runCommand(['rum'], place)).status).toBe(2);
-    const wrong = await runCommand(['run', '--set', 'he.scope=half', '--json'], place);
+    const wrong = await runHere(['run', '--set', 'he.scope=half', '--json'], place);
     expect(wrong.status).toBe(2);
     expect(JSON.parse(wrong.stdout).error.code).toBe('CONFIG_INVALID');
-    expect((await runCommand(['--help'], place)).stdout).toContain('evaluate');
+    expect((await runHere(['--help'], place)).stdout).toContain('evaluate');
   });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
 import { ERRORS } from '../../toolkit/errors.ts';
 import { sha256OfFile } from '../../toolkit/files/hash-file.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -35,7 +35,7 @@ it('sets an ROI aside that crashes three times at one tile row, and computes the
     },
   };
   const words = ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--set', 'temporal.heartbeatSeconds=2'];
-  const ran = await runCommand(words, place);
+  const ran = await runHere(words, place);
   expect(ran.status, ran.stderr).toBe(3);
   expect(ran.stderr).toContain('The inference worker exited (SIGKILL). Restarting it.');
   // The first one came as far as that row, and three began there.
@@ -53,7 +53,7 @@ it('sets an ROI aside that crashes three times at one tile row, and computes the
   expect(told[line + 1]?.trim(), ran.stdout).toBe(remedy);
 
   await rm(cause);
-  const retried = await runCommand(['retry', '--json'], place);
+  const retried = await runHere(['retry', '--json'], place);
   expect(retried.status, retried.stderr).toBe(0);
   expect(JSON.parse(retried.stdout)).toMatchObject({
     status: 'done',

@@ -7,7 +7,7 @@ import { createDownloadActivities } from '../../activities/acquire/download.ts';
 import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import { createInferenceActivities } from '../../activities/inference.ts';
 import { createOrchestrationActivities } from '../../activities/orchestration.ts';
-import { PredictionFiles } from '../../activities/predict/prediction-files.ts';
+import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { createRenderActivities } from '../../activities/render.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';
@@ -16,6 +16,7 @@ import { type Command, type Place, startCommand } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { filesBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { type Stop, serveHome } from '../support/serve-home.ts';
 import { type Attempt, tryAsStranger } from '../support/stranger-process.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -24,7 +25,8 @@ const isRoot = process.getuid?.() === 0;
 
 const folder = suiteFolder();
 const at = (...steps: string[]) => join(folder(), ...steps);
-const owned: Command[] = [];
+let stop: Stop | undefined;
+let worker: Command | undefined;
 const SHARED = ['--set', 'temporal.taskQueuePrefix=shared'];
 const place = () => ({ home: at('home'), cwd: folder() });
 
@@ -35,21 +37,15 @@ beforeAll(async () => {
   await writeFile(at('private', 'diary.txt'), 'mine');
   await writeTinyRecord(folder(), [{ name: 'patient1_he_roi1', width: 64, height: 49 }]);
   await writeFile(at('tiny.yaml'), tinyProfile(at('served')));
-  const server = startCommand(['server'], place());
-  owned.push(server);
-  await server.shows('Press Ctrl-C to stop.');
-  const worker = startCommand(['worker'], place());
-  owned.push(worker);
-  await worker.shows('Press Ctrl-C to stop.');
+  stop = await serveHome(place());
   const { status, stderr } = await runHere(runInto('results'), place());
   expect(status, stderr).toBe(0);
   // A worker of another state directory, as on a shared server: nothing but its options says what it may use.
-  const shared = startCommand(
+  worker = startCommand(
     ['worker', '--data', 'data', '--results', 'results-shared', ...SHARED, '--set', `zenodo.serveFrom=${at('served')}`],
     await sharedPlace('home-of-worker'),
   );
-  owned.push(shared);
-  await shared.shows('Press Ctrl-C to stop.');
+  await worker.shows('Press Ctrl-C to stop.');
 });
 
 function runInto(results: string): string[] {
@@ -65,10 +61,9 @@ async function sharedPlace(home: string): Promise<Place> {
 }
 
 afterAll(async () => {
-  for (const { process, ended } of owned.reverse()) {
-    process.kill('SIGINT');
-    await ended;
-  }
+  worker?.process.kill('SIGINT');
+  await worker?.ended;
+  await stop?.();
 });
 
 /** Every way to start something at the server of the owner, each naming what its command did not. */

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { ERRORS } from '../../toolkit/errors.ts';
-import { runCommand } from '../support/command.ts';
+import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { hasTerminal, typeInTerminal } from '../support/terminal.ts';
 
@@ -37,13 +37,13 @@ it.each(MISTAKES)(
   'says what is wrong with `%s` in two lines, and as one document with --json',
   async (text, code, said) => {
     const words = text.split(' ');
-    const typed = await runCommand(words, place());
+    const typed = await runHere(words, place());
     expect(typed).toMatchObject({ status: 2, stdout: '' });
     const lines = typed.stderr.trimEnd().split('\n');
     expect(lines).toHaveLength(2);
     expect(lines[0]).toMatch(said);
     expect(lines[1]).toMatch(/^ {2}(Run `npx reignite|Choose from )/);
-    const asked = await runCommand([...words, '--json'], place());
+    const asked = await runHere([...words, '--json'], place());
     expect(asked).toMatchObject({ status: 2, stderr: '' });
     expect(JSON.parse(asked.stdout).error).toMatchObject({ code, cause: expect.stringMatching(said) });
   },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../config/package-files.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { type Stop, startServer } from '../support/serve-home.ts';
+import { type Stop, serveHome } from '../support/serve-home.ts';
 import { fencedBlocks, readMarkdown } from './markdown.ts';
 
 /**
@@ -25,8 +25,8 @@ const PAGES = [
   'docs/operations.md',
 ];
 
-/** From this page on, commands ask one server, and npx need not find out each time what it runs. */
-const FIRST_AFTER_RUNS = 'docs/reproduce-the-paper.md';
+/** From this page on, commands use one server with workers, and npx need not find out each time what it runs. */
+const FIRST_SERVED = 'docs/getting-started.md';
 const NPX_HERE = 'npx() { node_modules/.bin/"$@"; }';
 
 const folder = suiteFolder();
@@ -67,12 +67,12 @@ function expectShown(output: string, shown: string): void {
 
 describe.each(PAGES)('%s', (page) => {
   it('has commands that run, with the output that it shows', async () => {
-    const isAfterRuns = PAGES.indexOf(page) >= PAGES.indexOf(FIRST_AFTER_RUNS);
-    if (isAfterRuns) stopServer ??= await startServer({ home: join(folder(), '.reignite'), cwd: folder() });
+    const isServed = PAGES.indexOf(page) >= PAGES.indexOf(FIRST_SERVED);
+    if (isServed) stopServer ??= await serveHome({ home: join(folder(), '.reignite'), cwd: folder() });
     let output = '';
     for (const { tag, text } of fencedBlocks(readMarkdown(page))) {
       if (tag === 'sh run') {
-        const { status, stdout, stderr } = await runInShell(isAfterRuns ? `${NPX_HERE}\n${text}` : text);
+        const { status, stdout, stderr } = await runInShell(isServed ? `${NPX_HERE}\n${text}` : text);
         expect(status, `${text}\n${stdout}\n${stderr}`).toBe(0);
         output = stdout;
       } else if (tag === 'text output') expectShown(output, text);

@@ -1,14 +1,27 @@
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../config/package-files.ts';
+import { digestsBelow } from '../support/same-files.ts';
+import { writeTinyRecord } from '../support/tiny-record.ts';
 
 const MODULES = packageFile('node_modules');
+
+const EXAMPLES = ['inspect-checkpoint.ts', 'run-sample.ts', 'score-masks.ts', 'watch-and-pause.ts'];
 
 const PROGRAM = `
 import { type ListedTensor, listTensors, openCheckpoint } from 'reignite/checkpoint';
@@ -46,6 +59,8 @@ function typeCheck(folder: string, ...programs: string[]) {
 describe('the npm package', () => {
   let folder = '';
   let tarball = '';
+  let compiled: ReturnType<typeof typeCheck>;
+  const installed = (...path: string[]) => join(folder, 'node_modules', 'reignite', ...path);
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'reignite-package-'));
     // As in a clone that was made under a umask of 077.
@@ -55,14 +70,15 @@ describe('the npm package', () => {
     tarball = output.trimEnd().split('\n').at(-1) ?? '';
     install(tarball, folder);
     writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
+    writeFileSync(join(folder, 'program.ts'), PROGRAM);
+    cpSync(packageFile('examples'), folder, { recursive: true });
+    compiled = typeCheck(folder, 'program.ts', ...EXAMPLES);
   });
 
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
   it('type-checks and runs in a strict TypeScript program with node16 resolution', () => {
-    writeFileSync(join(folder, 'program.ts'), PROGRAM);
-    const tsc = typeCheck(folder, 'program.ts');
-    expect(tsc.stdout).toBe('');
+    expect(compiled.stdout).toBe('');
     const checkpoint = packageFile('tests/fixtures/nnunet/single/fold_0/model_best.model');
     const output = execFileSync(process.execPath, ['program.js', checkpoint], { cwd: folder, encoding: 'utf8' });
     expect(output.trimEnd().split('\n').at(-1)).toMatch(/^[1-9]\d* function done$/);
@@ -94,20 +110,26 @@ describe('the npm package', () => {
     expect(execFileSync(process.execPath, args, { cwd: folder, encoding: 'utf8' })).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 
+  it('contains the sample record of this checkout, which the guides run', async () => {
+    const sample = join('data', 'sample');
+    const here = await digestsBelow(packageFile('').replace(/\/$/, ''), [sample]);
+    expect(Object.keys(here)).toContain(join(sample, 'models.zip'));
+    expect(await digestsBelow(installed(), [sample])).toEqual(here);
+  });
+
   describe('runs the examples:', () => {
-    const example = (name: string, ...words: string[]) =>
-      promisify(execFile)(process.execPath, [`${name}.js`, ...words], { cwd: folder, encoding: 'utf8' });
+    const exampleWith = (environment: Record<string, string>, name: string, ...words: string[]) =>
+      promisify(execFile)(process.execPath, [`${name}.js`, ...words], {
+        cwd: folder,
+        encoding: 'utf8',
+        env: { ...process.env, ...environment },
+      });
+    const example = (name: string, ...words: string[]) => exampleWith({}, name, ...words);
 
     beforeAll(() => {
-      cpSync(packageFile('examples'), folder, { recursive: true });
       const programs = readdirSync(packageFile('examples')).filter((name) => name.endsWith('.ts'));
-      expect(programs.sort()).toEqual([
-        'inspect-checkpoint.ts',
-        'run-sample.ts',
-        'score-masks.ts',
-        'watch-and-pause.ts',
-      ]);
-      expect(typeCheck(folder, ...programs).stdout).toBe('');
+      expect(programs.sort()).toEqual(EXAMPLES);
+      expect(compiled.stdout).toBe('');
     });
 
     it('as they say', () => {
@@ -146,7 +168,16 @@ describe('the npm package', () => {
     });
 
     it('run the sample; watch, pause and resume it from another process', async () => {
-      const running = example('run-sample', 'home', 'results');
+      const at = await mkdtemp(join(folder, 'sample-'));
+      // In place of the sample, a record that takes a fraction of the time.
+      const { served } = await writeTinyRecord(at, [{ name: 'patient1_he_roi1', width: 64, height: 49 }]);
+      await rm(installed('data', 'sample'), { recursive: true });
+      await cp(served, installed('data', 'sample'), { recursive: true });
+      // Its inference lasts until the other process has paused the run.
+      const RELEASED_BY = join(at, 'released');
+      const NODE_OPTIONS = `--import=${import.meta.resolve('../support/hold-inference.mjs')}`;
+      const home = join(at, 'home');
+      const running = exampleWith({ NODE_OPTIONS, RELEASED_BY }, 'run-sample', home, join(at, 'results'));
       const early = running.then(
         () => undefined,
         (error: unknown) => error,
@@ -156,7 +187,11 @@ describe('the npm package', () => {
         steps += text;
       });
       await expect.poll(() => steps, { timeout: 300_000 }).toContain('Started ');
-      const watched = await example('watch-and-pause', 'home');
+      const watching = example('watch-and-pause', home);
+      watching.child.stdout?.on('data', (text) => {
+        if (/^paused /m.test(String(text)) && !existsSync(RELEASED_BY)) writeFileSync(RELEASED_BY, '');
+      });
+      const watched = await watching;
       expect(watched.stdout).toMatch(/^paused /m);
       expect(watched.stdout.trimEnd().split('\n').at(-1)).toBe('done');
       expect(await early).toBeUndefined();

@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { RENAMED_FIELDS } from '../../config/plain-problems.ts';
 import { RunConfig } from '../../config/schema.ts';
+import { RENAMED_FIELDS } from '../../config/wrong-values.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 

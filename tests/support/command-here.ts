@@ -21,8 +21,6 @@ export async function runHere(words: readonly string[], { home, cwd, environment
   process.env = { ...process.env, REIGNITE_HOME: home, ...environment };
   process.chdir(cwd);
   try {
-    // Modules keep the state of the command: usually there is one per process.
-    vi.resetModules();
     const { main } = await import('../../cli/main.ts');
     const status = await main(words);
     return { status, stdout: stdout.text(), stderr: stderr.text() };

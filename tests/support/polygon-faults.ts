@@ -49,9 +49,10 @@ function edgesOf(ring: ClosedRing): (readonly [Point, Point])[] {
 
 /** Returns whether edges of two rings share more than a corner of both. */
 function edgesCross(ring: ClosedRing, other: ClosedRing): boolean {
+  const others = edgesOf(other);
   return edgesOf(ring).some(([a, b]) =>
-    edgesOf(other).some(([c, d]) => {
-      const isCorner = [a, b].some((p) => [c, d].some((q) => String(p) === String(q)));
+    others.some(([c, d]) => {
+      const isCorner = isSame(a, c) || isSame(a, d) || isSame(b, c) || isSame(b, d);
       return isCorner ? meetBackwards(a, b, c, d) : haveCommonPoint(a, b, c, d);
     }),
   );
@@ -61,11 +62,15 @@ function edgesCross(ring: ClosedRing, other: ClosedRing): boolean {
 function meetBackwards(a: Point, b: Point, c: Point, d: Point): boolean {
   return [a, b].some((p) =>
     [c, d].some((q) => {
-      if (String(p) !== String(q)) return false;
-      const [u, v] = [String(p) === String(a) ? b : a, String(q) === String(c) ? d : c];
+      if (!isSame(p, q)) return false;
+      const [u, v] = [isSame(p, a) ? b : a, isSame(q, c) ? d : c];
       return side(p, u, v) === 0 && (u[0] - p[0]) * (v[0] - p[0]) + (u[1] - p[1]) * (v[1] - p[1]) > 0;
     }),
   );
+}
+
+function isSame(p: Point, q: Point): boolean {
+  return p[0] === q[0] && p[1] === q[1];
 }
 
 function haveCommonPoint(a: Point, b: Point, c: Point, d: Point): boolean {
@@ -93,14 +98,15 @@ function commonCorners(ring: ClosedRing, other: ClosedRing): string[] {
 /** Returns whether all edge midpoints and corners that are not on `around` are inside it, or all outside. */
 function liesWithin(ring: ClosedRing, around: ClosedRing, inside: boolean): boolean {
   const middles = edgesOf(ring).map(([a, b]): Point => [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2]);
+  const edges = edgesOf(around);
   return [...ring.slice(1), ...middles]
-    .filter((point) => !edgesOf(around).some(([a, b]) => isOn(point, a, b)))
-    .every((point) => contains(around, point) === inside);
+    .filter((point) => !edges.some(([a, b]) => isOn(point, a, b)))
+    .every((point) => contains(edges, point) === inside);
 }
 
-function contains(ring: ClosedRing, [x, y]: Point): boolean {
+function contains(edges: readonly (readonly [Point, Point])[], [x, y]: Point): boolean {
   let isInside = false;
-  for (const [[x1, y1], [x2, y2]] of edgesOf(ring)) {
+  for (const [[x1, y1], [x2, y2]] of edges) {
     if (y1 > y !== y2 > y && x < x1 + ((y - y1) * (x2 - x1)) / (y2 - y1)) isInside = !isInside;
   }
   return isInside;

@@ -1,7 +1,13 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { QUEUES } from '../../config/tasks.ts';
-import { type Place, startCommand, until } from './command.ts';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { openWorkerLog } from '../../runtime/workers/worker-processes.ts';
+import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { makeFolderSync, makePrivateHome } from '../../toolkit/files/make-folder.ts';
+import type { Place } from './command.ts';
+
+const PROGRAM = fileURLToPath(new URL('serve-home-process.mjs', import.meta.url));
 
 /** Stops what was started, and waits for its end. */
 export type Stop = () => Promise<void>;
@@ -10,45 +16,44 @@ export type Stop = () => Promise<void>;
  * Starts a server with workers for a state directory: commands that attach to them take a fraction of the processor
  * time of commands that start their own. No server if the environment names one.
  *
- * @param words - Options of `reignite worker`.
+ * @param words - `--profile` and `--set`, as of `reignite worker`.
  */
 export async function serveHome(place: Place, words: readonly string[] = []): Promise<Stop> {
   const isThere = place.environment?.['TEMPORAL_ADDRESS'] !== undefined;
-  const stopServer = isThere ? undefined : await startServer(place);
-  const stopWorkers = await startWorkers(place, words);
-  return async () => {
-    await stopWorkers();
-    await stopServer?.();
-  };
+  return startServing([...(isThere ? [] : ['--server']), '--workers', ...words], place);
 }
 
 /** Starts the server of a state directory, without workers. */
 export async function startServer(place: Place): Promise<Stop> {
-  return startServing(['server'], place);
+  return startServing(['--server'], place);
 }
 
 /** Starts workers of all queues on the running server of a state directory. */
 export async function startWorkers(place: Place, words: readonly string[] = []): Promise<Stop> {
-  const before = await queuesServed(place.home);
-  const stop = await startServing(['worker', ...words], place);
-  // A command that attaches earlier might start workers of its own.
-  await until(async () => (await queuesServed(place.home)) >= before + QUEUES.length);
-  return stop;
+  return startServing(['--workers', ...words], place);
 }
 
-async function startServing(words: readonly string[], place: Place): Promise<Stop> {
-  const command = startCommand(words, place);
-  await command.shows('Press Ctrl-C to stop.');
+async function startServing(words: readonly string[], { home, cwd, environment = {} }: Place): Promise<Stop> {
+  const { logs } = homeFolders(home);
+  await makePrivateHome(home, () => undefined);
+  makeFolderSync(logs);
+  const log = openWorkerLog(logs, 'orchestration');
+  const child = fork(PROGRAM, words, {
+    cwd,
+    env: { ...process.env, REIGNITE_HOME: home, ...environment },
+    // As for the workers of a command.
+    execArgv: ['--max-semi-space-size=64'],
+    stdio: ['ignore', log.descriptor, log.descriptor, 'ipc'],
+  });
+  closeSync(log.descriptor);
+  const ended = once(child, 'exit');
+  const early = ended.then(() => {
+    throw new Error(`Nothing serves ${home}:\n${readFileSync(log.path, 'utf8')}`);
+  });
+  early.catch(() => undefined);
+  await Promise.race([once(child, 'message'), early]);
   return async () => {
-    command.process.kill('SIGINT');
-    await command.ended;
+    if (child.connected) child.disconnect();
+    await ended;
   };
-}
-
-/** Counts the queues whose workers were ever ready, according to the logs. */
-async function queuesServed(home: string): Promise<number> {
-  const logs = join(home, 'logs');
-  const names = (await readdir(logs).catch(() => [])).filter((name) => name.startsWith('worker-'));
-  const texts = await Promise.all(names.map((name) => readFile(join(logs, name), 'utf8')));
-  return texts.join('').split('"state":"RUNNING"').length - 1;
 }

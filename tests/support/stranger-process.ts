@@ -15,6 +15,7 @@ const NOBODY = 65_534;
 const ANSWER_MS = 300_000;
 const ATTEMPT_MS = 10_000;
 const QUEUE = 'of-a-stranger';
+const NAMESPACE = 'default';
 
 const Attempt = z.object({
   /** What to start, and how. */
@@ -51,16 +52,28 @@ export async function tryAsStranger(order: z.infer<typeof Order>): Promise<reado
 async function tryAll(order: z.infer<typeof Order>): Promise<readonly Answer[]> {
   const connection = await Connection.connect({ address: order.address });
   const client = new Client({ connection });
-  const answers = await Promise.all(
-    order.attempts.map(async (attempt) => {
-      const { way, type } = attempt;
-      const workflowId = `stranger/${randomUUID()}`;
-      await withNamespace(() => startAs(client, workflowId, attempt));
-      return { way, type, answer: await endOf(client, workflowId, way === 'activity') };
-    }),
-  );
+  const activities = order.attempts.filter(({ way }) => way === 'activity');
+  const answers = await Promise.all([
+    ...order.attempts.filter(({ way }) => way !== 'activity').map((attempt) => tryWorkflow(client, attempt)),
+    tryActivities(client, activities),
+  ]);
   await connection.close();
-  return answers;
+  return answers.flat();
+}
+
+async function tryWorkflow(client: Client, attempt: Attempt): Promise<readonly Answer[]> {
+  const { way, type } = attempt;
+  const id = `stranger/${randomUUID()}`;
+  await withNamespace(() => startAs(client, id, attempt));
+  const workflowId = way === 'schedule' ? await idOf(client, id) : id;
+  for await (const event of eventsOf(client, workflowId)) {
+    const failure =
+      event.workflowExecutionFailedEventAttributes?.failure ?? event.workflowTaskFailedEventAttributes?.failure;
+    if (failure) return [{ way, type, answer: codesOf(failure) }];
+    if (event.activityTaskTimedOutEventAttributes) return [{ way, type, answer: 'no worker took it' }];
+    if (event.workflowExecutionCompletedEventAttributes) return [{ way, type, answer: 'done' }];
+  }
+  return [{ way, type, answer: 'no answer' }];
 }
 
 /** Repeats what fails because the server does not find its namespace, as it may for a moment on a busy machine. */
@@ -93,37 +106,54 @@ async function startAs(client: Client, workflowId: string, { way, type, taskQueu
     const schedule = await client.schedule.create({ scheduleId: workflowId, spec: {}, action });
     await schedule.trigger();
   }
-  if (way === 'activity') await scheduleActivity(client, workflowId, { way, type, taskQueue, input });
 }
 
-/** Schedules an activity from a workflow of the stranger's, which can use any activity on any queue. */
-async function scheduleActivity(
-  client: Client,
-  workflowId: string,
-  { type, taskQueue, input }: Attempt,
-): Promise<void> {
+/** Schedules activities from a workflow of the stranger's, which can use any activity on any queue. */
+async function tryActivities(client: Client, attempts: readonly Attempt[]): Promise<readonly Answer[]> {
+  const workflowId = `stranger/${randomUUID()}`;
+  await withNamespace(() => scheduleActivities(client, workflowId, attempts));
+  const answers: string[] = [];
+  const places = new Map<string, number>();
+  const note = (scheduledEventId: unknown, answer: string) => {
+    const place = places.get(String(scheduledEventId));
+    if (place !== undefined) answers[place] ??= answer;
+  };
+  for await (const { eventId, ...event } of eventsOf(client, workflowId)) {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) places.set(String(eventId), Number(scheduled.activityId));
+    const failed = event.activityTaskFailedEventAttributes;
+    if (failed) note(failed.scheduledEventId, codesOf(failed.failure));
+    const late = event.activityTaskTimedOutEventAttributes;
+    if (late) note(late.scheduledEventId, 'no worker took it');
+    const completed = event.activityTaskCompletedEventAttributes;
+    if (completed) note(completed.scheduledEventId, 'done');
+    if (Object.keys(answers).length === attempts.length) break;
+  }
+  return attempts.map(({ way, type }, place) => ({ way, type, answer: answers[place] ?? 'no answer' }));
+}
+
+async function scheduleActivities(client: Client, workflowId: string, attempts: readonly Attempt[]): Promise<void> {
   const { workflowService } = client;
-  const queue = { name: `${QUEUE}-${workflowId}` };
-  const namespace = 'default';
+  const queue = { name: QUEUE };
   await workflowService.startWorkflowExecution({
-    namespace,
+    namespace: NAMESPACE,
     workflowId,
     workflowType: { name: 'anything' },
     taskQueue: queue,
     requestId: randomUUID(),
   });
   const { taskToken } = await client.connection.withDeadline(Date.now() + ANSWER_MS, () =>
-    workflowService.pollWorkflowTaskQueue({ namespace, taskQueue: queue, identity: 'stranger' }),
+    workflowService.pollWorkflowTaskQueue({ namespace: NAMESPACE, taskQueue: queue, identity: 'stranger' }),
   );
-  const payload = defaultPayloadConverter.toPayload(input);
   await workflowService.respondWorkflowTaskCompleted({
-    namespace,
+    namespace: NAMESPACE,
     taskToken,
-    commands: [
-      {
+    commands: attempts.map(({ type, taskQueue, input }, place) => {
+      const payload = defaultPayloadConverter.toPayload(input);
+      return {
         commandType: proto.temporal.api.enums.v1.CommandType.COMMAND_TYPE_SCHEDULE_ACTIVITY_TASK,
         scheduleActivityTaskCommandAttributes: {
-          activityId: '1',
+          activityId: String(place),
           activityType: { name: type },
           taskQueue: { name: taskQueue },
           input: { payloads: payload === undefined ? [] : [payload] },
@@ -132,8 +162,8 @@ async function scheduleActivity(
           startToCloseTimeout: msToTs(ATTEMPT_MS),
           retryPolicy: { maximumAttempts: 5 },
         },
-      },
-    ],
+      };
+    }),
   });
 }
 
@@ -147,35 +177,32 @@ function codesOf(failure: Failure | null | undefined): string {
   return own && inner ? `${own} ${inner}` : own || inner || (failure.message ?? '');
 }
 
-async function endOf(client: Client, scheduled: string, ofActivity: boolean): Promise<string> {
+/** Yields the events of a workflow as they come: the server answers when there are new ones, so nothing is polled. */
+async function* eventsOf(
+  client: Client,
+  workflowId: string,
+): AsyncGenerator<temporal.api.history.v1.IHistoryEvent, void> {
   const deadline = Date.now() + ANSWER_MS;
-  while (Date.now() < deadline) {
-    const workflowId = await idOf(client, scheduled);
-    const events = workflowId === undefined ? [] : await eventsOf(client, workflowId);
-    for (const event of events) {
-      const failure = ofActivity
-        ? event.activityTaskFailedEventAttributes?.failure
-        : (event.workflowExecutionFailedEventAttributes?.failure ?? event.workflowTaskFailedEventAttributes?.failure);
-      if (failure) return codesOf(failure);
-      if (event.activityTaskTimedOutEventAttributes) return 'no worker took it';
-      if (ofActivity && event.activityTaskCompletedEventAttributes) return 'done';
-      if (event.workflowExecutionCompletedEventAttributes) return 'done';
-    }
-    await sleep(300);
-  }
-  return 'no answer';
+  const request = { namespace: NAMESPACE, execution: { workflowId }, waitNewEvent: true };
+  let nextPageToken: Uint8Array = new Uint8Array();
+  do {
+    const page: temporal.api.workflowservice.v1.IGetWorkflowExecutionHistoryResponse =
+      await client.workflowService.getWorkflowExecutionHistory({ ...request, nextPageToken });
+    yield* page.history?.events ?? [];
+    nextPageToken = page.nextPageToken ?? new Uint8Array();
+    // A workflow that has closed has no next page.
+  } while (nextPageToken.length > 0 && Date.now() < deadline);
 }
 
 /** Returns the full ID: a schedule appends the time to the ID of what it starts. */
-async function idOf(client: Client, id: string): Promise<string | undefined> {
-  for await (const { workflowId } of client.workflow.list({ query: `WorkflowId STARTS_WITH "${id}"` }))
-    return workflowId;
-  return undefined;
-}
-
-async function eventsOf(client: Client, workflowId: string): Promise<readonly temporal.api.history.v1.IHistoryEvent[]> {
-  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
-  return events ?? [];
+async function idOf(client: Client, id: string): Promise<string> {
+  const deadline = Date.now() + ANSWER_MS;
+  while (Date.now() < deadline) {
+    for await (const { workflowId } of client.workflow.list({ query: `WorkflowId STARTS_WITH "${id}"` }))
+      return workflowId;
+    await sleep(300);
+  }
+  throw new Error(`Nothing was started as ${id}`);
 }
 
 if (process.argv[2] === 'be-a-stranger') {

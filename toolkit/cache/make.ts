@@ -10,7 +10,7 @@ import { makeFolder } from '../files/make-folder.ts';
 import { stepReached } from '../nnunet/sliding-window/partial-roi.ts';
 import { type KeyedEngine, type RanEngine, refuseOtherEngine } from '../onnx/session/engine-choice.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
-import { tilesReached } from '../yolo/detect/partial-detection.ts';
+import { tilesReached } from '../yolo/detect/detection-files.ts';
 import type { CacheEntry, KeyParts, StepCache } from './step-cache.ts';
 
 export interface MakeServices {

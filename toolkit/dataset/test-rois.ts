@@ -1,6 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { nearestName } from '../../config/suggest.ts';
+import { nearestName } from '../../config/wrong-values.ts';
 import { ReigniteError } from '../errors.ts';
 import { overviewFileIn } from './find-files.ts';
 import { OVERVIEW_FILE } from './layout.ts';

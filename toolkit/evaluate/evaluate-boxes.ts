@@ -9,7 +9,7 @@ import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/avera
 import { decimal, html, table } from '../report/page/html.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
-import { readCandidatesFile } from '../yolo/detect/candidates-file.ts';
+import { readCandidatesFile } from '../yolo/detect/detection-files.ts';
 
 /** COCO's limit of boxes per class and image. */
 const COCO_LIMIT = 100;

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { nearestName } from '../../config/suggest.ts';
 import type { Task } from '../../config/tasks.ts';
+import { nearestName } from '../../config/wrong-values.ts';
 import { Sha256 } from '../brands.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
 import { overviewFileIn } from '../dataset/find-files.ts';

@@ -148,7 +148,7 @@ function readCell(
   const away = distanceFromScale(number.value, fill, scale);
   if (away > ALIKE) return `the colour of the cell does not fit ${number.value.toFixed(2)}`;
   const needed = away <= SAME ? MIN_CONFIDENCE.same : MIN_CONFIDENCE.alike;
-  if (number.confidence < needed) return `the digits of ${number.value.toFixed(2)} are not clear`;
+  if (number.confidence < needed) return `the digits, perhaps ${number.value.toFixed(2)}, are not clear`;
   return { f1: number.value, confidence: number.confidence };
 }
 

@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
 import { access, type FileHandle, lstat, open, readFile, stat } from 'node:fs/promises';
+import { ReigniteError } from '../errors.ts';
 import { asSystemError, hasCode, refuseStream } from './disk-error.ts';
 
 /**
@@ -46,6 +47,22 @@ async function ifThere<Result>(asked: Promise<Result>): Promise<Result | undefin
     // ELOOP: a link to itself. ESRCH: /proc/PID/stat of a process that exits while it is read.
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ESRCH')) return undefined;
     throw asSystemError(error);
+  }
+}
+
+/**
+ * Waits for what reads a file that may be missing.
+ *
+ * @returns Undefined if it failed with FILE_MISSING.
+ * @throws Any other error of `reading`.
+ * @example await unlessMissing(readPoints(path, task)) ?? []
+ */
+export async function unlessMissing<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
+    throw error;
   }
 }
 

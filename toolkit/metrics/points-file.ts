@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
+import { unlessMissing } from '../files/if-there.ts';
 import { readNpy } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 
@@ -89,11 +90,8 @@ export async function readFoundPoints(
   const found = new Map<string, readonly CellPoint[]>();
   for (const { stem } of images) {
     signal?.throwIfAborted();
-    try {
-      found.set(stem, await readPoints(join(folder, `${stem}.npy`), task));
-    } catch (error) {
-      if (!(error instanceof ReigniteError && error.code === 'FILE_MISSING')) throw error;
-    }
+    const points = await unlessMissing(readPoints(join(folder, `${stem}.npy`), task));
+    if (points !== undefined) found.set(stem, points);
   }
   return found;
 }

@@ -4,7 +4,7 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readJsonIfValid } from '../files/json-file.ts';
 import { FoldName, methodOf, readModelCard, usualRange } from '../nnunet/model-card.ts';
-import { isLarge } from '../nnunet/networks/ort-fold-networks.ts';
+import { isLaidOut } from '../nnunet/networks/ort-fold-networks.ts';
 import { readOwnCard } from '../onnx/custom-model/custom-model.ts';
 import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
@@ -17,8 +17,9 @@ import { isTrainedOnSynthetic } from './identify-file.ts';
 
 const SUMMARY_FILE = 'passport.json';
 const METHOD =
-  'ONNX Runtime as in runs (all graph optimisations; large convolutions of large tissue networks by Winograd) against the ' +
-  'plain graph without any, on the CPU, on one fixed probe of the size of a tile';
+  'ONNX Runtime as in runs (all graph optimisations; of tissue networks, instance normalisation row by row, and large ' +
+  'convolutions of large ones by Winograd) against the plain graph without any, on the CPU, on one fixed probe of the ' +
+  'size of a tile';
 
 const Network = z.object({
   file: z.string(),
@@ -142,7 +143,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     shape,
     range: usualRange(method),
     output,
-    laidOut: isLarge(modelDir, card),
+    laidOut: isLaidOut(modelDir, card),
     files: folds,
   };
 }

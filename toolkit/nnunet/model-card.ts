@@ -146,6 +146,10 @@ export const ModelCard = z.object({
   mirrorAxes: Axes.exactOptional().describe(
     'Of nnU-Net v1: axes along which every tile is predicted mirrored too, and averaged; absent: none',
   ),
+  normSums: z
+    .literal('rows')
+    .exactOptional()
+    .describe('With instance normalisation, on CPUs: means are computed row by row, then of the rows'),
   v2: V2Card.exactOptional(),
   plansSha256: Sha256.describe('Of the file the plans came from'),
   datasetSha256: Sha256.exactOptional().describe('Of dataset.json, of nnU-Net v2'),

@@ -1,7 +1,7 @@
 import { ReigniteError } from '../errors.ts';
 import type { DescribedDetector } from '../models/cell-model.ts';
 import type { DetectionSettings } from '../tasks/registry.ts';
-import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
+import type { CandidatesFile } from '../yolo/detect/detection-files.ts';
 import { letterboxInto, letterboxOf, type View } from '../yolo/detect/image-views.ts';
 import { type NmsOptions, NO_LIMITS, SCRIPT_LIMITS, type Suppression } from '../yolo/detect/nms.ts';
 import type { PredictionChoices } from './prediction.ts';

@@ -13,13 +13,10 @@ import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
 import { roundedCoordinate } from '../yolo/detect/candidates.ts';
-import { type CandidatesFile, encodeCandidates } from '../yolo/detect/candidates-file.ts';
 import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
-import { keptScore, readBoxes } from '../yolo/detect/image-boxes.ts';
+import { type CandidatesFile, encodeCandidates, keptScore, readBoxes } from '../yolo/detect/detection-files.ts';
 import type { Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
-import { densityCautions, modelCautions, scaleCautions, stainCautions } from './cautions.ts';
-import { cellCertainty, cellCertaintyNotes } from './certainty.ts';
 import { type DetectionPlan, fullTileNotes, type ImageDetection, limitCautions, limitsOf } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import {
@@ -32,6 +29,14 @@ import {
 } from './infer-once.ts';
 import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import { type ClassCount, cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
+import {
+  cellCertainty,
+  cellCertaintyNotes,
+  densityCautions,
+  modelCautions,
+  scaleCautions,
+  stainCautions,
+} from './reliability.ts';
 import type { DrawnRegions } from './slides/slide-regions.ts';
 
 /** Raised whenever a change gives other cells for the same image and model. */

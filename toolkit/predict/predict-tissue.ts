@@ -13,8 +13,6 @@ import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
-import { modelCautions, scaleCautions, stainCautions } from './cautions.ts';
-import { type ClassArea, classAreas, type TissueCertainty, tissueCertainty, tissueCertaintyNote } from './certainty.ts';
 import {
   describeInferred,
   factsOf,
@@ -25,34 +23,14 @@ import {
 } from './infer-once.ts';
 import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import { type ImagePrediction, type PredictionChoices, tissueFiles } from './prediction.ts';
-
-/** One number per pixel. */
-interface PixelMap<Data extends Uint8Array | Uint16Array> {
-  readonly width: number;
-  readonly height: number;
-  /** height x width, row by row. */
-  readonly data: Data;
-}
-
-/**
- * Resizes a mask or a confidence map with nearest-neighbour interpolation.
- *
- * @param allocate - Allocates an array of `length` values.
- */
-function resizeNearest<Data extends Uint8Array | Uint16Array>(
-  map: PixelMap<Data>,
-  { width, height }: { readonly width: number; readonly height: number },
-  allocate: (length: number) => Data,
-): PixelMap<Data> {
-  if (map.width === width && map.height === height) return map;
-  const data = allocate(width * height);
-  const columns = Uint32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * map.width) / width));
-  for (let y = 0, at = 0; y < height; y++) {
-    const row = Math.floor(((y + 0.5) * map.height) / height) * map.width;
-    for (let x = 0; x < width; x++) data[at++] = map.data[row + (columns[x] ?? 0)] ?? 0;
-  }
-  return { width, height, data };
-}
+import {
+  modelCautions,
+  scaleCautions,
+  stainCautions,
+  type TissueCertainty,
+  tissueCertainty,
+  tissueCertaintyNote,
+} from './reliability.ts';
 
 /** Raised whenever a change gives another mask for the same image and model. */
 const SCHEMA = 2;
@@ -209,4 +187,74 @@ export function drawn(classes: TissueClasses): TissueClasses {
 export function paletteOf(classes: TissueClasses): readonly (readonly [number, number, number])[] {
   const most = Math.max(...classes.keys());
   return Array.from({ length: most + 1 }, (_, value) => classes.get(value)?.color ?? [0, 0, 0]);
+}
+
+/** Area of one class in an image. */
+export interface ClassArea {
+  readonly value: number;
+  readonly name: string;
+  readonly pixels: number;
+  /** Share of the image, 0 to 1. */
+  readonly share: number;
+  /** Missing if the pixel size is unknown. */
+  readonly mm2?: number;
+}
+
+/**
+ * Counts the pixels of every class.
+ *
+ * @param mpp - µm per px.
+ * @returns The classes that occur, sorted by value.
+ */
+function classAreas(labels: Uint8Array, classes: TissueClasses, mpp?: number): ClassArea[] {
+  const counts = new Float64Array(256);
+  for (const label of labels) counts[label] = (counts[label] ?? 0) + 1;
+  return areasOf(counts, labels.length, classes, mpp);
+}
+
+/**
+ * Computes the area of every class that occurs.
+ *
+ * @param counts - Number of pixels per value.
+ * @param total - Number of pixels that shares refer to.
+ * @param mpp - µm per px.
+ */
+export function areasOf(counts: Float64Array, total: number, classes: TissueClasses, mpp?: number): ClassArea[] {
+  return Array.from(counts, (pixels, value) => ({ pixels, value }))
+    .filter(({ pixels }) => pixels > 0)
+    .map(({ pixels, value }) => ({
+      value,
+      name: classes.get(value)?.name ?? `class ${value}`,
+      pixels,
+      share: pixels / total,
+      ...(mpp !== undefined && { mm2: (pixels * mpp * mpp) / 1e6 }),
+    }));
+}
+
+/** One number per pixel. */
+interface PixelMap<Data extends Uint8Array | Uint16Array> {
+  readonly width: number;
+  readonly height: number;
+  /** height x width, row by row. */
+  readonly data: Data;
+}
+
+/**
+ * Resizes a mask or a confidence map with nearest-neighbour interpolation.
+ *
+ * @param allocate - Allocates an array of `length` values.
+ */
+function resizeNearest<Data extends Uint8Array | Uint16Array>(
+  map: PixelMap<Data>,
+  { width, height }: { readonly width: number; readonly height: number },
+  allocate: (length: number) => Data,
+): PixelMap<Data> {
+  if (map.width === width && map.height === height) return map;
+  const data = allocate(width * height);
+  const columns = Uint32Array.from({ length: width }, (_, x) => Math.floor(((x + 0.5) * map.width) / width));
+  for (let y = 0, at = 0; y < height; y++) {
+    const row = Math.floor(((y + 0.5) * map.height) / height) * map.width;
+    for (let x = 0; x < width; x++) data[at++] = map.data[row + (columns[x] ?? 0)] ?? 0;
+  }
+  return { width, height, data };
 }

@@ -6,11 +6,11 @@ import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { Precision } from '../onnx/session/engine-choice.ts';
 import type { SlideCellsProgress, SlideProgress } from '../slide/predict/slide-jobs.ts';
-import type { StripRows } from '../slide/read/tiled-slide.ts';
+import type { StripRows } from '../slide/predict/tiled-slide.ts';
 import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
-import type { ClassArea } from './certainty.ts';
 import type { ClaimedModel } from './detection-plan.ts';
 import type { PredictOptions } from './infer-once.ts';
+import type { ClassArea } from './predict-tissue.ts';
 import type { RegionCells, TumourShare } from './slides/slide-regions.ts';
 
 /** Options that apply to all images of a prediction. */

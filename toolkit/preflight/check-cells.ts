@@ -12,8 +12,8 @@ import {
 } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
+import { fileKind, isZip, textKind } from '../models/identify-file.ts';
 import { parseNpyHeader } from '../numpy.ts';
-import { fileKind, isZip, textKind } from '../pytorch/containers/file-kind.ts';
 import { checkBy, checkPngs, checkPresence, modeOf } from './check-files.ts';
 import type { CheckedTask, RecordCheck } from './check-record.ts';
 import { type RecordTree, sourceOf } from './record-tree.ts';

@@ -1,13 +1,13 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { RunConfig } from '../../config/schema.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import type { Verified } from '../cache/receipts.ts';
 import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { readJsonFile } from '../files/json-file.ts';
-import { FoldName } from '../nnunet/model-card.ts';
 import { RESULTS, readEnvironments } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
+import { UsedModel } from '../tasks/verdict-view.ts';
 import type { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { readConfiguration } from './configuration.ts';
@@ -35,15 +35,6 @@ export interface ReportData {
   /** How each file of the record was verified; empty if nothing was fetched. */
   readonly verified: readonly Verified[];
 }
-
-/** The parts of a model summary that a report uses. */
-const UsedModel = z.object({
-  kind: z.string(),
-  folds: z.array(FoldName).default([]),
-  architecture: z.object({ mirrorAxes: z.array(z.number()).exactOptional() }).exactOptional(),
-  input: z.object({ shape: z.array(z.number()) }),
-});
-export type UsedModel = z.output<typeof UsedModel>;
 
 /**
  * Reads the data of a report from the results folder of a closed run.

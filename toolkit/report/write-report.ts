@@ -130,7 +130,7 @@ ${inElement(rerunCommand(data))}
 
 | | |
 |---|---|
-| [report/index.html](report/index.html) | the report: verdicts, scores, figures, every ROI; opens from disk (report.zip: the same as one file) |
+| [report/index.html](report/index.html) | the report: verdicts, scores, figures, every ROI; opens from disk (report.zip: the same in one file) |
 | summary.json | how the run ended, and its verdicts |
 | metrics/, verdict/ | every score; the evidence for the verdicts, and the discrepancy report |
 | inference/, figures/ | masks, points and figures, named as in the record |

@@ -8,7 +8,7 @@ import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { makeFolder } from '../files/make-folder.ts';
 import { committedFiles, stepReached } from '../nnunet/sliding-window/partial-roi.ts';
-import { finishedTiles } from '../yolo/detect/partial-detection.ts';
+import { finishedTiles } from '../yolo/detect/detection-files.ts';
 import type { ObjectStore } from './object-store.ts';
 import { parseStored, refuseOddName } from './stored-files.ts';
 

@@ -8,7 +8,7 @@ import { cellDefinition } from '../tasks/registry.ts';
 import type { Box } from '../tasks/work.ts';
 import { scoreOf } from '../verdict/cells-uncertainty.ts';
 import { roundedCoordinate } from '../yolo/detect/candidates.ts';
-import type { ImageBoxes } from '../yolo/detect/image-boxes.ts';
+import type { ImageBoxes } from '../yolo/detect/detection-files.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
 import { selectDetections } from '../yolo/detect/select-detections.ts';
 

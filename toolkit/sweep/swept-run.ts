@@ -15,7 +15,7 @@ import { cellDefinition, type DetectionSettings, settingsInEffect } from '../tas
 import { taskNamed } from '../tasks/task-named.ts';
 import type { ListedRoi, NetworkSetup } from '../tasks/work.ts';
 import { CellsVerdictFile } from '../verdict/verdict-file.ts';
-import { keptScore } from '../yolo/detect/image-boxes.ts';
+import { keptScore } from '../yolo/detect/detection-files.ts';
 import { type CellSweep, keptCells, type ScoredCell, sweepCells, thresholdsBy } from './sweep-cells.ts';
 
 /** A finished run, and the cache with the boxes of its detector. */

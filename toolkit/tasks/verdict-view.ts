@@ -1,6 +1,10 @@
+import { z } from 'zod';
 import type { TaskSettings } from '../../config/task-config.ts';
+import type { Task } from '../../config/tasks.ts';
 import type { AccessibleFigure } from '../figures/report-figures.ts';
-import type { ComparedMetric } from '../verdict/verdict-file.ts';
+import { FoldName } from '../nnunet/model-card.ts';
+import type { CellsVerdictFile, ComparedMetric, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { taskNamed } from './task-named.ts';
 
 /** A table of plain text, collapsed below a heading. */
 export interface DetailTable {
@@ -55,17 +59,55 @@ export interface MethodsInput {
 }
 
 /** The parts of a model summary that a report uses. */
-export interface UsedModel {
-  readonly kind: string;
-  readonly folds: readonly (number | 'all')[];
-  /** Axes of mirroring of an nnU-Net model. */
-  readonly architecture?: { readonly mirrorAxes?: readonly number[] };
-  readonly input: { readonly shape: readonly number[] };
-}
+export const UsedModel = z.object({
+  kind: z.string(),
+  folds: z.array(FoldName).default([]),
+  architecture: z
+    .object({ mirrorAxes: z.array(z.number()).exactOptional().describe('Axes of mirroring of an nnU-Net model') })
+    .exactOptional(),
+  input: z.object({ shape: z.array(z.number()) }),
+});
+export type UsedModel = z.output<typeof UsedModel>;
 
 /** Formats height and width of a tile; undefined without a summary. */
 export function tileOf(model: UsedModel | undefined): string | undefined {
   const [, first, second, third] = model?.input.shape ?? [];
   const [height, width] = first === 3 ? [second, third] : [first, second];
   return height === undefined || width === undefined ? undefined : `${height} x ${width}`;
+}
+
+/** Suffix of the names of scores that are a mean over the classes, in a verdict. */
+const MACRO = ', macro';
+
+/**
+ * Formats the main score of a task, ours and the published one: the overall Dice, or the mean F1 of the readers of each
+ * group with the AI.
+ */
+export function headlineScores(task: Task, verdict: HeVerdictFile | CellsVerdictFile): string[] {
+  const { scoreName, view } = taskNamed(task);
+  // The names in a view leave out the group and the mean if there is only one group or class.
+  const macros = 'f1' in verdict ? verdict.f1.filter(({ name }) => name.endsWith(MACRO)) : [];
+  if (macros.length === 0) {
+    const [overall] = view(verdict).numbers[0]?.metrics ?? [];
+    return overall === undefined ? [] : [scoreText(scoreName, overall.ours, overall.published)];
+  }
+  const groups = [...new Set(macros.map(({ name }) => name.slice(0, name.indexOf(':'))))];
+  return groups.map((group) => {
+    const of = macros.filter(({ name }) => name.startsWith(`${group}:`));
+    const mean = (values: readonly (number | null)[]) => meanOf(values.flatMap((value) => value ?? []));
+    return scoreText(
+      `${scoreName} of ${groups.length === 1 ? 'the' : group} readers with the AI, mean`,
+      mean(of.map(({ ours }) => ours)),
+      mean(of.map(({ published }) => published)),
+    );
+  });
+}
+
+function scoreText(name: string, ours: number | null, published: number | null): string {
+  if (ours === null) return `${name}: nothing to score`;
+  return `${name}: ${ours.toFixed(4)}${published === null ? '' : ` (published ${published.toFixed(4)})`}`;
+}
+
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -3,7 +3,7 @@ import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { ReigniteError } from '../errors.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
-import type { CandidatesFile } from '../yolo/detect/candidates-file.ts';
+import type { CandidatesFile } from '../yolo/detect/detection-files.ts';
 import type { PointsComparison } from './verdict-file.ts';
 
 export interface PointPair {

@@ -220,7 +220,7 @@ function judgeInference(
       : `${grouped(pooled.differing)} of ${counted(pooled.pixels, 'pixel')} ${pooled.differing === 1 ? 'differs' : 'differ'}`,
     ...(pooled.differing === 0
       ? []
-      : [`differing pixels have a confidence of at most ${shortNumber(pooled.largestConfidence)}`]),
+      : [`the largest confidence of a differing pixel is ${shortNumber(pooled.largestConfidence)}`]),
     ...(pooled.pixels === 0 ? [] : [`the largest difference in Dice is ${shortNumber(farthest)}`]),
     ...(outside === 0 ? [] : [`${counted(outside, 'ROI is', 'ROIs are')} outside the tolerance`]),
     ...(left === 0 ? [] : [`${counted(left, 'ROI')} cannot be compared`]),

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { checkProviders } from '../../../cli/maintain/providers.ts';
 import type { ProbedProvider } from '../../../toolkit/onnx/provider/probe.ts';
-import type { Provider } from '../../../toolkit/onnx/session/session.ts';
+import type { Provider } from '../../../toolkit/onnx/session/engine-choice.ts';
 
 const H200 = { adapter: 'NVIDIA H200 (140.4 GiB)', driver: '580.95.05' };
 const T4 = { adapter: 'NVIDIA T4 (15.0 GiB)', driver: '580.95.05' };

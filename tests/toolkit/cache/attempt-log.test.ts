@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { beginAttempt, countCrashes } from '../../../toolkit/cache/make.ts';
 import { ReigniteError } from '../../../toolkit/errors.ts';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
-import { PartialDetection } from '../../../toolkit/yolo/detect/partial-detection.ts';
+import { PartialDetection } from '../../../toolkit/yolo/detect/detection-files.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const begin = (work: string) => beginAttempt(work, 'roi1', new AbortController().signal);

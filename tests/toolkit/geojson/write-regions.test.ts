@@ -78,7 +78,8 @@ describe('writeRegions', () => {
             const [area, exactArea] = [doubleAreaOf(ring) / 2, doubleAreaOf(outline) / 2];
             const change = Math.abs(area - exactArea);
             expect(change).toBeLessThanOrEqual(Math.min(0.1 * Math.abs(exactArea), simplify * lengthOf(outline)));
-            expect(outline.map(String)).toEqual(expect.arrayContaining(ring.map(String)));
+            const corners = new Set(outline.map(String));
+            expect(ring.filter((corner) => !corners.has(String(corner)))).toEqual([]);
           }
           // What is measured is the mask, not the smoothed line.
           expect(properties.measurements['Area px^2']).toBe(

@@ -12,7 +12,7 @@ import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, reshape, transpose } from '../../../toolkit/onnx/graph/operators.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
-import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
+import { readBoxes } from '../../../toolkit/yolo/detect/detection-files.ts';
 import { letterboxInto } from '../../../toolkit/yolo/detect/image-views.ts';
 import { openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

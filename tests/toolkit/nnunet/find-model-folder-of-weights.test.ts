@@ -10,7 +10,7 @@ import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { convertModel } from '../../../toolkit/nnunet/convert/convert-model.ts';
 import { bareWeights } from '../../../toolkit/nnunet/convert/find-model-folder.ts';
 import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
-import { dictGet, locate } from '../../../toolkit/pytorch/pickle/access.ts';
+import { dictGet, locate } from '../../../toolkit/pytorch/pickle/value.ts';
 import { averageBeside, findStateDict } from '../../../toolkit/pytorch/tensors/state-dict.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { addNumber, writeAsSafetensors } from '../../support/safetensors.ts';

@@ -2,8 +2,12 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { sha256Of } from '../../../toolkit/files/hash-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
+import { findFolds } from '../../../toolkit/nnunet/convert/model-folds.ts';
+import { hashSources } from '../../../toolkit/nnunet/convert/model-recipe.ts';
+import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { jobIn, useScratch } from './support/scratch.ts';
 
@@ -29,6 +33,16 @@ describe('an nnU-Net v1 model with schemes for each channel', () => {
     const job = jobIn(scratch, name, IMAGE);
     await segmenter.segment({ ...job, modelDir, ...engine });
     expect(await decodeLabels(job.mask)).toEqual(await decodeLabels(join(MODEL, `${expected}.png`)));
+  });
+
+  it('is not found under the digest from before its norms were computed row by row', async () => {
+    const folds = await findFolds(MODEL, [0], 'model_final_checkpoint');
+    const { digest, plansSha256, checkpointSha256 } = await hashSources(folds, { mirroring: false });
+    const lines = (head: string) => sha256Of([head, plansSha256, ...checkpointSha256].join('\n'));
+    expect(digest).not.toBe(lines('nnunet-v1-2d 1 normalised 2'));
+    expect(digest).toBe(lines('nnunet-v1-2d 1 normalised 2 instance norm 2'));
+    const { modelDir } = await prepareTissueModel(MODEL, scratch.path('models'), { folds: [0] });
+    expect(await readModelCard(modelDir)).toMatchObject({ digest, normSums: 'rows' });
   });
 
   it('is mirrored under another file name, too; its ONNX file is not', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellFeatures, cellsOfImage } from '../../../toolkit/predict/found-cell.ts';
-import type { Candidate, CandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';
+import type { Candidate, CandidatesFile } from '../../../toolkit/yolo/detect/detection-files.ts';
 
 const HEAD = { schema: 2, model: 'm', tile: 512, classes: ['a'], confidence: 0.5, iou: 0.5, recorded: 0.25, box: null };
 

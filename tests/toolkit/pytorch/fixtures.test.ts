@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
-import { asDict, asObject, asTensor, dictGet, locate } from '../../../toolkit/pytorch/pickle/access.ts';
 import { readPickleFile } from '../../../toolkit/pytorch/pickle/unpickle.ts';
-import { isPickleObject } from '../../../toolkit/pytorch/pickle/value.ts';
+import { asDict, asObject, asTensor, dictGet, isPickleObject, locate } from '../../../toolkit/pytorch/pickle/value.ts';
 import { asJson } from './as-json.ts';
 import { expectRejection, fixture } from './helpers.ts';
 

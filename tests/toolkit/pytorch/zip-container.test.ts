@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
-import { asTensor, dictGet, locate } from '../../../toolkit/pytorch/pickle/access.ts';
+import { asTensor, dictGet, locate } from '../../../toolkit/pytorch/pickle/value.ts';
 import { bytes, expectRejection, fixture, little, text } from './helpers.ts';
 import { type StoredEntry, storedZip } from './stored-zip.ts';
 

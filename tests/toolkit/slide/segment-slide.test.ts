@@ -9,7 +9,7 @@ import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { stripsOf } from '../../../toolkit/predict/slides/slide-strips.ts';
 import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';
 import type { SlideProgress } from '../../../toolkit/slide/predict/slide-jobs.ts';
-import { slideTiles } from '../../../toolkit/slide/read/tiled-slide.ts';
+import { slideTiles } from '../../../toolkit/slide/predict/tiled-slide.ts';
 import { isTissue, type TissueMask } from '../../../toolkit/slide/slide-tissue.ts';
 import { noise } from '../../support/noise.ts';
 import { allRows } from '../../support/read-rows.ts';

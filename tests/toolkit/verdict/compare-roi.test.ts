@@ -4,7 +4,7 @@ import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { CellPoint } from '../../../toolkit/metrics/points-file.ts';
 import { comparePoints, pairPoints, type ScoredPoint, scoredImage } from '../../../toolkit/verdict/compare-roi.ts';
 import { verdictOnPoints } from '../../../toolkit/verdict/judge-cells.ts';
-import type { CandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';
+import type { CandidatesFile } from '../../../toolkit/yolo/detect/detection-files.ts';
 
 const TOLERANCES = VerdictConfig.parse({}).cells;
 const at = (x: number, y: number, label = 0): CellPoint => ({ x, y, class: label });

@@ -11,10 +11,9 @@ import { convertDetector } from '../../../toolkit/yolo/convert/convert-detector.
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
 import { type DetectorModel, detectTiles, paddedTo } from '../../../toolkit/yolo/detect/detect-tiles.ts';
-import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
+import { PartialDetection, readBoxes } from '../../../toolkit/yolo/detect/detection-files.ts';
 import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-views.ts';
 import { batchOn, type DetectorOptions, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
-import { PartialDetection } from '../../../toolkit/yolo/detect/partial-detection.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/noise.ts';
 import { webgpuMissing } from '../../support/software-vulkan.ts';

@@ -5,11 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readNpy } from '../../../toolkit/numpy.ts';
 import { convertDetector } from '../../../toolkit/yolo/convert/convert-detector.ts';
 import { roundedCoordinate } from '../../../toolkit/yolo/detect/candidates.ts';
-import { readCandidatesFile } from '../../../toolkit/yolo/detect/candidates-file.ts';
 import type { DetectionJob } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-tiles.ts';
-import { readBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
+import { readBoxes, readCandidatesFile } from '../../../toolkit/yolo/detect/detection-files.ts';
 import { type EngineDetector, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import {
   type SelectionOptions,

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Candidates } from '../../../toolkit/yolo/detect/candidates.ts';
-import type { ImageBoxes } from '../../../toolkit/yolo/detect/image-boxes.ts';
+import type { ImageBoxes } from '../../../toolkit/yolo/detect/detection-files.ts';
 import { selectDetections } from '../../../toolkit/yolo/detect/select-detections.ts';
 
 /** Scores on a coarse grid, so that many are equal; places on a small one, so that many boxes overlap. */

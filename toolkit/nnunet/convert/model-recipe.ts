@@ -18,8 +18,10 @@ const CONVERTER_SCHEMA = 1;
  * computed for each channel, and CT models are refused outside 0 to 255.
  */
 const NORMALISATION_SCHEMA = 2;
-/** The same for nnU-Net v2. */
-export const V2_CONVERTER_SCHEMA = 2;
+/** The same for models of nnU-Net v1 with instance normalisation. 2: CPUs compute its means row by row. */
+const INSTANCE_NORM_SCHEMA = 2;
+/** The same for nnU-Net v2. 3: CPUs compute the means of instance normalisation row by row. */
+export const V2_CONVERTER_SCHEMA = 3;
 
 /** What a converted model was made from. */
 export interface ModelSources {
@@ -54,14 +56,17 @@ export async function modelDigest(
 }
 
 /**
- * Returns whether images are normalised otherwise than by 255, or the model is refused. Models that were converted before
- * schemes were read must not be found under their digest then.
+ * Returns the schema numbers of an nnU-Net v1 model. Models that are normalised otherwise than by 255, or refused, have
+ * one more, and so have those with instance normalisation: what earlier versions made of them is not reused.
  */
-async function isNewlyNormalised(first: FoldFiles): Promise<boolean> {
+async function v1Schemas(first: FoldFiles): Promise<string> {
+  const normalised = ` normalised ${NORMALISATION_SCHEMA}`;
   try {
-    return (await readV1Input(first)).normalisation !== undefined;
+    const { normalisation, hasInstanceNorm } = await readV1Input(first);
+    const norm = hasInstanceNorm ? ` instance norm ${INSTANCE_NORM_SCHEMA}` : '';
+    return `${CONVERTER_SCHEMA}${normalisation === undefined ? '' : normalised}${norm}`;
   } catch (error) {
-    if (error instanceof ReigniteError) return true;
+    if (error instanceof ReigniteError) return `${CONVERTER_SCHEMA}${normalised}`;
     throw error;
   }
 }
@@ -85,8 +90,8 @@ export async function hashSources(
     onFile?.(checkpointSha256.length);
   }
   if (folds[0].dataset === undefined) {
-    const head = `nnunet-v1-2d ${CONVERTER_SCHEMA}${(await isNewlyNormalised(folds[0])) ? ` normalised ${NORMALISATION_SCHEMA}` : ''}`;
-    const lines = [`${head}${mirroring ? ' mirrored' : ''}`, plansSha256, ...checkpointSha256];
+    const head = `nnunet-v1-2d ${await v1Schemas(folds[0])}${mirroring ? ' mirrored' : ''}`;
+    const lines = [head, plansSha256, ...checkpointSha256];
     return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
   }
   const datasetSha256 = await sha256OfFile(folds[0].dataset, signal);
@@ -117,7 +122,7 @@ export interface ModelRecipe {
  * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
  */
 export async function v1Recipe(first: FoldFiles, mirroring: boolean): Promise<ModelRecipe> {
-  const { plans, normalisation } = await readV1Input(first);
+  const { plans, normalisation, hasInstanceNorm } = await readV1Input(first);
   const method = methodFor(plans.modalities, normalisation);
   const architecture = unetArchitecture(plans);
   return {
@@ -137,6 +142,7 @@ export async function v1Recipe(first: FoldFiles, mirroring: boolean): Promise<Mo
       },
       ...(method && { method }),
       ...(mirroring && { mirrorAxes: [...v1MirrorAxes(plans.trainer)] }),
+      ...(hasInstanceNorm && { normSums: 'rows' }),
     },
     weights: async (checkpoint, file) => checkpointStateDict(checkpoint, file),
     graph: (tracker) => unetGraph(architecture, tracker),

@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
-import { dictGet, locate } from '../../pytorch/pickle/access.ts';
 import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
-import { isPickleObject, type PickleValue } from '../../pytorch/pickle/value.ts';
+import { dictGet, isPickleObject, locate, type PickleValue } from '../../pytorch/pickle/value.ts';
 import { MOST_CHANNELS } from '../model-card.ts';
 
 const Count = z.int().min(1);

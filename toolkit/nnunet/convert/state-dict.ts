@@ -1,8 +1,16 @@
 import { ReigniteError } from '../../errors.ts';
 import type { GraphBuilder, Value } from '../../onnx/graph/graph.ts';
 import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
-import { asEntries, asString, asTensor, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
-import type { PickleValue } from '../../pytorch/pickle/value.ts';
+import {
+  asEntries,
+  asString,
+  asTensor,
+  dictGet,
+  dictHas,
+  type Located,
+  locate,
+  type PickleValue,
+} from '../../pytorch/pickle/value.ts';
 import { findStateDict, ownName } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 

@@ -40,7 +40,7 @@ export function unetGraph(architecture: UnetArchitecture, tracker: StateDictTrac
 }
 
 /** Names of running means and variances, which instance normalisation does not have. */
-const STATISTICS = /\.instnorm\.running_(?:mean|var)$/;
+export const STATISTICS = /\.instnorm\.running_(?:mean|var)$/;
 
 class UnetGraph {
   readonly #graph = new GraphBuilder('nnunet-v1-2d');
@@ -211,7 +211,7 @@ export interface UnetArchitecture {
 const MAX_FEATURES = 480;
 const NO_STRIDE: Pair = [1, 1];
 /** Trainers with batch normalisation, such as the paper's. */
-const BATCH_NORM_TRAINER = /_BN(?:_|$)/;
+export const BATCH_NORM_TRAINER = /_BN(?:_|$)/;
 
 /**
  * Builds the layers of `Generic_UNet` with strided convolutions for downsampling and transposed ones for upsampling.

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
-import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/access.ts';
 import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
+import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/value.ts';
 import { type Normalisation, RGB_SOFTMAX } from '../model-card.ts';
 import type { FoldFiles } from './model-folds.ts';
 import { type NnunetPlans, plainValue, readPlansFile, STAGE_ARGUMENT } from './plans.ts';
 import { checkpointStateDict } from './state-dict.ts';
+import { BATCH_NORM_TRAINER, STATISTICS } from './unet-graph.ts';
 
 /** The plans of an nnU-Net v1 model, and how its images are normalised. */
 export interface V1Input {
@@ -14,6 +15,8 @@ export interface V1Input {
   readonly plans: NnunetPlans;
   /** One entry per channel; undefined for bytes / 255. */
   readonly normalisation: readonly Normalisation[] | undefined;
+  /** Whether the layers of the network have instance normalisation, not batch normalisation. */
+  readonly hasInstanceNorm: boolean;
 }
 
 /**
@@ -25,22 +28,30 @@ export interface V1Input {
  */
 export async function readV1Input(first: FoldFiles): Promise<V1Input> {
   const plans = await readPlansFile(first.plans);
-  if (plans.modalities === 1 && (await takesRgb(first.checkpoint))) {
-    return { plans: { ...plans, modalities: RGB_SOFTMAX.normalisation.length }, normalisation: undefined };
+  // The paper's models have batch normalisation and three channels: their checkpoints are not needed.
+  const isBatchNormalised = BATCH_NORM_TRAINER.test(plans.trainer);
+  const network = isBatchNormalised && plans.modalities > 1 ? undefined : await readNetwork(first.checkpoint);
+  const hasInstanceNorm = !isBatchNormalised && network?.hasStatistics === false;
+  if (plans.modalities === 1 && network?.channels === RGB_SOFTMAX.normalisation.length) {
+    return { plans: { ...plans, modalities: network.channels }, normalisation: undefined, hasInstanceNorm };
   }
   const normalisation = await v1Normalisation(first.plans);
   if (normalisation !== undefined && normalisation.length !== plans.modalities) {
     throw invalidSchemes(first.plans, `expected ${plans.modalities} channels, got ${normalisation.length}`);
   }
-  return { plans, normalisation };
+  return { plans, normalisation, hasInstanceNorm };
 }
 
-/** Plans with one modality may mean RGB (three channels in one file). Only the first convolution shows which. */
-async function takesRgb(path: string): Promise<boolean> {
+/**
+ * Reads what only the weights show: the number of channels, because plans with one modality may mean RGB (three channels
+ * in one file), and whether there are statistics of batch normalisation.
+ */
+async function readNetwork(path: string) {
   const checkpoint = await openCheckpoint(path);
   try {
-    const first = checkpointStateDict(checkpoint, path).tensors.get('conv_blocks_context.0.blocks.0.conv.weight');
-    return first?.shape[1] === RGB_SOFTMAX.normalisation.length;
+    const { tensors } = checkpointStateDict(checkpoint, path);
+    const channels = tensors.get('conv_blocks_context.0.blocks.0.conv.weight')?.shape[1];
+    return { channels, hasStatistics: [...tensors.keys()].some((name) => STATISTICS.test(name)) };
   } finally {
     await checkpoint.close();
   }

@@ -16,8 +16,9 @@ import {
   subgraph,
   type Value,
 } from '../../onnx/graph/graph.ts';
+import { withNormsByRows } from '../../onnx/graph/norms-by-rows.ts';
 import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
-import type { Precision } from '../../onnx/session/engine-choice.ts';
+import type { Precision, Provider } from '../../onnx/session/engine-choice.ts';
 import { type Decision, type ModelCard, maskedChannels, methodOf, mirrorAxesOf } from '../model-card.ts';
 import { mirrorings } from '../networks/ort-fold-networks.ts';
 import { gaussianWeights, halfGaussianWeights } from '../sliding-window/tile-grid.ts';
@@ -195,6 +196,14 @@ const NAME = /^rows-[0-9a-f]{16}\.onnx$/;
 /** Graphs that are kept per model, each of hundreds of megabytes; several, because other processes may use another one. */
 const KEPT_GRAPHS = 3;
 
+/** What a graph is built for. */
+export interface GraphPurpose {
+  readonly provider: Provider;
+  readonly precision: Precision;
+  /** Tiles per pass through the networks. */
+  readonly batch: number;
+}
+
 /**
  * Returns the file with the graph of a model for a batch size and a precision. It is written when it is first needed,
  * and again if it is damaged. Of the other graphs, the newest two are kept.
@@ -202,17 +211,27 @@ const KEPT_GRAPHS = 3;
  * @param folder - Folder of the converted model.
  * @throws ReigniteError MODEL_UNREADABLE, ENGINE_UNSUPPORTED, NO_SPACE, NOT_WRITABLE.
  */
-export async function graphFile(folder: string, card: ModelCard, batch: number, precision: Precision): Promise<string> {
-  const key = sha256Of([SCHEMA, card.digest, card.folds.map(({ sha256 }) => sha256), batch, precision].join('\n'));
+export async function graphFile(folder: string, card: ModelCard, purpose: GraphPurpose): Promise<string> {
+  const { batch, precision } = purpose;
+  const parts = [SCHEMA, card.digest, card.folds.map(({ sha256 }) => sha256), batch, precision];
+  const key = sha256Of([...parts, ...(hasNormsByRows(purpose) ? ['norms by rows'] : [])].join('\n'));
   const parent = join(folder, FOLDER);
   const path = join(parent, `rows-${key.slice(0, 16)}.onnx`);
   if (await isAsWritten(path)) return path;
   await makeFolder(parent);
   await sweepTemporaries(parent);
-  const { sha256 } = await writeGraph(path, folder, card, batch, precision);
+  const { sha256 } = await writeGraph(path, folder, card, purpose);
   await recordDigest(path, sha256);
   await removeOldest(parent, path);
   return path;
+}
+
+/**
+ * Whether instance normalisation is computed row by row, as the exact engine does on CPUs. On GPUs, ONNX Runtime adds up
+ * the pixels in parallel, and one operator takes less time.
+ */
+function hasNormsByRows({ provider, precision, batch }: GraphPurpose): boolean {
+  return provider === 'cpu' && precision === 'float32' && batch === 1;
 }
 
 async function removeOldest(parent: string, current: string): Promise<void> {
@@ -228,17 +247,13 @@ async function removeOldest(parent: string, current: string): Promise<void> {
   }
 }
 
-async function writeGraph(
-  path: string,
-  folder: string,
-  card: ModelCard,
-  batch: number,
-  precision: Precision,
-): Promise<WrittenModel> {
+async function writeGraph(path: string, folder: string, card: ModelCard, purpose: GraphPurpose): Promise<WrittenModel> {
+  const { batch, precision } = purpose;
+  const networks = card.folds.map(({ file }) => readModel(join(folder, file)));
   const method = methodOf(card);
   const [height, width] = card.patch;
   const graph = rowsGraph({
-    folds: card.folds.map(({ file }) => readModel(join(folder, file))),
+    folds: hasNormsByRows(purpose) ? networks.map(withNormsByRows) : networks,
     patch: card.patch,
     mirrorings: mirrorings(mirrorAxesOf(card)),
     precision,

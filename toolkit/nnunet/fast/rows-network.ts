@@ -1,8 +1,8 @@
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
-import type { Precision } from '../../onnx/session/engine-choice.ts';
-import { openSession, type Provider, type SessionOptions } from '../../onnx/session/session.ts';
+import type { Precision, Provider } from '../../onnx/session/engine-choice.ts';
+import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, type ModelMethod, methodOf } from '../model-card.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';
@@ -83,7 +83,7 @@ export class RowsNetwork {
     const { provider, precision, session: chosen, runSeconds = RUN_SECONDS } = options;
     const memory = (provider === 'cuda' ? nvidiaMemory(usedGpu(chosen.device)) : undefined) ?? UNKNOWN_MEMORY;
     const batch = options.batch > 0 ? options.batch : tilesAtOnce(card, provider, memory);
-    const file = await graphFile(folder, card, batch, precision);
+    const file = await graphFile(folder, card, { provider, precision, batch });
     const { session } = await openSession(file, { ...chosen, provider });
     return new RowsNetwork(card, session, { batch, memory, runSeconds });
   }

@@ -100,7 +100,8 @@ export class OrtFoldNetworks implements FoldNetworks {
   readonly #card: ModelCard;
   readonly #files: readonly string[];
   readonly #options: SessionOptions;
-  readonly #isLarge: boolean;
+  /** `laidOut` of `SessionOptions`. */
+  readonly #laidOut: boolean;
   /** Memory of all networks, bytes. */
   readonly #bytes: number;
   /** Whether the device turned out to be too small for all of them. */
@@ -129,7 +130,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     this.#image = new Float32Array(channelsOf(card) * card.patch[0] * card.patch[1]);
     this.#result = new Float32Array(card.patch[0] * card.patch[1] * card.classes);
     this.#bytes = totalBytes(folder, card);
-    this.#isLarge = this.#bytes > KEPT_BYTES;
+    this.#laidOut = isLaidOut(folder, card);
   }
 
   get folds(): number {
@@ -220,7 +221,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   async #open(file: string): Promise<InferenceSession> {
     // The provider that `auto` chose for the first session is used for all: an ensemble must not mix providers.
     const provider = this.#engine?.provider ?? this.#options.provider ?? 'auto';
-    const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: this.#isLarge });
+    const { session, ...opened } = await openSession(file, { ...this.#options, provider, laidOut: this.#laidOut });
     this.#opened += 1;
     this.#engine ??= { ...opened, instructionSet: instructionSet() };
     checkShapes(file, session, this.#card);
@@ -229,13 +230,15 @@ export class OrtFoldNetworks implements FoldNetworks {
 }
 
 /**
- * Returns whether an ensemble is so large that its networks are opened one at a time, from optimised copies on the CPU.
+ * Returns whether the networks of an ensemble are opened from optimised copies on the CPU (`laidOut` of
+ * `SessionOptions`): those that are opened one at a time, because together they are too large, and those whose instance
+ * normalisation is rewritten.
  *
  * @param folder - Folder of the converted model.
  * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
  */
-export function isLarge(folder: string, card: ModelCard): boolean {
-  return totalBytes(folder, card) > KEPT_BYTES;
+export function isLaidOut(folder: string, card: ModelCard): boolean {
+  return totalBytes(folder, card) > KEPT_BYTES || card.normSums === 'rows';
 }
 
 function totalBytes(folder: string, card: ModelCard): number {

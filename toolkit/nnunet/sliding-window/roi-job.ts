@@ -1,5 +1,5 @@
-import type { AdapterNames, EngineName, Precision, SumsChoice } from '../../onnx/session/engine-choice.ts';
-import type { Provider, SessionOptions } from '../../onnx/session/session.ts';
+import type { AdapterNames, EngineName, Precision, Provider, SumsChoice } from '../../onnx/session/engine-choice.ts';
+import type { SessionOptions } from '../../onnx/session/session.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { Scope, TileRounding } from './tile-grid.ts';
 

@@ -13,7 +13,7 @@ import {
   type Located,
   locate,
   refusal,
-} from '../../pytorch/pickle/access.ts';
+} from '../../pytorch/pickle/value.ts';
 import { findStateDict, type NamedTensors, ownName } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';
@@ -104,6 +104,7 @@ function cardOf(plans: V2Plans, dataset: V2Dataset, training: V2Training, mirror
       convPerStage: [...network.encoder],
     },
     method: { window: 'v2', normalisation: [...plans.normalisation], decision: dataset.decision },
+    ...(network.norm?.kind === 'instance' && { normSums: 'rows' }),
     v2: {
       configuration: plans.configuration,
       plans: plans.plansName,

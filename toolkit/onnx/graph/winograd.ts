@@ -1,6 +1,6 @@
-import type { GraphNode, GraphTensor, OnnxGraph } from './graph.ts';
-import { GraphBuilder, type Value } from './graph.ts';
+import type { GraphBuilder, GraphNode, GraphTensor, OnnxGraph, Value } from './graph.ts';
 import { add, conv, depthToSpace, floats, matMul, reshape, transpose } from './operators.ts';
+import { type NodeWriter, rewriteNodes } from './rewrite-graph.ts';
 
 /**
  * Winograd's F(4 x 4, 3 x 3): 4 x 4 outputs of a 3 x 3 convolution from 36 products instead of 144.
@@ -143,22 +143,19 @@ interface Convolution {
  */
 export function withWinograd(graph: OnnxGraph, bounds = WORTHWHILE): OnnxGraph {
   const convolutions = new Map(convolutionsOf(graph, bounds).map((each) => [each.node.name, each]));
-  if (convolutions.size === 0) return graph;
-  const built = new GraphBuilder(graph.name);
-  for (const { name, elementType, shape } of graph.inputs) built.input(name, elementType, shape);
   const replaced = new Set([...convolutions.values()].flatMap(({ weight, bias }) => [weight.name, bias.name]));
   for (const { name, inputs } of graph.nodes) {
     if (!convolutions.has(name)) for (const input of inputs) replaced.delete(input);
   }
-  for (const tensor of graph.tensors) if (!replaced.has(tensor.name)) built.tensor(tensor);
-  const transforms = transformsOf(built);
-  for (const node of graph.nodes) {
-    const convolution = convolutions.get(node.name);
-    if (convolution === undefined) copyNode(built, node);
-    else writeConvolution(built, convolution, transforms);
+  let transforms: Transforms | undefined;
+  const writers = new Map<string, NodeWriter>();
+  for (const [name, convolution] of convolutions) {
+    writers.set(name, (built) => {
+      transforms ??= transformsOf(built);
+      writeConvolution(built, convolution, transforms);
+    });
   }
-  for (const { name, elementType, shape } of graph.outputs) built.output({ name }, elementType, shape);
-  return built.build();
+  return rewriteNodes(graph, writers, replaced);
 }
 
 function convolutionsOf(graph: OnnxGraph, bounds: WinogradBounds): readonly Convolution[] {
@@ -188,11 +185,6 @@ function isPlain(node: GraphNode, weight: GraphTensor): boolean {
     has('group', [1], 1) &&
     node.attributes.every(({ name }) => name !== 'auto_pad')
   );
-}
-
-function copyNode(built: GraphBuilder, { name, operator, inputs, attributes }: GraphNode): void {
-  const values = inputs.map((input) => ({ name: input }));
-  built.node(name, operator, values, Object.fromEntries(attributes.map((each) => [each.name, each.value])));
 }
 
 interface Transforms {

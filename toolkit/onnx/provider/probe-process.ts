@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { encodeModel } from '../file/write-model.ts';
 import { GraphBuilder } from '../graph/graph.ts';
 import { leakyRelu } from '../graph/operators.ts';
-import { createSession, PROVIDERS } from '../session/session.ts';
+import { PROVIDERS } from '../session/engine-choice.ts';
+import { createSession } from '../session/session.ts';
 import type { ProbeAnswer } from './probe.ts';
 
 const SHAPE = [1, 3, 8, 8];

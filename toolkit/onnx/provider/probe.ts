@@ -4,8 +4,7 @@ import { homedir, release } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { z } from 'zod';
 import { compiledFile } from '../../../config/package-files.ts';
-import { type AdapterNames, adapterName, UNKNOWN_ADAPTER } from '../session/engine-choice.ts';
-import type { Provider } from '../session/session.ts';
+import { type AdapterNames, adapterName, type Provider, UNKNOWN_ADAPTER } from '../session/engine-choice.ts';
 import { cudaEnvironment } from './cuda.ts';
 import { nvidiaAdapter, usedGpu } from './nvidia.ts';
 

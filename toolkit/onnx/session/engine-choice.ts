@@ -39,6 +39,10 @@ export function adapterNames({ adapter, driver }: AdapterNames): AdapterNames {
   return { ...(adapter !== undefined && { adapter }), ...(driver !== undefined && { driver }) };
 }
 
+/** Where a network runs. `cpu` is always available; the others need additional files and hardware. */
+export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
 /** The order in which sums are added: `exact` as in nnU-Net, `fast` the fastest one. */
 export const ENGINES = ['exact', 'fast'] as const;
 export type EngineName = (typeof ENGINES)[number];

@@ -7,6 +7,9 @@ import { bestEffort } from '../../concurrency.ts';
 import { sweepTemporaries, temporaryPathBeside } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import { makeFolder } from '../../files/make-folder.ts';
+import type { OnnxGraph } from '../graph/graph.ts';
+import { withNormsByRows } from '../graph/norms-by-rows.ts';
+import { withWinograd } from '../graph/winograd.ts';
 import { instructionSet, ortVersion } from './engine.ts';
 
 /** Folder next to the model for files derived from it. */
@@ -14,10 +17,15 @@ const FOLDER = 'laid-out';
 export const GRAPH_FILE = 'model.onnx';
 export const WEIGHTS_FILE = 'weights.bin';
 /** Raised when models are rewritten differently. */
-const SCHEMA = 2;
+const SCHEMA = 3;
+
+/** Rewrites a graph as it is opened on CPUs: more precise where that matters, and faster. */
+export function rewrittenForCpu(graph: OnnxGraph): OnnxGraph {
+  return withWinograd(withNormsByRows(graph));
+}
 
 /**
- * Finds or creates the copy of a model that is rewritten (winograd.ts) and optimised for this CPU, with its weights in
+ * Finds or creates the copy of a model that is rewritten (`rewrittenForCpu`) and optimised for this CPU, with its weights in
  * a separate file.
  *
  * The weights of the copy are mapped into memory from disk. It opens in a tenth of the time and without the memory that

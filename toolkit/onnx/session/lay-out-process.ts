@@ -6,15 +6,14 @@ import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
 import { readModel } from '../file/read-model.ts';
 import { writeModel } from '../file/write-model.ts';
-import { withWinograd } from '../graph/winograd.ts';
-import { GRAPH_FILE, WEIGHTS_FILE } from './laid-out-model.ts';
+import { GRAPH_FILE, rewrittenForCpu, WEIGHTS_FILE } from './laid-out-model.ts';
 
 const [path = '', folder = ''] = process.argv.slice(2);
 const orphaned = () => process.exit(1);
 process.once('disconnect', orphaned);
 
 const rewritten = join(folder, 'rewritten.onnx');
-await writeModel(rewritten, withWinograd(readModel(path)));
+await writeModel(rewritten, rewrittenForCpu(readModel(path)));
 const session = await InferenceSession.create(rewritten, {
   executionProviders: ['cpu'],
   intraOpNumThreads: 1,

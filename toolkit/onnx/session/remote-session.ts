@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { compiledFile } from '../../../config/package-files.ts';
-import type { Provider } from './session.ts';
+import type { Provider } from './engine-choice.ts';
 
 /** A tensor as it is sent between processes. */
 export interface SentTensor {

@@ -3,8 +3,9 @@
 // Arguments: the model, the provider, the number of the GPU, the number of threads or nothing.
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
+import { PROVIDERS } from './engine-choice.ts';
 import type { SentTensor, SessionAnswer, SessionRequest } from './remote-session.ts';
-import { createSession, PROVIDERS } from './session.ts';
+import { createSession } from './session.ts';
 
 const [model = '', provider, device, threads] = process.argv.slice(2);
 process.once('disconnect', () => process.exit(0));

@@ -5,17 +5,12 @@ import { InferenceSession } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { readModel } from '../file/read-model.ts';
 import { encodeModel } from '../file/write-model.ts';
-import { withWinograd } from '../graph/winograd.ts';
 import { areLibrariesSearched, cudaEnvironment, cudaObstacle, cudaObstacleOn } from '../provider/cuda.ts';
 import { adapterOf, webgpuAdapter } from '../provider/probe.ts';
 import { areCudaVariablesSet, ortVersion, setCudaVariables } from './engine.ts';
-import { type AdapterNames, adapterText, isRealGpu } from './engine-choice.ts';
-import { prepackedModel } from './laid-out-model.ts';
+import { type AdapterNames, adapterText, isRealGpu, type Provider } from './engine-choice.ts';
+import { prepackedModel, rewrittenForCpu } from './laid-out-model.ts';
 import { RemoteSession } from './remote-session.ts';
-
-/** Where a network runs. `cpu` is always available; the others need additional files and hardware. */
-export const PROVIDERS = ['cpu', 'cuda', 'webgpu'] as const;
-export type Provider = (typeof PROVIDERS)[number];
 
 export interface SessionOptions {
   /**
@@ -26,8 +21,9 @@ export interface SessionOptions {
   /** Threads of one run; 0, the default, uses the physical cores. Does not change a bit of a result. */
   readonly threads?: number;
   /**
-   * On the CPU, for large models that `writeModel` wrote: opens a copy with rewritten convolutions, which is created
-   * next to the file when it is first opened. It opens ten times as fast and runs in less time.
+   * On the CPU, for models that `writeModel` wrote: opens a copy with rewritten convolutions and instance
+   * normalisation, which is created next to the file when it is first opened. It opens ten times as fast; large networks
+   * run in less time.
    */
   readonly laidOut?: boolean;
   /**
@@ -159,7 +155,7 @@ async function openLaidOut(path: string, threads: number | undefined): Promise<I
 
 /** Returns the rewritten model in memory, without a copy on disk: takes more memory and gives the same bits. */
 function rewritten(path: string): Promise<Uint8Array> {
-  return encodeModel(withWinograd(readModel(path)));
+  return encodeModel(rewrittenForCpu(readModel(path)));
 }
 
 async function openOn(

@@ -9,14 +9,13 @@ import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.t
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 import type { SlideProgress } from '../../slide/predict/slide-jobs.ts';
 import { type Rows, readRows } from '../../slide/predict/slide-rows.ts';
+import { type StripRows, slideGrid } from '../../slide/predict/tiled-slide.ts';
 import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
-import { type StripRows, slideGrid } from '../../slide/read/tiled-slide.ts';
 import { writePyramid } from '../../slide/write-pyramid.ts';
-import { modelCautions, stainCautions } from '../cautions.ts';
-import { areasOf, tissueCertaintyNote, tissueCertaintyOf } from '../certainty.ts';
 import { factsOf, type Inferred, inferOnce, type PredictOptions } from '../infer-once.ts';
-import { drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
+import { areasOf, drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
 import { type ImagePrediction, type OfStrips, slideTissueFiles } from '../prediction.ts';
+import { modelCautions, stainCautions, tissueCertaintyNote, tissueCertaintyOf } from '../reliability.ts';
 import { describeSlide, type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
 

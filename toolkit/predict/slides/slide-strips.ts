@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts } from '../../cache/step-cache.ts';
 import type { RanEngine } from '../../onnx/session/engine-choice.ts';
-import type { StripRows } from '../../slide/read/tiled-slide.ts';
+import type { StripRows } from '../../slide/predict/tiled-slide.ts';
 import { factsOf, inferenceKey, type PredictServices, readFacts } from '../infer-once.ts';
 
 /** The strips of a slide, with the inputs that are part of their cache keys. */

@@ -1,5 +1,6 @@
 import type { CellTask } from '../../../config/tasks.ts';
 import { ReigniteError } from '../../errors.ts';
+import { unlessMissing } from '../../files/if-there.ts';
 import { imageSize } from '../../image/open-image.ts';
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { CELL_COLOURS_CSS } from '../../models/class-colours.ts';
@@ -47,7 +48,7 @@ export async function drawCellsLayers(
   writer: LayerWriter,
 ): Promise<Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>> {
   const size = await imageSize(image);
-  const mine = (await pointsOrNone(task, ours, known)) ?? [];
+  const mine = (await unlessMissing(readPoints(ours, task, known))) ?? [];
   const theirs = await publishedPoints(task, published, known, mine, writer);
   const encode = await openPhoto(image, EDGES[0]);
   await writer.writeImage('image', limit * SHARES.image, Math.max(size.width, size.height), encode);
@@ -86,15 +87,6 @@ function without(points: readonly CellPoint[], paired: ReadonlySet<number>): rea
   return points.filter((_, index) => !paired.has(index));
 }
 
-async function pointsOrNone(task: CellTask, path: string, classes: number): Promise<readonly CellPoint[] | undefined> {
-  try {
-    return await readPoints(path, task, classes);
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
-}
-
 /**
  * Reads the published points. The authors write no file for an image without points, so that a missing file agrees with
  * ours if we found none either.
@@ -107,7 +99,7 @@ async function publishedPoints(
   writer: LayerWriter,
 ): Promise<readonly CellPoint[] | undefined> {
   try {
-    const found = await pointsOrNone(task, path, classes);
+    const found = await unlessMissing(readPoints(path, task, classes));
     if (found === undefined && mine.length > 0) writer.notes.push('There are no published points for this image.');
     return found ?? (mine.length === 0 ? [] : undefined);
   } catch (error) {

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { fileExists, statIfThere } from '../../files/if-there.ts';
+import { fileExists, statIfThere, unlessMissing } from '../../files/if-there.ts';
 import { reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';
@@ -130,12 +130,7 @@ function mostDifferent(drawn: readonly DrawnRoi[], tasks: readonly JudgedTask[])
 }
 
 async function roisOf(results: string, data: string, judged: JudgedTask, maxDistance: number): Promise<DrawnRoi[]> {
-  try {
-    const all = await taskNamed(judged.task).layers({ results, data }, maxDistance);
-    const named = new Set(judged.rois.map(({ roi }) => roi));
-    return all.filter(({ roi }) => named.has(roi));
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
-    throw error;
-  }
+  const all = (await unlessMissing(taskNamed(judged.task).layers({ results, data }, maxDistance))) ?? [];
+  const named = new Set(judged.rois.map(({ roi }) => roi));
+  return all.filter(({ roi }) => named.has(roi));
 }

@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-write.ts';
 import type { Candidates } from '../../yolo/detect/candidates.ts';
-import { readExactly } from '../read/read-exactly.ts';
+import { readExactly } from '../read/tiff-pages.ts';
 import { TissueCounts, type TissueMask } from '../slide-tissue.ts';
 
 /** A tile of a slide in which cells are detected, px. */

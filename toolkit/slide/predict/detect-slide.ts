@@ -1,9 +1,9 @@
 import { ReigniteError } from '../../errors.ts';
 import type { Candidates } from '../../yolo/detect/candidates.ts';
 import { type DetectorModel, detectTiles, type TilesSoFar } from '../../yolo/detect/detect-tiles.ts';
+import { type DetectionIdentity, PartialDetection } from '../../yolo/detect/detection-files.ts';
 import { fillTile } from '../../yolo/detect/image-views.ts';
 import { NMS_OUTCOMES, type NmsOptions, nms } from '../../yolo/detect/nms.ts';
-import { type DetectionIdentity, PartialDetection } from '../../yolo/detect/partial-detection.ts';
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
 import { isTissue } from '../slide-tissue.ts';

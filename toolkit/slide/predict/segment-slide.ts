@@ -5,10 +5,10 @@ import type { SegmentRoiOptions } from '../../nnunet/sliding-window/segment-roi.
 import { stepsBefore } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
-import { firstRowReaching, type StripRows, sharedFloats, type TiledSlide, tiledSlide } from '../read/tiled-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from './slide-jobs.ts';
 import { SlidePass } from './slide-pass.ts';
 import { bandRows, confidenceFile, joinRows, labelsFile } from './slide-rows.ts';
+import { firstRowReaching, type StripRows, sharedFloats, type TiledSlide, tiledSlide } from './tiled-slide.ts';
 
 type SlideFiles = Pick<
   SlideJob,

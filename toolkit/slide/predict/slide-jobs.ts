@@ -2,8 +2,8 @@ import type { ModelJob, RoiProgress, SegmentResult } from '../../nnunet/sliding-
 import type { DetectionProgress, DetectorEngine, DetectorJob } from '../../yolo/detect/cell-detector.ts';
 import type { NmsOptions } from '../../yolo/detect/nms.ts';
 import type { ViewChoice } from '../read/slide-view.ts';
-import type { StripRows } from '../read/tiled-slide.ts';
 import type { TissueMask } from '../slide-tissue.ts';
+import type { StripRows } from './tiled-slide.ts';
 
 /** What every job on a slide, or on a strip of one, names. All paths are on this machine. */
 interface OnSlide {

@@ -7,8 +7,8 @@ import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
 import { stepAfter } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
 import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/tile-band.ts';
 import { finishedRows, startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
-import { firstRowReaching, type StripRows, TileAhead, type TiledSlide } from '../read/tiled-slide.ts';
 import { DecidedRowsOfSlide } from './slide-rows.ts';
+import { firstRowReaching, type StripRows, TileAhead, type TiledSlide } from './tiled-slide.ts';
 
 /**
  * Predicts a slide tile row by tile row and fold by fold. The sums of every pixel are added in the order of nnU-Net, so the

@@ -6,7 +6,7 @@ import { replaceFile } from '../../files/atomic-write.ts';
 import type { DecideRow } from '../../nnunet/sliding-window/decide-row.ts';
 import type { PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
 import { finishedRows, NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
-import type { TiledSlide } from '../read/tiled-slide.ts';
+import type { TiledSlide } from './tiled-slide.ts';
 
 const FULL_CONFIDENCE = 255;
 /** Converts 16-bit confidence to 8 bits. */

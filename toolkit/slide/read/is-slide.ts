@@ -1,10 +1,9 @@
 import { open } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { readExactly } from './read-exactly.ts';
 import { slidePages } from './slide-level.ts';
 import { isOtherFormat } from './slide-obstacles.ts';
 import { type SlideResolution, statedResolution } from './slide-resolution.ts';
-import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
+import { readExactly, readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { COMPRESSION } from './tile-codec.ts';
 
 /** File extensions that only slides have. For unsupported formats, see `isOtherFormat`. */

@@ -2,10 +2,9 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
 import { fileMissing } from '../../files/disk-error.ts';
 import type { PictureSize } from '../deep-zoom.ts';
-import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import { type SlideLevel, slideLevel, tilesOf } from './slide-level.ts';
-import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
+import { readExactly, readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { decodeTile } from './tile-codec.ts';
 
 const TILE_BYTES = 64 * 2 ** 20;

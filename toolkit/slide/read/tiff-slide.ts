@@ -3,7 +3,6 @@ import sharp from 'sharp';
 import { ReigniteError } from '../../errors.ts';
 import { notOpened } from '../../files/disk-error.ts';
 import type { ByteSource } from '../../image/tiff-directory.ts';
-import { readExactly } from './read-exactly.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import type { SlideSource } from './slide.ts';
 import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
@@ -16,7 +15,7 @@ import {
   slideUnreadable,
 } from './slide-obstacles.ts';
 import { type StatedResolution, statedResolution } from './slide-resolution.ts';
-import { readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
+import { readExactly, readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { asRgb, decodeTile, isJpeg2000, type RgbTile } from './tile-codec.ts';
 
 // Decoded tiles are cached here; sharp's own cache would hold them a second time.

@@ -15,7 +15,7 @@ import { CELL_COLOURS_CSS } from '../../models/class-colours.ts';
 import { cellFiles } from '../../predict/prediction.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
 import { detectorDigest } from '../../yolo/convert/convert-detector.ts';
-import { keptScore } from '../../yolo/detect/image-boxes.ts';
+import { keptScore } from '../../yolo/detect/detection-files.ts';
 import { readDetectorCard } from '../../yolo/detector-card.ts';
 import type { KnownModel, TaskKind } from '../kind.ts';
 import { type CellTaskDefinition, changedSettings, settingsInEffect } from '../registry.ts';

@@ -6,6 +6,7 @@ import { overviewByStem } from '../../dataset/overview.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { ReadF1Figure, readF1Figure } from '../../figures/read-f1-figure.ts';
+import { unlessMissing } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
 import { counted, grouped, listed } from '../../format.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
@@ -17,7 +18,7 @@ import { comparePoints, scoredImage } from '../../verdict/compare-roi.ts';
 import { type JudgedImage, judgeCells } from '../../verdict/judge-cells.ts';
 import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
-import { readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
+import { readCandidatesFile } from '../../yolo/detect/detection-files.ts';
 import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { type CellTaskDefinition, changedSettings, type DetectionSettings, type ReaderGroup } from '../registry.ts';
 import { entryOf, type PlannedRoi, publishedOr, type TaskWork } from '../work.ts';
@@ -132,12 +133,8 @@ async function publishedPoints(
   task: CellTaskDefinition['name'],
   ours: number,
 ): Promise<readonly CellPoint[]> {
-  try {
-    return await readPoints(path, task);
-  } catch (error) {
-    if (ours === 0 && error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
-    throw error;
-  }
+  const reading = readPoints(path, task);
+  return ours === 0 ? ((await unlessMissing(reading)) ?? []) : reading;
 }
 
 /** Warns that the points were detected with other settings than the published ones. */

@@ -10,7 +10,7 @@ import {
 } from '../../cache/make.ts';
 import type { KeyParts, StepCache } from '../../cache/step-cache.ts';
 import type { CellDetector, DetectionProgress } from '../../yolo/detect/cell-detector.ts';
-import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
+import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/detection-files.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { selectDetections, writeDetections } from '../../yolo/detect/select-detections.ts';
 import type { NetworkSession } from '../kind.ts';

@@ -8,7 +8,7 @@ import { detectorFile, folderOf } from '../../dataset/layout.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { fileExists } from '../../files/if-there.ts';
+import { fileExists, unlessMissing } from '../../files/if-there.ts';
 import { inside } from '../../files/inside.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
@@ -29,8 +29,8 @@ import {
 import type { DiscrepancyEntry } from '../../verdict/discrepancies/discrepancies-file.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
-import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/candidates-file.ts';
 import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
+import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/detection-files.ts';
 import type { DiscrepancyTask, Measured, MeasureInput } from '../kind.ts';
 import { type CellTaskDefinition, cellDefinition, type DetectionSettings } from '../registry.ts';
 import { type ListedRoi, type NetworkSetup, publishedOr, type TaskWork } from '../work.ts';
@@ -106,22 +106,13 @@ async function pointsOfBoth({ task, images }: ReaderAnnotations, { data, results
   let arePublished = false;
   for (const { stem } of images) {
     const file = `${folderOf('inference', task)}/${stem}.npy`;
-    const published = await publishedOr(data, () => pointsIfThere(inside(data, file), task));
+    const published = await publishedOr(data, () => unlessMissing(readPoints(inside(data, file), task)));
     if (published.kind === 'unreadable') continue;
     arePublished ||= published.read !== undefined;
-    const ours = (await pointsIfThere(inside(results, file), task)) ?? [];
+    const ours = (await unlessMissing(readPoints(inside(results, file), task))) ?? [];
     both.push({ task, roi: stem, published: published.read ?? [], ours });
   }
   return arePublished ? both : [];
-}
-
-async function pointsIfThere(path: string, task: CellTask): Promise<readonly CellPoint[] | undefined> {
-  try {
-    return await readPoints(path, task);
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
 }
 
 /** `verdict/<task>-declared.json`: what was detected again, and with which settings. */

@@ -18,7 +18,7 @@ import type { CellPoint } from '../../metrics/points-file.ts';
 import { prepareCellModel } from '../../models/cell-model.ts';
 import { keptCells, type ScoredCell, sweepCells, thresholdsBy } from '../../sweep/sweep-cells.ts';
 import { SweepFile } from '../../sweep/sweep-file.ts';
-import { keptScore, readBoxes } from '../../yolo/detect/image-boxes.ts';
+import { keptScore, readBoxes } from '../../yolo/detect/detection-files.ts';
 import type { Aggregated, AggregatingWork, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type CellTaskDefinition, type ChosenSettings, settingsInEffect } from '../registry.ts';
 import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';

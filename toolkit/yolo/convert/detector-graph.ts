@@ -2,8 +2,16 @@ import { ReigniteError } from '../../errors.ts';
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { GraphBuilder } from '../../onnx/graph/graph.ts';
 import { resizeNearest } from '../../onnx/graph/operators.ts';
-import { asInteger, asItems, asNumber, asTuple, dictGet, type Located, refusal } from '../../pytorch/pickle/access.ts';
-import { isPickleObject } from '../../pytorch/pickle/value.ts';
+import {
+  asInteger,
+  asItems,
+  asNumber,
+  asTuple,
+  dictGet,
+  isPickleObject,
+  type Located,
+  refusal,
+} from '../../pytorch/pickle/value.ts';
 import type { DetectorFormat } from '../detector-card.ts';
 import type { DetectorNetwork } from './detector-network.ts';
 import {

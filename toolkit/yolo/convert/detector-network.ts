@@ -11,11 +11,13 @@ import {
   asTensor,
   dictGet,
   dictHas,
+  isPickleObject,
   type Located,
   locate,
+  nameOfCallable,
+  type PickleValue,
   refusal,
-} from '../../pytorch/pickle/access.ts';
-import { isPickleObject, nameOfCallable, type PickleValue } from '../../pytorch/pickle/value.ts';
+} from '../../pytorch/pickle/value.ts';
 import { findStateDict, isPlans, networkOf } from '../../pytorch/tensors/state-dict.ts';
 import { type ModuleNode, readModuleTree, withoutPackages } from './module-tree.ts';
 

@@ -7,10 +7,10 @@ import {
   asNumber,
   asTuple,
   dictGet,
+  isPickleObject,
   type Located,
   refusal,
-} from '../../pytorch/pickle/access.ts';
-import { isPickleObject } from '../../pytorch/pickle/value.ts';
+} from '../../pytorch/pickle/value.ts';
 import type { ModuleNode, TensorUsage } from './module-tree.ts';
 /**
  * Length of the first axis in a `Reshape`: as many images as its input has. Every graph is built such that it computes the

@@ -1,7 +1,15 @@
 import { ReigniteError } from '../../errors.ts';
 import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
-import { asEntries, asObject, dictGet, dictHas, type Located } from '../../pytorch/pickle/access.ts';
-import { isPickleObject, type PickleObject, type PickleValue } from '../../pytorch/pickle/value.ts';
+import {
+  asEntries,
+  asObject,
+  dictGet,
+  dictHas,
+  isPickleObject,
+  type Located,
+  type PickleObject,
+  type PickleValue,
+} from '../../pytorch/pickle/value.ts';
 import { elementCount, type TensorRef } from '../../pytorch/tensors/tensor.ts';
 
 /** One module of a pickled network: its class and contents, without its code. */

@@ -11,8 +11,8 @@ import type {
 } from '../../slide/predict/slide-jobs.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './cell-detector.ts';
 import { detectImage } from './detect-image.ts';
+import type { DetectionIdentity } from './detection-files.ts';
 import { type EngineDetector, openDetector } from './open-detector.ts';
-import type { DetectionIdentity } from './partial-detection.ts';
 
 /** Requests of a cell detector to its thread. */
 export type DetectorRequest =

@@ -10,7 +10,7 @@ import type {
 } from '../../slide/predict/slide-jobs.ts';
 import { startThread } from '../../start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
-import type { ImageBoxes } from './image-boxes.ts';
+import type { ImageBoxes } from './detection-files.ts';
 import type { View } from './image-views.ts';
 
 /** A converted detector and how to run it. */

@@ -2,9 +2,8 @@ import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decod
 import { areAsStored, RGB } from '../../image/image-header.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult } from './cell-detector.ts';
 import { type DetectorModel, detectTiles } from './detect-tiles.ts';
-import { type TileBoxes, writeBoxes } from './image-boxes.ts';
+import { type DetectionIdentity, PartialDetection, type TileBoxes, writeBoxes } from './detection-files.ts';
 import { fillInput, fillTile, type ImageTile, imageTiles, letterboxed, viewTiles } from './image-views.ts';
-import { type DetectionIdentity, PartialDetection } from './partial-detection.ts';
 
 export interface DetectImageOptions {
   /** Checked before every batch of tiles. A batch in progress is finished, and finished tiles stay on disk. */

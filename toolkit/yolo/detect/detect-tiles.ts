@@ -3,8 +3,8 @@ import { ReigniteError } from '../../errors.ts';
 import { RGB } from '../../image/image-header.ts';
 import { BOX_COLUMNS } from '../convert/modules/detect.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
+import type { PartialDetection } from './detection-files.ts';
 import type { ImageTile } from './image-views.ts';
-import type { PartialDetection } from './partial-detection.ts';
 
 /** A detector that can run on tiles. */
 export interface DetectorModel {

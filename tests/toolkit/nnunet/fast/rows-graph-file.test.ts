@@ -11,7 +11,7 @@ const scratch = useScratch();
 async function tinyModel() {
   const folder = await writeTinyModel(scratch.path('model'), [32, 32]);
   const card = await readModelCard(folder);
-  return (batch: number) => graphFile(folder, card, batch, 'float32');
+  return (batch: number) => graphFile(folder, card, { provider: 'cuda', precision: 'float32', batch });
 }
 
 it('rebuilds the graph if the file has changed, or nothing records what was written', async () => {

@@ -57,16 +57,23 @@ export async function compareWithOracle(
   });
   const ours = await decodeLabels(mask);
   const theirs = await decodeLabels(join(expected, `${image}.png`));
-  const exact = Uint8Array.from(theirs.data);
-  for (const [y, x, , value] of await differingPixels(join(expected, `${image}.float32.json`))) {
-    exact[y * theirs.width + x] = value;
-  }
+  const exact = await withSumsInFloat32(expected, image);
   return {
     pixels: exact.length,
     fromMask: differences(ours.data, theirs.data),
     fromFloat32: differences(ours.data, exact),
     logits: await logitsDifference(prepared.modelDir, join(root, file), join(expected, image), place),
   };
+}
+
+/** The mask of nnU-Net with sums in float32: the one that it wrote, with the pixels that are listed next to it. */
+export async function withSumsInFloat32(folder: string, image: string): Promise<Uint8Array> {
+  const { data, width } = await decodeLabels(join(folder, `${image}.png`));
+  const exact = Uint8Array.from(data);
+  for (const [y, x, , value] of await differingPixels(join(folder, `${image}.float32.json`))) {
+    exact[y * width + x] = value;
+  }
+  return exact;
 }
 
 /** Largest difference of a crop of the logits, where the oracle has one. */

@@ -1,6 +1,6 @@
 import type { Value } from '../../../onnx/graph/graph.ts';
 import { add, floats, matMul, multiply, reshape, slice, softmax, transpose } from '../../../onnx/graph/operators.ts';
-import { asNumber } from '../../../pytorch/pickle/access.ts';
+import { asNumber } from '../../../pytorch/pickle/value.ts';
 import {
   attribute,
   childOf,

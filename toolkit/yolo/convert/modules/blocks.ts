@@ -1,5 +1,5 @@
 import { add, concat, maxPool } from '../../../onnx/graph/operators.ts';
-import { asBoolean } from '../../../pytorch/pickle/access.ts';
+import { asBoolean } from '../../../pytorch/pickle/value.ts';
 import {
   attribute,
   checkedFeature,

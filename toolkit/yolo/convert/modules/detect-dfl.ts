@@ -12,7 +12,7 @@ import {
   softmax,
   transpose,
 } from '../../../onnx/graph/operators.ts';
-import { asBoolean } from '../../../pytorch/pickle/access.ts';
+import { asBoolean } from '../../../pytorch/pickle/value.ts';
 import {
   attribute,
   childOf,

@@ -1,6 +1,6 @@
 import { foldedBias, foldedWeight } from '../../../onnx/graph/fold-batch-norm.ts';
 import { add, conv, convTranspose, floats, resizeNearest, silu } from '../../../onnx/graph/operators.ts';
-import { asInteger, asItems, asNumberArray, refusal } from '../../../pytorch/pickle/access.ts';
+import { asInteger, asItems, asNumberArray, refusal } from '../../../pytorch/pickle/value.ts';
 import {
   attribute,
   channelsOf,

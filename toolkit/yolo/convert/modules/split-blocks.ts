@@ -1,6 +1,6 @@
 import { elementCount, type GraphBuilder, ints, type Value } from '../../../onnx/graph/graph.ts';
 import { concat, floats, integers, multiply, slice } from '../../../onnx/graph/operators.ts';
-import { asInteger, asTuple, refusal } from '../../../pytorch/pickle/access.ts';
+import { asInteger, asTuple, refusal } from '../../../pytorch/pickle/value.ts';
 import {
   attribute,
   checkedFeature,

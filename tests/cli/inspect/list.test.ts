@@ -1,6 +1,6 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { rowOf } from '../../../cli/inspect/runs.ts';
+import { rowOf } from '../../../cli/inspect/list.ts';
 import { damagedSummaryOf } from '../../../runtime/run/describe-run.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

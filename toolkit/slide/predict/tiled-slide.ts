@@ -12,8 +12,8 @@ import {
   pixelTables,
 } from '../../nnunet/sliding-window/tile-input.ts';
 import { asGrey } from '../../nnunet/sliding-window/tiled-roi.ts';
+import type { SlideView } from '../read/slide-view.ts';
 import { TissueCounts, type TissueMask } from '../slide-tissue.ts';
-import type { SlideView } from './slide-view.ts';
 
 /** A slide divided into the tiles of a model. */
 export interface TiledSlide {

@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { createPredictionSteps } from '../../../activities/predict/predict-image.ts';
-import { ReigniteError } from '../../../toolkit/errors.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
-import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import type { ImagePredictor } from '../../../toolkit/predict/prediction.ts';
-import { PredictionFolder } from '../../../toolkit/predict/prediction-folder.ts';
-import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
-import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
-import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { runActivity } from '../../support/run-activity.ts';
+import { createPredictionSteps } from '../../activities/predict-image.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
+import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import type { ImagePredictor } from '../../toolkit/predict/prediction.ts';
+import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { createCellDetector } from '../../toolkit/yolo/detect/cell-detector.ts';
+import { temporaryFolder } from '../support/in-temporary-folder.ts';
+import { runActivity } from '../support/run-activity.ts';
 
 describe('predictStrip', () => {
   it('keeps the failure of a strip while others run, and removes it once that strip succeeds', async () => {

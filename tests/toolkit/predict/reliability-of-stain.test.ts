@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { measureStain, type StainKind } from '../../../toolkit/predict/cautions.ts';
+import { measureStain, type StainKind } from '../../../toolkit/predict/reliability.ts';
 import { noise } from '../../support/noise.ts';
 
 /** Optical densities of red, green and blue light: Ruifrok and Johnston, 2001. */

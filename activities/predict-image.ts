@@ -1,17 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { canonicalJson } from '../../config/digest.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import type { ImagePredictor, PredictionEngines } from '../../toolkit/predict/prediction.ts';
-import { claimOf, failureOf, PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import { withHeartbeat } from '../heartbeat.ts';
-import {
-  type NamedImage,
-  PredictImageInput,
-  type PredictionOrder,
-  PredictStripInput,
-  type Strip,
-} from './prediction-inputs.ts';
+import { canonicalJson } from '../config/digest.ts';
+import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import type { ImagePredictor, PredictionEngines } from '../toolkit/predict/prediction.ts';
+import { claimOf, failureOf, PredictionFolder } from '../toolkit/predict/prediction-folder.ts';
+import { taskNamed } from '../toolkit/tasks/task-named.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { type NamedImage, PredictImageInput, type PredictionOrder, PredictStripInput, type Strip } from './inputs.ts';
 
 export interface PredictImageOutcome {
   readonly cached: boolean;

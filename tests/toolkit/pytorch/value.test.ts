@@ -14,8 +14,8 @@ import {
   dictGet,
   dictHas,
   locate,
-} from '../../../toolkit/pytorch/pickle/access.ts';
-import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
+  type PickleValue,
+} from '../../../toolkit/pytorch/pickle/value.ts';
 import { expectRefusal } from './helpers.ts';
 
 const list = (...items: PickleValue[]): PickleValue => ({ kind: 'list', items });

@@ -2,6 +2,7 @@ import type { Task } from '../../config/tasks.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { MODEL_MPP } from '../slide/read/slide-resolution.ts';
 import { definitionOf } from '../tasks/registry.ts';
+import type { CandidatesFile } from '../yolo/detect/detection-files.ts';
 
 const STAIN_NAMES = { 'H&E': 'H&E (pink and purple)', immunohistochemistry: 'immunohistochemistry (brown and blue)' };
 
@@ -156,4 +157,81 @@ function kindOf({ black, grey, pink, brown, blue, odd, density }: Omit<StainColo
   // Brown alone is not immunohistochemistry: there are always blue nuclei between the brown cells.
   const isCounterstained = blue >= 0.02;
   return isCounterstained && blue + brown + grey >= 0.5 ? 'immunohistochemistry' : 'other';
+}
+
+/** Confidence below which a pixel is unclear: best minus second-best mean softmax, 0 to 1. */
+const UNCLEAR = 0.1;
+/** Value that means a confidence of 1 in 16-bit confidence maps. */
+const FULL = 65_535;
+
+/** Confidence of a segmentation. */
+export interface TissueCertainty {
+  /** Median over all pixels of the best minus the second-best mean softmax, 0 to 1. */
+  readonly medianConfidence: number;
+  /** Share of pixels whose confidence is below 0.1. */
+  readonly unclearShare: number;
+}
+
+/** Summarises a confidence map. @param map - 65535 times the confidence of every pixel. */
+export function tissueCertainty(map: Uint16Array): TissueCertainty {
+  const counts = new Float64Array(FULL + 1);
+  for (const confidence of map) counts[confidence] = (counts[confidence] ?? 0) + 1;
+  return tissueCertaintyOf(counts);
+}
+
+/** Summarises a histogram of confidence. @param counts - Pixels per value; the last value means a confidence of 1. */
+export function tissueCertaintyOf(counts: Float64Array): TissueCertainty {
+  const full = counts.length - 1;
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  let [unclear, below, median] = [0, 0, 0];
+  for (const [confidence, count] of counts.entries()) {
+    if (confidence < UNCLEAR * full) unclear += count;
+    if (below <= total / 2 && below + count > total / 2) median = confidence;
+    below += count;
+  }
+  return { medianConfidence: rounded(median / full), unclearShare: rounded(total === 0 ? 0 : unclear / total) };
+}
+
+export function tissueCertaintyNote({ medianConfidence, unclearShare }: TissueCertainty): string {
+  return `${(100 * unclearShare).toFixed(1)} % of its pixels are unclear (confidence below ${UNCLEAR}); the median confidence is ${medianConfidence.toFixed(2)}.`;
+}
+
+/** Confidence of a cell detection. */
+interface CellCertainty {
+  /** Median detection score of the cells; missing if there are none. */
+  readonly medianScore?: number;
+  /** Candidates in the image that were recorded, but whose detection score does not exceed the confidence threshold. */
+  readonly weakCandidates: number;
+}
+
+export function cellCertainty(
+  cells: readonly { readonly score: number }[],
+  { candidates, width, height }: CandidatesFile,
+): CellCertainty {
+  const scores = cells.map(({ score }) => score).sort((a, b) => a - b);
+  const median = scores[Math.floor(scores.length / 2)];
+  const weak = candidates.filter(({ x1, y1, x2, y2, outcome }) => {
+    const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+    return outcome === 'confidence' && x >= 0 && y >= 0 && x < width && y < height;
+  });
+  return { ...(median !== undefined && { medianScore: rounded(median) }), weakCandidates: weak.length };
+}
+
+/** Describes the detection scores, in one sentence each; leaves out what nothing can be said about. */
+export function cellCertaintyNotes(
+  { medianScore, weakCandidates }: CellCertainty,
+  { recorded, confidence }: Pick<CandidatesFile, 'recorded' | 'confidence'>,
+): readonly string[] {
+  const median =
+    medianScore === undefined ? [] : [`The median detection score of its cells is ${medianScore.toFixed(2)}.`];
+  // Candidates are recorded down to the threshold only.
+  if (recorded >= confidence) return median;
+  const candidates =
+    weakCandidates === 1 ? '1 candidate has a detection score' : `${weakCandidates} candidates have detection scores`;
+  const uncounted = `${candidates} between ${recorded} and ${confidence} and ${weakCandidates === 1 ? 'is' : 'are'} not counted.`;
+  return [[...median, uncounted].join(' ')];
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 1e4) / 1e4;
 }

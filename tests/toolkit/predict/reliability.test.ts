@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { densityCautions, modelCautions, scaleCautions, stainCautions } from '../../../toolkit/predict/cautions.ts';
-import { cellCertainty, tissueCertainty } from '../../../toolkit/predict/certainty.ts';
+import {
+  cellCertainty,
+  cellCertaintyNotes,
+  densityCautions,
+  modelCautions,
+  scaleCautions,
+  stainCautions,
+  tissueCertainty,
+} from '../../../toolkit/predict/reliability.ts';
 
 describe('cautions', () => {
   it('are given for a model of the sample', () => {
@@ -62,5 +69,21 @@ describe('certainty', () => {
       ],
     });
     expect(certainty).toEqual({ medianScore: 0.7, weakCandidates: 1 });
+  });
+});
+
+describe('cellCertaintyNotes', () => {
+  it('says how many candidates are not counted', () => {
+    expect(cellCertaintyNotes({ medianScore: 0.8, weakCandidates: 2 }, { recorded: 0.1, confidence: 0.25 })).toEqual([
+      'The median detection score of its cells is 0.80. 2 candidates have detection scores between 0.1 and 0.25 and are not counted.',
+    ]);
+  });
+
+  it.each([0, 0.001])('leaves out candidates between %d and itself', (threshold) => {
+    const range = { recorded: threshold, confidence: threshold };
+    expect(cellCertaintyNotes({ medianScore: 0.8, weakCandidates: 0 }, range)).toEqual([
+      'The median detection score of its cells is 0.80.',
+    ]);
+    expect(cellCertaintyNotes({ weakCandidates: 0 }, range)).toEqual([]);
   });
 });

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { ReigniteError } from '../../toolkit/errors.ts';
-import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { inside } from '../../toolkit/files/inside.ts';
-import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import { withHeartbeat } from '../heartbeat.ts';
-import { NamedImage, ReadImagesInput, WritePredictionInput } from './prediction-inputs.ts';
+import { ReigniteError } from '../toolkit/errors.ts';
+import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
+import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { inside } from '../toolkit/files/inside.ts';
+import { PredictionFolder } from '../toolkit/predict/prediction-folder.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { NamedImage, ReadImagesInput, WritePredictionInput } from './inputs.ts';
 
 /** The images of a prediction, as files of one batch each in the state directory. */
 export class PredictionFiles {
