@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { statIfThere } from '../../toolkit/files/file-access.ts';
 import { shellWord } from '../../toolkit/format.ts';
 import { EXPORT_MODULE, EXPORT_WEIGHTS, identifyFile, remedyOfKind } from '../../toolkit/models/identify-file.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
@@ -159,7 +159,8 @@ function besides(root: PickleValue): string {
 function nextOfFold(file: string): string {
   const fold = dirname(file);
   if (foldOfFolder(basename(fold)) === undefined) {
-    return 'Put it into a folder fold_0 next to the plans of its model; give the folder above to `predict --model`.';
+    const plans = `plans.json and dataset.json (v2) or ${basename(file)}.pkl (v1)`;
+    return `With the plans of its training next to it, ${plans}, give the file to \`predict --model\`.`;
   }
   const predict = `npx reignite predict --task he --model ${shellWord(dirname(fold))} --out predicted image.png`;
   return `\`${predict}\` segments image.png with all folds of the model.`;

@@ -3,7 +3,7 @@ import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { makeFolder, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
+import { makeFolder, PRIVATE_FILE } from '../../toolkit/files/folders.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
 import { connectTo, type ServerAddress } from './connection.ts';

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { noise } from '../support/noise.ts';
+import { noise } from '../support/random-numbers.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 const PLAIN = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));

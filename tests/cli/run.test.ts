@@ -21,8 +21,8 @@ import {
   workersOf,
 } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { digestsBelow } from '../support/same-files.ts';
 import { serveHome } from '../support/serve-home.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';

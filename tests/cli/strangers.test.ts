@@ -11,7 +11,7 @@ import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { createRenderActivities } from '../../activities/render.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../toolkit/files/folders.ts';
 import { type Command, type Place, startCommand } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { filesBelow } from '../support/files-below.ts';

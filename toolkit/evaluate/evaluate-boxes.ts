@@ -1,15 +1,15 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { z } from 'zod';
-import { readNamedJson } from '../dataset/read-text.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { namesLike } from '../files/same-name.ts';
+import { readNamedJson } from '../files/text-file.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { decimal, html, table } from '../report/page/html.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
 import { readCandidatesFile } from '../yolo/detect/detection-files.ts';
+import { namesLike } from './prediction-files.ts';
 
 /** COCO's limit of boxes per class and image. */
 const COCO_LIMIT = 100;

@@ -1,11 +1,10 @@
 import { join, parse } from 'node:path';
-import type { MappedLabel } from '../dataset/label-map.ts';
+import type { MappedLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { namesLike, namesMeantFor } from '../files/same-name.ts';
 import { firstOf } from '../format.ts';
 import { decodeLabelMap } from '../image/decode-label-map.ts';
-import { namesIn } from './read-points.ts';
+import { namesIn, namesLike, namesMeantFor } from './prediction-files.ts';
 
 const FEW = 8;
 /** Number of values that only masks of numbered objects have. */

@@ -2,16 +2,13 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { overviewFileIn } from '../dataset/find-files.ts';
-import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
-import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
-import { folderOf } from '../dataset/layout.ts';
+import { folderOf, overviewFileIn } from '../dataset/layout.ts';
 import { type OverviewByStem, overviewByStem, readOverview } from '../dataset/overview.ts';
 import { heTestRoisOf, rowsNearlyTested } from '../dataset/test-rois.ts';
+import { HE_LABELS, type LabelTranslation, TIL_LABELS, translateLabels } from '../dataset/tissue-labels.ts';
 import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
-import { inside } from '../files/inside.ts';
-import { namesLike } from '../files/same-name.ts';
+import { inside } from '../files/folders.ts';
 import { decodeByteLabels } from '../image/decode-label-map.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
@@ -31,7 +28,7 @@ import {
   type ScoreRow,
   writeMetrics,
 } from './evaluation.ts';
-import { namesIn } from './read-points.ts';
+import { namesIn, namesLike } from './prediction-files.ts';
 import {
   type BothMasks,
   checkMasks,

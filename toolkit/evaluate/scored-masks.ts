@@ -1,13 +1,11 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
-import { publishedMaskIn } from '../dataset/find-files.ts';
-import { HE_LABELS } from '../dataset/he-labels.ts';
-import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
+import { publishedMaskIn } from '../dataset/layout.ts';
 import type { HeTestRoi } from '../dataset/test-rois.ts';
+import { HE_LABELS, type LabelTranslation, translateLabels } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
-import { inside } from '../files/inside.ts';
-import { namesMeantFor } from '../files/same-name.ts';
+import { inside } from '../files/folders.ts';
 import { firstOf } from '../format.ts';
 import { decodeByteLabels } from '../image/decode-label-map.ts';
 import { decodeLabels, pairOf, paletteRemark } from '../image/decode-labels.ts';
@@ -16,7 +14,7 @@ import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { labelCounts, type WithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/dice.ts';
 import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
 import type { RoiCounts } from '../verdict/resampled-intervals.ts';
-import { formatProblems, namesIn } from './read-points.ts';
+import { formatProblems, namesIn, namesMeantFor } from './prediction-files.ts';
 
 /** An ROI and the absolute path of the mask to score. */
 export interface Pair extends HeTestRoi {

@@ -2,9 +2,9 @@ import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { decodeLabels, expectContent, type LabelImage, notLabels } from './decode-labels.ts';
 import { type ImageHeader, RGB } from './image-header.ts';
+import { readTiffHeader } from './jpeg-tiff-header.ts';
 import { MAX_PIXELS, openImage, readRaw } from './open-image.ts';
 import { setTiffValue } from './tiff-directory.ts';
-import { readTiffHeader } from './tiff-header.ts';
 
 /** A label map in memory. */
 export interface LabelMap extends Omit<LabelImage, 'data'> {

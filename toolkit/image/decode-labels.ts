@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Metadata } from 'sharp';
 import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
-import { statIfThere } from '../files/if-there.ts';
+import { statIfThere } from '../files/file-access.ts';
 import { firstOf } from '../format.ts';
 import type { RoiMasks } from '../metrics/he-metrics.ts';
 import { openImage, readRaw } from './open-image.ts';

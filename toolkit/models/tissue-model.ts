@@ -2,8 +2,8 @@ import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { statIfThere } from '../files/if-there.ts';
 import { type ConvertProgress, convertModel } from '../nnunet/convert/convert-model.ts';
 import { bareWeights, findModelFolder } from '../nnunet/convert/find-model-folder.ts';
 import {
@@ -276,6 +276,7 @@ async function takeConverted(
       remedy: 'Run `npx reignite model convert` again: it writes both files.',
     });
   }
+  refuseEarlierNorms(path, card);
   const modelDir = join(models, card.digest);
   const known = await knownModelCard(modelDir);
   if (known === undefined) {
@@ -283,6 +284,14 @@ async function takeConverted(
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
   return { ...converted(card, modelDir), folds: [fold.fold], notes: notesOf(card), cached: known !== undefined };
+}
+
+/** Refuses files whose results would differ from those that the cache has under the same digest. */
+function refuseEarlierNorms(path: string, { normSums }: ModelCard): void {
+  if (normSums !== undefined || describeModel(path).operators['InstanceNormalization'] === undefined) return;
+  throw new ReigniteError('SIDECAR_INVALID', `${path} was converted by an earlier version of reignite.`, {
+    remedy: 'Run `npx reignite model convert` again: it writes both files.',
+  });
 }
 
 interface FoldsSource extends ChosenFolds {

@@ -4,7 +4,7 @@ import type { CellTask } from '../../config/tasks.ts';
 import type { CacheEntry, KeyParts } from '../cache/step-cache.ts';
 import { drawCellsOverlay, type Legend, type LegendEntry } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
+import { type Classification, writeFeatures } from '../geojson/write-features.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { areAsStored } from '../image/image-header.ts';
 import type { CellModel } from '../models/cell-model.ts';

@@ -8,6 +8,7 @@ import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import {
   encodeGrey16,
   encodeGrey16FromFiles,
+  encodeIndexed,
   encodeLabels,
   encodeLabelsFromFiles,
 } from '../../../toolkit/image/encode-png.ts';
@@ -132,5 +133,32 @@ describe('16-bit grey', () => {
     const raw = await sharp(join(scratch, 'a.png')).toColourspace('grey16').raw({ depth: 'ushort' }).toBuffer();
     expect(new Uint8Array(raw)).toEqual(new Uint8Array(data.buffer));
     expect(await readFile(join(scratch, 'b.png'))).toEqual(await readFile(join(scratch, 'a.png')));
+  });
+});
+
+const PALETTE = [
+  [10, 20, 30],
+  [200, 0, 7],
+  [0, 255, 128],
+] as const;
+
+describe('encodeIndexed', () => {
+  it('shows the colours of its labels, also for more rows than are written at once', async () => {
+    const path = join(await temporaryFolder(), 'mask.png');
+    const [width, height] = [7, 130];
+    const data = Uint8Array.from({ length: width * height }, (_, at) => (at * 5) % 3);
+    await encodeIndexed(path, { width, height, data }, PALETTE);
+    const { data: rgb, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height, info.channels]).toEqual([width, height, 3]);
+    expect(Uint8Array.from(rgb)).toEqual(Uint8Array.from(Array.from(data).flatMap((label) => PALETTE[label] ?? [])));
+  });
+
+  it('keeps the palette in the order of the labels', async () => {
+    const path = join(await temporaryFolder(), 'mask.png');
+    await encodeIndexed(path, { width: 1, height: 1, data: Uint8Array.of(2) }, PALETTE);
+    const bytes = await readFile(path);
+    const at = bytes.indexOf('PLTE') + 4;
+    expect(Array.from(bytes.subarray(at, at + 9))).toEqual(PALETTE.flat());
+    expect((await sharp(path).metadata()).isPalette).toBe(true);
   });
 });

@@ -15,7 +15,7 @@ import { PartialDetection, readBoxes } from '../../../toolkit/yolo/detect/detect
 import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-views.ts';
 import { batchOn, type DetectorOptions, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { webgpuMissing } from '../../support/software-vulkan.ts';
 import { fixture, SIZE } from './support/fixtures.ts';
 
