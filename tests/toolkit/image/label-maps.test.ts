@@ -61,7 +61,7 @@ describe('a label map', () => {
     await expect(decodeLabelMap(await tiff(options))).rejects.toThrow(reason);
   });
 
-  it('is refused if its compression changes labels, or its file is no image', async () => {
+  it('is refused if its compression changes labels, or its file is not an image', async () => {
     const folder = await temporaryFolder();
     const raw = { width: WIDTH, height: HEIGHT, channels: 1 } as const;
     await sharp(LABELS, { raw }).toColourspace('b-w').tiff({ compression: 'jpeg' }).toFile(join(folder, 'a.tif'));
