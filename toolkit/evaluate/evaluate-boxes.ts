@@ -151,7 +151,7 @@ async function fromResults({ images }: Truth, labels: ReadonlyMap<number, number
 /** Reads the boxes of a prediction that became points. */
 async function fromCandidates({ images, categories }: Truth, folder: string): Promise<ReadBoxes> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
-  const byName = new Map(categories.map(({ name }, label) => [name, label]));
+  const byName = labelsByName(categories);
   const byFile = imagesByFile(images, files);
   const boxes: ScoredBox[] = [];
   const unknown = new Set<string>();
@@ -196,6 +196,20 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
         : []),
     ],
   };
+}
+
+/** @throws ReigniteError ANNOTATIONS_INVALID when two categories have the same name, by which boxes are matched. */
+function labelsByName(categories: Truth['categories']): ReadonlyMap<string, number> {
+  const byName = new Map<string, number>();
+  for (const [label, { name }] of categories.entries()) {
+    if (byName.has(name)) {
+      throw new ReigniteError('ANNOTATIONS_INVALID', `Several annotated categories are named ${name}.`, {
+        remedy: 'Give each category a name of its own, or name a COCO file of results, whose boxes have category ids.',
+      });
+    }
+    byName.set(name, label);
+  }
+  return byName;
 }
 
 /** @throws ReigniteError ANNOTATIONS_INVALID when two images, in different folders, would have the same prediction. */

@@ -9,6 +9,7 @@ import { HE_LABELS, type LabelTranslation, TIL_LABELS, translateLabels } from '.
 import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
 import { inside } from '../files/folders.ts';
+import { decodeByteLabels } from '../image/decode-label-map.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
@@ -38,7 +39,12 @@ import {
   scorePublished,
 } from './scored-masks.ts';
 
-/** Scores masks under the paper's protocol: one PNG of label values per ROI, named as in the record's inference/he. */
+/** Returns the file name of an ROI's mask: a PNG, or a TIFF if there is no PNG. */
+function maskOf(roi: string, like: (name: string) => string | undefined): string {
+  return like(`${roi}.png`) ?? like(`${roi}.tif`) ?? like(`${roi}.tiff`) ?? `${roi}.png`;
+}
+
+/** Scores masks under the paper's protocol: one PNG or TIFF of label values per ROI, named as in the record's inference/he. */
 export async function evaluateTissue(
   task: TissueTask,
   { data, predictions, out, labels, classes }: EvaluationInput,
@@ -50,7 +56,7 @@ export async function evaluateTissue(
   const like = namesLike(found);
   const pairs = rois.map((roi) => ({
     ...roi,
-    prediction: join(predictions, like(`${roi.roi}.png`) ?? `${roi.roi}.png`),
+    prediction: join(predictions, maskOf(roi.roi, like)),
   }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const maskRemarks = await checkMasks(checked, labels);
@@ -148,7 +154,7 @@ async function drawCases(
 }
 
 async function readPrediction(path: string, labels: LabelTranslation | undefined): Promise<LabelImage> {
-  const mask = await decodeLabels(path);
+  const mask = await decodeByteLabels(path);
   return labels === undefined ? mask : { ...mask, data: translateLabels(mask.data, labels) };
 }
 

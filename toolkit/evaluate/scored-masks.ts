@@ -7,7 +7,8 @@ import { HE_LABELS, type LabelTranslation, translateLabels } from '../dataset/ti
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/folders.ts';
 import { firstOf } from '../format.ts';
-import { decodeLabels, paletteRemark, readMaskPair } from '../image/decode-labels.ts';
+import { decodeByteLabels } from '../image/decode-label-map.ts';
+import { decodeLabels, pairOf, paletteRemark } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { labelCounts, type WithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/dice.ts';
@@ -56,7 +57,12 @@ async function* readPairs(
   onTruth: (truth: Uint8Array) => void,
 ): AsyncGenerator<RoiMasks> {
   for (const { roi, annotation, prediction } of pairs) {
-    const masks = await readMaskPair(roi, inside(data, annotation), prediction);
+    const truth = inside(data, annotation);
+    const masks = pairOf(
+      roi,
+      { path: truth, mask: await decodeLabels(truth) },
+      { path: prediction, mask: await decodeByteLabels(prediction) },
+    );
     onTruth(masks.truth);
     yield labels === undefined ? masks : { ...masks, prediction: translateLabels(masks.prediction, labels) };
   }
@@ -103,7 +109,7 @@ interface MaskFault {
   readonly remedy?: string;
 }
 
-const OTHER_FILES = 'Save each mask as an 8-bit grey PNG with the name of the ROI; other formats are not read.';
+const OTHER_FILES = 'Save each mask as an 8-bit grey PNG or TIFF with the name of the ROI; other formats are not read.';
 
 /** Order in which kinds of faults determine the error code. */
 const BY_WEIGHT = [
@@ -156,7 +162,7 @@ async function checkMask(
   }
   const truth = await imageSize(annotation);
   try {
-    const { width, height, data, isPalette = false } = await decodeLabels(prediction);
+    const { width, height, data, isPalette = false } = await decodeByteLabels(prediction);
     if (width !== truth.width || height !== truth.height) {
       const sizes = `${width} x ${height} px, its annotation ${truth.width} x ${truth.height} px`;
       return { code: 'SIZE_MISMATCH', cause: `${prediction} has ${sizes}` };

@@ -181,6 +181,7 @@ function headerOf(page: TiffDirectory, pages: readonly TiffDirectory[]): ImageHe
     channels: isPalette ? 3 : samples,
     ...(isOnlyChannels && { onlyChannels: notGreyOrRgb(samples) }),
     isInverted: photometric === PHOTOMETRIC.whiteIsZero,
+    ...(one(page, TAG.compression, NO_COMPRESSION) === JPEG && { isLossy: true }),
     hasProfile: page.has(TAG.profile),
     orientation: one(page, TAG.orientation, 1),
     pages: pages.flatMap(sizesOf),

@@ -181,7 +181,20 @@ function absentNote(path: string, absent: readonly FoldName[]): readonly string[
   return [`${path} has no ${describeFolds(absent)}; the ensemble uses the others, as in nnU-Net v2.`];
 }
 
-function notesOf({ trainer, v2, ...card }: ModelCard): readonly string[] {
+function notesOf(card: ModelCard): readonly string[] {
+  return [...averageNotes(card), ...methodNotes(card)];
+}
+
+/** Names moving averages that checkpoints have next to the weights that are used. */
+export function averageNotes({ folds }: Pick<ModelCard, 'folds'>): readonly string[] {
+  const keys = new Set(folds.flatMap(({ average }) => average ?? []));
+  if (keys.size === 0) return [];
+  return [
+    `The checkpoint also has a moving average of the weights under ${[...keys].join(', ')}, which is not used, as in nnU-Net.`,
+  ];
+}
+
+function methodNotes({ trainer, v2, ...card }: ModelCard): readonly string[] {
   if (v2 === undefined) {
     if (card.mirrorAxes !== undefined || PAPER_TRAINER.test(trainer)) return [];
     return unmirroredNote('nnUNet_predict', v1MirrorAxes(trainer));

@@ -64,24 +64,24 @@ it('says whether the folder of points is missing, or a file', async () => {
   });
 });
 
-it('names masks that are not read, because they are not PNG files', async () => {
+it('names masks that are not read, because they are neither PNG nor TIFF files', async () => {
   const folder = await temporaryFolder();
   const [truth, predictions] = [join(folder, 'truth'), join(folder, 'masks')];
   const mask = { width: 2, height: 1, data: Uint8Array.of(1, 2) };
   for (const each of [truth, predictions]) await mkdir(each);
   await encodeLabels(join(truth, 'a.png'), mask);
   await encodeLabels(join(predictions, 'a.png'), mask);
-  await rename(join(predictions, 'a.png'), join(predictions, 'a.tif'));
+  await rename(join(predictions, 'a.png'), join(predictions, 'a.bmp'));
   const scored = () => evaluateMasks({ truth, predictions, out: join(folder, 'out') });
   await expect(scored()).rejects.toMatchObject({
     code: 'FILE_MISSING',
-    message: expect.stringContaining('contains no masks (.png), only a.tif'),
+    message: expect.stringContaining('contains no masks (.png, .tif), only a.bmp'),
     remedy: expect.stringContaining('8-bit grey PNG'),
   });
   await encodeLabels(join(predictions, 'b.png'), mask);
   await expect(scored()).rejects.toMatchObject({
     code: 'ROI_WITHOUT_PAIR',
-    message: expect.stringContaining('it has a.tif'),
+    message: expect.stringContaining('it has a.bmp'),
   });
 });
 
