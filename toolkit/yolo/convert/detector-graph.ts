@@ -39,7 +39,7 @@ import {
   sppf,
 } from './modules/blocks.ts';
 import { conv2dModule, convModule } from './modules/convolution.ts';
-import { BOX_COLUMNS, detect, type Size } from './modules/detect.ts';
+import { BOX_COLUMNS, detect, type Size } from './modules/detect-anchors.ts';
 import { detectDfl } from './modules/detect-dfl.ts';
 import {
   cbFuse,

@@ -1,7 +1,7 @@
 import { bestEffort, markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { RGB } from '../../image/image-header.ts';
-import { BOX_COLUMNS } from '../convert/modules/detect.ts';
+import { BOX_COLUMNS } from '../convert/modules/detect-anchors.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import type { PartialDetection } from './detection-files.ts';
 import type { ImageTile } from './image-views.ts';
