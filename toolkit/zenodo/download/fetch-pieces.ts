@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { asDiskError } from '../../files/disk-error.ts';
+import { closeOnError } from '../../files/if-there.ts';
 import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
 import { parseContentRange } from '../http/http-headers.ts';
 import { contentCodings, refusalOf } from '../http/http-response.ts';
@@ -131,9 +132,11 @@ export class PiecesFile {
       const found = await readState(path);
       const isSame = found?.size === version.size && found.md5 === version.md5;
       const handle = await open(path, isSame ? 'r+' : 'w+').catch(() => open(path, 'w+'));
-      const isFilled = isSame && (await handle.stat()).size === version.size;
-      await handle.truncate(version.size);
-      return new PiecesFile(path, handle, isFilled ? found : { ...version, pieces: [] });
+      return await closeOnError(handle, async () => {
+        const isFilled = isSame && (await handle.stat()).size === version.size;
+        await handle.truncate(version.size);
+        return new PiecesFile(path, handle, isFilled ? found : { ...version, pieces: [] });
+      });
     } catch (error) {
       throw asDiskError(error, path);
     }
