@@ -32,7 +32,7 @@ import { WorkerProcesses } from './runtime/workers/worker-processes.ts';
 import { workerSettingsOf } from './runtime/workers/worker-settings.ts';
 import { markHandled } from './toolkit/concurrency.ts';
 import { ReigniteError } from './toolkit/errors.ts';
-import { type HomeFolders, homeFolders } from './toolkit/files/home-folders.ts';
+import { type HomeFolders, homeFolders } from './toolkit/files/folders.ts';
 
 /** Which server to connect to, and what to start. */
 export interface ConnectOptions {

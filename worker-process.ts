@@ -9,7 +9,7 @@ import { plainProblem } from './config/wrong-values.ts';
 import { parseServerAddress } from './runtime/server/connection.ts';
 import { installTelemetry } from './runtime/workers/telemetry.ts';
 import { settingsFromEnvironment } from './runtime/workers/worker-settings.ts';
-import { homeFromEnvironment } from './toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from './toolkit/files/folders.ts';
 import { runWorker } from './worker.ts';
 
 /** A process that has not stopped in this time is killed: finished work is safe on disk. */

@@ -21,7 +21,7 @@ import type { WorkerSettings } from './runtime/workers/worker-settings.ts';
 import { workflowBundle } from './runtime/workers/workflow-bundle.ts';
 import { ReigniteError } from './toolkit/errors.ts';
 import { AllowedPlaces } from './toolkit/files/allowed-places.ts';
-import type { HomeFolders } from './toolkit/files/home-folders.ts';
+import type { HomeFolders } from './toolkit/files/folders.ts';
 import { openRunStorage, type RunStorage } from './toolkit/storage/run-storage.ts';
 import { USUAL_SAVING } from './toolkit/storage/stored-partials.ts';
 
@@ -199,4 +199,4 @@ async function createWorkers(
 export { loadConfig } from './runtime/load-config.ts';
 export type { ServerAddress } from './runtime/server/connection.ts';
 export { type WorkerSettings, workerSettingsOf } from './runtime/workers/worker-settings.ts';
-export { type HomeFolders, homeFolders } from './toolkit/files/home-folders.ts';
+export { type HomeFolders, homeFolders } from './toolkit/files/folders.ts';

@@ -1,4 +1,4 @@
-import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../toolkit/files/folders.ts';
 import { createRoiSegmenter, startSegmenterThread } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';

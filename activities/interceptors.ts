@@ -14,8 +14,8 @@ import { ZodError, z } from 'zod';
 import { bestEffort } from '../toolkit/concurrency.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { type AllowedPlaces, placesNamedIn } from '../toolkit/files/allowed-places.ts';
-import { asSystemError } from '../toolkit/files/disk-error.ts';
-import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import { asSystemError } from '../toolkit/files/file-access.ts';
+import type { HomeFolders } from '../toolkit/files/folders.ts';
 import { holdSlot, isLastHandOver } from './hand-over.ts';
 import { ModelRef, RunFolders } from './inputs.ts';
 

@@ -1,4 +1,4 @@
-import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../toolkit/files/folders.ts';
 import { createReadImages, createWritePrediction } from './prediction-files.ts';
 import { openResults } from './report/open-results.ts';
 import { createWriteSummary, noteVerdicts } from './report/write-summary.ts';

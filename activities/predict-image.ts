@@ -1,6 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { canonicalJson } from '../config/digest.ts';
-import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../toolkit/files/folders.ts';
 import type { ImagePredictor, PredictionEngines } from '../toolkit/predict/prediction.ts';
 import { claimOf, failureOf, PredictionFolder } from '../toolkit/predict/prediction-folder.ts';
 import { taskNamed } from '../toolkit/tasks/task-named.ts';

@@ -1,5 +1,5 @@
 import { Receipts } from '../toolkit/cache/receipts.ts';
-import type { HomeFolders } from '../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../toolkit/files/folders.ts';
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { RetryBudget } from '../toolkit/zenodo/http/retry-budget.ts';
 import { createUnpackArchive } from './acquire/unpack-archive.ts';

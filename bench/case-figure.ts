@@ -1,7 +1,7 @@
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HE_LABELS } from '../toolkit/dataset/he-labels.ts';
+import { HE_LABELS } from '../toolkit/dataset/tissue-labels.ts';
 import { drawCaseFigure } from '../toolkit/figures/case-figure.ts';
 import { makeScene, SCENE } from './case-figure-scene.ts';
 import { inNode, PythonPeer, paired, report } from './paired.ts';

@@ -19,8 +19,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
-import { digestsBelow } from '../tests/support/same-files.ts';
-import { type MadePage, writeSlide } from '../tests/support/write-slide.ts';
+import { digestsBelow } from '../tests/support/files-below.ts';
+import { type MadePage, writeSlide } from '../tests/support/write-tiff.ts';
 
 const ENTRY = fileURLToPath(new URL('../bin/reignite.js', import.meta.url));
 const POLL_MS = 200;

@@ -12,7 +12,7 @@ import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { noise } from '../tests/support/noise.ts';
+import { noise } from '../tests/support/random-numbers.ts';
 import { HostRows } from '../toolkit/nnunet/fast/rows-pass.ts';
 import { RGB_SOFTMAX } from '../toolkit/nnunet/model-card.ts';
 import type { FoldNetworks } from '../toolkit/nnunet/networks/open-networks.ts';

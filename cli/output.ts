@@ -1,6 +1,6 @@
 import wrapAnsi from 'wrap-ansi';
 import { ReigniteError } from '../toolkit/errors.ts';
-import { asDiskError, asSystemError } from '../toolkit/files/disk-error.ts';
+import { asDiskError, asSystemError } from '../toolkit/files/file-access.ts';
 
 /** Escapes control characters, so that names from untrusted files cannot drive the terminal. */
 export function printable(text: string): string {

@@ -3,7 +3,7 @@ import { loadConfig } from '../runtime/load-config.ts';
 import type { ServerSession, SessionOptions } from '../runtime/server/server-session.ts';
 import { withServer } from '../runtime/server/with-server.ts';
 import { workerSettingsOf } from '../runtime/workers/worker-settings.ts';
-import { homeFromEnvironment } from '../toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from '../toolkit/files/folders.ts';
 import { printStep } from './output.ts';
 
 /** After losing this many servers, the cause is not just that another command ended. */

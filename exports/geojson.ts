@@ -8,4 +8,4 @@
  * @module
  */
 export { type LabelMask, type Region, traceRegions } from '../toolkit/geojson/trace-regions.ts';
-export { type WriteRegionsOptions, writeRegions } from '../toolkit/geojson/write-regions.ts';
+export { type WriteRegionsOptions, writeRegions } from '../toolkit/geojson/write-features.ts';

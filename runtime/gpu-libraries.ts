@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { statIfThere } from '../toolkit/files/if-there.ts';
+import { statIfThere } from '../toolkit/files/file-access.ts';
 
 /** A wheel on PyPI and the libraries to extract from it. */
 export interface GpuWheel {

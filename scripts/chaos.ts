@@ -9,10 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
-import { commits, inferredTwice, injectFaults, leftBehind } from '../tests/support/chaos.ts';
-import { chaosSchedule } from '../tests/support/chaos-schedule.ts';
+import { chaosSchedule, commits, inferredTwice, injectFaults, leftBehind } from '../tests/support/chaos.ts';
 import { runCommand } from '../tests/support/command.ts';
-import { digestsBelow } from '../tests/support/same-files.ts';
+import { digestsBelow } from '../tests/support/files-below.ts';
 import { tinyProfile, writeTinyRecord } from '../tests/support/tiny-record.ts';
 
 const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];

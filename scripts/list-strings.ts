@@ -2,7 +2,7 @@
 // tsx scripts/list-strings.ts [FOLDER...]
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { codeStrings } from './prose/code-prose.ts';
+import { codeStrings } from './prose.ts';
 
 const folders = process.argv.slice(2);
 const SHOWN = ['cli', 'runtime', 'workflows', 'activities', 'toolkit', 'config', 'client.ts', 'worker.ts'];

@@ -1,6 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TraceLine } from '../toolkit/report/trace.ts';
 
 /** The environment of a proof script. */
 export interface Proof {
@@ -55,4 +58,30 @@ async function orTell(close: () => unknown): Promise<void> {
   } catch (error) {
     console.error('Not taken down:', error instanceof Error ? error.message : error);
   }
+}
+
+/** Ends a process with SIGTERM, or with SIGKILL if that takes too long. */
+export async function endChild(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  await gone;
+  clearTimeout(late);
+}
+
+/** Counts the ROIs per worker, and the repeated attempts, from a run's results folder. */
+export function roiShares(results: string): {
+  readonly shares: ReadonlyMap<string, number>;
+  readonly repeated: number;
+} {
+  const shares = new Map<string, number>();
+  let repeated = 0;
+  for (const line of readFileSync(join(results, 'trace.jsonl'), 'utf8').trim().split('\n')) {
+    const { step, worker, attempts } = TraceLine.parse(JSON.parse(line));
+    if (step !== 'inferRoi') continue;
+    shares.set(worker, (shares.get(worker) ?? 0) + 1);
+    repeated += attempts - 1;
+  }
+  return { shares, repeated };
 }

@@ -18,11 +18,10 @@ import { fileURLToPath } from 'node:url';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { freePort } from '../runtime/server/connection.ts';
 import { runCommand, until } from '../tests/support/command.ts';
-import { digestsBelow } from '../tests/support/same-files.ts';
+import { digestsBelow } from '../tests/support/files-below.ts';
 import { type Engine, findEngine } from './compose/engine.ts';
 import { provideImages } from './compose/stand-ins.ts';
-import { roiShares } from './fleet/roi-shares.ts';
-import { type Proof, prove } from './proof.ts';
+import { type Proof, prove, roiShares } from './proof.ts';
 
 const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const RUN = ['run', '--profile', 'sample', '--set', 'inference.threads=1', '--set', 'temporal.heartbeatSeconds=5'];

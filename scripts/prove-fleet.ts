@@ -14,12 +14,11 @@ import { QUEUES, type Queue, taskQueue } from '../config/tasks.ts';
 import { connectTo } from '../runtime/server/connection.ts';
 import { ACTIVITY_QUEUE, livePollers } from '../runtime/workers/pollers.ts';
 import { type Place, runCommand, startCommand, until } from '../tests/support/command.ts';
-import { digestsBelow } from '../tests/support/same-files.ts';
+import { digestsBelow } from '../tests/support/files-below.ts';
 import { EARLY_PATCH, LATE_PATCH, makeNextVersion, NEXT_VERSION } from './fleet/next-version.ts';
-import { roiShares } from './fleet/roi-shares.ts';
 import { startServerOnPostgres, USUAL_FILES } from './fleet/temporal-server.ts';
 import { startWorkerGroup, type WorkerGroup } from './fleet/worker-group.ts';
-import { type Proof, prove } from './proof.ts';
+import { type Proof, prove, roiShares } from './proof.ts';
 
 const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const FLEET: readonly Queue[] = ['orchestration', 'download', 'render', 'inference', 'inference', 'inference'];

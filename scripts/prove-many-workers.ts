@@ -17,9 +17,8 @@ import { ACTIVITY_QUEUE, livePollers } from '../runtime/workers/pollers.ts';
 import { serverPidOf, until } from '../tests/support/command.ts';
 import { serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
 import { ANY_PORTS, temporalBinary } from '../tests/support/temporal.ts';
-import { readTextIfThere } from '../toolkit/files/if-there.ts';
-import { endChild } from './fleet/end-child.ts';
-import { type Proof, prove } from './proof.ts';
+import { readTextIfThere } from '../toolkit/files/file-access.ts';
+import { endChild, type Proof, prove } from './proof.ts';
 
 const MOST = 1.5;
 /** ROIs per worker before the measurement: a new process compiles its code first. */

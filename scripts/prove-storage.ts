@@ -19,15 +19,12 @@ import { taskQueue } from '../config/tasks.ts';
 import { connectTo, freePort } from '../runtime/server/connection.ts';
 import { ACTIVITY_QUEUE, livePollers } from '../runtime/workers/pollers.ts';
 import { runCommand, until } from '../tests/support/command.ts';
-import { digestsBelow } from '../tests/support/same-files.ts';
-import { endChild } from './fleet/end-child.ts';
-import { roiShares } from './fleet/roi-shares.ts';
+import { digestsBelow } from '../tests/support/files-below.ts';
 import { startServerOnPostgres, USUAL_FILES } from './fleet/temporal-server.ts';
-import { type Proof, prove } from './proof.ts';
+import { endChild, type Proof, prove, roiShares } from './proof.ts';
+import { proveFaults, proveResumedUpload } from './storage/bucket-proofs.ts';
 import { type BucketProxy, startBucketProxy } from './storage/bucket-proxy.ts';
 import { type Machines, makeMachines } from './storage/machines.ts';
-import { proveFaults } from './storage/play-faults.ts';
-import { proveResumedUpload } from './storage/resume-upload.ts';
 
 const PROMISED = ['inference', 'confidence', 'candidates', 'metrics', 'figures'];
 const OUTAGE_MS = 30_000;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BROWSER, BrowserPage } from '../tests/support/browser.ts';
 import { startCommand } from '../tests/support/command.ts';
-import { zipRecord } from '../tests/support/zip-record.ts';
+import { zipRecord } from '../tests/support/tiny-record.ts';
 import { bytesText } from '../toolkit/format.ts';
 import { readStepTimes } from '../toolkit/report/trace.ts';
 import { cellDefinition } from '../toolkit/tasks/registry.ts';

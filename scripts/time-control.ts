@@ -32,7 +32,7 @@ import {
   until,
   workersOf,
 } from '../tests/support/command.ts';
-import { digestsBelow } from '../tests/support/same-files.ts';
+import { digestsBelow } from '../tests/support/files-below.ts';
 import { startTestServer } from '../tests/support/temporal.ts';
 import { writeTinyRecord } from '../tests/support/tiny-record.ts';
 import { stepsBefore } from '../toolkit/nnunet/sliding-window/sliding-window-ensemble.ts';

@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from './errors.ts';
 import { writeFileAtomic } from './files/atomic-write.ts';
-import { fileMissing, hasCode, refuseStream } from './files/disk-error.ts';
+import { fileMissing, hasCode, refuseStream } from './files/file-access.ts';
 
 /** An array as stored in a .npy file: values in C order (last axis fastest). */
 export type NpyArray =

@@ -2,11 +2,17 @@ import { existsSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import type { Receipts } from '../../toolkit/cache/receipts.ts';
-import { overviewFileIn } from '../../toolkit/dataset/find-files.ts';
-import { isArchive, isPlainFile, neededOfRecord, OVERVIEW_FILE, rootOfArchive } from '../../toolkit/dataset/layout.ts';
+import {
+  isArchive,
+  isPlainFile,
+  neededOfRecord,
+  OVERVIEW_FILE,
+  overviewFileIn,
+  rootOfArchive,
+} from '../../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import type { RecordFile as Published, ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
-import { Selection } from '../../toolkit/zenodo/record/selection.ts';
+import { Selection } from '../../toolkit/zenodo/record/record-files.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FetchRecordInput, type RecordFile } from '../inputs.ts';
 import type { DownloadServices } from './download.ts';

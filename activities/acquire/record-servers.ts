@@ -4,17 +4,13 @@ import { packageFile } from '../../config/package-files.ts';
 import type { ZenodoConfig } from '../../config/schema.ts';
 import { listArchive } from '../../toolkit/archive/read-archive.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { inside } from '../../toolkit/files/inside.ts';
-import { makeFolder } from '../../toolkit/files/make-folder.ts';
-import { identifyArchives } from '../../toolkit/preflight/archive-kind.ts';
+import { type HomeFolders, inside, makeFolder } from '../../toolkit/files/folders.ts';
 import { RemoteArchive } from '../../toolkit/zenodo/download/fetch-members.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
-import { recordOfMirror } from '../../toolkit/zenodo/download/mirror.ts';
 import type { HttpGet } from '../../toolkit/zenodo/http/http.ts';
 import { tokenFor } from '../../toolkit/zenodo/http/http-headers.ts';
 import { HostRateLimiter } from '../../toolkit/zenodo/http/rate-limiter.ts';
-import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
+import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/local-record.ts';
 import {
   encodedKey,
   fetchRecord,
@@ -22,6 +18,7 @@ import {
   type RecordFile,
   type ZenodoRecord,
 } from '../../toolkit/zenodo/record/record.ts';
+import { identifyArchives } from '../../toolkit/zenodo/record/record-files.ts';
 import { serveRecord } from '../../toolkit/zenodo/serve-record.ts';
 
 /** Gives access to a record: from the configured API, or from a loopback server for a local folder. */

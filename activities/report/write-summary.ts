@@ -6,7 +6,7 @@ import { Receipts } from '../../toolkit/cache/receipts.ts';
 import { comparedText, readProvenance } from '../../toolkit/dataset/provenance.ts';
 import { remedyOf } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { RunIntervention, RunStatus, type TaskSummary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { Verdict, VerdictEngine, Worst } from '../../toolkit/verdict/verdict-file.ts';

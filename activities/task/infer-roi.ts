@@ -5,7 +5,7 @@ import { packageVersion } from '../../config/package-files.ts';
 import type { Task } from '../../config/tasks.ts';
 import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { inside } from '../../toolkit/files/inside.ts';
+import { inside } from '../../toolkit/files/folders.ts';
 import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-job.ts';
 import { adapterNames, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';

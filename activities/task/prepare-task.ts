@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { Context } from '@temporalio/activity';
 import { mapConcurrent } from '../../toolkit/concurrency.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { fileExists } from '../../toolkit/files/if-there.ts';
-import { inside } from '../../toolkit/files/inside.ts';
+import { fileExists } from '../../toolkit/files/file-access.ts';
+import { type HomeFolders, inside } from '../../toolkit/files/folders.ts';
 import { writeModelSummary } from '../../toolkit/models/model-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { Content } from '../../toolkit/storage/object-store.ts';

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { CELL_TASKS, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
-import { overviewFileIn } from '../../toolkit/dataset/find-files.ts';
+import { overviewFileIn } from '../../toolkit/dataset/layout.ts';
 import { readOverview } from '../../toolkit/dataset/overview.ts';
 import { isSynthetic, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';

@@ -5,7 +5,7 @@ import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';

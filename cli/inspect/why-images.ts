@@ -5,7 +5,7 @@ import { type RunDescription, stateLine, stateText } from '../../runtime/run/des
 import { type CacheEntry, StepCache } from '../../toolkit/cache/step-cache.ts';
 import { differenceInWords, differingParts, partInWords } from '../../toolkit/cache/why-missed.ts';
 import { remedyOf } from '../../toolkit/errors.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { counted } from '../../toolkit/format.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction.ts';
 import type { ImageFailure, PredictionSummary } from '../../toolkit/predict/prediction-summary.ts';

@@ -14,7 +14,7 @@ import { findRun, predictionInputOf, RUNS_AND_PREDICTIONS } from '../../runtime/
 import type { ServerSession } from '../../runtime/server/server-session.ts';
 import { type RecordKind, verdictText } from '../../toolkit/dataset/provenance.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { counted } from '../../toolkit/format.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction.ts';
 import { readPredictionSummary } from '../../toolkit/predict/prediction-summary.ts';
@@ -33,6 +33,9 @@ import {
   troubleLines,
 } from './run-steps.ts';
 import { explainImages, explainPrediction, explainRois, type KnownPrediction, type RoiAnswer } from './why-images.ts';
+
+/** Files of a results folder, whose names are those of ROIs. */
+const RESULT_FILE = /\.(?:png|json|geojson|npy|tiff?|csv)$/i;
 
 /** Time within which a worker that was just started answers. */
 const QUERY_MS = 15_000;
@@ -135,10 +138,14 @@ async function answerOn(run: Known, word: string): Promise<Answer> {
 function refuseWord({ description: { run } }: Known, word: string) {
   return (error: unknown): never => {
     if (!(error instanceof ReigniteError && error.code === 'RUN_NOT_FOUND')) throw error;
-    throw new ReigniteError('RUN_NOT_FOUND', `${error.message} The newest run, ${run}, has no ROI ${word}.`, {
-      cause: error,
-      remedy: 'Use the name of a file in its folder, or an ID that `npx reignite list` prints.',
-    });
+    throw new ReigniteError(
+      'RUN_NOT_FOUND',
+      `${error.message} The newest run, ${run}, has no ROI, image or activity ${word}.`,
+      {
+        cause: error,
+        remedy: 'Use the name of a file in the folder of the newest run, or an ID that `npx reignite list` prints.',
+      },
+    );
   };
 }
 
@@ -151,8 +158,7 @@ async function tryAnswer(known: Known, word: string): Promise<Answer | undefined
   const found =
     known.kind === 'run' ? await answerRois(known, word) : await explainImages(known, word, homeFromEnvironment());
   if (found !== undefined) return found;
-  const { name, ext } = parse(word);
-  if (steps.length === 0 && ext !== '') return tryAnswer(known, name);
+  if (steps.length === 0 && RESULT_FILE.test(word)) return tryAnswer(known, parse(word).name);
   return steps.length === 0 ? undefined : { document: { run: id, steps }, lines: [id, ...steps.map(stepLine)] };
 }
 

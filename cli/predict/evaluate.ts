@@ -2,7 +2,7 @@ import { basename, resolve } from 'node:path';
 import { packageVersion } from '../../config/package-files.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import type { CategoryRule } from '../../toolkit/dataset/category-classes.ts';
-import { readLabelMap, readLabelTranslation } from '../../toolkit/dataset/label-map.ts';
+import { readLabelMap, readLabelTranslation } from '../../toolkit/dataset/tissue-labels.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import {
   boxesPage,

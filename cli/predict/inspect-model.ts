@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { statIfThere } from '../../toolkit/files/file-access.ts';
 import { shellWord } from '../../toolkit/format.ts';
 import { EXPORT_MODULE, EXPORT_WEIGHTS, identifyFile, remedyOfKind } from '../../toolkit/models/identify-file.ts';
 import { foldOfFolder } from '../../toolkit/nnunet/convert/model-folds.ts';
@@ -17,7 +17,7 @@ import {
   treeLines,
   valueTree,
 } from '../../toolkit/pytorch/pickle/value-tree.ts';
-import { findStateDict, isPlans, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
+import { averageBeside, findStateDict, isPlans, networkOf } from '../../toolkit/pytorch/tensors/state-dict.ts';
 import { elementCount } from '../../toolkit/pytorch/tensors/tensor.ts';
 import { detectorFamily } from '../../toolkit/yolo/convert/detector-network.ts';
 import { printableLine } from '../output.ts';
@@ -124,7 +124,7 @@ async function inspectCheckpoint(file: string, globals: SeenGlobal[]): Promise<I
 function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds' | 'next'> {
   const nnunet = checkpointFamily(root, file);
   if (nnunet !== undefined) {
-    return { holds: nnunet, next: nextOfFold(file) };
+    return { holds: `${nnunet}${besides(root)}`, next: nextOfFold(file) };
   }
   if (isPlans(root)) {
     const next = 'The weights are in files such as fold_0/model_best.model: give their folder to `predict --model`.';
@@ -132,9 +132,8 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   }
   const detector = detectorFamily(root, file);
   if (detector !== undefined) {
-    const isTaken = /^an? (?:Model|DetectionModel|SegmentationModel) /.test(detector);
     const predict = `npx reignite predict --task nuclei --model ${shellWord(file)} --out predicted image.png`;
-    return { holds: detector, next: isTaken ? `\`${predict}\` detects cells in image.png.` : OTHER_TASK };
+    return { holds: detector.holds, next: detector.remedy ?? `\`${predict}\` detects cells in image.png.` };
   }
   const weights = findStateDict(root);
   if (weights === undefined) {
@@ -143,7 +142,7 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   }
   const network = networkOf(weights);
   const place = weights.key === '' ? '' : ` under ${weights.key}`;
-  const holds = `weights of ${network ?? 'an unknown network'} by name (a state dict)${place}`;
+  const holds = `weights of ${network ?? 'an unknown network'} by name (a state dict)${place}${besides(root)}`;
   const isNnunet = network?.startsWith('an nnU-Net') ?? false;
   return {
     holds,
@@ -151,17 +150,21 @@ function contentOf(root: PickleValue, file: string): Pick<InspectedModel, 'holds
   };
 }
 
+/** Names a moving average next to the weights that are used. */
+function besides(root: PickleValue): string {
+  const average = averageBeside(root);
+  return average === undefined ? '' : `, and a moving average of them under ${average}, which is not used`;
+}
+
 function nextOfFold(file: string): string {
   const fold = dirname(file);
   if (foldOfFolder(basename(fold)) === undefined) {
-    return 'Put it into a folder fold_0 next to the plans of its model; give the folder above to `predict --model`.';
+    const plans = `plans.json and dataset.json (v2) or ${basename(file)}.pkl (v1)`;
+    return `With the plans of its training next to it, ${plans}, give the file to \`predict --model\`.`;
   }
   const predict = `npx reignite predict --task he --model ${shellWord(dirname(fold))} --out predicted image.png`;
   return `\`${predict}\` segments image.png with all folds of the model.`;
 }
-
-const OTHER_TASK =
-  'Give a `detect` or `segment` model of YOLO; of YOLO-World, an export with `yolo export format=onnx`.';
 
 /** Formats that are not specific to PyTorch. */
 const OWN_FORMATS: ReadonlySet<string> = new Set(['safetensors', 'pickle']);

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { replaceFile, writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { refuseStream } from '../../toolkit/files/disk-error.ts';
-import { readTextIfThere, statIfThere } from '../../toolkit/files/if-there.ts';
+import { readTextIfThere, refuseStream, statIfThere } from '../../toolkit/files/file-access.ts';
 import { describeDetector } from '../../toolkit/models/cell-model.ts';
 import { describeOnnxModel } from '../../toolkit/models/describe-onnx.ts';
 import { refuseOtherFile } from '../../toolkit/models/identify-file.ts';
+import { averageNotes } from '../../toolkit/models/tissue-model.ts';
 import { convertModel } from '../../toolkit/nnunet/convert/convert-model.ts';
 import { bareWeights } from '../../toolkit/nnunet/convert/find-model-folder.ts';
 import { checkpointOfFold, type FoldCheckpoint } from '../../toolkit/nnunet/convert/model-folds.ts';
@@ -161,6 +161,8 @@ export async function convertCommand(file: string, { out, size, json }: ConvertO
   const { onnx, card } = await convertModelFile(resolve(file), out === undefined ? undefined : resolve(out), size);
   printResult(json ? JSON.stringify({ onnx, card }, null, 1) : onnx);
   if (!json) printStep('A description was written next to it, as JSON.');
+  const nnunet = ModelCard.safeParse(card).data;
+  for (const note of nnunet === undefined ? [] : averageNotes(nnunet)) printStep(note);
   return EXIT.done;
 }
 

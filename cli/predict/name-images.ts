@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { statIfThere } from '../../toolkit/files/if-there.ts';
+import { statIfThere } from '../../toolkit/files/file-access.ts';
 import { AcceptedImage } from '../../toolkit/image/accepted-image.ts';
 import { type Case, type GivenFile, groupCases, isNamedAsChannel } from '../../toolkit/nnunet/case-files.ts';
 import type { NamedImage } from '../../toolkit/predict/prediction.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { readJsonIfValid } from '../../toolkit/files/json-file.ts';
+import { readJsonIfValid } from '../../toolkit/files/text-file.ts';
 import { shortNumber } from '../../toolkit/format.ts';
 import {
   compareOutputs,

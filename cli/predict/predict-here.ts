@@ -1,7 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
 import type { ErrorCode } from '../../toolkit/errors.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
-import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
+import { type HomeFolders, makePrivateHome } from '../../toolkit/files/folders.ts';
 import { timeText } from '../../toolkit/format.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { ImagePrediction, NamedImage, PredictionOrder } from '../../toolkit/predict/prediction.ts';

@@ -11,7 +11,7 @@ import {
   readPredictionSummary,
 } from '../../toolkit/predict/prediction-summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { asReigniteError, EXIT, printable, printResult, printStep } from '../output.ts';
+import { asReigniteError, EXIT, printable, printableLine, printResult, printStep } from '../output.ts';
 
 /**
  * Prints the result of a prediction command, as text or as JSON, and writes the page of its folder.
@@ -32,7 +32,11 @@ export async function printPrediction(
   const ours = ofCommand(summary, images);
   refuseNothingPredicted(ours);
   if (options.json) printResult(JSON.stringify(summary, null, 1));
-  else printResult(ours.images.flatMap((image) => describePrediction(image, options.quiet)).join('\n'));
+  else {
+    // A model may name its classes with characters that drive the terminal.
+    const lines = ours.images.flatMap((image) => describePrediction(image, options.quiet)).map(printableLine);
+    printResult(lines.join('\n'));
+  }
   for (const line of ensembleLines(summary.model)) printStep(line);
   printStep(`${ours.images.length} of ${images.length} images predicted; results are in ${out}.`);
   await printPage({ path: RESULTS.page.in(out), write: () => writePage(out, signal) }, signal);

@@ -8,7 +8,7 @@ import { watchOn, withServer } from '../../runtime/server/with-server.ts';
 import { unservedQueues } from '../../runtime/workers/pollers.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { pause } from '../../toolkit/concurrency.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { areDetailsShown, EXIT, printResult, printStep } from '../output.ts';

@@ -2,7 +2,7 @@ import { relative } from 'node:path';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { pinRecord, type ResolvedRun, resolveRun } from '../../runtime/run/resolve-run.ts';
-import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { bytesText, counted, timeText } from '../../toolkit/format.ts';
 import { parseRecordId } from '../../toolkit/zenodo/record/record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';

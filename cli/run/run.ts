@@ -10,8 +10,13 @@ import type { ServerSession } from '../../runtime/server/server-session.ts';
 import { withServer } from '../../runtime/server/with-server.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { ERRORS, isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
-import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
-import { makeFolderSync, makePrivateHome, PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
+import {
+  type HomeFolders,
+  homeFromEnvironment,
+  makeFolderSync,
+  makePrivateHome,
+  PRIVATE_FILE,
+} from '../../toolkit/files/folders.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { checkRunStorage } from '../../toolkit/storage/run-storage.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';

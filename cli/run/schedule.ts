@@ -9,7 +9,7 @@ import {
   scheduleTimes,
 } from '../../runtime/run/run-schedules.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
 

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { type Provenance, verdictText } from '../../toolkit/dataset/provenance.ts';
-import { fileExists } from '../../toolkit/files/if-there.ts';
+import { fileExists } from '../../toolkit/files/file-access.ts';
 import { provenanceOf, type Summary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import type { Verdict } from '../../toolkit/verdict/verdict-file.ts';

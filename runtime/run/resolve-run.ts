@@ -6,9 +6,9 @@ import { configDigest } from '../../config/digest.ts';
 import type { RunConfig } from '../../config/schema.ts';
 import { CELL_TASKS, perTask, TISSUE_TASKS } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { withoutStop } from '../../toolkit/format.ts';
-import { KnownRecords } from '../../toolkit/zenodo/record/known-records.ts';
+import { KnownRecords } from '../../toolkit/zenodo/record/local-record.ts';
 import { parseRecordId, type ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
 import { runId } from '../../workflows/ids.ts';
 

@@ -248,7 +248,7 @@ export async function cancelRun({ client, ready, failed }: ServerSession, id: st
   await handle.cancel();
   let deadline = Date.now() + SERVED_WITHIN_MS;
   void ready().then(() => {
-    deadline = Math.min(deadline, Date.now() + CANCEL_MS);
+    deadline = Date.now() + CANCEL_MS;
   });
   while (Date.now() < deadline) {
     if (await hasClosed(client, id)) return;

@@ -10,7 +10,7 @@ import { packageVersion } from '../../config/package-files.ts';
 import { taskQueue } from '../../config/tasks.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { scheduleId } from '../../workflows/ids.ts';
 import type { RepeatInput } from '../../workflows/repeat-reproduction.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';

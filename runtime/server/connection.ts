@@ -14,7 +14,7 @@ import { type ClientConnectConfig, loadClientConnectConfig } from '@temporalio/e
 import { z } from 'zod';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
-import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/home-folders.ts';
+import { type HomeFolders, homeFromEnvironment } from '../../toolkit/files/folders.ts';
 
 /** gRPC's own proxy support would route even 127.0.0.1 through HTTPS_PROXY. */
 const NO_PROXY_ARGUMENTS = { 'grpc.enable_http_proxy': 0 } as const;

@@ -7,7 +7,8 @@ import { z } from 'zod';
 import { pause } from '../../toolkit/concurrency.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
-import { asDiskError } from '../../toolkit/files/disk-error.ts';
+import { asDiskError } from '../../toolkit/files/file-access.ts';
+import { PRIVATE_FILE } from '../../toolkit/files/folders.ts';
 import {
   acquireLease,
   findLease,
@@ -16,7 +17,6 @@ import {
   type LeaseOptions,
   type OwnLease,
 } from '../../toolkit/files/lease.ts';
-import { PRIVATE_FILE } from '../../toolkit/files/make-folder.ts';
 import { isRunning, type ProcessIdentity, startTimeOf } from '../../toolkit/files/process-identity.ts';
 import type { ServerAddress } from './connection.ts';
 

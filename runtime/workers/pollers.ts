@@ -5,8 +5,8 @@ import type { Client, WorkflowService } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { QUEUES, type Queue, taskQueue } from '../../config/tasks.ts';
 import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
-import { type FileLock, lockFile } from '../../toolkit/files/file-lock.ts';
-import type { HomeFolders } from '../../toolkit/files/home-folders.ts';
+import type { HomeFolders } from '../../toolkit/files/folders.ts';
+import { type FileLock, lockFile } from '../../toolkit/files/lease.ts';
 import { isTaken, processNonce, processTableTag } from '../../toolkit/files/process-identity.ts';
 import type { ServerAddress } from '../server/connection.ts';
 

@@ -6,8 +6,8 @@ import { z } from 'zod';
 import { compiledFile, PACKAGE_ROOT, packageFile } from '../../config/package-files.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
+import { readTextIfThere } from '../../toolkit/files/file-access.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
-import { readTextIfThere } from '../../toolkit/files/if-there.ts';
 
 const CODE = packageFile('dist/workflow-bundle.js');
 const MANIFEST = packageFile('dist/workflow-bundle.json');

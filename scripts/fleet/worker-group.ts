@@ -2,8 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Queue } from '../../config/tasks.ts';
 import type { Place } from '../../tests/support/command.ts';
-import type { Proof } from '../proof.ts';
-import { endChild } from './end-child.ts';
+import { endChild, type Proof } from '../proof.ts';
 
 const ENTRY = fileURLToPath(new URL('../../bin/reignite.js', import.meta.url));
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
-import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
+import { HE_LABELS } from '../../toolkit/dataset/tissue-labels.ts';
 
 /** Sides in px. */
 export interface Size {

@@ -2,8 +2,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { endChild } from '../fleet/end-child.ts';
-import type { Proof } from '../proof.ts';
+import { endChild, type Proof } from '../proof.ts';
 
 const ENTRY = fileURLToPath(new URL('../../bin/reignite.js', import.meta.url));
 const NETWORK = '10.231.77';

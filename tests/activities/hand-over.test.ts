@@ -14,7 +14,7 @@ import { InferenceConfig } from '../../config/schema.ts';
 import { TaskSettings } from '../../config/task-config.ts';
 import { detectorFile, folderOf } from '../../toolkit/dataset/layout.ts';
 import { AllowedPlaces } from '../../toolkit/files/allowed-places.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
 import { RunStorage } from '../../toolkit/storage/run-storage.ts';

@@ -7,7 +7,7 @@ import * as inputs from '../../activities/inputs.ts';
 import * as predictionInputs from '../../activities/inputs.ts';
 import { needAllowedPlaces } from '../../activities/interceptors.ts';
 import { AllowedPlaces } from '../../toolkit/files/allowed-places.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../toolkit/files/folders.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const TEXTS = ['cause', 'remedy', 'reason'];

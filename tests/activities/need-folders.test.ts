@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { createErrorInterceptor, needFolders } from '../../activities/interceptors.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../toolkit/files/folders.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 
 const MODEL = { digest: 'a'.repeat(64) };

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { createPredictionSteps } from '../../activities/predict-image.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { ImagePredictor } from '../../toolkit/predict/prediction.ts';
 import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { HE_LABELS } from '../../toolkit/dataset/he-labels.ts';
+import { HE_LABELS } from '../../toolkit/dataset/tissue-labels.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
 import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';

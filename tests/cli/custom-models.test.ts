@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { ModelSummary } from '../../toolkit/models/model-summary.ts';
 import { runHere } from '../support/command-here.ts';
 import { writeOwnSegmentation } from '../support/custom-onnx.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { serveHome } from '../support/serve-home.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 const folder = suiteFolder();
@@ -36,6 +37,7 @@ const run = (...words: string[]) =>
 
 describe('reignite run --set he.model', () => {
   it('runs a custom model instead of the published one, and predict gives the same mask', async () => {
+    onTestFinished(await serveHome(place()));
     const { status, stdout, stderr } = await run('--set', 'he.model=own.onnx');
     expect(status, stderr).toBe(0);
     expect(JSON.parse(stdout).tasks.he.rois).toMatchObject({ total: 3, computed: 3, failed: 0 });

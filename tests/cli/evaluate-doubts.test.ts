@@ -6,8 +6,7 @@ import { encodeNpy } from '../../toolkit/numpy.ts';
 import { PDL1 } from '../../toolkit/tasks/registry.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
-import { zipRecord } from '../support/zip-record.ts';
+import { tinyProfile, writeTinyRecord, zipRecord } from '../support/tiny-record.ts';
 
 const READERS = 'annotations/pdl1/pdl1/pdl1_test_set_all_readers.json';
 

@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { evaluateCommand } from '../../cli/predict/evaluate.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
+import { writeTiff } from '../support/write-tiff.ts';
 
 type Masks = Readonly<Record<string, readonly number[]>>;
 
@@ -81,5 +82,31 @@ describe('evaluate --masks', () => {
   ])('refuses %j against %j with %j: %s', async (truth, predicted, more, code) => {
     const { options } = await masks(truth, predicted);
     await expect(evaluateCommand({ ...options, ...more })).rejects.toMatchObject({ code });
+  });
+
+  it('pairs TIFF masks with PNG masks of the same stem, and reads 16 bits', async () => {
+    const { folder, options, metrics } = await masks({}, { 'a.png': [0, 7, 7, 200] });
+    const deep = Uint16Array.of(0, 7, 300, 200);
+    await writeTiff(join(folder, 'truth', 'a.tif'), {
+      width: 4,
+      height: 1,
+      bits: 16,
+      pixels: new Uint8Array(deep.buffer),
+    });
+    expect(await evaluateCommand(options)).toBe(0);
+    const { labels } = await metrics();
+    expect(labels.map(({ value, dice }: { value: number; dice: number }) => [value, dice])).toEqual([
+      [0, 1],
+      [7, 2 / 3],
+      [200, 1],
+      [300, 0],
+    ]);
+  });
+
+  it('does not take TIFF files next to PNG masks for masks', async () => {
+    const { folder, options, metrics } = await masks({ 'a.png': [1] }, { 'a.png': [1] });
+    await writeTiff(join(folder, 'truth', 'image.tif'), { width: 1, height: 1, pixels: Uint8Array.of(9) });
+    expect(await evaluateCommand(options)).toBe(0);
+    expect((await metrics()).images).toBe(1);
   });
 });

@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { hasPartial, inferredTwice, leftBehind } from '../support/chaos.ts';
 import { type Ended, serverPidOf, startCommand, until } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { digestsBelow } from '../support/same-files.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Ended, isAlive, runCommand, serverPidOf, startCommand, until, workersOf } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { digestsBelow } from '../support/same-files.ts';
 import { serveHome } from '../support/serve-home.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
@@ -120,7 +120,7 @@ describe('reignite why', () => {
     const { status, stdout } = await runHere(['why', 'unserved', '--json'], place());
     const { code, cause } = JSON.parse(stdout).error;
     expect([status, code]).toEqual([1, 'RUN_NOT_FOUND']);
-    expect(cause).toMatch(/ in its ID\. The newest run, \S+, has no ROI unserved\.$/);
+    expect(cause).toMatch(/ in its ID\. The newest run, \S+, has no ROI, image or activity unserved\.$/);
   });
 });
 

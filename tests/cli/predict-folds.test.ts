@@ -2,11 +2,12 @@ import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { noise } from '../support/noise.ts';
+import { noise } from '../support/random-numbers.ts';
+import { serveHome } from '../support/serve-home.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 const PLAIN = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
@@ -140,6 +141,7 @@ describe('reignite run --set he.folds', () => {
     await writeTinyRecord(folder());
     const model = await writeModel('own', ['fold_0', 'fold_1', 'fold_2']);
     await rm(join(model, 'fold_1', 'model_best.model'));
+    onTestFinished(await serveHome(place()));
     const { status, stderr } = await run('--set', `he.model=${model}`, '--set', 'he.folds=0,2');
     expect(status, stderr).toBe(0);
     const summary = JSON.parse(await readFile(join(folder(), 'results/models/he.json'), 'utf8'));

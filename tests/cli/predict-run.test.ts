@@ -6,9 +6,9 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { startCommand, until, workersOf } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { noise } from '../support/noise.ts';
-import { digestsBelow } from '../support/same-files.ts';
+import { noise } from '../support/random-numbers.ts';
 import { startWorkers } from '../support/serve-home.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 

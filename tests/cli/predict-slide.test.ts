@@ -8,10 +8,10 @@ import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { readTiffPages, TAG } from '../../toolkit/slide/read/tiff-pages.ts';
 import { runCommand } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { noise } from '../support/noise.ts';
+import { noise } from '../support/random-numbers.ts';
 import { labelsOfTiff } from '../support/read-labels.ts';
-import { digestsBelow } from '../support/same-files.ts';
 
 const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
 const folder = suiteFolder();

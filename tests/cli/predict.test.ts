@@ -7,7 +7,7 @@ import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { readNpy } from '../../toolkit/numpy.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { noise } from '../support/noise.ts';
+import { noise } from '../support/random-numbers.ts';
 import { writeTiff } from '../support/write-tiff.ts';
 
 const fixture = (path: string) => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));

@@ -1,8 +1,8 @@
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { statIfThere } from '../../toolkit/files/if-there.ts';
-import { makePrivateHome } from '../../toolkit/files/make-folder.ts';
+import { statIfThere } from '../../toolkit/files/file-access.ts';
+import { makePrivateHome } from '../../toolkit/files/folders.ts';
 import { startCommand, until } from '../support/command.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';

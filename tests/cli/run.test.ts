@@ -21,8 +21,8 @@ import {
   workersOf,
 } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { digestsBelow } from '../support/same-files.ts';
 import { serveHome } from '../support/serve-home.ts';
 import { startTestServer, type TestServer } from '../support/temporal.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
@@ -45,7 +45,7 @@ async function setUp(
   return { home: join(cwd, `home-${name}`), cwd, environment, words, results };
 }
 
-/** Returns a function that tells whether a worker is in the middle of an ROI that it began after this call. */
+/** Returns a function that says whether a worker is in the middle of an ROI that it started after this call. */
 async function sinceNow({ home }: Place): Promise<() => Promise<boolean>> {
   const [starts, before] = [await inferenceStarts(home), await partialStates(home)];
   return async () => {

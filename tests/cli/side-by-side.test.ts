@@ -5,8 +5,8 @@ import { beforeAll, expect, it, onTestFinished } from 'vitest';
 import { leftBehind } from '../support/chaos.ts';
 import { startCommand } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { digestsBelow } from '../support/same-files.ts';
 import { serveHome } from '../support/serve-home.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 

@@ -11,12 +11,12 @@ import { PredictionFiles } from '../../activities/prediction-files.ts';
 import { createRenderActivities } from '../../activities/render.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../toolkit/files/folders.ts';
 import { type Command, type Place, startCommand } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { filesBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
-import { type Stop, serveHome } from '../support/serve-home.ts';
+import { type Stop, startServer } from '../support/serve-home.ts';
 import { type Attempt, tryAsStranger } from '../support/stranger-process.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
@@ -26,7 +26,7 @@ const isRoot = process.getuid?.() === 0;
 const folder = suiteFolder();
 const at = (...steps: string[]) => join(folder(), ...steps);
 let stop: Stop | undefined;
-let worker: Command | undefined;
+const workers: Command[] = [];
 const SHARED = ['--set', 'temporal.taskQueuePrefix=shared'];
 const place = () => ({ home: at('home'), cwd: folder() });
 
@@ -37,16 +37,22 @@ beforeAll(async () => {
   await writeFile(at('private', 'diary.txt'), 'mine');
   await writeTinyRecord(folder(), [{ name: 'patient1_he_roi1', width: 64, height: 49 }]);
   await writeFile(at('tiny.yaml'), tinyProfile(at('served')));
-  stop = await serveHome(place());
+  stop = await startServer(place());
+  await startWorker(['worker'], place());
   const { status, stderr } = await runHere(runInto('results'), place());
   expect(status, stderr).toBe(0);
   // A worker of another state directory, as on a shared server: nothing but its options says what it may use.
-  worker = startCommand(
+  await startWorker(
     ['worker', '--data', 'data', '--results', 'results-shared', ...SHARED, '--set', `zenodo.serveFrom=${at('served')}`],
     await sharedPlace('home-of-worker'),
   );
-  await worker.shows('Press Ctrl-C to stop.');
 });
+
+async function startWorker(words: readonly string[], where: Place): Promise<void> {
+  const worker = startCommand([...words], where);
+  workers.push(worker);
+  await worker.shows('Press Ctrl-C to stop.');
+}
 
 function runInto(results: string): string[] {
   return ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--data', 'data', '--results', results];
@@ -61,8 +67,10 @@ async function sharedPlace(home: string): Promise<Place> {
 }
 
 afterAll(async () => {
-  worker?.process.kill('SIGINT');
-  await worker?.ended;
+  for (const { process, ended } of workers.reverse()) {
+    process.kill('SIGINT');
+    await ended;
+  }
   await stop?.();
 });
 

@@ -2,13 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import { codeProse } from '../../scripts/prose/code-prose.ts';
-import { findMarks } from '../../scripts/prose/marks.ts';
+import { codeProse, findMarks } from '../../scripts/prose.ts';
 import { markdownFiles, readMarkdown } from './markdown.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What defines the marks, and this test of them. */
-const DEFINITIONS = ['scripts/prose/marks.ts', 'tests/docs/prose.test.ts'];
+const DEFINITIONS = ['scripts/prose.ts', 'tests/docs/prose.test.ts'];
 
 const problemsIn = (text: string) =>
   findMarks(text).map(({ line, words, mark }) => `${line}: "${words}": ${mark.instead}`);

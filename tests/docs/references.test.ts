@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { packageFile } from '../../config/package-files.ts';
-import { REFERENCES } from '../../scripts/references/references.ts';
+import { REFERENCES } from '../../scripts/references.ts';
 
 it.each(Object.entries(REFERENCES))('docs/%s agrees with the code', async (name, write) => {
   const written = await readFile(packageFile(`docs/${name}`), 'utf8');

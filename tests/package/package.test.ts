@@ -16,7 +16,7 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { packageFile } from '../../config/package-files.ts';
-import { digestsBelow } from '../support/same-files.ts';
+import { digestsBelow } from '../support/files-below.ts';
 import { writeTinyRecord } from '../support/tiny-record.ts';
 
 const MODULES = packageFile('node_modules');

@@ -10,7 +10,7 @@ import { confirmDownload, gpuCommand } from '../../cli/maintain/providers.ts';
 import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../runtime/gpu-libraries.ts';
 import { installGpu, linkProvider, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
-import { lockFile } from '../../toolkit/files/file-lock.ts';
+import { lockFile } from '../../toolkit/files/lease.ts';
 import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
 import { faultServer } from '../support/fault-server.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';

@@ -3,7 +3,6 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { Fault, ScheduledFault } from './chaos-schedule.ts';
 import {
   type Command,
   type Ended,
@@ -15,6 +14,40 @@ import {
   until,
   workersOf,
 } from './command.ts';
+import { randomNumbers } from './random-numbers.ts';
+
+/** Faults to inject into a run. The process is looked up at that time; there is none if that part is not running. */
+const FAULTS = [
+  'kill inference',
+  'kill orchestration',
+  'kill server',
+  'kill command',
+  'kill everything',
+  'terminate inference',
+  'terminate orchestration',
+  'terminate command',
+  'pause and resume',
+  'cancel and restart',
+] as const;
+type Fault = (typeof FAULTS)[number];
+
+interface ScheduledFault {
+  /** Whether to wait until the command works on its run; otherwise the fault hits it while it is starting. */
+  readonly waits: boolean;
+  /** Delay after that, in ms. */
+  readonly afterMs: number;
+  readonly fault: Fault;
+}
+
+/** Returns two to five faults, always the same for a seed; among ten consecutive seeds, each kind comes first once. */
+export function chaosSchedule(seed: number): readonly ScheduledFault[] {
+  const { share, below, oneOf } = randomNumbers(seed);
+  const count = 2 + below(4);
+  return Array.from({ length: count }, (_, index) => {
+    const fault = index === 0 ? (FAULTS[seed % FAULTS.length] ?? 'kill everything') : oneOf(FAULTS);
+    return { waits: share() < 0.8, afterMs: Math.floor(share() * share() * 8_000), fault };
+  });
+}
 
 /** A run into which faults are injected, and which is restarted whenever it has ended. */
 export interface StruckRun extends Place {

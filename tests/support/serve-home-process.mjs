@@ -9,7 +9,7 @@ import { runningServer } from '../../dist/runtime/server/home-server.js';
 import { openSession } from '../../dist/runtime/server/server-session.js';
 import { workerSettingsOf } from '../../dist/runtime/workers/worker-settings.js';
 import { placesNamedIn } from '../../dist/toolkit/files/allowed-places.js';
-import { homeFromEnvironment } from '../../dist/toolkit/files/home-folders.js';
+import { homeFromEnvironment } from '../../dist/toolkit/files/folders.js';
 
 const { values } = parseArgs({
   options: {

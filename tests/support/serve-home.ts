@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { closeSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { openWorkerLog } from '../../runtime/workers/worker-processes.ts';
-import { homeFolders } from '../../toolkit/files/home-folders.ts';
-import { makeFolderSync, makePrivateHome } from '../../toolkit/files/make-folder.ts';
+import { homeFolders, makeFolderSync, makePrivateHome } from '../../toolkit/files/folders.ts';
 import type { Place } from './command.ts';
 
 const PROGRAM = fileURLToPath(new URL('serve-home-process.mjs', import.meta.url));

@@ -134,7 +134,8 @@ async function tryActivities(client: Client, attempts: readonly Attempt[]): Prom
 
 async function scheduleActivities(client: Client, workflowId: string, attempts: readonly Attempt[]): Promise<void> {
   const { workflowService } = client;
-  const queue = { name: QUEUE };
+  // Of this workflow alone: those of earlier attempts wait for a worker too.
+  const queue = { name: `${QUEUE}-${workflowId}` };
   await workflowService.startWorkflowExecution({
     namespace: NAMESPACE,
     workflowId,

@@ -22,7 +22,7 @@ import { workflowBundle } from '../../runtime/workers/workflow-bundle.ts';
 import { RoiStem } from '../../toolkit/brands.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
-import { type HomeFolders, homeFolders } from '../../toolkit/files/home-folders.ts';
+import { type HomeFolders, homeFolders } from '../../toolkit/files/folders.ts';
 import { runId } from '../../workflows/ids.ts';
 
 /** A run whose activities do nothing: only the orchestration and its cost remain. */

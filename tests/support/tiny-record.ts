@@ -1,11 +1,14 @@
-import { copyFile, mkdir, writeFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { tissueModelFolder } from '../../toolkit/dataset/layout.ts';
-import { noise } from './noise.ts';
-import { writeTinyCells } from './tiny-cells.ts';
-import { zipRecord } from './zip-record.ts';
+import { ZipFile } from 'yazl';
+import type { CellTask } from '../../config/tasks.ts';
+import { detectorFile, folderOf, readersFile, tissueModelFolder } from '../../toolkit/dataset/layout.ts';
+import { cellDefinition } from '../../toolkit/tasks/registry.ts';
+import { noise } from './random-numbers.ts';
 
 const MODEL = fileURLToPath(new URL('../fixtures/nnunet/plain', import.meta.url));
 
@@ -97,4 +100,87 @@ async function writeRoi(root: string, { name, width, height }: TinyRoi, seed: nu
 function labelAt(x: number, y: number, width: number, height: number): number {
   const isBorder = x < 5 || y < 5 || x >= width - 5 || y >= height - 5;
   return isBorder ? 0 : 1 + ((Math.floor(x / 8) + Math.floor(y / 8)) % 4);
+}
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/yolov5', import.meta.url));
+/** Untrained detectors with the task's number of classes. */
+const CHECKPOINTS: Readonly<Record<CellTask, string>> = { nuclei: 'v5.pt', pdl1: 'v3.pt' };
+const WIDTH = 560;
+const HEIGHT = 200;
+
+/**
+ * Writes the detection part of a tiny record: two noise images whose sides are not multiples of the tile, readers who
+ * mark the same places one pixel apart, and an untrained detector.
+ */
+export async function writeTinyCells(root: string, task: CellTask): Promise<void> {
+  const stems = [`${task}_roi_1`, `${task}_roi_2`];
+  for (const [index, stem] of stems.entries()) await writeImage(root, task, stem, index);
+  const detector = join(root, detectorFile(task));
+  await mkdir(dirname(detector), { recursive: true });
+  await copyFile(join(FIXTURES, CHECKPOINTS[task]), detector);
+  const annotations = join(root, readersFile(task));
+  await mkdir(dirname(annotations), { recursive: true });
+  await writeFile(annotations, JSON.stringify(cocoOf(task, stems)));
+}
+
+async function writeImage(root: string, task: CellTask, stem: string, seed: number): Promise<void> {
+  const path = join(root, folderOf('images', task), `${stem}.png`);
+  await mkdir(dirname(path), { recursive: true });
+  const raw = { width: WIDTH, height: HEIGHT, channels: 3 } as const;
+  await sharp(noise(WIDTH * HEIGHT * 3, 100 + seed), { raw })
+    .png()
+    .toFile(path);
+}
+
+function cocoOf(task: CellTask, stems: readonly string[]) {
+  const readers = cellDefinition(task).groups.flatMap((group) => [...group.readers]);
+  const classes = task === 'nuclei' ? 1 : 3;
+  const categories = readers.flatMap((supercategory, reader) =>
+    Array.from({ length: classes }, (_, k) => ({ id: reader * classes + k + 1, name: `class ${k}`, supercategory })),
+  );
+  const marks = readers.flatMap((_, reader) =>
+    stems.flatMap((_stem, image) =>
+      Array.from({ length: 6 }, (_mark, k) => ({
+        image_id: image,
+        category_id: reader * classes + (k % classes) + 1,
+        bbox: [40 + 80 * k + reader, 60 + 10 * k, 10, 10],
+      })),
+    ),
+  );
+  return {
+    images: stems.map((stem, id) => ({
+      id,
+      file_name: `${stem}.png`,
+      annotated_xyxy: [20, 20, WIDTH - 20, HEIGHT - 20],
+    })),
+    annotations: marks.map((mark, id) => ({ id, ...mark })),
+    categories,
+  };
+}
+
+const ROOTS = ['images', 'annotations', 'models', 'inference', 'figures'];
+
+/**
+ * Makes the files of a record from its unpacked layout: one zip per folder (with that folder at the zip's root, as
+ * published) and copies of the plain files. The source is only read.
+ */
+export async function zipRecord(source: string, out: string, { compress = false } = {}): Promise<void> {
+  await mkdir(out, { recursive: true });
+  for (const entry of await readdir(source, { withFileTypes: true })) {
+    if (entry.isFile()) await copyFile(join(source, entry.name), join(out, entry.name));
+    if (entry.isDirectory() && ROOTS.includes(entry.name)) await zipFolder(source, entry.name, out, compress);
+  }
+}
+
+async function zipFolder(source: string, root: string, out: string, compress: boolean): Promise<void> {
+  const zip = new ZipFile();
+  const entries = await readdir(join(source, root), { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  for (const file of files.sort()) {
+    const name = file.slice(source.length + 1).replaceAll('\\', '/');
+    // A fixed date makes the same zip, and the same MD5, every time.
+    zip.addFile(file, name, { compress, mtime: new Date(Date.UTC(2025, 5, 1)), mode: 0o100644 });
+  }
+  zip.end();
+  await pipeline(zip.outputStream, createWriteStream(join(out, `${root}.zip`)));
 }

@@ -1,5 +1,6 @@
+import { parse } from 'csv-parse/sync';
 import { describe, expect, it } from 'vitest';
-import { counted, listed, percentText, withArticle } from '../../toolkit/format.ts';
+import { counted, csvField, listed, percentText, withArticle } from '../../toolkit/format.ts';
 
 describe('text', () => {
   it('counts with the right noun', () => {
@@ -43,5 +44,13 @@ describe('text', () => {
 
   it('lists names', () => {
     expect([[], ['a'], ['a', 'b'], ['a', 'b', 'c']].map(listed)).toEqual(['', 'a', 'a and b', 'a, b and c']);
+  });
+});
+
+describe('csvField', () => {
+  it('can be read back unchanged', () => {
+    const texts = ['plain', '', 'a,b', 'a "b"', '"', 'two\nlines', 'a\r\nb'];
+    expect(parse(`${['first', ...texts].map(csvField).join(',')}\n`)).toEqual([['first', ...texts]]);
+    expect(csvField('plain')).toBe('plain');
   });
 });

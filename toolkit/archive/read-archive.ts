@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Entry, fromFdPromise, type ZipFile } from 'yauzl';
 import { ReigniteError } from '../errors.ts';
-import { codeOf, hasCode } from '../files/disk-error.ts';
+import { codeOf, hasCode } from '../files/file-access.ts';
 import {
   type ArchiveLimits,
   type ArchivePlace,

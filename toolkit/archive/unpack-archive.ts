@@ -7,9 +7,8 @@ import { crc32, inflateRaw } from 'node:zlib';
 import { mapConcurrent } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, sweepTemporaries } from '../files/atomic-write.ts';
-import { hasCode } from '../files/disk-error.ts';
-import { lstatIfThere } from '../files/if-there.ts';
-import { makeFolder } from '../files/make-folder.ts';
+import { hasCode, lstatIfThere } from '../files/file-access.ts';
+import { makeFolder } from '../files/folders.ts';
 import { ensureFreeSpace } from '../files/suitable-file-system.ts';
 import type { CheckedEntry } from './check-entries.ts';
 import {

@@ -2,10 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { statIfThere } from '../files/file-access.ts';
+import { inside } from '../files/folders.ts';
 import { sha256Of } from '../files/hash-file.ts';
-import { statIfThere } from '../files/if-there.ts';
-import { inside } from '../files/inside.ts';
-import { readJsonIfValid } from '../files/json-file.ts';
+import { readJsonIfValid } from '../files/text-file.ts';
 
 /**
  * How a file was verified: `md5`, against the record's checksum of the whole file; `crc`, each member against the

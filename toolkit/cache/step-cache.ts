@@ -7,9 +7,9 @@ import { canonicalJson } from '../../config/digest.ts';
 import { CacheKey, Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
-import { asDiskError } from '../files/disk-error.ts';
+import { asDiskError } from '../files/file-access.ts';
+import { makeFolder } from '../files/folders.ts';
 import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
-import { makeFolder } from '../files/make-folder.ts';
 import type { StoredEntries } from '../storage/stored-files.ts';
 
 /** Memory that a process uses at most for entries, enough for a hundred thousand ROIs. */
@@ -165,23 +165,14 @@ export class StepCache {
    */
   async store(parts: KeyParts, files: Readonly<Record<string, string>>, facts: unknown): Promise<CacheEntry> {
     const key = this.keyOf(parts);
-    const target = this.#entryFolder(key);
-    const building = temporaryPathBeside(target);
-    try {
-      await makeFolder(building);
+    return this.#place(key, async (building) => {
       const stored: Record<string, StoredFile> = {};
       for (const [name, path] of Object.entries(files)) {
         await copyFile(path, join(building, name));
         stored[name] = await describeFile(join(building, name));
       }
-      const entry: CacheEntry = { key, parts: this.completed(parts), files: stored, facts };
-      await writeSynced(join(building, ENTRY_FILE), JSON.stringify(entry));
-      await rename(building, target).catch((error: unknown) => this.#keepFirst(key, building, error));
-      return entry;
-    } catch (error) {
-      await rm(building, { recursive: true, force: true });
-      throw asDiskError(error, target);
-    }
+      return { key, parts: this.completed(parts), files: stored, facts };
+    });
   }
 
   /** Uploads an entry for other machines, if there is a storage: the entry may be older than the connection to it. */
@@ -249,13 +240,26 @@ export class StepCache {
         `${this.#stored.nameOf(key)} does not contain the cache entry that its name states.`,
       );
     }
+    const stored = this.#stored;
+    return this.#place(key, async (building) => {
+      for (const [name, { sha256 }] of Object.entries(entry.files)) {
+        await stored.fetchFile(key, name, sha256, join(building, name));
+      }
+      return entry;
+    });
+  }
+
+  /**
+   * Makes the folder of an entry appear in one step.
+   *
+   * @param fill - Writes the files of the entry into a folder, and returns the entry.
+   */
+  async #place(key: string, fill: (building: string) => Promise<CacheEntry>): Promise<CacheEntry> {
     const target = this.#entryFolder(key);
     const building = temporaryPathBeside(target);
     try {
       await makeFolder(building);
-      for (const [name, { sha256 }] of Object.entries(entry.files)) {
-        await this.#stored.fetchFile(key, name, sha256, join(building, name));
-      }
+      const entry = await fill(building);
       await writeSynced(join(building, ENTRY_FILE), JSON.stringify(entry));
       await rename(building, target).catch((error: unknown) => this.#keepFirst(key, building, error));
       return entry;

@@ -1,5 +1,5 @@
 import type { CellTask } from '../../config/tasks.ts';
-import { translateLabels } from '../dataset/label-map.ts';
+import { translateLabels } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { statIfThere } from '../files/if-there.ts';
+import { statIfThere } from '../files/file-access.ts';
+import { decodeUtf8, parseRecordJson, readRecordFile } from '../files/text-file.ts';
 import { listAtStart, streamCocoItems, type TakeItem } from './coco-stream.ts';
-import { decodeUtf8, parseRecordJson, readRecordFile } from './read-text.ts';
 
 /** A box of an MS COCO file. */
 export interface CocoAnnotation {

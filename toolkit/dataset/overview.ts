@@ -3,7 +3,8 @@ import { gunzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { decodeUtf8, readRecordFile } from './read-text.ts';
+import { decodeUtf8, readRecordFile } from '../files/text-file.ts';
+import { OVERVIEW_COLUMNS } from './layout.ts';
 
 /** A row of the overview: an ROI of one of the tasks. */
 export interface OverviewRow {
@@ -19,9 +20,6 @@ export interface OverviewRow {
   /** All columns as text, including the ones above: patient_id, source, organ, scanner and others. */
   readonly facts: Readonly<Record<string, string>>;
 }
-
-/** Required columns. */
-export const OVERVIEW_COLUMNS = ['image_path', 'annotation_path', 'task', 'split'] as const;
 
 /** Limit for a decompressed overview; that of the record, with 887 ROIs, has a few hundred kB. */
 const MAX_BYTES = 256 * 2 ** 20;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Verdict } from '../verdict/verdict-file.ts';
-import { overviewFileIn } from './find-files.ts';
+import { overviewFileIn } from './layout.ts';
 import { type OverviewRow, readOverview } from './overview.ts';
 
 /**

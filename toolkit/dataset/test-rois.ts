@@ -2,8 +2,7 @@ import { access } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { nearestName } from '../../config/wrong-values.ts';
 import { ReigniteError } from '../errors.ts';
-import { overviewFileIn } from './find-files.ts';
-import { OVERVIEW_FILE } from './layout.ts';
+import { OVERVIEW_FILE, overviewFileIn } from './layout.ts';
 import { type OverviewRow, readOverview } from './overview.ts';
 
 const ROOTS = new Set(['images', 'annotations']);

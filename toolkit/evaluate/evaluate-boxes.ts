@@ -1,15 +1,15 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join, parse } from 'node:path';
 import { z } from 'zod';
-import { readNamedJson } from '../dataset/read-text.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { namesLike } from '../files/same-name.ts';
+import { readNamedJson } from '../files/text-file.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { decimal, html, table } from '../report/page/html.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
 import { readCandidatesFile } from '../yolo/detect/detection-files.ts';
+import { namesLike } from './prediction-files.ts';
 
 /** COCO's limit of boxes per class and image. */
 const COCO_LIMIT = 100;
@@ -151,7 +151,7 @@ async function fromResults({ images }: Truth, labels: ReadonlyMap<number, number
 /** Reads the boxes of a prediction that became points. */
 async function fromCandidates({ images, categories }: Truth, folder: string): Promise<ReadBoxes> {
   const files = (await readdir(folder)).filter((name) => name.endsWith('.json'));
-  const byName = new Map(categories.map(({ name }, label) => [name, label]));
+  const byName = labelsByName(categories);
   const byFile = imagesByFile(images, files);
   const boxes: ScoredBox[] = [];
   const unknown = new Set<string>();
@@ -196,6 +196,20 @@ async function fromCandidates({ images, categories }: Truth, folder: string): Pr
         : []),
     ],
   };
+}
+
+/** @throws ReigniteError ANNOTATIONS_INVALID when two categories have the same name, by which boxes are matched. */
+function labelsByName(categories: Truth['categories']): ReadonlyMap<string, number> {
+  const byName = new Map<string, number>();
+  for (const [label, { name }] of categories.entries()) {
+    if (byName.has(name)) {
+      throw new ReigniteError('ANNOTATIONS_INVALID', `Several annotated categories are named ${name}.`, {
+        remedy: 'Give each category a name of its own, or name a COCO file of results, whose boxes have category ids.',
+      });
+    }
+    byName.set(name, label);
+  }
+  return byName;
 }
 
 /** @throws ReigniteError ANNOTATIONS_INVALID when two images, in different folders, would have the same prediction. */

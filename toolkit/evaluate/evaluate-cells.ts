@@ -4,14 +4,13 @@ import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { Sha256 } from '../brands.ts';
 import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
-import { readersFileIn } from '../dataset/find-files.ts';
-import { folderOf } from '../dataset/layout.ts';
+import { folderOf, readersFileIn } from '../dataset/layout.ts';
 import type { OverviewByStem } from '../dataset/overview.ts';
 import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { drawCellsFigure } from '../figures/cells-figure.ts';
 import { renderF1Figures } from '../figures/f1-matrix.ts';
+import { inside } from '../files/folders.ts';
 import { sha256Of } from '../files/hash-file.ts';
-import { inside } from '../files/inside.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { describeRemark, evaluateDetection } from '../metrics/agreement.ts';
 import type { DetectionMetrics } from '../metrics/agreement-metrics.ts';
@@ -30,7 +29,7 @@ import {
   type ScoreRow,
   writeMetrics,
 } from './evaluation.ts';
-import { coverageOf, describeCoverage, readPointsToScore } from './read-points.ts';
+import { coverageOf, describeCoverage, readPointsToScore } from './prediction-files.ts';
 
 /** Scores points under the paper's protocol: one .npy (n, 3) of x, y, class per image; no file if nothing was found. */
 export async function evaluateCells(

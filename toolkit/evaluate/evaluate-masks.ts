@@ -1,20 +1,20 @@
-import { join } from 'node:path';
-import type { MappedLabel } from '../dataset/label-map.ts';
+import { join, parse } from 'node:path';
+import type { MappedLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { namesLike, namesMeantFor } from '../files/same-name.ts';
 import { firstOf } from '../format.ts';
-import { decodeLabels } from '../image/decode-labels.ts';
-import { namesIn } from './read-points.ts';
+import { decodeLabelMap } from '../image/decode-label-map.ts';
+import { namesIn, namesLike, namesMeantFor } from './prediction-files.ts';
 
-const VALUES = 256;
 const FEW = 8;
+/** Number of values that only masks of numbered objects have. */
+const MANY = 256;
 
 /** Absolute folders of masks and scores, and options. */
 export interface MasksInput {
-  /** Folder of annotated masks, PNG. */
+  /** Folder of annotated masks, PNG or TIFF. */
   readonly truth: string;
-  /** Folder of predicted masks under the same names. */
+  /** Folder of predicted masks under the same names; only the ending may differ. */
   readonly predictions: string;
   readonly out: string;
   /** Labels to score. Default: every value of the masks. */
@@ -50,7 +50,7 @@ export interface EvaluatedMasks {
   readonly remarks: readonly string[];
 }
 
-/** Pixel counts of one image by value, 0 to 255: in the annotation, in the prediction, and where both agree. */
+/** Pixel counts of one image by value: in the annotation, in the prediction, and where both agree. */
 interface PixelCounts {
   readonly truth: Float64Array;
   readonly prediction: Float64Array;
@@ -73,7 +73,7 @@ export async function evaluateMasks({
 }: MasksInput): Promise<EvaluatedMasks> {
   const names = await masksIn(truth);
   const found = await masksIn(predictions);
-  const like = namesLike(found);
+  const like = predictionOf(found);
   const missing = names.filter((name) => like(name) === undefined);
   if (missing.length > 0) {
     const shown = `${missing.slice(0, FEW).join(', ')}${missing.length > FEW ? ', ...' : ''}`;
@@ -110,6 +110,22 @@ export async function evaluateMasks({
   return { metrics, remarks: remarksOf(total, labels, found.length - names.length) };
 }
 
+/** Returns a function that finds the prediction of an annotated mask: of the same name, else the only one with its stem. */
+function predictionOf(found: readonly string[]): (name: string) => string | undefined {
+  const like = namesLike(found);
+  return (name) => {
+    const same = like(name);
+    if (same !== undefined) return same;
+    const stem = stemOf(name);
+    const others = found.filter((other) => stemOf(other) === stem);
+    return others.length === 1 ? others[0] : undefined;
+  };
+}
+
+function stemOf(name: string): string {
+  return parse(name.normalize('NFC')).name;
+}
+
 interface MaskPair {
   readonly name: string;
   readonly prediction: string;
@@ -132,32 +148,37 @@ function refuseShared(pairs: readonly MaskPair[], { truth, predictions }: Pick<M
 }
 
 /** Files that may be masks, in formats that are not read. */
-const OTHER_IMAGE = /\.(?:tiff?|npy|npz|nii|nii\.gz|bmp|jpe?g|gif|webp)$/i;
+const OTHER_IMAGE = /\.(?:npy|npz|nii|nii\.gz|bmp|jpe?g|gif|webp)$/i;
 
+/** Lists the masks in a folder: its PNG files, or if there are none its TIFF files, which next to PNG masks are images. */
 async function masksIn(folder: string): Promise<readonly string[]> {
   const names = await namesIn(folder);
-  const masks = names.filter((name) => /\.png$/i.test(name)).sort();
-  if (masks.length > 0) return masks;
+  for (const ending of [/\.png$/i, /\.tiff?$/i]) {
+    const masks = names.filter((name) => ending.test(name)).sort();
+    if (masks.length > 0) return masks;
+  }
   const images = names.filter((name) => OTHER_IMAGE.test(name)).sort();
   if (images.length > 0) {
-    throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png), only ${firstOf(images)}.`, {
-      remedy: 'Save each mask as an 8-bit grey PNG whose pixel values are the labels; other formats are not read.',
+    throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png, .tif), only ${firstOf(images)}.`, {
+      remedy:
+        'Save each mask as an 8-bit grey PNG or TIFF whose pixel values are the labels; other formats are not read.',
     });
   }
-  throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png).`, {
+  throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png, .tif).`, {
     remedy: 'Name the folder that directly contains them.',
   });
 }
 
 async function countPixels(truthPath: string, path: string, ignore: number | undefined): Promise<PixelCounts> {
-  const [truth, prediction] = [await decodeLabels(truthPath), await decodeLabels(path)];
+  const [truth, prediction] = [await decodeLabelMap(truthPath), await decodeLabelMap(path)];
   if (truth.width !== prediction.width || truth.height !== prediction.height) {
     throw new ReigniteError(
       'SIZE_MISMATCH',
       `${path} has ${prediction.width} x ${prediction.height} px, its annotation ${truth.width} x ${truth.height} px.`,
     );
   }
-  const counts = emptyCounts();
+  const isDeep = [truth, prediction].some(({ data }) => data instanceof Uint16Array);
+  const counts = emptyCounts(isDeep ? DEEP : BYTE);
   for (let at = 0; at < truth.data.length; at++) {
     const [expected, given] = [truth.data[at] ?? 0, prediction.data[at] ?? 0];
     if (expected === ignore) continue;
@@ -168,15 +189,19 @@ async function countPixels(truthPath: string, path: string, ignore: number | und
   return counts;
 }
 
-function emptyCounts(): PixelCounts {
-  return { truth: new Float64Array(VALUES), prediction: new Float64Array(VALUES), both: new Float64Array(VALUES) };
+/** Numbers of values of samples with 8 and 16 bits. */
+const BYTE = 256;
+const DEEP = 65_536;
+
+function emptyCounts(values: number): PixelCounts {
+  return { truth: new Float64Array(values), prediction: new Float64Array(values), both: new Float64Array(values) };
 }
 
 function sumOf(counts: readonly PixelCounts[]): PixelCounts {
-  const total = emptyCounts();
+  const total = emptyCounts(Math.max(BYTE, ...counts.map(({ truth }) => truth.length)));
   for (const each of counts) {
     for (const side of ['truth', 'prediction', 'both'] as const) {
-      for (let value = 0; value < VALUES; value++)
+      for (let value = 0; value < each[side].length; value++)
         total[side][value] = (total[side][value] ?? 0) + (each[side][value] ?? 0);
     }
   }
@@ -211,8 +236,12 @@ function meanOf(values: readonly number[]): number | null {
 
 function remarksOf(total: PixelCounts, labels: readonly MappedLabel[], foreign: number): string[] {
   const known = new Set(labels.map(({ value }) => value));
-  const others = valuesOf(total).filter((value) => !known.has(value));
+  const found = valuesOf(total);
+  const others = found.filter((value) => !known.has(value));
   return [
+    ...(found.length > MANY
+      ? [`The masks contain ${found.length} values: if these number objects, Dice does not compare the objects.`]
+      : []),
     ...(foreign > 0 ? [`Predictions left out, because they have no annotation: ${foreign}.`] : []),
     ...(others.length > 0
       ? [`The masks also contain values without a label: ${others.slice(0, FEW).join(', ')}.`]

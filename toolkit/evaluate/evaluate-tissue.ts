@@ -2,16 +2,14 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { overviewFileIn } from '../dataset/find-files.ts';
-import { HE_LABELS, TIL_LABELS } from '../dataset/he-labels.ts';
-import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
-import { folderOf } from '../dataset/layout.ts';
+import { folderOf, overviewFileIn } from '../dataset/layout.ts';
 import { type OverviewByStem, overviewByStem, readOverview } from '../dataset/overview.ts';
 import { heTestRoisOf, rowsNearlyTested } from '../dataset/test-rois.ts';
+import { HE_LABELS, type LabelTranslation, TIL_LABELS, translateLabels } from '../dataset/tissue-labels.ts';
 import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
-import { inside } from '../files/inside.ts';
-import { namesLike } from '../files/same-name.ts';
+import { inside } from '../files/folders.ts';
+import { decodeByteLabels } from '../image/decode-label-map.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
@@ -30,7 +28,7 @@ import {
   type ScoreRow,
   writeMetrics,
 } from './evaluation.ts';
-import { namesIn } from './read-points.ts';
+import { namesIn, namesLike } from './prediction-files.ts';
 import {
   type BothMasks,
   checkMasks,
@@ -41,7 +39,12 @@ import {
   scorePublished,
 } from './scored-masks.ts';
 
-/** Scores masks under the paper's protocol: one PNG of label values per ROI, named as in the record's inference/he. */
+/** Returns the file name of an ROI's mask: a PNG, or a TIFF if there is no PNG. */
+function maskOf(roi: string, like: (name: string) => string | undefined): string {
+  return like(`${roi}.png`) ?? like(`${roi}.tif`) ?? like(`${roi}.tiff`) ?? `${roi}.png`;
+}
+
+/** Scores masks under the paper's protocol: one PNG or TIFF of label values per ROI, named as in the record's inference/he. */
 export async function evaluateTissue(
   task: TissueTask,
   { data, predictions, out, labels, classes }: EvaluationInput,
@@ -53,7 +56,7 @@ export async function evaluateTissue(
   const like = namesLike(found);
   const pairs = rois.map((roi) => ({
     ...roi,
-    prediction: join(predictions, like(`${roi.roi}.png`) ?? `${roi.roi}.png`),
+    prediction: join(predictions, maskOf(roi.roi, like)),
   }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const maskRemarks = await checkMasks(checked, labels);
@@ -151,7 +154,7 @@ async function drawCases(
 }
 
 async function readPrediction(path: string, labels: LabelTranslation | undefined): Promise<LabelImage> {
-  const mask = await decodeLabels(path);
+  const mask = await decodeByteLabels(path);
   return labels === undefined ? mask : { ...mask, data: translateLabels(mask.data, labels) };
 }
 

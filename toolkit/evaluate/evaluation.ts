@@ -4,18 +4,18 @@ import type { Task } from '../../config/tasks.ts';
 import { nearestName } from '../../config/wrong-values.ts';
 import { Sha256 } from '../brands.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
-import { overviewFileIn } from '../dataset/find-files.ts';
-import type { LabelTranslation } from '../dataset/label-map.ts';
+import { overviewFileIn } from '../dataset/layout.ts';
 import { type OverviewByStem, overviewByStem, readOverview } from '../dataset/overview.ts';
+import type { LabelTranslation } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { firstOf } from '../format.ts';
 import type { ClassSubset } from '../metrics/class-subset.ts';
+import type { EvaluationSource } from '../results/metrics-files.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { countsByPatient, type RoiCounts } from '../verdict/resampled-intervals.ts';
 import type { EvaluationIntervals } from '../verdict/uncertainty.ts';
 import type { Interval, PatientsFile } from '../verdict/verdict-file.ts';
-import type { EvaluationSource } from './evaluation-source.ts';
 
 const MAX_NAMED = 5;
 

@@ -1,21 +1,20 @@
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
-import { publishedMaskIn } from '../dataset/find-files.ts';
-import { HE_LABELS } from '../dataset/he-labels.ts';
-import { type LabelTranslation, translateLabels } from '../dataset/label-map.ts';
+import { publishedMaskIn } from '../dataset/layout.ts';
 import type { HeTestRoi } from '../dataset/test-rois.ts';
+import { HE_LABELS, type LabelTranslation, translateLabels } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
-import { inside } from '../files/inside.ts';
-import { namesMeantFor } from '../files/same-name.ts';
+import { inside } from '../files/folders.ts';
 import { firstOf } from '../format.ts';
-import { decodeLabels, paletteRemark, readMaskPair } from '../image/decode-labels.ts';
+import { decodeByteLabels } from '../image/decode-label-map.ts';
+import { decodeLabels, pairOf, paletteRemark } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { labelCounts, type WithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/dice.ts';
 import { evaluateHe, type HeEvaluation, type RoiMasks, sumOfConfusions } from '../metrics/he-metrics.ts';
 import type { RoiCounts } from '../verdict/resampled-intervals.ts';
-import { formatProblems, namesIn } from './read-points.ts';
+import { formatProblems, namesIn, namesMeantFor } from './prediction-files.ts';
 
 /** An ROI and the absolute path of the mask to score. */
 export interface Pair extends HeTestRoi {
@@ -58,7 +57,12 @@ async function* readPairs(
   onTruth: (truth: Uint8Array) => void,
 ): AsyncGenerator<RoiMasks> {
   for (const { roi, annotation, prediction } of pairs) {
-    const masks = await readMaskPair(roi, inside(data, annotation), prediction);
+    const truth = inside(data, annotation);
+    const masks = pairOf(
+      roi,
+      { path: truth, mask: await decodeLabels(truth) },
+      { path: prediction, mask: await decodeByteLabels(prediction) },
+    );
     onTruth(masks.truth);
     yield labels === undefined ? masks : { ...masks, prediction: translateLabels(masks.prediction, labels) };
   }
@@ -105,7 +109,7 @@ interface MaskFault {
   readonly remedy?: string;
 }
 
-const OTHER_FILES = 'Save each mask as an 8-bit grey PNG with the name of the ROI; other formats are not read.';
+const OTHER_FILES = 'Save each mask as an 8-bit grey PNG or TIFF with the name of the ROI; other formats are not read.';
 
 /** Order in which kinds of faults determine the error code. */
 const BY_WEIGHT = [
@@ -158,7 +162,7 @@ async function checkMask(
   }
   const truth = await imageSize(annotation);
   try {
-    const { width, height, data, isPalette = false } = await decodeLabels(prediction);
+    const { width, height, data, isPalette = false } = await decodeByteLabels(prediction);
     if (width !== truth.width || height !== truth.height) {
       const sizes = `${width} x ${height} px, its annotation ${truth.width} x ${truth.height} px`;
       return { code: 'SIZE_MISMATCH', cause: `${prediction} has ${sizes}` };

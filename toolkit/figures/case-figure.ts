@@ -1,5 +1,5 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
-import { HE_LABELS, NO_LABEL_COLOUR, type Rgb, type TissueLabel } from '../dataset/he-labels.ts';
+import { HE_LABELS, NO_LABEL_COLOUR, type Rgb, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import {
   averageImage,

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
 import type { CellTask } from '../../config/tasks.ts';
-import type { Rgb } from '../dataset/he-labels.ts';
+import type { Rgb } from '../dataset/tissue-labels.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
 import { formatTwoDecimals } from '../numpy.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { TopLevelSpec } from 'vega-lite';
-import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import {
   type ConfusionMatrix,

@@ -1,4 +1,4 @@
-import type { Rgb } from '../dataset/he-labels.ts';
+import type { Rgb } from '../dataset/tissue-labels.ts';
 
 /** Colour scale from pale to dark. */
 export type SequentialScale = 'Blues' | 'Reds';

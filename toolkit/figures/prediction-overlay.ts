@@ -1,8 +1,8 @@
 import { Canvas, ImageData, type SKRSContext2D } from 'canvas';
 import sharp from 'sharp';
 import { replaceFile } from '../files/atomic-write.ts';
-import type { Classification } from '../geojson/feature-file.ts';
 import type { LabelMask } from '../geojson/trace-regions.ts';
+import type { Classification } from '../geojson/write-features.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { makeMarker, stampMarker } from './cells-figure-markers.ts';
 import { FIGURE_FONT, registerFonts } from './style.ts';

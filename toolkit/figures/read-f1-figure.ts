@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Rgb } from '../dataset/he-labels.ts';
+import type { Rgb } from '../dataset/tissue-labels.ts';
 import type { RgbImage } from '../image/decode-pixels.ts';
 import { type SequentialScale, sequentialColour } from './matrix-colours.ts';
 import { type Coverage, readTwoDecimals } from './read-two-decimals.ts';

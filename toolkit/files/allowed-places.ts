@@ -6,11 +6,10 @@ import { canonicalJson } from '../../config/digest.ts';
 import { packageFile } from '../../config/package-files.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from './atomic-write.ts';
-import { hasCode } from './disk-error.ts';
+import { hasCode } from './file-access.ts';
+import { type HomeFolders, PRIVATE_FILE } from './folders.ts';
 import { sha256Of } from './hash-file.ts';
-import type { HomeFolders } from './home-folders.ts';
-import { readJsonIfValid } from './json-file.ts';
-import { PRIVATE_FILE } from './make-folder.ts';
+import { readJsonIfValid } from './text-file.ts';
 
 /**
  * Resolves the symbolic links in a path that may not exist yet, starting from its deepest existing ancestor. Dangling

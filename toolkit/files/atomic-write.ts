@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { asDiskError } from './disk-error.ts';
+import { asDiskError, statIfThere } from './file-access.ts';
+import { makeFolder } from './folders.ts';
 import { sha256Of } from './hash-file.ts';
-import { statIfThere } from './if-there.ts';
-import { makeFolder } from './make-folder.ts';
 import { isTaken, processTableTag } from './process-identity.ts';
 import { silenceOf } from './suitable-file-system.ts';
 

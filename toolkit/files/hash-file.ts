@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { fileMissing, hasCode, refuseStream } from './disk-error.ts';
+import { fileMissing, hasCode, refuseStream } from './file-access.ts';
 
 /**
  * Computes the SHA-256 of a file, as lower-case hex. The file is streamed: memory use does not grow with its size.

@@ -6,10 +6,10 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { bestEffort } from '../concurrency.ts';
-import { ReigniteError } from '../errors.ts';
+import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { sweepTemporaries, temporaryPathBeside } from './atomic-write.ts';
-import { hasCode } from './disk-error.ts';
-import { makeFolder } from './make-folder.ts';
+import { asDiskError, hasCode } from './file-access.ts';
+import { makeFolder } from './folders.ts';
 import { isRunning, ownIdentity, processTableId } from './process-identity.ts';
 import { ensureSuitableFileSystem, PROBE, silenceOf } from './suitable-file-system.ts';
 
@@ -282,4 +282,48 @@ function ignore(...codes: readonly string[]): (error: unknown) => void {
   return (error) => {
     if (!hasCode(error, ...codes)) throw error;
   };
+}
+
+/** Interval at which a waiting process tries again. */
+const LOOK_AGAIN_MS = 5_000;
+
+interface LockOptions extends LeaseOptions {
+  /** What to say instead of FILE_LOCKED and its remedy, which are those of a download. */
+  readonly held?: { readonly code?: ErrorCode; readonly remedy: string };
+}
+
+export type FileLock = Omit<OwnLease, 'acquired'>;
+
+/**
+ * Acquires a lock for writing what `subject` names: a lease that fails at once if another process holds it.
+ *
+ * @param path - Path of the lease; its folder is made if missing.
+ * @param subject - What the lock protects, for the message.
+ * @throws ReigniteError FILE_LOCKED (retryable), or the code in `held`, that names the holder; FILESYSTEM_UNSUITABLE;
+ *   NOT_WRITABLE or NO_SPACE.
+ */
+export async function lockFile(
+  path: string,
+  subject: string,
+  { held, ...options }: LockOptions = {},
+): Promise<FileLock> {
+  try {
+    const lease = await acquireLease(path, options);
+    if (lease.acquired) return lease;
+    throw lockedBy(lease.holder, subject, held);
+  } catch (error) {
+    throw asDiskError(error, path);
+  }
+}
+
+function lockedBy(
+  holder: LeaseHolder | undefined,
+  subject: string,
+  { code = 'FILE_LOCKED', remedy }: Partial<NonNullable<LockOptions['held']>> = {},
+): ReigniteError {
+  const who = holder === undefined ? '' : ` by process ${holder.pid} on ${holder.host}, since ${holder.since}`;
+  return new ReigniteError(code, `${subject} is being written${who}.`, {
+    ...(code === 'FILE_LOCKED' && { retryAfterMs: LOOK_AGAIN_MS }),
+    ...(remedy !== undefined && { remedy }),
+  });
 }

@@ -4,9 +4,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { promisify } from 'node:util';
-import { hasCode } from './disk-error.ts';
+import { hasCode, readTextIfThere } from './file-access.ts';
 import { sha256Of } from './hash-file.ts';
-import { readTextIfThere } from './if-there.ts';
 
 const execute = promisify(execFile);
 

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { sweepTemporaries, temporaryPathBeside } from './atomic-write.ts';
-import { hasCode } from './disk-error.ts';
+import { hasCode } from './file-access.ts';
 
 /** The operations that processes sharing a folder rely on: the file system's, or a stand-in for tests. */
 export interface FolderOperations {

@@ -1,5 +1,4 @@
-import { doubleArea, type Ring } from './ring-store.ts';
-import { SegmentGrid } from './segment-grid.ts';
+import { doubleArea, type Ring, SegmentGrid } from './rings.ts';
 
 /** Smallest tolerance that can smooth pixel edges, px. */
 const FINEST = 0.5;

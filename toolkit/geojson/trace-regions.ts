@@ -1,4 +1,4 @@
-import { doubleArea, type Ring, RingStore } from './ring-store.ts';
+import { doubleArea, type Ring, RingStore } from './rings.ts';
 
 /** Directions along pixel edges. Adding one turns right as seen on a screen. */
 const UP = 3;

@@ -1,14 +1,13 @@
 import { open } from 'node:fs/promises';
 import type { Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
-import { notOpened } from '../files/disk-error.ts';
+import { notOpened } from '../files/file-access.ts';
 import { shellWord } from '../format.ts';
 import { areAsStored, type ImageHeader, type Obstacle, otherFormatOf, START_BYTES } from './image-header.ts';
-import { readJpegHeader } from './jpeg-header.ts';
+import { readJpegHeader, readTiffHeader } from './jpeg-tiff-header.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';
 import { readPngHeader } from './png-header.ts';
 import type { ByteSource } from './tiff-directory.ts';
-import { readTiffHeader } from './tiff-header.ts';
 
 /** Pixels of an accepted image. */
 export interface DecodedImage {

@@ -3,7 +3,7 @@ import { crc32 } from 'node:zlib';
 import type { Metadata } from 'sharp';
 import sharp from 'sharp';
 import { ReigniteError } from '../errors.ts';
-import { statIfThere } from '../files/if-there.ts';
+import { statIfThere } from '../files/file-access.ts';
 import { firstOf } from '../format.ts';
 import type { RoiMasks } from '../metrics/he-metrics.ts';
 import { openImage, readRaw } from './open-image.ts';
@@ -79,13 +79,14 @@ async function paletteIndices(path: string): Promise<Uint8Array> {
 }
 
 /** Refuses folders and empty files, which the image library would report as an unsupported format. */
-async function expectContent(path: string): Promise<void> {
+export async function expectContent(path: string): Promise<void> {
   const found = await statIfThere(path);
   if (found?.isDirectory()) throw notLabels(path, 'it is a folder');
   if (found?.size === 0) throw notLabels(path, 'it is empty (0 bytes)');
 }
 
-function notLabels(path: string, obstacle: string): ReigniteError {
+/** Creates the error IMAGE_UNREADABLE for a label mask, with the reason. */
+export function notLabels(path: string, obstacle: string): ReigniteError {
   return new ReigniteError('IMAGE_UNREADABLE', `The label mask ${path} cannot be read: ${obstacle}.`, {
     remedy: 'Save the mask as an 8-bit grey PNG whose pixel values are the labels.',
   });

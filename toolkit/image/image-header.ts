@@ -18,6 +18,8 @@ export interface ImageHeader {
   readonly onlyChannels?: Obstacle;
   /** Whether 0 means white. */
   readonly isInverted: boolean;
+  /** Whether a TIFF is compressed with JPEG. */
+  readonly isLossy?: true;
   readonly hasProfile: boolean;
   /** EXIF and TIFF tag 274; 1 if the image is to be shown as it is stored. */
   readonly orientation: number;

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import sharp, { type Metadata, type Sharp } from 'sharp';
 import { ReigniteError } from '../errors.ts';
-import { notOpened } from '../files/disk-error.ts';
+import { notOpened } from '../files/file-access.ts';
 import { pngSize } from './png-header.ts';
 
 // The cache of sharp would return old pixels after a file was replaced, and uses memory.

@@ -94,6 +94,29 @@ async function readValues(source: ByteSource, entry: Buffer, layout: Layout): Pr
   return Array.from({ length: count }, (_, index) => numberAt(data, index * bytes, bytes, layout));
 }
 
+/**
+ * Returns a copy of a TIFF in which a tag of its first page has another value.
+ *
+ * @param tag - One with a single SHORT.
+ * @throws RangeError if the page has no such tag.
+ */
+export function setTiffValue(file: Buffer, tag: number, value: number): Buffer {
+  const layout = layoutOf(file.subarray(0, 16));
+  if (layout === undefined) throw new RangeError('Expected a TIFF');
+  const [countBytes, entryBytes, valueAt] = layout.isBig ? [8, 20, 12] : [2, 12, 8];
+  const directory = layout.isBig ? numberAt(file, 8, 8, layout) : numberAt(file, 4, 4, layout);
+  const count = numberAt(file, directory, countBytes, layout);
+  const changed = Buffer.from(file);
+  for (let entry = 0; entry < Math.min(count, MAX_ENTRIES); entry++) {
+    const at = directory + countBytes + entry * entryBytes;
+    if (numberAt(file, at, 2, layout) !== tag) continue;
+    if (layout.isLittle) changed.writeUInt16LE(value, at + valueAt);
+    else changed.writeUInt16BE(value, at + valueAt);
+    return changed;
+  }
+  throw new RangeError(`Expected the tag ${tag}`);
+}
+
 /** Reads an unsigned integer of 1 to 8 bytes. With 8 bytes, it is exact up to 2^53. */
 export function numberAt(bytes: Buffer, at: number, length: number, { isLittle }: Layout): number {
   if (length === 8) return Number(isLittle ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));

@@ -1,4 +1,4 @@
-import { HE_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { HE_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { type AgreementScores, agreementScores } from './agreement-metrics.ts';
 import { ConfusionMatrix, groupLabels } from './confusion-matrix.ts';
 import { diceWithUnannotatedMissed } from './dice.ts';

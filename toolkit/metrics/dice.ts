@@ -1,4 +1,4 @@
-import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { grouped } from '../format.ts';
 import { ConfusionMatrix, withoutTruth } from './confusion-matrix.ts';
 import { confusionOf, type DiceScores, type HeMetrics, tilConfusion } from './he-metrics.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { ConfusionMatrix, groupLabels, withoutFirstLabel, withoutTruth } from './confusion-matrix.ts';
 import { correctedDice, dicePerLabel, microDice } from './dice.ts';

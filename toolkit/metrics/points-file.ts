@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
-import { unlessMissing } from '../files/if-there.ts';
+import { unlessMissing } from '../files/file-access.ts';
 import { readNpy } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 

@@ -2,9 +2,8 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
-import { refuseStream } from '../files/disk-error.ts';
+import { refuseStream, statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { statIfThere } from '../files/if-there.ts';
 import { RGB } from '../image/image-header.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { ownSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
@@ -38,6 +37,8 @@ export interface CellModel {
   readonly channels: number;
   /** Whether the network includes non-maximum suppression. */
   readonly isSuppressed: boolean;
+  /** Number of boxes that the network gives for a tile; missing if it varies. */
+  readonly rows?: number;
   /** What else users of its predictions should know, one sentence each. */
   readonly notes: readonly string[];
   /** Whether it was trained on synthetic images, according to its checkpoint. */
@@ -120,6 +121,7 @@ async function prepareOnnx(
     classes: sidecar.labels,
     channels: channelsRead(card.image.channels),
     isSuppressed: sidecar.output.format === 'end2end',
+    ...(card.rowsVary !== true && { rows: card.count }),
     notes: [],
     synthetic: isTrainedOnSynthetic([card]),
     cached,
@@ -166,12 +168,13 @@ function refuseOtherSize(path: string, fixed: readonly [number, number], wanted:
 }
 
 function modelOf(card: DetectorCard): Omit<CellModel, 'modelDir' | 'cached'> {
-  const { digest, classes, format, hasMasks } = card;
+  const { digest, classes, format, rows, hasMasks } = card;
   return {
     digest,
     classes,
     channels: RGB,
     isSuppressed: format === 'end2end',
+    rows,
     notes: hasMasks ? ['The model also gives the masks of its objects, which are left out.'] : [],
     synthetic: isTrainedOnSynthetic([card]),
   };
@@ -184,7 +187,13 @@ interface Sides {
 
 /** An ONNX file with a detector: a converted one with its description, or any other with its model JSON. */
 type OnnxDetector =
-  | { readonly card: DetectorCard; readonly sidecar?: never; readonly fixed: Sides; readonly imgsz?: number }
+  | {
+      readonly card: DetectorCard;
+      readonly sidecar?: never;
+      readonly fixed: Sides;
+      readonly imgsz?: number;
+      readonly stride?: never;
+    }
   | {
       readonly card?: never;
       readonly sidecar: DetectionSidecar;
@@ -194,6 +203,8 @@ type OnnxDetector =
       readonly fixed?: Sides;
       /** Side of the images that it was trained with, in px. */
       readonly imgsz?: number;
+      /** Largest stride in px, if the file states it. */
+      readonly stride?: number;
     };
 
 /**
@@ -224,7 +235,14 @@ export async function readOnnxDetector(path: string): Promise<OnnxDetector> {
     source,
     ...(height !== undefined && width !== undefined && { fixed: { height, width } }),
     ...(size !== undefined && { imgsz: Math.max(...size) }),
+    ...strideOf(model),
   };
+}
+
+/** Reads the stride that YOLOv5 and Ultralytics note in their exports. */
+function strideOf({ metadata: { stride: noted } }: DescribedModel): { readonly stride?: number } {
+  const stride = Number(noted);
+  return Number.isInteger(stride) && stride >= 1 && stride <= MAX_STRIDE ? { stride } : {};
 }
 
 function declaredSides(
@@ -251,6 +269,7 @@ export interface DescribedDetector {
 }
 
 const USUAL_STRIDE = 32;
+const MAX_STRIDE = 4_096;
 
 /**
  * Describes a detector: a checkpoint of YOLOv5 or Ultralytics, or an ONNX file with its model JSON.
@@ -279,9 +298,9 @@ async function describeCheckpoint(path: string): Promise<DescribedDetector> {
 }
 
 async function describeOnnx(path: string): Promise<DescribedDetector> {
-  const { card, sidecar, fixed, imgsz } = await readOnnxDetector(path);
+  const { card, sidecar, fixed, imgsz, stride = USUAL_STRIDE } = await readOnnxDetector(path);
   const sizes = { ...(fixed && { fixed }), ...(imgsz !== undefined && { imgsz }) };
-  if (card === undefined) return { family: 'onnx', classes: sidecar.labels, stride: USUAL_STRIDE, ...sizes };
+  if (card === undefined) return { family: 'onnx', classes: sidecar.labels, stride, ...sizes };
   const family = card.kind === 'yolov5' ? 'yolov5' : 'ultralytics';
   return { family, classes: card.classes, stride: Math.max(...card.stride), ...sizes };
 }

@@ -1,5 +1,5 @@
-import { HE_LABELS } from '../dataset/he-labels.ts';
-import type { Classification } from '../geojson/feature-file.ts';
+import { HE_LABELS } from '../dataset/tissue-labels.ts';
+import type { Classification } from '../geojson/write-features.ts';
 
 /** RGB colours of the classes of cells, in class order, as in the paper's figures: blue, red, yellow. */
 const CELL_COLOURS = [

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { ReigniteError } from '../errors.ts';
-import { asSystemError, requireRegularFile } from '../files/disk-error.ts';
+import { asSystemError, requireRegularFile } from '../files/file-access.ts';
 import { shellWord } from '../format.ts';
 import { networkIn } from '../nnunet/convert/find-model-folder.ts';
 import { describeModel } from '../onnx/file/describe-model.ts';

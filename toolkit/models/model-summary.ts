@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { readJsonIfValid } from '../files/json-file.ts';
+import { readJsonIfValid } from '../files/text-file.ts';
 import { FoldName, methodOf, readModelCard, usualRange } from '../nnunet/model-card.ts';
 import { isLaidOut } from '../nnunet/networks/ort-fold-networks.ts';
 import { readOwnCard } from '../onnx/custom-model/custom-model.ts';
@@ -18,7 +18,7 @@ import { isTrainedOnSynthetic } from './identify-file.ts';
 const SUMMARY_FILE = 'passport.json';
 const METHOD =
   'ONNX Runtime as in runs (all graph optimisations; of tissue networks, instance normalisation row by row, and large ' +
-  'convolutions of large ones by Winograd) against the plain graph without any, on the CPU, on one fixed probe of the ' +
+  'convolutions of others by Winograd) against the plain graph without any, on the CPU, on one fixed probe of the ' +
   'size of a tile';
 
 const Network = z.object({

@@ -2,8 +2,8 @@ import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { statIfThere } from '../files/if-there.ts';
 import { type ConvertProgress, convertModel } from '../nnunet/convert/convert-model.ts';
 import { bareWeights, findModelFolder } from '../nnunet/convert/find-model-folder.ts';
 import {
@@ -181,7 +181,20 @@ function absentNote(path: string, absent: readonly FoldName[]): readonly string[
   return [`${path} has no ${describeFolds(absent)}; the ensemble uses the others, as in nnU-Net v2.`];
 }
 
-function notesOf({ trainer, v2, ...card }: ModelCard): readonly string[] {
+function notesOf(card: ModelCard): readonly string[] {
+  return [...averageNotes(card), ...methodNotes(card)];
+}
+
+/** Names moving averages that checkpoints have next to the weights that are used. */
+export function averageNotes({ folds }: Pick<ModelCard, 'folds'>): readonly string[] {
+  const keys = new Set(folds.flatMap(({ average }) => average ?? []));
+  if (keys.size === 0) return [];
+  return [
+    `The checkpoint also has a moving average of the weights under ${[...keys].join(', ')}, which is not used, as in nnU-Net.`,
+  ];
+}
+
+function methodNotes({ trainer, v2, ...card }: ModelCard): readonly string[] {
   if (v2 === undefined) {
     if (card.mirrorAxes !== undefined || PAPER_TRAINER.test(trainer)) return [];
     return unmirroredNote('nnUNet_predict', v1MirrorAxes(trainer));
@@ -263,6 +276,7 @@ async function takeConverted(
       remedy: 'Run `npx reignite model convert` again: it writes both files.',
     });
   }
+  refuseEarlierNorms(path, card);
   const modelDir = join(models, card.digest);
   const known = await knownModelCard(modelDir);
   if (known === undefined) {
@@ -270,6 +284,14 @@ async function takeConverted(
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
   return { ...converted(card, modelDir), folds: [fold.fold], notes: notesOf(card), cached: known !== undefined };
+}
+
+/** Refuses files whose results would differ from those that the cache has under the same digest. */
+function refuseEarlierNorms(path: string, { normSums }: ModelCard): void {
+  if (normSums !== undefined || describeModel(path).operators['InstanceNormalization'] === undefined) return;
+  throw new ReigniteError('SIDECAR_INVALID', `${path} was converted by an earlier version of reignite.`, {
+    remedy: 'Run `npx reignite model convert` again: it writes both files.',
+  });
 }
 
 interface FoldsSource extends ChosenFolds {

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { readJsonIfValid } from '../files/json-file.ts';
+import { readJsonIfValid } from '../files/text-file.ts';
 
 const Normalisation = z.discriminatedUnion('scheme', [
   z.object({ scheme: z.literal('RGBTo01') }),
@@ -164,6 +164,10 @@ export const ModelCard = z.object({
         parameters: Count.describe('Elements of the tensors that were used'),
         parallelPrefix: z.boolean().describe('Whether a prefix of the names, such as `module.`, was removed'),
         unused: z.array(z.string()).describe('Tensors that inference does not need'),
+        average: z
+          .string()
+          .exactOptional()
+          .describe('Key of a moving average in the checkpoint, next to the weights that were used'),
       }),
     )
     .min(1),

@@ -124,6 +124,13 @@ const ESCAPES = new Map([
   ['t', '\t'],
   ['r', '\r'],
 ]);
+/** Number of hexadecimal digits after `\\x`, `\\u` and `\\U`, with which Python writes what it cannot print. */
+const DIGITS = new Map([
+  ['x', 2],
+  ['u', 4],
+  ['U', 8],
+]);
+const MAX_CODE_POINT = 0x10_ff_ff;
 
 /**
  * Reads dicts, lists, tuples, strings, numbers, `True`, `False` and `None`, as exporters write them into ONNX files.
@@ -213,10 +220,21 @@ class LiteralReader {
       if (character === '\\') {
         this.#at++;
         const escaped = this.#text[this.#at] ?? '';
-        result += ESCAPES.get(escaped) ?? escaped;
+        result += this.#coded(escaped) ?? ESCAPES.get(escaped) ?? escaped;
       } else result += character;
     }
     throw new SyntaxError('No end of a text');
+  }
+
+  /** Reads a character that is written as its number; undefined if `letter` does not announce one. */
+  #coded(letter: string): string | undefined {
+    const length = DIGITS.get(letter);
+    if (length === undefined) return undefined;
+    const digits = this.#text.slice(this.#at + 1, this.#at + 1 + length);
+    const code = /^[\da-f]+$/i.test(digits) && digits.length === length ? Number.parseInt(digits, 16) : Number.NaN;
+    if (!(code <= MAX_CODE_POINT)) throw new SyntaxError('No character');
+    this.#at += length;
+    return String.fromCodePoint(code);
   }
 
   #closes(end: string): boolean {

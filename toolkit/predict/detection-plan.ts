@@ -28,8 +28,8 @@ export interface DetectionPlan {
   readonly isOfTask: boolean;
   /** For a model with two heads: whether to use the one-to-many head, whose boxes need non-maximum suppression. */
   readonly oneToMany: boolean;
-  /** How the network sees the images, one sentence each. */
-  readonly notes: readonly string[];
+  /** Describes how the network sees the images, one sentence each. */
+  notes(model: { readonly isSuppressed: boolean }): readonly string[];
   /** @param image - Size at which the network sees the image, px. */
   of(image: { readonly width: number; readonly height: number }): ImageDetection;
 }
@@ -66,7 +66,7 @@ export function planDetection(
     const tile = detector.fixed === undefined ? settings.tile : Math.max(detector.fixed.height, detector.fixed.width);
     const isPaper = confidence === settings.confidence && iou === settings.iou;
     const of = () => ({ size: { height: tile, width: tile }, confidence, iou, suppression }) as const;
-    return { isPaper, isOfTask, oneToMany, notes: [], of };
+    return { isPaper, isOfTask, oneToMany, notes: () => [], of };
   }
   const rest = { confidence, iou, suppression, recorded: Math.min(RECORDED, confidence) } as const;
   const isWhole = imgsz !== undefined || (oblong !== undefined && overlap === undefined);
@@ -78,9 +78,7 @@ export function planDetection(
   if (isLetterbox) {
     refuseWithLetterbox(choices);
     const stride = detector.fixed === undefined ? detector.stride : undefined;
-    const notes = [
-      `The network saw each image as a whole, scaled to ${side} px as yolo predict does${thresholds(rest)}.`,
-    ];
+    const notes = notesOf(`each image as a whole, scaled to ${side} px as yolo predict does`, rest, choices);
     const of = (image: { readonly width: number; readonly height: number }) => {
       const box = letterboxOf(image, side, stride);
       return { size: { height: box.height, width: box.width }, view: { kind: 'letterbox', box }, ...rest } as const;
@@ -89,7 +87,7 @@ export function planDetection(
   }
   const shared = overlap ?? Math.round(side * USUAL_OVERLAP);
   if (shared > side / 2) throw usage(`--overlap ${shared} is more than half of a tile of ${side} px.`);
-  const notes = [`The network saw tiles of ${side} px that overlap by ${shared} px${thresholds(rest)}.`];
+  const notes = notesOf(`tiles of ${side} px that overlap by ${shared} px`, rest, choices);
   const size = { height: side, width: side };
   const of = () => ({ size, view: { kind: 'tiles', overlap: shared }, ...rest }) as const;
   return { isPaper: false, isOfTask, oneToMany, notes, of };
@@ -109,9 +107,8 @@ function inOblong(
   refuseWithLetterbox(choices);
   const { imgsz } = choices;
   if (imgsz !== undefined && imgsz !== Math.max(size.width, size.height)) throw unsuitable(imgsz, size);
-  const notes = [
-    `The network saw each image as a whole, scaled into ${size.width} x ${size.height} px as yolo predict does${thresholds(rest)}.`,
-  ];
+  const into = `each image as a whole, scaled into ${size.width} x ${size.height} px as yolo predict does`;
+  const notes = notesOf(into, rest, choices);
   return { notes, of: (image) => ({ size, view: { kind: 'letterbox', box: letterboxInto(image, size) }, ...rest }) };
 }
 
@@ -121,8 +118,21 @@ function unsuitable(imgsz: number, { width, height }: NonNullable<DescribedDetec
   );
 }
 
-function thresholds({ confidence, iou }: Pick<ImageDetection, 'confidence' | 'iou'>): string {
-  return `; confidence ${confidence}, IoU ${iou}`;
+/** @param seen - What the network saw, after "The network saw". */
+function notesOf(
+  seen: string,
+  { confidence, iou }: Pick<ImageDetection, 'confidence' | 'iou'>,
+  choices: PredictionChoices,
+): DetectionPlan['notes'] {
+  return ({ isSuppressed }) => {
+    const saw = `The network saw ${seen}; confidence ${confidence}`;
+    if (!isSuppressed) return [`${saw}, IoU ${iou}.`];
+    const unused = choices.iou === undefined ? 'no IoU threshold applies' : '--iou was not applied';
+    return [
+      `${saw}.`,
+      `The network selects its boxes itself, with its own settings: ${unused}, and a lower --confidence does not bring back boxes that it left out.`,
+    ];
+  };
 }
 
 /** Returns the side of the input in px: fixed by the model, or else requested, that of its training, or 640. */
@@ -236,4 +246,18 @@ export function limitCautions(candidates: CandidatesFile['candidates']): readonl
       `${SCRIPT_LIMITS.maxKept} per tile and ${tiles === 1 ? '1 tile has' : `${tiles} tiles have`} more; ` +
       'with --overlap 64 all are kept.',
   ];
+}
+
+/**
+ * Warns if a network that selects its boxes itself gave as many for a tile as it can.
+ *
+ * @param most - Number of boxes that it gives for a tile.
+ */
+export function fullTileNotes(candidates: CandidatesFile['candidates'], most: number): readonly string[] {
+  const perTile = new Map<number, number>();
+  for (const { tile, outcome } of candidates) {
+    if (outcome !== 'confidence') perTile.set(tile, (perTile.get(tile) ?? 0) + 1);
+  }
+  if (Math.max(0, ...perTile.values()) < most) return [];
+  return [`The network gives at most ${most} boxes per tile, and a tile has that many: there may be more cells.`];
 }

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { replaceFile } from '../files/atomic-write.ts';
 import { csvField } from '../format.ts';
-import { type Classification, type ImageFeature, TextFile } from '../geojson/feature-file.ts';
+import { type Classification, type ImageFeature, TextFile } from '../geojson/write-features.ts';
 import type { Candidate, CandidatesFile } from '../yolo/detect/detection-files.ts';
 import type { ClassCount } from './prediction.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type InferenceGuard, makeInference } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
-import type { HomeFolders } from '../files/home-folders.ts';
+import type { HomeFolders } from '../files/folders.ts';
 import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames, type RanEngine, SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';

@@ -2,7 +2,7 @@ import type { CellTask } from '../../config/tasks.ts';
 import { FileDigests } from '../cache/file-digests.ts';
 import { StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
-import type { HomeFolders } from '../files/home-folders.ts';
+import type { HomeFolders } from '../files/folders.ts';
 import { areAsStored } from '../image/image-header.ts';
 import { type CellModel, describeDetector, prepareCellModel } from '../models/cell-model.ts';
 import { cellClasses } from '../models/class-colours.ts';

@@ -1,8 +1,7 @@
 import { FileDigests } from '../cache/file-digests.ts';
 import { StepCache } from '../cache/step-cache.ts';
-import { HE_LABELS } from '../dataset/he-labels.ts';
-import { readLabelMap } from '../dataset/label-map.ts';
-import type { HomeFolders } from '../files/home-folders.ts';
+import { HE_LABELS, readLabelMap } from '../dataset/tissue-labels.ts';
+import type { HomeFolders } from '../files/folders.ts';
 import { tissueClasses } from '../models/class-colours.ts';
 import { prepareTissueModel, type TissueModel } from '../models/tissue-model.ts';
 import { isSlideImage } from './input-image.ts';

@@ -4,7 +4,7 @@ import type { CellTask } from '../../config/tasks.ts';
 import type { CacheEntry, KeyParts } from '../cache/step-cache.ts';
 import { drawCellsOverlay, type Legend, type LegendEntry } from '../figures/prediction-overlay.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { type Classification, writeFeatures } from '../geojson/feature-file.ts';
+import { type Classification, writeFeatures } from '../geojson/write-features.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { areAsStored } from '../image/image-header.ts';
 import type { CellModel } from '../models/cell-model.ts';
@@ -17,7 +17,7 @@ import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detect
 import { type CandidatesFile, encodeCandidates, keptScore, readBoxes } from '../yolo/detect/detection-files.ts';
 import type { Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
-import { type DetectionPlan, type ImageDetection, limitCautions, limitsOf } from './detection-plan.ts';
+import { type DetectionPlan, fullTileNotes, type ImageDetection, limitCautions, limitsOf } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import {
   describeInferred,
@@ -107,7 +107,7 @@ export async function predictCells(
     ...cellCertaintyNotes(certainty, found.candidates),
     ...outsideNote(outside),
     ...job.model.notes,
-    ...job.plan.notes,
+    ...job.plan.notes(job.model),
     ...detectionNotes(job, found),
   ];
   return {
@@ -211,7 +211,7 @@ async function writeOutputs(
   await writeNpy(path(files.points), { dtype: 'float32', shape: [cells.length, 3], data });
 }
 
-/** The most boxes per image that Ultralytics keeps by default, or that a one-to-one head returns. */
+/** The most boxes per image that Ultralytics keeps by default. */
 const MAX_YOLO_BOXES = 300;
 
 interface FoundCells {
@@ -236,7 +236,7 @@ function detectionNotes(
           `yolo predict keeps the best ${MAX_YOLO_BOXES} boxes of an image unless max_det says otherwise; here all boxes are kept.`,
         ]
       : []),
-    ...(model.isSuppressed ? fullNote(candidates) : []),
+    ...(model.isSuppressed ? fullTileNotes(candidates, model.rows ?? MAX_YOLO_BOXES) : []),
   ];
 }
 
@@ -248,16 +248,4 @@ function numberedNote(classes: readonly string[]): readonly string[] {
 function cutOffNote(cutOff: number, overlap: number): string {
   const boxes = cutOff === 1 ? '1 box ends' : `${cutOff} boxes end`;
   return `${boxes} at the border of a tile: such objects are larger than the overlap of ${overlap} px and may be cut or counted twice; --overlap makes it larger.`;
-}
-
-/** Warns if a one-to-one head returned as many boxes for a tile as it can. */
-function fullNote(candidates: CandidatesFile['candidates']): readonly string[] {
-  const perTile = new Map<number, number>();
-  for (const { tile, outcome } of candidates) {
-    if (outcome !== 'confidence') perTile.set(tile, (perTile.get(tile) ?? 0) + 1);
-  }
-  if (Math.max(0, ...perTile.values()) < MAX_YOLO_BOXES) return [];
-  return [
-    `The network gives at most ${MAX_YOLO_BOXES} boxes per tile, and a tile has that many: there may be more cells.`,
-  ];
 }

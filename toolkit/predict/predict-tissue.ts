@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { drawTissueOverlay, type LegendEntry } from '../figures/prediction-overlay.ts';
-import { writeRegions } from '../geojson/write-regions.ts';
+import { writeRegions } from '../geojson/write-features.ts';
 import type { DecodedImage } from '../image/accepted-image.ts';
 import { decodeLabels } from '../image/decode-labels.ts';
 import { decodeGrey16 } from '../image/decode-pixels.ts';

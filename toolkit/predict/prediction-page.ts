@@ -3,7 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import { CELL_TASKS, TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { mapConcurrent } from '../concurrency.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { fileExists } from '../files/if-there.ts';
+import { fileExists } from '../files/file-access.ts';
 import { counted, grouped } from '../format.ts';
 import { imageSize, MAX_PIXELS } from '../image/open-image.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
-import type { LeftOut } from '../geojson/write-regions.ts';
+import type { LeftOut } from '../geojson/write-features.ts';
 import type { FoldName } from '../nnunet/convert/model-folds.ts';
 import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
 import type { RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';

@@ -1,8 +1,7 @@
 import { posix } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { imagesAtStart } from '../dataset/coco-file.ts';
-import { findDetector, findOverview, findReaders } from '../dataset/find-files.ts';
-import { detectorFile, folderOf, readersFile } from '../dataset/layout.ts';
+import { detectorFile, findDetector, findOverview, findReaders, folderOf, readersFile } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import {
   type AnnotatedImage,
@@ -14,9 +13,8 @@ import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
 import { fileKind, isZip, textKind } from '../models/identify-file.ts';
 import { parseNpyHeader } from '../numpy.ts';
-import { checkBy, checkPngs, checkPresence, modeOf } from './check-files.ts';
+import { checkBy, checkPngs, checkPresence, modeOf, type RecordTree, sourceOf } from './check-files.ts';
 import type { CheckedTask, RecordCheck } from './check-record.ts';
-import { type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 /** x, y and class of a point. */

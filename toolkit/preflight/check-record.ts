@@ -1,6 +1,6 @@
 import type { Task } from '../../config/tasks.ts';
 import { taskNamed } from '../tasks/task-named.ts';
-import type { RecordTree } from './record-tree.ts';
+import type { RecordTree } from './check-files.ts';
 
 /** One assumption about a record, and whether it holds. */
 export interface RecordCheck {

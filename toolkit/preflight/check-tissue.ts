@@ -1,20 +1,34 @@
 import { join, posix } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
-import { findLabelMap, findOverview } from '../dataset/find-files.ts';
-import { HE_LABELS } from '../dataset/he-labels.ts';
-import { type MappedLabel, readLabelMap } from '../dataset/label-map.ts';
-import { folderOf, LABEL_MAP_FILE, OVERVIEW_FILE, publishedMask, tissueModelFolder } from '../dataset/layout.ts';
+import {
+  findLabelMap,
+  findOverview,
+  folderOf,
+  LABEL_MAP_FILE,
+  OVERVIEW_FILE,
+  publishedMask,
+  tissueModelFolder,
+} from '../dataset/layout.ts';
 import { type OverviewRow, readOverview } from '../dataset/overview.ts';
 import { type HeTestRoi, heTestRoisOf } from '../dataset/test-rois.ts';
+import { HE_LABELS, type MappedLabel, readLabelMap } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
 import type { PngStart } from '../image/png-header.ts';
 import { foldsInPaths } from '../nnunet/convert/find-model-folder.ts';
 import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
 import { readPlansFile } from '../nnunet/convert/plans.ts';
-import { checkBy, checkPngs, checkPresence, checkSameSizes, modeOf } from './check-files.ts';
+import {
+  checkBy,
+  checkPngs,
+  checkPresence,
+  checkSameSizes,
+  modeOf,
+  pathsBelow,
+  type RecordTree,
+  sourceOf,
+} from './check-files.ts';
 import type { CheckedTask, RecordCheck } from './check-record.ts';
-import { pathsBelow, type RecordTree, sourceOf } from './record-tree.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 const NOT_COMPARED = 'No action needed: the names of the labels are not compared with those of the evaluation.';

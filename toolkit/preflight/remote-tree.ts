@@ -4,15 +4,15 @@ import type { LocatedMember } from '../archive/read-archive.ts';
 import { isArchive, KINDS, type Kind } from '../dataset/layout.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { makeFolder } from '../files/make-folder.ts';
+import { makeFolder } from '../files/folders.ts';
 import { firstOf } from '../format.ts';
 import { downloadFile } from '../zenodo/download/download-file.ts';
 import { RemoteArchive } from '../zenodo/download/fetch-members.ts';
 import type { HttpGet } from '../zenodo/http/http.ts';
 import type { RecordFile } from '../zenodo/record/record.ts';
-import { archiveKind } from './archive-kind.ts';
+import { archiveKind } from '../zenodo/record/record-files.ts';
+import type { RecordTree } from './check-files.ts';
 import type { RecordCheck } from './check-record.ts';
-import type { RecordTree } from './record-tree.ts';
 
 /** Largest compressed size in bytes of a file that is fetched before the run. */
 const MAX_PACKED = 256 * 2 ** 10;

@@ -2,7 +2,7 @@ import { stringify } from 'yaml';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { comparedText, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { fileExists } from '../files/if-there.ts';
+import { fileExists } from '../files/file-access.ts';
 import { RESULTS } from '../results/results-folder.ts';
 import { headlineOf } from './page/headline.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';

@@ -3,7 +3,7 @@ import { parse, stringify } from 'yaml';
 import { shippedProfile } from '../../config/package-files.ts';
 import { RunConfig } from '../../config/schema.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import { readTextIfThere } from '../files/if-there.ts';
+import { readTextIfThere } from '../files/file-access.ts';
 import { shellWord } from '../format.ts';
 import { RESULTS } from '../results/results-folder.ts';
 

@@ -2,8 +2,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
+import { fileExists } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { fileExists } from '../files/if-there.ts';
 import { RESULTS } from '../results/results-folder.ts';
 
 const LINE = /^([0-9a-f]{64}) [ *](.+)$/;

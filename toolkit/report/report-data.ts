@@ -4,7 +4,7 @@ import { TASKS, type Task } from '../../config/tasks.ts';
 import type { Verified } from '../cache/receipts.ts';
 import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
-import { readJsonFile } from '../files/json-file.ts';
+import { readJsonFile } from '../files/text-file.ts';
 import { RESULTS, readEnvironments } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import { UsedModel } from '../tasks/verdict-view.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { readJsonFile, readJsonIfValid, writeJsonFile } from '../files/json-file.ts';
+import { readJsonFile, readJsonIfValid, writeJsonFile } from '../files/text-file.ts';
 import { escapedForRegExp } from '../format.ts';
 
 /** One string per `<name>` of a path: `verdict/<task>.json` takes a task. */

@@ -3,13 +3,12 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
-import { EvaluationSource } from '../evaluate/evaluation-source.ts';
-import { fileExists } from '../files/if-there.ts';
+import { fileExists } from '../files/file-access.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
-import { SweepFile } from '../sweep/sweep-file.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
+import { EvaluationSource, SweepFile } from './metrics-files.ts';
 import { JsonResultsFile, patternOf, type ResultsEntry, ResultsFile } from './results-file.ts';
 
 /** What reports use of the list of fetched files. */

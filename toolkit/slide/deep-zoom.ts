@@ -2,7 +2,8 @@ import { readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../concurrency.ts';
 import { replaceFile } from '../files/atomic-write.ts';
-import { makeFolder } from '../files/make-folder.ts';
+import { makeFolder } from '../files/folders.ts';
+
 /** Side of a tile, px. */
 export const ZOOM_TILE = 512;
 /** Tiles that are encoded concurrently. */

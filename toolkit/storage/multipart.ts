@@ -11,8 +11,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { ReigniteError } from '../errors.ts';
-import type { FileToStore } from './object-store.ts';
-import { statusOf } from './with-retries.ts';
+import { type FileToStore, statusOf } from './object-store.ts';
 
 /** Listing is forbidden, or not supported: some servers other than Amazon's lack it. */
 const CANNOT_LIST: ReadonlySet<number | undefined> = new Set([403, 405, 501]);

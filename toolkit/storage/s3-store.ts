@@ -13,8 +13,16 @@ import {
 import { type StoragePlace, storagePlace } from '../../config/schema.ts';
 import { ReigniteError } from '../errors.ts';
 import { putInParts } from './multipart.ts';
-import type { FileToStore, MovedBytes, ObjectSource, ObjectStore } from './object-store.ts';
-import { type StorageRetries, statusOf, USUAL_RETRIES, withRetries } from './with-retries.ts';
+import {
+  type FileToStore,
+  type MovedBytes,
+  type ObjectSource,
+  type ObjectStore,
+  type StorageRetries,
+  statusOf,
+  USUAL_RETRIES,
+  withRetries,
+} from './object-store.ts';
 
 const CONNECT_MS = 10_000;
 /** Time without data after which a connection is closed, ms. */

@@ -4,9 +4,8 @@ import { z } from 'zod';
 import { Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
 import { temporaryPathBeside } from '../files/atomic-write.ts';
-import { fileExists } from '../files/if-there.ts';
-import { inside } from '../files/inside.ts';
-import { makeFolder } from '../files/make-folder.ts';
+import { fileExists } from '../files/file-access.ts';
+import { inside, makeFolder } from '../files/folders.ts';
 import type { Blobs, Content, ObjectStore } from './object-store.ts';
 
 const StoredContent = z.object({ sha256: Sha256, bytes: z.int().min(0) });

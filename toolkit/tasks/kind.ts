@@ -6,7 +6,7 @@ import type { InferenceGuard, Made, MakeServices } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { OverviewRow } from '../dataset/overview.ts';
 import type { Evaluated, EvaluationInput, ScoredClasses } from '../evaluate/evaluation.ts';
-import type { HomeFolders } from '../files/home-folders.ts';
+import type { HomeFolders } from '../files/folders.ts';
 import type { Engine, EnsembleOptions, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import type { ClaimedModel } from '../predict/detection-plan.ts';
@@ -16,10 +16,10 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from '../predict/prediction.ts';
+import type { RecordTree } from '../preflight/check-files.ts';
 import type { CheckedTask } from '../preflight/check-record.ts';
-import type { RecordTree } from '../preflight/record-tree.ts';
 import type { DrawnRoi } from '../report/layers/layers-file.ts';
-import type { SweepFile } from '../sweep/sweep-file.ts';
+import type { SweepFile } from '../results/metrics-files.ts';
 import type { ResampleEvidence } from '../verdict/uncertainty.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
 import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';

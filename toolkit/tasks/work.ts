@@ -5,7 +5,7 @@ import type { CacheKey, RoiStem, Sha256 } from '../brands.ts';
 import type { FileDigests } from '../cache/file-digests.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import { ReigniteError } from '../errors.ts';
-import type { HomeFolders } from '../files/home-folders.ts';
+import type { HomeFolders } from '../files/folders.ts';
 import { type AdapterNames, adapterNames, type KeyedEngine, type SumsChoice } from '../onnx/session/engine-choice.ts';
 import { Environment } from '../report/environment.ts';
 import type { RunStorage } from '../storage/run-storage.ts';

@@ -1,6 +1,6 @@
 import type { TissueTask } from '../../config/tasks.ts';
 import type { HalfPrecision, VerdictConfig } from '../../config/verdict-config.ts';
-import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { counted, grouped, percentText, shortNumber } from '../format.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import {

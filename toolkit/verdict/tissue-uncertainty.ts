@@ -1,6 +1,6 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
-import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/he-labels.ts';
 import type { OverviewByStem } from '../dataset/overview.ts';
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { diceScores, tilConfusion } from '../metrics/he-metrics.ts';
 import type { JudgedRoi } from './judge-tissue.ts';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { ReigniteError } from '../errors.ts';
-import { readJsonIfValid } from '../files/json-file.ts';
+import { readJsonIfValid } from '../files/text-file.ts';
 
 export const CARD_FILE = 'detector.json';
 

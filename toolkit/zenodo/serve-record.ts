@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { ReigniteError } from '../errors.ts';
-import { statIfThere } from '../files/if-there.ts';
+import { statIfThere } from '../files/file-access.ts';
 import { digestsOfFile } from './download/digests.ts';
 import { parseByteRange } from './http/http-headers.ts';
 import { parseRecordId } from './record/record.ts';

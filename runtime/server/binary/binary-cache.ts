@@ -5,10 +5,9 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { bestEffort } from '../../../toolkit/concurrency.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
-import { hasCode } from '../../../toolkit/files/disk-error.ts';
+import { hasCode, readTextIfThere, statIfThere } from '../../../toolkit/files/file-access.ts';
+import { makeFolder } from '../../../toolkit/files/folders.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
-import { readTextIfThere, statIfThere } from '../../../toolkit/files/if-there.ts';
-import { makeFolder } from '../../../toolkit/files/make-folder.ts';
 
 /** The Temporal CLI that reignite downloads: server 1.32.0, UI 2.54.1. */
 export const TEMPORAL_VERSION = '1.9.1';

@@ -1,8 +1,8 @@
 import { chmod, rm } from 'node:fs/promises';
 import { delimiter, resolve } from 'node:path';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { userCacheFolder } from '../../../toolkit/files/home-folders.ts';
-import { fileExists } from '../../../toolkit/files/if-there.ts';
+import { fileExists } from '../../../toolkit/files/file-access.ts';
+import { userCacheFolder } from '../../../toolkit/files/folders.ts';
 import {
   buildFor,
   cachedBinary,

@@ -8,7 +8,7 @@ import { createUnpackArchive } from '../../../activities/acquire/unpack-archive.
 import type { FetchRecordInput } from '../../../activities/inputs.ts';
 import { ZenodoConfig } from '../../../config/schema.ts';
 import { Receipts } from '../../../toolkit/cache/receipts.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { RetryBudget } from '../../../toolkit/zenodo/http/retry-budget.ts';
 import { serveRecord } from '../../../toolkit/zenodo/serve-record.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';

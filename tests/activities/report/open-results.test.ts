@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, it } from 'vitest';
 import { openResults } from '../../../activities/report/open-results.ts';
-import { makeFolder } from '../../../toolkit/files/make-folder.ts';
+import { makeFolder } from '../../../toolkit/files/folders.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { stubbedRun } from '../../support/stubbed-run.ts';

@@ -12,7 +12,7 @@ import { TaskSettings } from '../../../config/task-config.ts';
 import { RoiStem } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
 import { tissueOutputs } from '../../../toolkit/tasks/tissue/files.ts';

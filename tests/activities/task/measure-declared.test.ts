@@ -7,7 +7,7 @@ import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';

@@ -5,7 +5,7 @@ import { usualData } from '../../../cli/inspect/run-folders.ts';
 import { loadConfig } from '../../../runtime/load-config.ts';
 import { resolveRun } from '../../../runtime/run/resolve-run.ts';
 import { allowPlaces } from '../../../toolkit/files/allowed-places.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { writeConfiguration } from '../../../toolkit/report/configuration.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

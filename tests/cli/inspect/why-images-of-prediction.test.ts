@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunStep } from '../../../cli/inspect/run-steps.ts';
 import { explainImages, explainPrediction, type KnownPrediction } from '../../../cli/inspect/why-images.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const RUN = 'predict/he/1234';

@@ -4,7 +4,7 @@ import type { RunStep } from '../../../cli/inspect/run-steps.ts';
 import { explainRois } from '../../../cli/inspect/why-images.ts';
 import { RoiStem } from '../../../toolkit/brands.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const RUN = { id: 'reproduce/1/x/d', digest: 'd' };

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { answerRun } from '../../../cli/inspect/why.ts';
 import { verdictLines } from '../../../cli/run/run-report.ts';
 import type { RunDescription } from '../../../runtime/run/describe-run.ts';
-import { writeJsonFile } from '../../../toolkit/files/json-file.ts';
+import { writeJsonFile } from '../../../toolkit/files/text-file.ts';
 import { Summary } from '../../../toolkit/report/summary.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

@@ -50,6 +50,18 @@ it('writes the page only if no other command uses the folder, and succeeds witho
   await (await folder.lock()).release();
 });
 
+it('escapes names of classes that would drive the terminal', async () => {
+  const { out, images, summary } = await predicted();
+  const counts = [{ value: 0, name: 'a\nb\u001b[2J', count: 1 }];
+  const named = { ...summary, images: summary.images.map((image) => ({ ...image, counts })) };
+  expect(await printPrediction(named, images, out, {}, STAYS)).toBe(0);
+  const printed = vi
+    .mocked(process.stdout.write)
+    .mock.calls.map(([text]) => String(text))
+    .join('');
+  expect(printed).toContain('a\\u{a}b\\u{1b}[2J');
+});
+
 it('stops drawing the page if interrupted', async () => {
   const { out, images, summary } = await predicted();
   const reason = new Error('stop');

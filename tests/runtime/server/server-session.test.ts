@@ -5,7 +5,7 @@ import { RunConfig } from '../../../config/schema.ts';
 import { homeHolder, runningServer } from '../../../runtime/server/home-server.ts';
 import { OwnerGone, openSession } from '../../../runtime/server/server-session.ts';
 import { workerSettingsOf } from '../../../runtime/workers/worker-settings.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { until } from '../../support/command.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { temporalBinary } from '../../support/temporal.ts';

@@ -94,7 +94,7 @@ async function work(windowMs: number): Promise<void> {
   const { createUnpackArchive } = await import('../../../activities/acquire/unpack-archive.ts');
   const { Receipts } = await import('../../../toolkit/cache/receipts.ts');
   const { ReigniteError } = await import('../../../toolkit/errors.ts');
-  const { homeFolders } = await import('../../../toolkit/files/home-folders.ts');
+  const { homeFolders } = await import('../../../toolkit/files/folders.ts');
   const { RetryBudget } = await import('../../../toolkit/zenodo/http/retry-budget.ts');
   const stepsOf = (home: string) => {
     const folders = homeFolders(home);

@@ -2,7 +2,8 @@ import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cacheKey, StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { differenceInWords, differingParts } from '../../../toolkit/cache/why-missed.ts';
+import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const parts = { step: 'test', image: 'abc', schema: 1 };
 
@@ -100,4 +101,39 @@ describe('StepCache', () => {
     const left = (await readdir(join(folder, 'cache'), { recursive: true })).filter((name) => name.includes('.tmp'));
     expect(left).toEqual([]);
   });
+});
+
+const folder = suiteFolder();
+const segmentation = { step: 'segment-roi', image: 'abc', model: 'm1', scope: 'full' };
+
+it('keeps the generations of a cache apart, and lists all of them', async () => {
+  const cache = new StepCache(join(folder(), 'cache'));
+  const fresh = cache.of('today');
+  await cache.store(segmentation, {}, { from: 'all' });
+  expect(await fresh.find(fresh.keyOf(segmentation))).toBeUndefined();
+  await fresh.store(segmentation, {}, { from: 'today' });
+  expect(await fresh.find(fresh.keyOf(segmentation))).toMatchObject({ facts: { from: 'today' } });
+  expect(await cache.find(cache.keyOf(segmentation))).toMatchObject({ facts: { from: 'all' } });
+  const listed = [];
+  for await (const entry of cache.entries()) listed.push(entry.parts['generation']);
+  expect(listed.sort()).toEqual(['today', undefined]);
+});
+
+it('names the differences from the nearest result of the same image and step', async () => {
+  const cache = new StepCache(join(folder(), 'other'));
+  const made = [
+    await cache.store({ ...segmentation, model: 'm0', scope: 'annotated' }, {}, {}),
+    await cache.store({ ...segmentation, model: 'm0' }, {}, {}),
+    await cache.store({ ...segmentation, step: 'draw-case', model: 'm1' }, {}, {}),
+  ];
+  expect(differingParts(made, segmentation)).toEqual(['model']);
+  expect(differingParts(made, { ...segmentation, rounding: 'half-up' })).toEqual(['model', 'rounding']);
+  expect(differingParts(made, { ...segmentation, image: 'abd' })).toBeUndefined();
+});
+
+it('describes the differences in words', () => {
+  expect(differenceInWords(['iou'])).toBe('with another IoU threshold');
+  expect(differenceInWords(['model', 'truth'])).toBe('with another model and ground truth');
+  expect(differenceInWords(['generation'])).toContain('--fresh');
+  expect(differenceInWords(['generation', 'tile'])).toMatch(/^with another tile size, and .*--fresh/);
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type CocoFile, parseCocoFile, readCocoFile } from '../../../toolkit/dataset/coco-file.ts';
-import { streamCocoItems } from '../../../toolkit/dataset/coco-stream.ts';
+import { countBoxes, streamCocoItems } from '../../../toolkit/dataset/coco-stream.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const images = [{ id: 0, file_name: 'é"\t😀.png', annotated_xyxy: [0, 0, 10, 10], width: 3 }];
@@ -125,4 +125,17 @@ describe('readCocoFile', () => {
     expect([first.annotations.length, second.annotations.length]).toEqual([30_000, 30_001]);
     expect([...second.annotations].at(-1)).toMatchObject({ id: 30_000, bbox: [10_000, 0, 1e-7, 16] });
   });
+});
+
+it('counts images and boxes of a file that arrives in several chunks', async () => {
+  const path = join(await temporaryFolder(), 'coco.json');
+  // Pieces shorter than an entry end within every part of the names.
+  const annotations = Array.from({ length: 6_000 }, (_, id) => ({
+    id: 100_000 + id,
+    image_id: id % 7,
+    bbox: [1, 2, 3, 4],
+  }));
+  const images = Array.from({ length: 7 }, (_, id) => ({ id, file_name: `${id}.png` }));
+  await writeFile(path, JSON.stringify({ annotations, images }));
+  expect(await countBoxes(path, { pieceBytes: 13 })).toEqual({ images: 7, boxes: 6_000 });
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseReaderAnnotations, readReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
-import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { AGREEMENT_RECORDS, agreementOracle } from '../metrics/agreement-oracle.ts';
 
 const box = [0, 0, 100, 100];
@@ -237,4 +237,27 @@ describe('readReaderAnnotations', () => {
     const path = join(await temporaryFolder(), 'readers.json');
     await expect(readReaderAnnotations(path, 'nuclei')).rejects.toMatchObject({ code: 'FILE_MISSING' });
   });
+});
+
+const folder = suiteFolder();
+
+it('offsets every box by that of the first box, or by its own', async () => {
+  const path = join(folder(), 'readers.json');
+  const annotation = (id: number, bbox: number[]) => ({ id, image_id: 0, category_id: 1, bbox });
+  const file = {
+    images: [{ id: 0, file_name: 'a.png', annotated_xyxy: [0, 0, 100, 100] }],
+    annotations: [annotation(0, [10, 20, 8, 8]), annotation(1, [50, 60, 21, 11])],
+    categories: [{ id: 1, supercategory: 'reader R1' }],
+  };
+  await writeFile(path, JSON.stringify(file));
+  const pointsWith = async (centre: 'first' | 'own') =>
+    (await readReaderAnnotations(path, 'nuclei', centre)).points.get('reader R1')?.get(0);
+  expect(await pointsWith('first')).toEqual([
+    { x: 14, y: 24, class: 0 },
+    { x: 54, y: 64, class: 0 },
+  ]);
+  expect(await pointsWith('own')).toEqual([
+    { x: 14, y: 24, class: 0 },
+    { x: 60.5, y: 65.5, class: 0 },
+  ]);
 });

@@ -64,6 +64,15 @@ describe('evaluateBoxes', () => {
     await expect(evaluate('changed.json', 'none.json')).rejects.toMatchObject(refusal);
   });
 
+  it('refuses candidates for two annotated categories of the same name', async () => {
+    const categories = [1, 2].map((id) => ({ id, name: 'cell' }));
+    await writeFile(at('namesakes.json'), JSON.stringify({ ...TRUTH, categories, annotations: [] }));
+    await expect(evaluate('namesakes.json', 'wrong')).rejects.toMatchObject({
+      code: 'ANNOTATIONS_INVALID',
+      message: 'Several annotated categories are named cell.',
+    });
+  });
+
   it('refuses candidates for two annotated images of the same name', async () => {
     const images = ['a/image.png', 'b/image.png'].map((file_name, id) => ({ id, file_name }));
     await writeFile(at('twice.json'), JSON.stringify({ ...TRUTH, images, annotations: [] }));

@@ -7,7 +7,7 @@ import { encodeNpy } from '../../../toolkit/numpy.ts';
 import { readLayersFile } from '../../../toolkit/report/layers/layers-file.ts';
 import { PDL1 } from '../../../toolkit/tasks/registry.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { writeTinyCells } from '../../support/tiny-cells.ts';
+import { writeTinyCells } from '../../support/tiny-record.ts';
 
 const READERS = readersFile('pdl1');
 const F1 = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
+import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { labelColours, overlayLabels } from '../../../toolkit/figures/case-figure.ts';
 import { averageImage, type PanelGrid } from '../../../toolkit/figures/panel-figure.ts';
 

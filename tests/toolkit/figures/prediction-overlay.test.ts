@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { drawCellsOverlay, drawTissueOverlay } from '../../../toolkit/figures/prediction-overlay.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = suiteFolder();
 const CAUTIONS = ['Do not trust these numbers: a reason that is long enough to take more than a single line.'];

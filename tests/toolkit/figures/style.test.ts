@@ -1,7 +1,8 @@
+import { Canvas } from 'canvas';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { renderVegaLite } from '../../../toolkit/figures/render-vega-lite.ts';
-import { withResolution } from '../../../toolkit/figures/style.ts';
+import { FIGURE_FONT, registerFonts, withResolution } from '../../../toolkit/figures/style.ts';
 
 const create = { width: 5, height: 4, channels: 3 as const, background: '#123456' };
 
@@ -24,4 +25,13 @@ describe('withResolution', () => {
     const { png } = await renderVegaLite({ data: { values: [{ a: 1 }] }, mark: 'point', encoding: {} });
     expect((await sharp(png).metadata()).density).toBe(150);
   });
+});
+
+it('measures text in DejaVu Sans, whatever fonts the machine has', () => {
+  registerFonts();
+  registerFonts();
+  const context = new Canvas(1, 1).getContext('2d');
+  context.font = `100px ${FIGURE_FONT}`;
+  // The font's own table: three digits of 1303 and a point of 651 units, 2048 to the em.
+  expect(context.measureText('0.00').width).toBeCloseTo((100 * 4560) / 2048, 1);
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { doubleArea } from '../../../toolkit/geojson/ring-store.ts';
+import { doubleArea } from '../../../toolkit/geojson/rings.ts';
 import { type Region, traceRegions } from '../../../toolkit/geojson/trace-regions.ts';
 
 /** A mask drawn with digits. */

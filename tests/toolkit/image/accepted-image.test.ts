@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { AcceptedImage } from '../../../toolkit/image/accepted-image.ts';
 import { conversionsOf, decodeChannels, depthRemarks, remarksOn } from '../../../toolkit/image/decode-pixels.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { type TiffOptions, writeTiff } from '../../support/write-tiff.ts';
 
 const folder = suiteFolder();

@@ -1,17 +1,21 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { WriteStream } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import {
   encodeGrey16,
   encodeGrey16FromFiles,
+  encodeIndexed,
   encodeLabels,
   encodeLabelsFromFiles,
 } from '../../../toolkit/image/encode-png.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/segment/images/', import.meta.url));
 
@@ -132,5 +136,51 @@ describe('16-bit grey', () => {
     const raw = await sharp(join(scratch, 'a.png')).toColourspace('grey16').raw({ depth: 'ushort' }).toBuffer();
     expect(new Uint8Array(raw)).toEqual(new Uint8Array(data.buffer));
     expect(await readFile(join(scratch, 'b.png'))).toEqual(await readFile(join(scratch, 'a.png')));
+  });
+});
+
+const PALETTE = [
+  [10, 20, 30],
+  [200, 0, 7],
+  [0, 255, 128],
+] as const;
+
+describe('encodeIndexed', () => {
+  it('shows the colours of its labels, also for more rows than are written at once', async () => {
+    const path = join(await temporaryFolder(), 'mask.png');
+    const [width, height] = [7, 130];
+    const data = Uint8Array.from({ length: width * height }, (_, at) => (at * 5) % 3);
+    await encodeIndexed(path, { width, height, data }, PALETTE);
+    const { data: rgb, info } = await sharp(path).raw().toBuffer({ resolveWithObject: true });
+    expect([info.width, info.height, info.channels]).toEqual([width, height, 3]);
+    expect(Uint8Array.from(rgb)).toEqual(Uint8Array.from(Array.from(data).flatMap((label) => PALETTE[label] ?? [])));
+  });
+
+  it('keeps the palette in the order of the labels', async () => {
+    const path = join(await temporaryFolder(), 'mask.png');
+    await encodeIndexed(path, { width: 1, height: 1, data: Uint8Array.of(2) }, PALETTE);
+    const bytes = await readFile(path);
+    const at = bytes.indexOf('PLTE') + 4;
+    expect(Array.from(bytes.subarray(at, at + 9))).toEqual(PALETTE.flat());
+    expect((await sharp(path).metadata()).isPalette).toBe(true);
+  });
+
+  it('reports a full disk, and leaves no rejection unhandled', async () => {
+    const out = await temporaryFolder();
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    const spy = vi.spyOn(WriteStream.prototype, '_write').mockImplementation((_chunk, _encoding, next) => next(full));
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    try {
+      const data = noise(2_000 * 500, 1);
+      const writing = encodeIndexed(join(out, 'mask.png'), { width: 2_000, height: 500, data }, PALETTE);
+      await expect(writing).rejects.toMatchObject({ code: 'NO_SPACE' });
+      await nextTurn();
+      expect(unhandled).not.toHaveBeenCalled();
+      expect(await readdir(out)).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', unhandled);
+      spy.mockRestore();
+    }
   });
 });

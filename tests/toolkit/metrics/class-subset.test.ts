@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
+import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { agreementScores } from '../../../toolkit/metrics/agreement-metrics.ts';
 import { cellSubset, subsetAgreement, subsetDice, tissueSubset } from '../../../toolkit/metrics/class-subset.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
+import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { correctedDice, diceWithBackground, diceWithUnannotatedMissed } from '../../../toolkit/metrics/dice.ts';
 import { diceScores } from '../../../toolkit/metrics/he-metrics.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HE_LABELS, TIL_LABELS } from '../../../toolkit/dataset/he-labels.ts';
+import { HE_LABELS, TIL_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../../../toolkit/metrics/confusion-matrix.ts';
 import {
   confusionOf,

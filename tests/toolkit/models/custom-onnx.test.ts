@@ -9,7 +9,7 @@ import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-s
 import { placeBoxes, placeScores, TileInput } from '../../../toolkit/onnx/session/tile-tensors.ts';
 import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const SAME = { kind: 'segmentation', output: { values: 'probabilities', layout: 'NHWC' }, labels: ['a', 'b', 'c'] };
 const BYTES = {

@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { describeCommand } from '../../../cli/predict/model.ts';
-import { readJsonIfValid } from '../../../toolkit/files/json-file.ts';
+import { readJsonIfValid } from '../../../toolkit/files/text-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { describeOnnxModel } from '../../../toolkit/models/describe-onnx.ts';
 import { writeModelSummary } from '../../../toolkit/models/model-summary.ts';

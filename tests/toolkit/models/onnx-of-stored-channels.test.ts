@@ -16,7 +16,7 @@ import { readBoxes } from '../../../toolkit/yolo/detect/detection-files.ts';
 import { letterboxInto } from '../../../toolkit/yolo/detect/image-views.ts';
 import { openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const SIDE = 32;
 const MEAN = [0.1, 0.3, 0.5, 0.2];

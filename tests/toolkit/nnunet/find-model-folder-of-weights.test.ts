@@ -11,7 +11,7 @@ import { convertModel } from '../../../toolkit/nnunet/convert/convert-model.ts';
 import { bareWeights } from '../../../toolkit/nnunet/convert/find-model-folder.ts';
 import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
 import { dictGet, locate } from '../../../toolkit/pytorch/pickle/value.ts';
-import { findStateDict } from '../../../toolkit/pytorch/tensors/state-dict.ts';
+import { averageBeside, findStateDict } from '../../../toolkit/pytorch/tensors/state-dict.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { addNumber, writeAsSafetensors } from '../../support/safetensors.ts';
 import { dict } from '../yolo/support/pickle-tree.ts';
@@ -101,6 +101,8 @@ describe('weights of nnU-Net in a safetensors file', () => {
     const weights = dictGet(locate(checkpoint.root, '', 'CHECKPOINT_UNSUPPORTED'), 'network_weights').value ?? null;
     expect(findStateDict(dict({ ema_state_dict: weights, epoch: 3 }))?.key).toBe('ema_state_dict');
     expect(findStateDict(dict({ ema_state_dict: weights, model_state_dict: weights }))?.key).toBe('model_state_dict');
+    expect(averageBeside(dict({ ema_state_dict: weights, epoch: 3 }))).toBeUndefined();
+    expect(averageBeside(dict({ ema: weights, network_weights: weights }))).toBe('ema');
   });
 
   it('are refused as integers, whose scale is not known', async () => {

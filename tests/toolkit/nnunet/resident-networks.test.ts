@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, expect, it } from 'vitest';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { jobIn, useScratch, writeRgb } from './support/scratch.ts';
 import { writeTinyModel } from './support/tiny-model.ts';
 

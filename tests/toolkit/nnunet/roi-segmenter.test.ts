@@ -9,7 +9,7 @@ import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import type { RoiJob, RoiProgress } from '../../../toolkit/nnunet/sliding-window/roi-job.ts';
 import { createRoiSegmenter, startSegmenterThread } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from './support/scratch.ts';
 import { writeTinyModel } from './support/tiny-model.ts';
 import { segmentWholeImage } from './support/whole-image.ts';

@@ -7,7 +7,7 @@ import type { FoldNetworks } from '../../../toolkit/nnunet/networks/open-network
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import type { RoiProgress } from '../../../toolkit/nnunet/sliding-window/roi-job.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { fakeNetworks } from './support/fake-networks.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from './support/scratch.ts';
 import { segmentWholeImage } from './support/whole-image.ts';

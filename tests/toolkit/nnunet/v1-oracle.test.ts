@@ -1,4 +1,4 @@
-import { cp } from 'node:fs/promises';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -43,6 +43,19 @@ describe('an nnU-Net v1 model with schemes for each channel', () => {
     expect(digest).toBe(lines('nnunet-v1-2d 1 normalised 2 instance norm 2'));
     const { modelDir } = await prepareTissueModel(MODEL, scratch.path('models'), { folds: [0] });
     expect(await readModelCard(modelDir)).toMatchObject({ digest, normSums: 'rows' });
+  });
+
+  it('is refused as an ONNX file that was converted before that', async () => {
+    const models = scratch.path('models');
+    const { modelDir } = await prepareTissueModel(MODEL, models, { folds: [0] });
+    const { normSums: _, ...earlier } = await readModelCard(modelDir);
+    await cp(join(modelDir, 'fold_0.onnx'), scratch.path('earlier.onnx'));
+    await writeFile(scratch.path('earlier.json'), JSON.stringify(earlier));
+    const message = expect.stringContaining('was converted by an earlier version');
+    const refused = { code: 'SIDECAR_INVALID', message };
+    await expect(prepareTissueModel(scratch.path('earlier.onnx'), models)).rejects.toMatchObject(refused);
+    await writeFile(scratch.path('earlier.json'), JSON.stringify({ ...earlier, normSums: 'rows' }));
+    expect(await prepareTissueModel(scratch.path('earlier.onnx'), models)).toMatchObject({ folds: [0] });
   });
 
   it('is mirrored under another file name, too; its ONNX file is not', async () => {

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { webgpuMissing } from '../../support/software-vulkan.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from './support/scratch.ts';
 import { writeTinyModel } from './support/tiny-model.ts';

@@ -89,14 +89,24 @@ describe('parsePythonLiteral', () => {
     ['[]', []],
     ['"a\\"b\\n"', 'a"b\n'],
     ['[True, False, None]', [true, false, null]],
+    ['"a\\xa0\\u200b\\U0001f9ec"', 'a\u00a0\u200b\u{1f9ec}'],
   ])('reads %s', (text, value) => {
     expect(parsePythonLiteral(text)).toEqual(value);
   });
 
-  it.each(['', '{', "{'a' 1}", '[1 2]', 'open("x")', "'a", '[1] 2', `${'['.repeat(50)}${']'.repeat(50)}`])(
-    'refuses %s',
-    (text) => {
-      expect(parsePythonLiteral(text)).toBeUndefined();
-    },
-  );
+  it.each([
+    '"\\xg0"',
+    '"\\u12"',
+    '"\\Uffffffff"',
+    '',
+    '{',
+    "{'a' 1}",
+    '[1 2]',
+    'open("x")',
+    "'a",
+    '[1] 2',
+    `${'['.repeat(50)}${']'.repeat(50)}`,
+  ])('refuses %s', (text) => {
+    expect(parsePythonLiteral(text)).toBeUndefined();
+  });
 });

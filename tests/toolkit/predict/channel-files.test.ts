@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nameImages } from '../../../cli/predict/name-images.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { decodeChannels } from '../../../toolkit/image/decode-pixels.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { InputImage } from '../../../toolkit/predict/input-image.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { limitCautions, limitsOf } from '../../../toolkit/predict/detection-plan.ts';
+import { fullTileNotes, limitCautions, limitsOf } from '../../../toolkit/predict/detection-plan.ts';
 import type { View } from '../../../toolkit/yolo/detect/image-views.ts';
 import { NMS_OUTCOMES, nms, SCRIPT_LIMITS } from '../../../toolkit/yolo/detect/nms.ts';
 
@@ -39,5 +39,14 @@ describe('limitCautions', () => {
     expect(limitCautions([0, 0, 3].map((tile) => ({ ...BOX, tile })))).toEqual([
       expect.stringMatching(/3 boxes were left out,.* 2 tiles have more/),
     ]);
+  });
+});
+
+describe('fullTileNotes', () => {
+  it('gives the number of boxes of this network, and says nothing if no tile has as many', () => {
+    const found = [0, 0, 0, 1].map((tile) => ({ ...BOX, tile, outcome: 'point' }) as const);
+    expect(fullTileNotes(found, 3)).toEqual([expect.stringContaining('at most 3 boxes per tile')]);
+    expect(fullTileNotes(found, 4)).toEqual([]);
+    expect(fullTileNotes([], 300)).toEqual([]);
   });
 });

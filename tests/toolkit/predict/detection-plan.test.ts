@@ -12,7 +12,8 @@ const choices = (more: Partial<PredictionChoices> = {}) => ({ resample: false, s
 describe('planDetection', () => {
   it('runs a model with the classes of the task like the paper', () => {
     const plan = planDetection(PAPERS, choices(), TASK);
-    expect(plan).toMatchObject({ isPaper: true, isOfTask: true, notes: [] });
+    expect(plan).toMatchObject({ isPaper: true, isOfTask: true });
+    expect(plan.notes({ isSuppressed: false })).toEqual([]);
     const detection = plan.of(IMAGE);
     expect(detection).toEqual({
       size: { height: 512, width: 512 },
@@ -90,5 +91,17 @@ describe('planDetection', () => {
     for (const tiles of [{ fit: 'tiles' }, { overlap: 10 }] as const) {
       expect(() => planDetection(exported, choices(tiles), TASK)).toThrow('not square');
     }
+  });
+
+  it('says that no IoU threshold applies to a model that selects its boxes itself', () => {
+    const exported: DescribedDetector = { family: 'onnx', classes: ['nucleus'], stride: 32 };
+    const notes = (iou?: number) =>
+      planDetection(exported, choices(iou === undefined ? {} : { iou }), TASK)
+        .notes({ isSuppressed: true })
+        .join(' ');
+    expect(notes()).toMatch(/confidence 0\.25\. .*no IoU threshold applies/);
+    expect(notes(0.4)).toMatch(/--iou was not applied/);
+    expect(notes()).not.toContain('0.7');
+    expect(planDetection(exported, choices(), TASK).notes({ isSuppressed: false }).join(' ')).toContain('IoU 0.7.');
   });
 });

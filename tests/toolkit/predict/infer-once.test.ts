@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import type { RanEngine } from '../../../toolkit/onnx/session/engine-choice.ts';
 import { factsOf, inferOnce } from '../../../toolkit/predict/infer-once.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

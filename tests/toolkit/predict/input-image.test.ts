@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { decodeChannels } from '../../../toolkit/image/decode-pixels.ts';
 import { InputImage } from '../../../toolkit/predict/input-image.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { writeTiff } from '../../support/write-tiff.ts';
 
 it.each([2, 4])('resizes %i channels each by itself, and keeps their values where the size stays', async (samples) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { measureStain, type StainKind } from '../../../toolkit/predict/reliability.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 /** Optical densities of red, green and blue light: Ruifrok and Johnston, 2001. */
 const HAEMATOXYLIN = [0.65, 0.7, 0.29];

@@ -5,11 +5,11 @@ import { describe, expect, it, vi } from 'vitest';
 import { Sha256 } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { type SlideRequest, withSeenSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { writeSlide } from '../../support/write-slide.ts';
+import { writeSlide } from '../../support/write-tiff.ts';
 
 const CHOICES = { mpp: 0.5, resample: false, simplify: 0, minArea: 0 } as const;
 

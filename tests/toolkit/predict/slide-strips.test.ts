@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { concatenateFiles, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
-import { homeFolders } from '../../../toolkit/files/home-folders.ts';
+import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { factsOf, inferOnce } from '../../../toolkit/predict/infer-once.ts';
 import { describeSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
 import { joinStrips, stripKey } from '../../../toolkit/predict/slides/slide-strips.ts';

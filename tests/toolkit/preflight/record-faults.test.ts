@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { Task } from '../../../config/tasks.ts';
-import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
 import { detectorFile, folderOf, readersFile } from '../../../toolkit/dataset/layout.ts';
+import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';
+import { folderTree, type RecordTree } from '../../../toolkit/preflight/check-files.ts';
 import { checkRecord } from '../../../toolkit/preflight/check-record.ts';
-import { folderTree, type RecordTree } from '../../../toolkit/preflight/record-tree.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 

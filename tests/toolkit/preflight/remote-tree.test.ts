@@ -6,7 +6,7 @@ import { checkCells } from '../../../toolkit/preflight/check-cells.ts';
 import { remoteTree } from '../../../toolkit/preflight/remote-tree.ts';
 import { faultServer } from '../../support/fault-server.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const MEMBERS = 60;
 

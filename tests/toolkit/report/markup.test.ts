@@ -11,7 +11,7 @@ import { RoiLayers } from '../../../toolkit/report/layers/layers-file.ts';
 import { Summary } from '../../../toolkit/report/summary.ts';
 import { TraceLine } from '../../../toolkit/report/trace.ts';
 import { writeReport } from '../../../toolkit/report/write-report.ts';
-import { SweepFile } from '../../../toolkit/sweep/sweep-file.ts';
+import { SweepFile } from '../../../toolkit/results/metrics-files.ts';
 import { DiscrepanciesFile } from '../../../toolkit/verdict/discrepancies/discrepancies-file.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../../../toolkit/verdict/verdict-file.ts';

@@ -7,7 +7,7 @@ import { ReigniteError } from '../../../toolkit/errors.ts';
 import { isSlide } from '../../../toolkit/slide/read/is-slide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = suiteFolder();
 const sources: Buffer[] = [];

@@ -5,8 +5,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { InputImage, networkImage } from '../../../toolkit/predict/input-image.ts';
 import { isSlide } from '../../../toolkit/slide/read/is-slide.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
-import { writeSlide } from '../../support/write-slide.ts';
+import { noise } from '../../support/random-numbers.ts';
+import { writeSlide } from '../../support/write-tiff.ts';
 
 const folder = suiteFolder();
 const at = (name: string) => join(folder(), name);

@@ -4,7 +4,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { LabelPyramid } from '../../../toolkit/slide/read/label-pyramid.ts';
 import { writePyramid } from '../../../toolkit/slide/write-pyramid.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = suiteFolder();
 const [WIDTH, HEIGHT] = [700, 600];

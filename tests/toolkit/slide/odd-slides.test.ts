@@ -6,7 +6,7 @@ import { codestreamHeader, decodeJpeg2000 } from '../../../toolkit/slide/read/jp
 import { decodeZstandard } from '../../../toolkit/slide/read/lossless-codecs.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { type MadePage, writeSlide } from '../../support/write-slide.ts';
+import { type MadePage, writeSlide } from '../../support/write-tiff.ts';
 
 const folder = suiteFolder();
 const TILE = 32;

@@ -7,7 +7,7 @@ import { OpenSlideSource } from '../../../toolkit/slide/read/openslide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { TiffSlide } from '../../../toolkit/slide/read/tiff-slide.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = suiteFolder();
 /** Where distributions and Homebrew put the library; skipped where there is none. */

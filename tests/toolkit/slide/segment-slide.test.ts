@@ -11,12 +11,19 @@ import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { stripsOf } from '../../../toolkit/predict/slides/slide-strips.ts';
 import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';
 import type { SlideProgress } from '../../../toolkit/slide/predict/slide-jobs.ts';
+import { readRows } from '../../../toolkit/slide/predict/slide-rows.ts';
 import { slideTiles } from '../../../toolkit/slide/predict/tiled-slide.ts';
 import { isTissue, type TissueMask } from '../../../toolkit/slide/slide-tissue.ts';
-import { noise } from '../../support/noise.ts';
-import { allRows } from '../../support/read-rows.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { fakeNetworks } from '../nnunet/support/fake-networks.ts';
 import { jobIn, useScratch, writeRgb } from '../nnunet/support/scratch.ts';
+
+/** Reads all rows of an image from row files. */
+async function allRows(paths: readonly string[], width: number): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const { data } of readRows(paths, width)) parts.push(data);
+  return Buffer.concat(parts);
+}
 
 const scratch = useScratch();
 const IDENTITY = { model: 'fake' };

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { SlideView } from '../../../toolkit/slide/read/slide-view.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = suiteFolder();
 const [WIDTH, HEIGHT] = [1300, 1040];

@@ -6,8 +6,8 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
-import { type MadePage, writeSlide } from '../../support/write-slide.ts';
+import { noise } from '../../support/random-numbers.ts';
+import { type MadePage, writeSlide } from '../../support/write-tiff.ts';
 
 const folder = suiteFolder();
 const [WIDTH, HEIGHT, TILE] = [100, 70, 32];

@@ -5,7 +5,7 @@ import type { Rows } from '../../../toolkit/slide/predict/slide-rows.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { writePyramid } from '../../../toolkit/slide/write-pyramid.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { labelsOfTiff } from '../../support/read-labels.ts';
 
 const folder = suiteFolder();

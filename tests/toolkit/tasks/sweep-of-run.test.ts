@@ -12,7 +12,7 @@ import { aggregateCells } from '../../../toolkit/tasks/cells/work.ts';
 import { cellDefinition } from '../../../toolkit/tasks/registry.ts';
 import type { PlannedRoi } from '../../../toolkit/tasks/work.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { writeTinyCells } from '../../support/tiny-cells.ts';
+import { writeTinyCells } from '../../support/tiny-record.ts';
 
 const TASK = 'pdl1';
 const SEEN = { model: 'm', width: 560, height: 200, tile: 512, classes: ['a', 'b', 'c'], floor: 0.05 };

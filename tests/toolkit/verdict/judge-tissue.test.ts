@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
-import { HE_LABELS } from '../../../toolkit/dataset/he-labels.ts';
+import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { countConfusion } from '../../../toolkit/metrics/he-metrics.ts';
 import { compareMasks } from '../../../toolkit/verdict/compare-roi.ts';
 import { type ComparedRoi, judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';

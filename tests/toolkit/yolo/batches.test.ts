@@ -1,8 +1,8 @@
-import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { prepareCellModel } from '../../../toolkit/models/cell-model.ts';
+import { describeDetector, prepareCellModel } from '../../../toolkit/models/cell-model.ts';
 import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
 import { ANY_LENGTH, GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, reshape } from '../../../toolkit/onnx/graph/operators.ts';
@@ -15,7 +15,7 @@ import { PartialDetection, readBoxes } from '../../../toolkit/yolo/detect/detect
 import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-views.ts';
 import { batchOn, type DetectorOptions, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
+import { noise } from '../../support/random-numbers.ts';
 import { webgpuMissing } from '../../support/software-vulkan.ts';
 import { fixture, SIZE } from './support/fixtures.ts';
 
@@ -304,6 +304,9 @@ describe('an ONNX detector from elsewhere', () => {
   });
 });
 
+/** Field `metadata_props` of an ONNX model. */
+const METADATA_FIELD = 14;
+
 interface ExportOptions {
   readonly format?: string;
   /** Adds a node that quantises the image dynamically. */
@@ -330,6 +333,16 @@ async function writeDynamic(path: string, { format = 'end2end', isQuantised, ima
 }
 
 describe('an ONNX detector with dynamic axes', () => {
+  it('has the stride that its export notes', async () => {
+    const path = join(await temporaryFolder(), 'own.onnx');
+    await writeDynamic(path, { format: 'yolov8' });
+    expect(await describeDetector(path)).toMatchObject({ stride: 32 });
+    const text = (field: number, value: string) => Buffer.from([8 * field + 2, value.length, ...Buffer.from(value)]);
+    const note = Buffer.concat([text(1, 'stride'), text(2, '64')]);
+    await appendFile(path, Buffer.concat([Buffer.from([8 * METADATA_FIELD + 2, note.length]), note]));
+    expect(await describeDetector(path)).toMatchObject({ stride: 64 });
+  });
+
   async function openedDynamic(options: ExportOptions) {
     const folder = await temporaryFolder();
     await writeDynamic(join(folder, 'own.onnx'), options);

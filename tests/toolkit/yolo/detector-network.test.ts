@@ -8,7 +8,7 @@ import {
   type PickleValue,
 } from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';
-import { readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
+import { detectorFamily, readDetectorNetwork } from '../../../toolkit/yolo/convert/detector-network.ts';
 import { TensorUsage } from '../../../toolkit/yolo/convert/module-tree.ts';
 import { fixture, opened, SIZE } from './support/fixtures.ts';
 import { attributesAt, dict, list, moduleAt, moduleOf, registerAt } from './support/pickle-tree.ts';
@@ -71,6 +71,14 @@ describe('readDetectorNetwork', () => {
     expect((await converted(await changed(change))).equals(expected)).toBe(true);
   });
 
+  it('names a moving average that is not a network, next to a network', async () => {
+    const both = (network: PickleReduced) => dict({ model: network, ema: dict({ weight: 1 }) });
+    await expect(readDetectorNetwork(await changed(both))).rejects.toMatchObject({
+      code: 'CHECKPOINT_UNSUPPORTED',
+      message: expect.stringContaining('its ema, which YOLOv5 and Ultralytics prefer to its model'),
+    });
+  });
+
   it('names an ensemble of several', async () => {
     const both = (network: PickleReduced) => moduleOf('models.experimental.Ensemble', { '0': network, '1': network });
     await expect(readDetectorNetwork(await changed(both))).rejects.toMatchObject({
@@ -100,5 +108,44 @@ describe('readDetectorNetwork', () => {
     expect((await converted(synchronised)).equals(expected)).toBe(true);
     attributesAt(synchronised, '').set('names', list(0, 1));
     expect((await readDetectorNetwork(synchronised)).names).toEqual(['0', '1']);
+  });
+});
+
+describe('a network that cannot be used', () => {
+  /** The fixture with a first convolution for images of another number of channels. */
+  async function ofChannels(channels: number): Promise<Checkpoint> {
+    const checkpoint = await opened(fixture('v7.pt'));
+    const parameters = registerAt(checkpoint, 'model.0.conv', '_parameters');
+    const weight = parameters.get('weight');
+    if (!isPickleObject(weight) || weight.kind !== 'tensor') throw new TypeError('A convolution has weights');
+    const [filters = 0, , ...sides] = weight.shape;
+    parameters.set('weight', { ...weight, shape: [filters, channels, ...sides] });
+    return checkpoint;
+  }
+
+  it.each([
+    [1, 'takes images of 1 channel,'],
+    [4, 'takes images of 4 channels,'],
+  ])('names images of %s channels when it is read and when it is described', async (channels, message) => {
+    const checkpoint = await ofChannels(channels);
+    const remedy = expect.stringContaining('export.py --weights v7.pt');
+    await expect(readDetectorNetwork(checkpoint)).rejects.toMatchObject({
+      message: expect.stringContaining(message),
+      remedy,
+    });
+    expect(detectorFamily(checkpoint.root, checkpoint.path)).toMatchObject({ remedy });
+  });
+
+  it('is described with the command that exports it, if there is one', async () => {
+    const named = async (name: string) => {
+      const { root, path } = await changed((network) => ({
+        ...network,
+        callable: { kind: 'global', module: 'ultralytics.nn.tasks', name },
+      }));
+      return detectorFamily(root, path)?.remedy;
+    };
+    expect(await named('WorldModel')).toContain('yolo export model=v7.pt format=onnx');
+    for (const task of ['YOLOESegModel', 'PoseModel']) expect(await named(task)).toContain('of the task `detect`');
+    expect(await named('DetectionModel')).toBeUndefined();
   });
 });

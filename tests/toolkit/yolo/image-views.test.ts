@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib';
 import { expect, it } from 'vitest';
 import { z } from 'zod';
 import { decodeRgb } from '../../../toolkit/image/decode-pixels.ts';
-import { resizeBilinear } from '../../../toolkit/image/resize-bilinear.ts';
+import { resizeBilinear } from '../../../toolkit/image/pixels.ts';
 import { letterboxed, letterboxOf } from '../../../toolkit/yolo/detect/image-views.ts';
 import { fixture } from './support/fixtures.ts';
 

@@ -7,8 +7,8 @@ import { digestsOfFile } from '../../../toolkit/zenodo/download/digests.ts';
 import { fetchMembers } from '../../../toolkit/zenodo/download/fetch-members.ts';
 import { faultServer } from '../../support/fault-server.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { noise } from '../../support/noise.ts';
-import { zipRecord } from '../../support/zip-record.ts';
+import { noise } from '../../support/random-numbers.ts';
+import { zipRecord } from '../../support/tiny-record.ts';
 
 const folder = suiteFolder();
 const ROIS = Array.from({ length: 12 }, (_, index) => `images/he/patient${index}_roi.png`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { retryAfterMs } from '../../../toolkit/zenodo/http/http-response.ts';
+import { retryAfterMs } from '../../../toolkit/zenodo/http/http-headers.ts';
 import { fetchRecord, parseRecordId } from '../../../toolkit/zenodo/record/record.ts';
 import { faultServer } from '../../support/fault-server.ts';
 

@@ -7,7 +7,7 @@ import { parseByteRange } from '../../../toolkit/zenodo/http/http-headers.ts';
 import { fetchRecord } from '../../../toolkit/zenodo/record/record.ts';
 import { serveRecord } from '../../../toolkit/zenodo/serve-record.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { zipRecord } from '../../support/zip-record.ts';
+import { zipRecord } from '../../support/tiny-record.ts';
 
 async function served(files: Readonly<Record<string, string>>) {
   const folder = await temporaryFolder();

@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
+import { makeFolder } from '../../files/folders.ts';
 import { sha256OfFile } from '../../files/hash-file.ts';
-import { makeFolder } from '../../files/make-folder.ts';
 import { writeModel } from '../../onnx/file/write-model.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import { averageBeside } from '../../pytorch/tensors/state-dict.ts';
 import { CARD_FILE, ModelCard, readModelCard } from '../model-card.ts';
 import { v2Recipe } from '../v2/recipe.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
@@ -105,7 +106,11 @@ async function convertFold(
     const file = `fold_${fold}.onnx`;
     const { bytes, sha256 } = await writeModel(join(out, file), graph, signal);
     const { parameters, unused } = tracker;
-    return { fold, file, bytes, sha256, parameters, parallelPrefix, unused: [...unused] };
+    const average = averageBeside(checkpoint.root);
+    return {
+      ...{ fold, file, bytes, sha256, parameters, parallelPrefix, unused: [...unused] },
+      ...(average !== undefined && { average }),
+    };
   } finally {
     await checkpoint.close();
   }

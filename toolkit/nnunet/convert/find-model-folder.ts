@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, posix } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { isFile } from '../../files/if-there.ts';
+import { isFile } from '../../files/file-access.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { findStateDict, networkOf } from '../../pytorch/tensors/state-dict.ts';
 import {

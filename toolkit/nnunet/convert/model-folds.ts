@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
-import { isFile, statIfThere } from '../../files/if-there.ts';
+import { isFile, statIfThere } from '../../files/file-access.ts';
 
 /** A fold of nnU-Net: its number, or `all` for the network trained on all cases. */
 export type FoldName = number | 'all';

@@ -2,9 +2,9 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { sweepTemporaries } from '../../files/atomic-write.ts';
+import { statIfThere } from '../../files/file-access.ts';
+import { makeFolder } from '../../files/folders.ts';
 import { sha256Of } from '../../files/hash-file.ts';
-import { statIfThere } from '../../files/if-there.ts';
-import { makeFolder } from '../../files/make-folder.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { digestFileOf, isAsWritten, recordDigest, type WrittenModel, writeModel } from '../../onnx/file/write-model.ts';
 import {
@@ -214,7 +214,7 @@ export interface GraphPurpose {
 export async function graphFile(folder: string, card: ModelCard, purpose: GraphPurpose): Promise<string> {
   const { batch, precision } = purpose;
   const parts = [SCHEMA, card.digest, card.folds.map(({ sha256 }) => sha256), batch, precision];
-  const key = sha256Of([...parts, ...(hasNormsByRows(purpose) ? ['norms by rows'] : [])].join('\n'));
+  const key = sha256Of([...parts, ...(hasNormsByRows(card, purpose) ? ['norms by rows'] : [])].join('\n'));
   const parent = join(folder, FOLDER);
   const path = join(parent, `rows-${key.slice(0, 16)}.onnx`);
   if (await isAsWritten(path)) return path;
@@ -230,8 +230,8 @@ export async function graphFile(folder: string, card: ModelCard, purpose: GraphP
  * Whether instance normalisation is computed row by row, as the exact engine does on CPUs. On GPUs, ONNX Runtime adds up
  * the pixels in parallel, and one operator takes less time.
  */
-function hasNormsByRows({ provider, precision, batch }: GraphPurpose): boolean {
-  return provider === 'cpu' && precision === 'float32' && batch === 1;
+function hasNormsByRows({ normSums }: ModelCard, { provider, precision, batch }: GraphPurpose): boolean {
+  return normSums === 'rows' && provider === 'cpu' && precision === 'float32' && batch === 1;
 }
 
 async function removeOldest(parent: string, current: string): Promise<void> {
@@ -253,7 +253,7 @@ async function writeGraph(path: string, folder: string, card: ModelCard, purpose
   const method = methodOf(card);
   const [height, width] = card.patch;
   const graph = rowsGraph({
-    folds: hasNormsByRows(purpose) ? networks.map(withNormsByRows) : networks,
+    folds: hasNormsByRows(card, purpose) ? networks.map(withNormsByRows) : networks,
     patch: card.patch,
     mirrorings: mirrorings(mirrorAxesOf(card)),
     precision,

@@ -5,8 +5,8 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { temporaryPathBeside } from '../../files/atomic-write.ts';
-import { asDiskError } from '../../files/disk-error.ts';
-import { makeFolderSync } from '../../files/make-folder.ts';
+import { asDiskError } from '../../files/file-access.ts';
+import { makeFolderSync } from '../../files/folders.ts';
 import { bytesOf, crcOfFile, PendingFiles, PieceFile, readAt, writeOver } from './partial-files.ts';
 import type { RoiStep } from './roi-job.ts';
 

@@ -2,7 +2,7 @@ import { ReigniteError } from '../../errors.ts';
 import { decodeLabels } from '../../image/decode-labels.ts';
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
 import { areAsStored } from '../../image/image-header.ts';
-import { turnIntoLuma } from '../../image/luma.ts';
+import { turnIntoLuma } from '../../image/pixels.ts';
 import { isCropped, type ModelMethod, maskedChannels } from '../model-card.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { cropped, nonZeroBox, nonZeroMask, type PixelBox } from './non-zero-box.ts';

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
-import { hasPrototypeKey } from '../../files/json-file.ts';
+import { hasPrototypeKey } from '../../files/text-file.ts';
 import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import {
   asEntries,

@@ -2,7 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { ReigniteError } from '../../errors.ts';
-import { isFile } from '../../files/if-there.ts';
+import { isFile } from '../../files/file-access.ts';
 
 import { shellWord } from '../../format.ts';
 import { type DescribedModel, describeModel, finalOperator } from '../file/describe-model.ts';

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { ReigniteError } from '../../errors.ts';
-import { fileMissing, requireRegularFile } from '../../files/disk-error.ts';
+import { fileMissing, requireRegularFile } from '../../files/file-access.ts';
 
 const WINDOW_BYTES = 64 * 1024;
 const MAX_PART_LENGTH = 2 ** 20;

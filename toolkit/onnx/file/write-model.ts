@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { replaceFile, writeFileAtomic } from '../../files/atomic-write.ts';
+import { isFile, readTextIfThere } from '../../files/file-access.ts';
 import { sha256OfFile } from '../../files/hash-file.ts';
-import { isFile, readTextIfThere } from '../../files/if-there.ts';
 import {
   ANY_LENGTH,
   type AttributeValue,

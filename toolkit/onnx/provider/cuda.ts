@@ -2,7 +2,7 @@ import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from 'node:c
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
-import { userCacheFolder } from '../../files/home-folders.ts';
+import { userCacheFolder } from '../../files/folders.ts';
 import { CUDA_VARIABLES, ortVersion } from '../session/engine.ts';
 import { type AdapterNames, adapterText } from '../session/engine-choice.ts';
 import { nvidiaAdapter, visibleGpus } from './nvidia.ts';

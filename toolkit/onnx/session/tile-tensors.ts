@@ -1,6 +1,6 @@
 import { Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
-import { lumaOf } from '../../image/luma.ts';
+import { lumaOf } from '../../image/pixels.ts';
 import { halfToNumber, toHalfBits } from '../../pytorch/tensors/tensor.ts';
 import { type ImageSpec, imageShape } from '../custom-model/image-spec.ts';
 

@@ -4,7 +4,7 @@ import { ReigniteError } from '../../errors.ts';
 import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
 import { concatenateFiles, writeFileAtomic } from '../../files/atomic-write.ts';
 import { counted, csvField } from '../../format.ts';
-import { writeFeatures } from '../../geojson/feature-file.ts';
+import { writeFeatures } from '../../geojson/write-features.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
 import { writeNpy } from '../../numpy.ts';
 import { type CellTile, cellTiles } from '../../slide/predict/cell-tiles.ts';

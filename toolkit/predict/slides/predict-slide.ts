@@ -3,7 +3,7 @@ import { drawTissueOverlay } from '../../figures/prediction-overlay.ts';
 import { concatenateFiles } from '../../files/atomic-write.ts';
 import { asSentence } from '../../format.ts';
 import type { LabelMask } from '../../geojson/trace-regions.ts';
-import { writeRegions } from '../../geojson/write-regions.ts';
+import { writeRegions } from '../../geojson/write-features.ts';
 import { describeNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
-import { readNamedJson } from '../../dataset/read-text.ts';
 import { ReigniteError } from '../../errors.ts';
+import { readNamedJson } from '../../files/text-file.ts';
 import { counted, firstOf, listed } from '../../format.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import type { FoundCell } from '../found-cell.ts';

@@ -2,7 +2,7 @@ import { readSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ReigniteError } from '../../errors.ts';
-import { closeOnError } from '../../files/if-there.ts';
+import { closeOnError } from '../../files/file-access.ts';
 import { ByteReader, type ByteSource } from '../pickle/pickle-bytes.ts';
 import { PickleContext, type SeenGlobal } from '../pickle/pickle-context.ts';
 import { unpickle } from '../pickle/unpickle.ts';

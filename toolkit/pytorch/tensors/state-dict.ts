@@ -29,6 +29,16 @@ export function findStateDict(root: PickleValue): NamedTensors | undefined {
   return undefined;
 }
 
+/**
+ * Returns the key of a moving average that a checkpoint has next to other weights. Those are used, since nnU-Net knows no
+ * moving averages.
+ */
+export function averageBeside(root: PickleValue): string | undefined {
+  const used = findStateDict(root)?.key;
+  if (used === undefined || !isPickleObject(root) || root.kind !== 'dict') return undefined;
+  return AVERAGE_KEYS.find((key) => key !== used && tensorsOf(root.entries.get(key)) !== undefined);
+}
+
 function tensorsOf(value: PickleValue | undefined): ReadonlyMap<string, TensorRef> | undefined {
   if (!isPickleObject(value) || value.kind !== 'dict' || value.entries.size === 0) return undefined;
   const tensors = new Map<string, TensorRef>();

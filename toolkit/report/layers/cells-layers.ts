@@ -1,6 +1,6 @@
 import type { CellTask } from '../../../config/tasks.ts';
 import { ReigniteError } from '../../errors.ts';
-import { unlessMissing } from '../../files/if-there.ts';
+import { unlessMissing } from '../../files/file-access.ts';
 import { imageSize } from '../../image/open-image.ts';
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { CELL_COLOURS_CSS } from '../../models/class-colours.ts';

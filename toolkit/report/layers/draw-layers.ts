@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mapConcurrent } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { fileExists, statIfThere, unlessMissing } from '../../files/if-there.ts';
+import { fileExists, statIfThere, unlessMissing } from '../../files/file-access.ts';
 import { reportFolder } from '../../results/results-folder.ts';
 import { taskNamed } from '../../tasks/task-named.ts';
 import type { JudgedTask } from '../report-data.ts';

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { HE_LABELS, NO_LABEL_COLOUR, type Rgb } from '../../dataset/he-labels.ts';
+import { HE_LABELS, NO_LABEL_COLOUR, type Rgb } from '../../dataset/tissue-labels.ts';
 import { openImage, unreadable } from '../../image/open-image.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 

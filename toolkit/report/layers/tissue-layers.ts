@@ -1,5 +1,4 @@
-import { HE_LABELS } from '../../dataset/he-labels.ts';
-import { type LabelTranslation, translateLabels } from '../../dataset/label-map.ts';
+import { HE_LABELS, type LabelTranslation, translateLabels } from '../../dataset/tissue-labels.ts';
 import { ReigniteError } from '../../errors.ts';
 import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';

@@ -1,6 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import { areAsStored } from '../../image/image-header.ts';
-import { turnIntoLuma } from '../../image/luma.ts';
+import { turnIntoLuma } from '../../image/pixels.ts';
 import { isCropped, type ModelMethod, maskedChannels } from '../../nnunet/model-card.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';

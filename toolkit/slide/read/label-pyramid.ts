@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ReigniteError } from '../../errors.ts';
-import { fileMissing } from '../../files/disk-error.ts';
+import { fileMissing } from '../../files/file-access.ts';
 import type { PictureSize } from '../deep-zoom.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import { type SlideLevel, slideLevel, tilesOf } from './slide-level.ts';

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { ReigniteError } from '../../errors.ts';
-import { notOpened } from '../../files/disk-error.ts';
+import { notOpened } from '../../files/file-access.ts';
 import type { ByteSource } from '../../image/tiff-directory.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import type { SlideSource } from './slide.ts';

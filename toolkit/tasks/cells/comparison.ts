@@ -1,13 +1,12 @@
 import { existsSync } from 'node:fs';
 import { makeFacts } from '../../cache/make.ts';
-import { readersFileIn } from '../../dataset/find-files.ts';
-import { folderOf } from '../../dataset/layout.ts';
+import { folderOf, readersFileIn } from '../../dataset/layout.ts';
 import { overviewByStem } from '../../dataset/overview.ts';
 import { type ReaderAnnotations, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { ReadF1Figure, readF1Figure } from '../../figures/read-f1-figure.ts';
-import { unlessMissing } from '../../files/if-there.ts';
-import { inside } from '../../files/inside.ts';
+import { unlessMissing } from '../../files/file-access.ts';
+import { inside } from '../../files/folders.ts';
 import { counted, grouped, listed } from '../../format.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
 import { AI } from '../../metrics/agreement.ts';

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import type { CellTask } from '../../../config/tasks.ts';
-import { readersFileIn } from '../../dataset/find-files.ts';
-import { folderOf } from '../../dataset/layout.ts';
+import { folderOf, readersFileIn } from '../../dataset/layout.ts';
 import { readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
-import { inside } from '../../files/inside.ts';
+import { inside } from '../../files/folders.ts';
 import { AgreementRemark, describeRemark } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import { drawCellsLayers } from '../../report/layers/cells-layers.ts';

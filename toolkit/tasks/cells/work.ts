@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { makeFacts } from '../../cache/make.ts';
 import type { CacheEntry, StepCache } from '../../cache/step-cache.ts';
-import { detectorFileIn, readersFileIn } from '../../dataset/find-files.ts';
+import { detectorFileIn, readersFileIn } from '../../dataset/layout.ts';
 import {
   type BoxCentre,
   type ReaderAnnotations,
@@ -9,15 +9,15 @@ import {
   readReaderAnnotations,
 } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
+import { inside } from '../../files/folders.ts';
 import { sha256Of } from '../../files/hash-file.ts';
-import { inside } from '../../files/inside.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
 import { evaluateDetection } from '../../metrics/agreement.ts';
 import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
 import type { CellPoint } from '../../metrics/points-file.ts';
 import { prepareCellModel } from '../../models/cell-model.ts';
+import { SweepFile } from '../../results/metrics-files.ts';
 import { keptCells, type ScoredCell, sweepCells, thresholdsBy } from '../../sweep/sweep-cells.ts';
-import { SweepFile } from '../../sweep/sweep-file.ts';
 import { keptScore, readBoxes } from '../../yolo/detect/detection-files.ts';
 import type { Aggregated, AggregatingWork, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type CellTaskDefinition, type ChosenSettings, settingsInEffect } from '../registry.ts';

@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import type { TissueTask } from '../../../config/tasks.ts';
 import { makeFacts } from '../../cache/make.ts';
-import { publishedMaskIn } from '../../dataset/find-files.ts';
-import { HE_LABELS } from '../../dataset/he-labels.ts';
-import { folderOf } from '../../dataset/layout.ts';
+import { folderOf, publishedMaskIn } from '../../dataset/layout.ts';
 import { overviewByStem } from '../../dataset/overview.ts';
 import { rowsNearlyTested } from '../../dataset/test-rois.ts';
-import { inside } from '../../files/inside.ts';
+import { HE_LABELS } from '../../dataset/tissue-labels.ts';
+import { inside } from '../../files/folders.ts';
 import { decodeLabels, pairOf, paletteRemark } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { isPalettePng } from '../../image/png-header.ts';

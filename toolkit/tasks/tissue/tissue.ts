@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import type { RunConfig } from '../../../config/schema.ts';
 import { RoiStem } from '../../brands.ts';
-import { HE_LABELS } from '../../dataset/he-labels.ts';
-import { labelNamed } from '../../dataset/label-map.ts';
 import { folderOf } from '../../dataset/layout.ts';
 import { listHeTestRois } from '../../dataset/test-rois.ts';
+import { HE_LABELS, labelNamed } from '../../dataset/tissue-labels.ts';
 import { ReigniteError } from '../../errors.ts';
-import type { HomeFolders } from '../../files/home-folders.ts';
+import type { HomeFolders } from '../../files/folders.ts';
 import { tissueSubset } from '../../metrics/class-subset.ts';
 import { modelDigest } from '../../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';

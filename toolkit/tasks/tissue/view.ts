@@ -1,8 +1,7 @@
 import type { TissueTask } from '../../../config/tasks.ts';
-import { publishedMaskIn } from '../../dataset/find-files.ts';
-import { folderOf } from '../../dataset/layout.ts';
+import { folderOf, publishedMaskIn } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
-import { inside } from '../../files/inside.ts';
+import { inside } from '../../files/folders.ts';
 import { grouped } from '../../format.ts';
 import { type PresentDice, presentDice } from '../../metrics/dice.ts';
 import { HeMetrics } from '../../metrics/he-metrics.ts';

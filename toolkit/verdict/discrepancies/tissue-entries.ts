@@ -1,6 +1,5 @@
 import { TISSUE_TASKS } from '../../../config/tasks.ts';
-import { HE_LABELS } from '../../dataset/he-labels.ts';
-import type { MappedLabel } from '../../dataset/label-map.ts';
+import { HE_LABELS, type MappedLabel } from '../../dataset/tissue-labels.ts';
 import { counted } from '../../format.ts';
 import type { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import { diceWithBackground, diceWithUnannotatedMissed } from '../../metrics/dice.ts';

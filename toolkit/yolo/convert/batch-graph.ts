@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { sweepTemporaries } from '../../files/atomic-write.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { makeFolder } from '../../files/folders.ts';
 import { readModel } from '../../onnx/file/read-model.ts';
 import { isAsWritten, recordDigest, writeModel } from '../../onnx/file/write-model.ts';
 import { ANY_LENGTH, type ValueInfo } from '../../onnx/graph/graph.ts';

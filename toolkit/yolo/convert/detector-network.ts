@@ -75,7 +75,9 @@ export async function readDetectorNetwork(checkpoint: Checkpoint): Promise<Detec
   refuseBareWeights(checkpoint, network);
   const root = readModuleTree(network);
   const family = NETWORKS.get(root.className);
-  if (family === undefined) throw otherNetwork(checkpoint, root.className);
+  if (family === undefined) throw otherNetwork(root, checkpoint.path);
+  const refused = otherChannels(root, checkpoint.path);
+  if (refused !== undefined) throw refused;
   const body = root.children.get('model');
   if (body?.className !== SEQUENTIAL) throw unsupported(checkpoint, 'its network has no layers at model');
   const layers = [...body.children.values()];
@@ -165,6 +167,14 @@ function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
       { remedy: 'Give the folder with fold_0 to `predict --task he`, or fold_0/model_best.model to `model convert`.' },
     );
   }
+  const root = locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_UNSUPPORTED');
+  if (dictHas(root, 'ema') && dictHas(root, 'model') && isModule(dictGet(root, 'model'))) {
+    throw new ReigniteError(
+      'CHECKPOINT_UNSUPPORTED',
+      `${checkpoint.path} cannot be used: its ema, which YOLOv5 and Ultralytics prefer to its model, is not a network.`,
+      { remedy: 'In Python, set ema to None in the checkpoint and save it again, or save the average as a network.' },
+    );
+  }
   const weights = findStateDict(checkpoint.root);
   const isTable = weights !== undefined || (isPickleObject(value) && value.kind === 'dict');
   const of = weights === undefined ? undefined : networkOf(weights);
@@ -179,23 +189,66 @@ function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
   );
 }
 
-/** Explains which kind of network the checkpoint contains, with a command that exports it if possible. */
-function otherNetwork(checkpoint: Checkpoint, className: string): ReigniteError {
-  const task = OTHER_TASKS.find(([pattern]) => pattern.test(className))?.[1];
-  const what = task === undefined ? withArticle(className) : `${task} (${className})`;
-  const isUltralytics = className.startsWith('ultralytics.');
-  const exported = `Export it with \`yolo export model=${basename(checkpoint.path)} format=onnx\` and give the ONNX file instead.`;
+/** Channels of the images that are given to networks of checkpoints. */
+const IMAGE_CHANNELS = 3;
+/** Groups of channels that the first layer of YOLOv5 up to release 5.0 makes of an image. */
+const FOCUS_GROUPS = 4;
+
+/** Explains that a network is for images that are not RGB; undefined if it is for RGB. */
+function otherChannels(root: ModuleNode, path: string): ReigniteError | undefined {
+  const channels = channelsOf(root);
+  if (channels === undefined || channels === IMAGE_CHANNELS) return undefined;
   return new ReigniteError(
     'CHECKPOINT_UNSUPPORTED',
-    `${checkpoint.path} cannot be used: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
-    remedyOf(task !== undefined, isUltralytics, exported),
+    `${path} cannot be used: its network takes images of ${channels} ${channels === 1 ? 'channel' : 'channels'}, and checkpoints of detectors are supported only with 3 (RGB).`,
+    { remedy: exportOf(root, path) },
   );
 }
 
-function remedyOf(isOtherTask: boolean, isUltralytics: boolean, exported: string): { readonly remedy?: string } {
-  if (isOtherTask)
-    return { remedy: 'Give a YOLO detector with fixed classes: a model of the task `detect` or `segment`.' };
-  return isUltralytics ? { remedy: exported } : {};
+function exportOf({ className }: ModuleNode, path: string): string {
+  const command = isOfUltralytics(className)
+    ? `yolo export model=${basename(path)} format=onnx`
+    : `python export.py --weights ${basename(path)} --include onnx`;
+  return `Export it with \`${command}\` and give the ONNX file instead.`;
+}
+
+function isOfUltralytics(className: string): boolean {
+  return className.startsWith('ultralytics.');
+}
+
+/** Returns the channels that the first convolution of a network takes; undefined if its first layer has none. */
+function channelsOf(root: ModuleNode): number | undefined {
+  const first = root.children.get('model')?.children.values().next().value;
+  const channels = first === undefined ? undefined : inputChannels(first);
+  const isFocus = first !== undefined && /(?:^|\.)Focus$/.test(first.className);
+  return isFocus && channels !== undefined ? channels / FOCUS_GROUPS : channels;
+}
+
+function inputChannels({ tensors, children }: ModuleNode): number | undefined {
+  const weight = tensors.get('weight')?.shape;
+  if (weight?.length === 4) return weight[1];
+  for (const child of children.values()) {
+    const channels = inputChannels(child);
+    if (channels !== undefined) return channels;
+  }
+  return undefined;
+}
+
+/** Explains which kind of network the checkpoint contains, with what helps if anything does. */
+function otherNetwork(root: ModuleNode, path: string): ReigniteError {
+  const { className } = root;
+  const task = OTHER_TASKS.find(([pattern]) => pattern.test(className))?.[1];
+  const what = task === undefined ? withArticle(className) : `${task} (${className})`;
+  return new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `${path} cannot be used: its network is ${what}, not a detector of YOLOv5 or Ultralytics.`,
+    {
+      ...(task !== undefined && {
+        remedy: 'Give a YOLO detector with fixed classes: a model of the task `detect` or `segment`.',
+      }),
+      ...(task === undefined && isOfUltralytics(className) && { remedy: exportOf(root, path) }),
+    },
+  );
 }
 
 function unsupported({ path }: Checkpoint, what: string): ReigniteError {
@@ -279,15 +332,24 @@ const PACKAGES = [
   [/^ultralytics\./, 'Ultralytics'],
 ] as const;
 
+/** A checkpoint of YOLOv5 or Ultralytics, in words. */
+export interface DetectorFamily {
+  /** The class of its network, and its object classes. */
+  readonly holds: string;
+  /** What helps, if its network cannot be used. */
+  readonly remedy?: string;
+}
+
 /**
- * Describes a checkpoint of YOLOv5 or Ultralytics: the class of its network and its object classes.
+ * Describes a checkpoint of YOLOv5 or Ultralytics.
  *
  * @returns Undefined for any other checkpoint.
  */
-export function detectorFamily(root: PickleValue, file: string): string | undefined {
+export function detectorFamily(root: PickleValue, file: string): DetectorFamily | undefined {
   try {
     const start = locate(root, file, 'CHECKPOINT_UNSUPPORTED');
-    const { value } = findNetwork(start).network;
+    const { network } = findNetwork(start);
+    const { value } = network;
     if (!isPickleObject(value) || value.kind !== 'reduced') return undefined;
     const className = withoutPackages(nameOfCallable(value));
     const family = PACKAGES.find(([pattern]) => pattern.test(className))?.[1];
@@ -299,7 +361,11 @@ export function detectorFamily(root: PickleValue, file: string): string | undefi
       names.length === 0
         ? ''
         : `, ${names.length === 1 ? '1 class' : `${names.length} classes`}: ${names.slice(0, FEW).join(', ')}`;
-    return `${withArticle(className.split('.').at(-1) ?? '')} of ${family}${release}${shown}${names.length > FEW ? ' ...' : ''}`;
+    const kind = withArticle(className.split('.').at(-1) ?? '');
+    const holds = `${kind} of ${family}${release}${shown}${names.length > FEW ? ' ...' : ''}`;
+    const tree = readModuleTree(network);
+    const refused = NETWORKS.has(tree.className) ? otherChannels(tree, file) : otherNetwork(tree, file);
+    return { holds, ...(refused && { remedy: refused.remedy }) };
   } catch (error) {
     if (!(error instanceof ReigniteError)) throw error;
     return undefined;

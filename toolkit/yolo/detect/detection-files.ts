@@ -5,7 +5,7 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { replaceFile } from '../../files/atomic-write.ts';
-import { makeFolder } from '../../files/make-folder.ts';
+import { makeFolder } from '../../files/folders.ts';
 import { readNpy, writeNpy } from '../../numpy.ts';
 import type { Candidates } from './candidates.ts';
 import { type ImageTile, imageTiles, type View, viewTiles } from './image-views.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { RgbImage } from '../../image/decode-pixels.ts';
 import { RGB } from '../../image/image-header.ts';
-import { type Pixels, resizeBilinear } from '../../image/resize-bilinear.ts';
+import { type Pixels, resizeBilinear } from '../../image/pixels.ts';
 import { roundHalfEven } from '../../numpy.ts';
 
 /** Position of a whole image that is scaled into the input of a network. */

@@ -2,11 +2,9 @@ import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { asDiskError } from '../../files/disk-error.ts';
-import { closeOnError } from '../../files/if-there.ts';
+import { asDiskError, closeOnError } from '../../files/file-access.ts';
 import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
-import { parseContentRange } from '../http/http-headers.ts';
-import { contentCodings, refusalOf } from '../http/http-response.ts';
+import { contentCodings, parseContentRange, refusalOf } from '../http/http-headers.ts';
 
 /** Progress is recorded after this many bytes. At most as many must be downloaded again after a crash. */
 const NOTE_EVERY = 8 * 2 ** 20;

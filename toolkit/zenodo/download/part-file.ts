@@ -3,7 +3,7 @@ import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promi
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
-import { asDiskError } from '../../files/disk-error.ts';
+import { asDiskError } from '../../files/file-access.ts';
 
 /** Bytes that may be queued while others are written. */
 const MAX_WAITING = 4 * 2 ** 20;

@@ -2,8 +2,7 @@ import { basename } from 'node:path';
 import type { Readable } from 'node:stream';
 import { ReigniteError } from '../../errors.ts';
 import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
-import { parseContentRange } from '../http/http-headers.ts';
-import { contentCodings, decodeBody, refusalOf } from '../http/http-response.ts';
+import { contentCodings, decodeBody, parseContentRange, refusalOf } from '../http/http-headers.ts';
 import type { PartFile, PartState } from './part-file.ts';
 
 /** A file to transfer. */

@@ -3,9 +3,8 @@ import type { Readable } from 'node:stream';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
 import { withStallLimit } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { codeOf } from '../../files/disk-error.ts';
-import { defaultUserAgent } from './http-headers.ts';
-import { retryAfterMs } from './http-response.ts';
+import { codeOf } from '../../files/file-access.ts';
+import { defaultUserAgent, retryAfterMs } from './http-headers.ts';
 import type { HostRateLimiter } from './rate-limiter.ts';
 
 /**

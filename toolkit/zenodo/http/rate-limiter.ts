@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { pause } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
-import { makeFolderSync } from '../../files/make-folder.ts';
+import { makeFolderSync } from '../../files/folders.ts';
 
 const Log = z.object({ sent: z.array(z.number()), notBefore: z.number() });
 type Log = z.infer<typeof Log>;

@@ -7,7 +7,7 @@ import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/ro
 import { readModel } from '../../../../toolkit/onnx/file/read-model.ts';
 import { writeModel } from '../../../../toolkit/onnx/file/write-model.ts';
 import { writeOwnSegmentation } from '../../../support/custom-onnx.ts';
-import { noise } from '../../../support/noise.ts';
+import { noise } from '../../../support/random-numbers.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from '../support/scratch.ts';
 import { writeTinyModel } from '../support/tiny-model.ts';
 

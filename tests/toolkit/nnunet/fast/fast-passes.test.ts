@@ -12,7 +12,7 @@ import {
   segmentWith,
 } from '../../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { tileGrid } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
-import { noise } from '../../../support/noise.ts';
+import { noise } from '../../../support/random-numbers.ts';
 import { fakeNetworks } from '../support/fake-networks.ts';
 import { jobIn, useScratch, writeRgb } from '../support/scratch.ts';
 import { writeTinyModel } from '../support/tiny-model.ts';

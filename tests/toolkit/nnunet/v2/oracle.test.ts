@@ -14,7 +14,7 @@ import { encodeModel } from '../../../../toolkit/onnx/file/write-model.ts';
 import type { OnnxGraph } from '../../../../toolkit/onnx/graph/graph.ts';
 import { withNormsByRows } from '../../../../toolkit/onnx/graph/norms-by-rows.ts';
 import { createSession } from '../../../../toolkit/onnx/session/session.ts';
-import { noise } from '../../../support/noise.ts';
+import { noise } from '../../../support/random-numbers.ts';
 import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
 import { compareWithOracle, withSumsInFloat32 } from '../support/v2-oracle.ts';
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { ModelMethod } from '../../../../toolkit/nnunet/model-card.ts';
 import { segmentRoi } from '../../../../toolkit/nnunet/sliding-window/segment-roi.ts';
-import { noise } from '../../../support/noise.ts';
+import { noise } from '../../../support/random-numbers.ts';
 import { fakeNetworks } from '../support/fake-networks.ts';
 import { jobIn, useScratch, writeRgb } from '../support/scratch.ts';
 

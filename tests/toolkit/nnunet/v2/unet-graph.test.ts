@@ -5,7 +5,7 @@ import { StateDictTracker } from '../../../../toolkit/nnunet/convert/state-dict.
 import type { Activation, V2Network } from '../../../../toolkit/nnunet/v2/plans.ts';
 import { v2UnetGraph } from '../../../../toolkit/nnunet/v2/unet-graph.ts';
 import { encodeModel } from '../../../../toolkit/onnx/file/write-model.ts';
-import { noise } from '../../../support/noise.ts';
+import { noise } from '../../../support/random-numbers.ts';
 
 /** Weights for whatever name and shape a network asks for; the same for the same name. */
 class AnyTracker extends StateDictTracker {
