@@ -3,6 +3,7 @@ import { open, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ReigniteError } from '../../toolkit/errors.ts';
+import { closeOnError } from '../../toolkit/files/file-access.ts';
 import { makeFolder, PRIVATE_FILE } from '../../toolkit/files/folders.ts';
 import { startTimeOf } from '../../toolkit/files/process-identity.ts';
 import { endWithCommand, forgetProcess } from '../child-processes.ts';
@@ -56,6 +57,16 @@ export type Launch =
  */
 export async function launchServer(options: LaunchOptions): Promise<Launch> {
   const log = await openLog(options.logs);
+  try {
+    return await launchWithLog(options, log);
+  } finally {
+    await log.handle.close();
+  }
+}
+
+type OpenLog = Awaited<ReturnType<typeof openLog>>;
+
+async function launchWithLog(options: LaunchOptions, log: OpenLog): Promise<Launch> {
   const child = spawnPrivately(options.binary, serverArguments(options), {
     argv0: serverProcessName(options.folder),
     cwd: options.folder,
@@ -73,8 +84,6 @@ export async function launchServer(options: LaunchOptions): Promise<Launch> {
     child.kill('SIGKILL');
     if (child.pid !== undefined) await exited;
     throw error;
-  } finally {
-    await log.handle.close();
   }
 }
 
@@ -157,9 +166,8 @@ async function openLog(logs: string) {
     () => 0,
   );
   if (size > LOG_LIMIT_BYTES) await rename(path, `${path}.1`);
-  const handle = await open(path, 'a', PRIVATE_FILE);
-  const start = (await handle.stat()).size;
-  return { path, handle, start };
+  const opened = await open(path, 'a', PRIVATE_FILE);
+  return closeOnError(opened, async (handle) => ({ path, handle, start: (await handle.stat()).size }));
 }
 
 async function outputSince(path: string, start: number): Promise<string> {

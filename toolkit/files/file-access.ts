@@ -196,6 +196,25 @@ export async function openForReading<Result>(
   }
 }
 
+/**
+ * Passes an open file to `use`, whose result keeps and later closes it. Closes the file only if `use` fails.
+ *
+ * @throws What `use` throws.
+ * @example
+ * const log = await closeOnError(await open(path), async (file) => ({ file, size: (await file.stat()).size }));
+ */
+export async function closeOnError<Result>(
+  file: FileHandle,
+  use: (file: FileHandle) => Promise<Result>,
+): Promise<Result> {
+  try {
+    return await use(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
 /** Returns whether a path exists. */
 export async function fileExists(path: string): Promise<boolean> {
   return access(path).then(

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
 import { crc32, createDeflate, deflate } from 'node:zlib';
 import sharp from 'sharp';
+import { markHandled } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile } from '../files/atomic-write.ts';
 
@@ -112,6 +113,8 @@ export async function encodeIndexed(
     const compressed = createDeflate({ level: 6 });
     const target = createWriteStream(temporary, { flags: 'wx' });
     const filled = pipeline(Readable.from(scanlines(data, width, height)), compressed);
+    // Fails too when the file cannot be written, before it is awaited.
+    markHandled(filled);
     await pipeline(Readable.from(chunks(header(width, height), palette, compressed)), target);
     await filled;
   });

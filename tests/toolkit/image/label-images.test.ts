@@ -1,9 +1,11 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { WriteStream } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import {
   encodeGrey16,
@@ -13,6 +15,7 @@ import {
   encodeLabelsFromFiles,
 } from '../../../toolkit/image/encode-png.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
+import { noise } from '../../support/random-numbers.ts';
 
 const folder = fileURLToPath(new URL('../../fixtures/segment/images/', import.meta.url));
 
@@ -160,5 +163,24 @@ describe('encodeIndexed', () => {
     const at = bytes.indexOf('PLTE') + 4;
     expect(Array.from(bytes.subarray(at, at + 9))).toEqual(PALETTE.flat());
     expect((await sharp(path).metadata()).isPalette).toBe(true);
+  });
+
+  it('reports a full disk, and leaves no rejection unhandled', async () => {
+    const out = await temporaryFolder();
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    const spy = vi.spyOn(WriteStream.prototype, '_write').mockImplementation((_chunk, _encoding, next) => next(full));
+    const unhandled = vi.fn();
+    process.on('unhandledRejection', unhandled);
+    try {
+      const data = noise(2_000 * 500, 1);
+      const writing = encodeIndexed(join(out, 'mask.png'), { width: 2_000, height: 500, data }, PALETTE);
+      await expect(writing).rejects.toMatchObject({ code: 'NO_SPACE' });
+      await nextTurn();
+      expect(unhandled).not.toHaveBeenCalled();
+      expect(await readdir(out)).toEqual([]);
+    } finally {
+      process.off('unhandledRejection', unhandled);
+      spy.mockRestore();
+    }
   });
 });

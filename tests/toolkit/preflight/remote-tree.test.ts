@@ -114,7 +114,8 @@ it('reports an archive of archives', async () => {
 });
 
 it('names archives that are not zip files', async () => {
-  const { file, treeOf } = await served('images.zip', [['images/he/a.png', noise(400, 1)]]);
+  const { tree: first, file, treeOf } = await served('images.zip', [['images/he/a.png', noise(400, 1)]]);
+  await first.close();
   const tree = await treeOf([file, { ...file, key: 'models.tar.gz' }, { ...file, key: 'notes.txt' }]);
   const detail = 'is not a zip file and is not unpacked';
   expect(tree.faults).toMatchObject([{ subject: 'models.tar.gz', status: 'warn', detail }]);

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import sharp from 'sharp';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { type ModelMethod, RGB_SOFTMAX } from '../../../toolkit/nnunet/model-card.ts';
+import type { PieceFile } from '../../../toolkit/nnunet/sliding-window/partial-files.ts';
+import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 import { stripsOf } from '../../../toolkit/predict/slides/slide-strips.ts';
@@ -111,6 +113,26 @@ describe('segmentSlide', () => {
       expect(existsSync(job.partialDir)).toBe(false);
     },
   );
+
+  it('closes the first file of a tile row if the second cannot be opened', async () => {
+    const { openPieces } = PartialRoi.prototype;
+    const files: PieceFile[] = [];
+    const spy = vi.spyOn(PartialRoi.prototype, 'openPieces').mockImplementation(function once(this: PartialRoi, name) {
+      if (files.length > 0) throw new Error('EMFILE');
+      const file = Reflect.apply(openPieces, this, [name]);
+      files.push(file);
+      vi.spyOn(file, 'close');
+      return file;
+    });
+    try {
+      const { slide } = await made(53, 35);
+      const networks = fakeNetworks({ height: 16, width: 16 }, 4, 3);
+      await expect(segmentSlide(slideJob('two-files', slide), networks, IDENTITY)).rejects.toThrow('EMFILE');
+      expect(files[0]?.close).toHaveBeenCalled();
+    } finally {
+      spy.mockRestore();
+    }
+  });
 
   it('supports models that crop black borders and normalise by the whole image', async () => {
     const method: ModelMethod = {

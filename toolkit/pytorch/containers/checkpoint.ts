@@ -2,6 +2,7 @@ import { readSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { ReigniteError } from '../../errors.ts';
+import { closeOnError } from '../../files/file-access.ts';
 import { ByteReader, type ByteSource } from '../pickle/pickle-bytes.ts';
 import { PickleContext, type SeenGlobal } from '../pickle/pickle-context.ts';
 import { unpickle } from '../pickle/unpickle.ts';
@@ -212,8 +213,8 @@ export class FileSource implements ByteSource {
     try {
       // Before opening, because opening a pipe would wait for its writer.
       if (!(await stat(path)).isFile()) throw new ReigniteError('FILE_MISSING', `${path} is not a file.`);
-      const handle = await open(path, 'r');
-      return new FileSource(path, (await handle.stat()).size, handle);
+      const opened = await open(path, 'r');
+      return await closeOnError(opened, async (file) => new FileSource(path, (await file.stat()).size, file));
     } catch (error) {
       if (error instanceof ReigniteError) throw error;
       const reason = error instanceof Error ? error.message : String(error);

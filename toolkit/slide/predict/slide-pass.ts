@@ -98,9 +98,10 @@ export class SlidePass {
     const isLastFold = fold === this.#networks.folds - 1;
     const isWanted = row >= this.#rows.first;
     const carry = isLastRow || row === this.#rows.end - 1 ? undefined : this.#partial.openPieces(carryFile(row, fold));
-    const ensemble = isWanted && !isLastFold ? this.#partial.openPieces(ensembleFile(row, fold)) : undefined;
-    const band = isWanted && isLastFold ? new DecidedRowsOfSlide(this.#slide, row) : undefined;
+    let ensemble: PieceFile | undefined;
     try {
+      if (isWanted && !isLastFold) ensemble = this.#partial.openPieces(ensembleFile(row, fold));
+      const band = isWanted && isLastFold ? new DecidedRowsOfSlide(this.#slide, row) : undefined;
       await this.#walk({ step, row, fold, carry, ensemble, band }, ahead);
       carry?.end();
       ensemble?.end();

@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
-import { asDiskError } from '../../files/file-access.ts';
+import { asDiskError, closeOnError } from '../../files/file-access.ts';
 import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
 import { contentCodings, parseContentRange, refusalOf } from '../http/http-headers.ts';
 
@@ -130,9 +130,11 @@ export class PiecesFile {
       const found = await readState(path);
       const isSame = found?.size === version.size && found.md5 === version.md5;
       const handle = await open(path, isSame ? 'r+' : 'w+').catch(() => open(path, 'w+'));
-      const isFilled = isSame && (await handle.stat()).size === version.size;
-      await handle.truncate(version.size);
-      return new PiecesFile(path, handle, isFilled ? found : { ...version, pieces: [] });
+      return await closeOnError(handle, async () => {
+        const isFilled = isSame && (await handle.stat()).size === version.size;
+        await handle.truncate(version.size);
+        return new PiecesFile(path, handle, isFilled ? found : { ...version, pieces: [] });
+      });
     } catch (error) {
       throw asDiskError(error, path);
     }
