@@ -94,6 +94,7 @@ const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 const COLOUR_TYPE_INDEXED = 3;
 const OPAQUE = 255;
 const ROWS_AT_ONCE = 64;
+const PIECE_BYTES = 16_384;
 
 /**
  * Writes label values as a palette PNG: the palette index of a pixel is its label, and every viewer shows its colour. Image
@@ -115,7 +116,7 @@ export async function encodeIndexed(
     const filled = pipeline(Readable.from(scanlines(data, width, height)), compressed);
     // Fails too when the file cannot be written, before it is awaited.
     markHandled(filled);
-    await pipeline(Readable.from(chunks(header(width, height), palette, compressed)), target);
+    await pipeline(Readable.from(chunks(header(width, height), palette, inPieces(compressed))), target);
     await filled;
   });
 }
@@ -153,6 +154,16 @@ async function* chunks(
   }
   for await (const part of pixels) yield chunk('IDAT', part);
   yield chunk('IEND', new Uint8Array(0));
+}
+
+/** Cuts a stream into pieces of equal length: how zlib cuts its output depends on the time when it is read. */
+async function* inPieces(stream: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let rest: Buffer = Buffer.alloc(0);
+  for await (const part of stream) {
+    rest = Buffer.concat([rest, part]);
+    for (; rest.length >= PIECE_BYTES; rest = rest.subarray(PIECE_BYTES)) yield rest.subarray(0, PIECE_BYTES);
+  }
+  if (rest.length > 0) yield rest;
 }
 
 function header(width: number, height: number): Uint8Array {

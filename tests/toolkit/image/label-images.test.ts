@@ -165,6 +165,18 @@ describe('encodeIndexed', () => {
     expect((await sharp(path).metadata()).isPalette).toBe(true);
   });
 
+  it('writes pixels in chunks of equal length, whatever the speed of the disk', async () => {
+    const path = join(await temporaryFolder(), 'mask.png');
+    await encodeIndexed(path, { width: 2_000, height: 500, data: noise(2_000 * 500, 1) }, PALETTE);
+    const bytes = await readFile(path);
+    const lengths: number[] = [];
+    for (let at = 8; at < bytes.length; at += 12 + bytes.readUInt32BE(at)) {
+      if (bytes.toString('latin1', at + 4, at + 8) === 'IDAT') lengths.push(bytes.readUInt32BE(at));
+    }
+    expect(lengths.length).toBeGreaterThan(20);
+    expect(new Set(lengths.slice(0, -1))).toEqual(new Set([16_384]));
+  });
+
   it('reports a full disk, and leaves no rejection unhandled', async () => {
     const out = await temporaryFolder();
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
