@@ -143,8 +143,8 @@ async function append(path: string, target: FileHandle): Promise<void> {
 }
 
 /**
- * Copies a file that another process or thread may be rewriting: its content as far as it can be read. Node's `copyFile` never returns
- * if the file becomes shorter meanwhile. On file systems that share blocks between files, nothing is copied.
+ * Copies a file that another process or thread may be rewriting: its content as far as it can be read. Node's `copyFile`
+ * never returns if the file becomes shorter meanwhile. On file systems that share blocks between files, nothing is copied.
  *
  * @param target - Created, or overwritten.
  * @throws Error of the system.
