@@ -30,8 +30,8 @@ function cliReference(program: Command): string {
     '# Command line',
     'Run commands with `npx reignite COMMAND`. Commands and options are listed as `--help` prints them.',
     'Exit statuses are in [errors](errors.md#exit-status), configuration fields for `--set` in [configuration](configuration.md).',
-    'Every command except `completion` takes `--json` (one JSON document on stdout; `server`, `worker`, `ui`: errors only), ' +
-      '`--debug` (stack traces) and `--help`.',
+    'Every command takes `--help`; all except `completion` take `--json` (one JSON document on stdout; `server`, `worker`, ' +
+      '`ui`: errors only) and `--debug` (stack traces).',
     ...leaves(program, []).map(([words, command]) => section(words, command)),
   ].join('\n\n');
 }

@@ -76,7 +76,7 @@ export function refuseOpen({ openRun }: Pick<KnownFolders, 'openRun'>): void {
   throw new ReigniteError('RUN_OPEN', `The run ${openRun} is open: its results are not complete yet.`, {
     remedy:
       'Wait until it has ended, then run the same command again. If it was interrupted, run its own command again to ' +
-      'resume it. If it was terminated, give its run ID instead of the folder.',
+      'resume it. If it was terminated, give its ID instead of the folder.',
   });
 }
 

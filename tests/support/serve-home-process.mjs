@@ -23,6 +23,8 @@ const { values } = parseArgs({
 const stop = new AbortController();
 process.once('disconnect', () => stop.abort());
 const stopped = once(stop.signal, 'abort');
+// The parent may have ended while the modules were loaded.
+if (!process.connected) stop.abort();
 const home = homeFromEnvironment();
 const config = await loadConfig({ profile: values.profile, set: values.set });
 const settings = workerSettingsOf(config);

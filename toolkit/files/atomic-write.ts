@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { copyFile, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { asDiskError, statIfThere } from './file-access.ts';
 import { makeFolder } from './folders.ts';
 import { sha256Of } from './hash-file.ts';
@@ -137,5 +139,21 @@ async function append(path: string, target: FileHandle): Promise<void> {
     }
   } finally {
     await source.close();
+  }
+}
+
+/**
+ * Copies a file that another process or thread may be rewriting: its content as far as it can be read. Node's `copyFile` never returns
+ * if the file becomes shorter meanwhile. On file systems that share blocks between files, nothing is copied.
+ *
+ * @param target - Created, or overwritten.
+ * @throws Error of the system.
+ * @see libuv, `uv__fs_copyfile`: it repeats `sendfile` until it has sent the original length.
+ */
+export async function copyChangingFile(source: string, target: string): Promise<void> {
+  try {
+    await copyFile(source, target, constants.COPYFILE_FICLONE_FORCE);
+  } catch {
+    await pipeline(createReadStream(source), createWriteStream(target));
   }
 }

@@ -1,7 +1,6 @@
-import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
-import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { copyChangingFile, replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { refuseStream, statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { RGB } from '../image/image-header.ts';
@@ -148,7 +147,7 @@ async function takeConverted(
   const modelDir = join(models, card.digest);
   const known = await knownDetectorCard(modelDir);
   if (known === undefined) {
-    await replaceFile(join(modelDir, card.file), (temporary) => copyFile(path, temporary));
+    await replaceFile(join(modelDir, card.file), (temporary) => copyChangingFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
   return { ...modelOf(card), modelDir, cached: known !== undefined };

@@ -1,7 +1,6 @@
-import { copyFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../errors.ts';
-import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { copyChangingFile, replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { type ConvertProgress, convertModel } from '../nnunet/convert/convert-model.ts';
@@ -280,7 +279,7 @@ async function takeConverted(
   const modelDir = join(models, card.digest);
   const known = await knownModelCard(modelDir);
   if (known === undefined) {
-    await replaceFile(join(modelDir, fold.file), (temporary) => copyFile(path, temporary));
+    await replaceFile(join(modelDir, fold.file), (temporary) => copyChangingFile(path, temporary));
     await writeFileAtomic(join(modelDir, CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   }
   return { ...converted(card, modelDir), folds: [fold.fold], notes: notesOf(card), cached: known !== undefined };

@@ -220,6 +220,17 @@ function definedIn(values: readonly (readonly [string, number | undefined])[]): 
   return Object.fromEntries(values.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }
 
+/**
+ * Returns the IoU above which a box of a tile is the same cell as one of the next tile. Of a network that selects its boxes
+ * itself it is the default, as its notes say.
+ */
+export function iouOf(
+  { isSuppressed }: { readonly isSuppressed: boolean },
+  { iou }: Pick<ImageDetection, 'iou'>,
+): number {
+  return isSuppressed ? USUAL.iou.onnx : iou;
+}
+
 /** Returns the size of the network's input in px, square unless the model's own is not. */
 export function usualSize(plan: DetectionPlan): { readonly height: number; readonly width: number } {
   return plan.of(USUAL_IMAGE).size;

@@ -17,7 +17,14 @@ import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detect
 import { type CandidatesFile, encodeCandidates, keptScore, readBoxes } from '../yolo/detect/detection-files.ts';
 import type { Suppression } from '../yolo/detect/nms.ts';
 import { type SelectedDetections, selectDetections } from '../yolo/detect/select-detections.ts';
-import { type DetectionPlan, fullTileNotes, type ImageDetection, limitCautions, limitsOf } from './detection-plan.ts';
+import {
+  type DetectionPlan,
+  fullTileNotes,
+  type ImageDetection,
+  iouOf,
+  limitCautions,
+  limitsOf,
+} from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
 import {
   describeInferred,
@@ -178,12 +185,12 @@ async function chooseCells(
   { key, facts }: CacheEntry,
   original: { readonly width: number; readonly height: number },
 ): Promise<CellsOfImage & Pick<SelectedDetections, 'cutOff'>> {
-  const { confidence, iou, recorded } = detection;
+  const { confidence, recorded } = detection;
   const boxes = await readBoxes(cache.pathOf(key, BOXES), BoxFacts.parse(facts).seen);
   const { points, file, cutOff } = await selectDetections(boxes, {
     ...limitsOf(detection),
     confidence,
-    iou,
+    iou: iouOf(model, detection),
     suppression: suppressionOf(model, detection.suppression),
     ...(recorded !== undefined && { recorded }),
   });
@@ -236,7 +243,7 @@ function detectionNotes(
           `yolo predict keeps the best ${MAX_YOLO_BOXES} boxes of an image unless max_det says otherwise; here all boxes are kept.`,
         ]
       : []),
-    ...(model.isSuppressed ? fullTileNotes(candidates, model.rows ?? MAX_YOLO_BOXES) : []),
+    ...(model.isSuppressed && model.rows !== undefined ? fullTileNotes(candidates, model.rows) : []),
   ];
 }
 

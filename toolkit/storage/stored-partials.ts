@@ -1,10 +1,10 @@
-import { constants, copyFile, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { Sha256 } from '../brands.ts';
 import { bestEffort } from '../concurrency.ts';
-import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { copyChangingFile, replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { makeFolder } from '../files/folders.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { committedFiles, stepReached } from '../nnunet/sliding-window/partial-roi.ts';
@@ -251,7 +251,7 @@ async function copyPartial(
     const [state, ...committed] = committedFiles(folder);
     const names = [...(state === undefined ? [] : [state]), ...committed, ...(await finishedTiles(folder))];
     try {
-      for (const name of names) await copyFile(join(folder, name), join(target, name), constants.COPYFILE_FICLONE);
+      for (const name of names) await copyChangingFile(join(folder, name), join(target, name));
       if (state === undefined || (await isSame(join(folder, state), join(target, state)))) return { reached, names };
     } catch {
       // A commit removed a file.

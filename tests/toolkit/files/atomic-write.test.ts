@@ -1,7 +1,8 @@
-import { chmod, mkdir, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
+  copyChangingFile,
   replaceFile,
   sweepTemporaries,
   temporaryPathBeside,
@@ -158,5 +159,27 @@ describe('sweepTemporaries', () => {
 
   it('does nothing if the folder does not exist', async () => {
     await sweepTemporaries(join(await temporaryFolder(), 'nowhere'));
+  });
+});
+
+describe('copyChangingFile', () => {
+  it('copies a file, also over another one', async () => {
+    const folder = await folderWith([]);
+    await writeFile(join(folder, 'a'), 'content');
+    await writeFile(join(folder, 'b'), 'a longer content');
+    await copyChangingFile(join(folder, 'a'), join(folder, 'b'));
+    expect(await readFile(join(folder, 'b'), 'utf8')).toBe('content');
+    await expect(copyChangingFile(join(folder, 'absent'), join(folder, 'b'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
+  it('ends although the file becomes shorter meanwhile', async () => {
+    const folder = await folderWith(['a']);
+    const bytes = 2 ** 32;
+    await truncate(join(folder, 'a'), bytes);
+    const copied = copyChangingFile(join(folder, 'a'), join(folder, 'b'));
+    await expect.poll(async () => (await stat(join(folder, 'b')).catch(() => ({ size: 0 }))).size).toBeGreaterThan(0);
+    await truncate(join(folder, 'a'), 1_000);
+    await copied;
+    expect((await stat(join(folder, 'b'))).size).toBeLessThan(bytes);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DescribedDetector } from '../../../toolkit/models/cell-model.ts';
-import { planDetection } from '../../../toolkit/predict/detection-plan.ts';
+import { iouOf, planDetection } from '../../../toolkit/predict/detection-plan.ts';
 import type { PredictionChoices } from '../../../toolkit/predict/prediction.ts';
 
 const TASK = { settings: { tile: 512, confidence: 0.5, iou: 0.4 }, classes: ['nucleus'] };
@@ -102,6 +102,9 @@ describe('planDetection', () => {
     expect(notes()).toMatch(/confidence 0\.25\. .*no IoU threshold applies/);
     expect(notes(0.4)).toMatch(/--iou was not applied/);
     expect(notes()).not.toContain('0.7');
+    const { of } = planDetection(exported, choices({ iou: 0.4 }), TASK);
+    expect(iouOf({ isSuppressed: true }, of({ width: 64, height: 64 }))).toBe(0.7);
+    expect(iouOf({ isSuppressed: false }, of({ width: 64, height: 64 }))).toBe(0.4);
     expect(planDetection(exported, choices(), TASK).notes({ isSuppressed: false }).join(' ')).toContain('IoU 0.7.');
   });
 });

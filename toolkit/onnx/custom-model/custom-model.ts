@@ -1,9 +1,8 @@
-import { copyFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../../../config/digest.ts';
 import { ReigniteError } from '../../errors.ts';
-import { replaceFile, writeFileAtomic } from '../../files/atomic-write.ts';
+import { copyChangingFile, replaceFile, writeFileAtomic } from '../../files/atomic-write.ts';
 import { isFile } from '../../files/file-access.ts';
 import { makeFolder } from '../../files/folders.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
@@ -75,9 +74,9 @@ export async function importCustomModel(
   const shapes = checkShapes(model, { sidecar, source });
   await makeFolder(folder);
   for (const { name } of weights) {
-    await replaceFile(join(folder, name), (temporary) => copyFile(join(dirname(path), name), temporary));
+    await replaceFile(join(folder, name), (temporary) => copyChangingFile(join(dirname(path), name), temporary));
   }
-  await replaceFile(join(folder, MODEL_FILE), (temporary) => copyFile(path, temporary));
+  await replaceFile(join(folder, MODEL_FILE), (temporary) => copyChangingFile(path, temporary));
   const card: CustomModelCard = { kind: 'onnx', digest, sourceSha256, file: MODEL_FILE, ...shapes, sidecar };
   await writeFileAtomic(join(folder, OWN_CARD_FILE), `${JSON.stringify(card, null, 2)}\n`);
   return { card, folder, cached: false };

@@ -14,6 +14,7 @@ import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
 import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
 import { keptScore } from '../../yolo/detect/detection-files.ts';
 import { NO_LIMITS } from '../../yolo/detect/nms.ts';
+import { iouOf } from '../detection-plan.ts';
 import { cellDensity, cellFeatures, densityMap, densityTable, type FoundCell, writeCellsTable } from '../found-cell.ts';
 import { factsOf, inferOnce, type PredictOptions } from '../infer-once.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
@@ -138,13 +139,13 @@ async function selectCells(
   boxes: string,
   { signal }: Pick<PredictOptions<never>, 'signal'>,
 ) {
-  const { confidence, iou } = job.detection;
+  const { confidence } = job.detection;
   const { cells, outside } = await detector.selectSlideCells(
     {
       // The authors' scripts do not read slides, so their limit per tile does not apply.
       ...NO_LIMITS,
       confidence,
-      iou,
+      iou: iouOf(job.model, job.detection),
       boxes,
       width: view.width,
       height: view.height,

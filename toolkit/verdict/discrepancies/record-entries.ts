@@ -256,7 +256,7 @@ export function strayFilesEntry(masks: readonly StrayMask[]): DiscrepancyEntry {
     {
       id: 'stray-value-files',
       title: 'Mask files with values that are not labels',
-      what: 'Masks with context hold values above 16, such as a single 255. To train on them, leave such pixels out.',
+      what: 'Masks with context hold values above 16, such as 255. To train on them, leave such pixels out.',
       where: 'annotations/he/*_with_context.png',
       tasks: [...TISSUE_TASKS],
     },

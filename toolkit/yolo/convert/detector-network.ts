@@ -168,7 +168,7 @@ function refuseBareWeights(checkpoint: Checkpoint, network: Located): void {
     );
   }
   const root = locate(checkpoint.root, checkpoint.path, 'CHECKPOINT_UNSUPPORTED');
-  if (dictHas(root, 'ema') && dictHas(root, 'model') && isModule(dictGet(root, 'model'))) {
+  if (hasAverage(root) && dictHas(root, 'model') && isModule(dictGet(root, 'model'))) {
     throw new ReigniteError(
       'CHECKPOINT_UNSUPPORTED',
       `${checkpoint.path} cannot be used: its ema, which YOLOv5 and Ultralytics prefer to its model, is not a network.`,
@@ -285,9 +285,16 @@ const MOST_WRAPPERS = 8;
  */
 function findNetwork(root: Located): FoundNetwork {
   if (isModule(root)) return { weights: 'model', network: unwrapped(root) };
-  if (dictHas(root, 'ema')) return { weights: 'ema', network: unwrapped(dictGet(root, 'ema')) };
+  if (hasAverage(root)) return { weights: 'ema', network: unwrapped(dictGet(root, 'ema')) };
   const model = dictHas(root, 'model') ? dictGet(root, 'model') : (onlyModule(root) ?? dictGet(root, 'model'));
   return { weights: 'model', network: unwrapped(model) };
+}
+
+/** Whether a checkpoint has a moving average; like their loaders in Python, not if it is empty, zero or false. */
+function hasAverage(root: Located): boolean {
+  if (!dictHas(root, 'ema')) return false;
+  const { value } = dictGet(root, 'ema');
+  return isPickleObject(value) && value.kind === 'dict' ? value.entries.size > 0 : Boolean(value);
 }
 
 function onlyModule(root: Located): Located | undefined {
