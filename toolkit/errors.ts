@@ -193,7 +193,7 @@ export const ERRORS = {
   OVERVIEW_INVALID: { retryable: false, remedy: 'Correct the file, or download data_overview.csv again.' },
   LABEL_MAP_INVALID: {
     retryable: false,
-    remedy: 'Correct the file: a JSON object of names with values from 0 to 255, each name and each value once.',
+    remedy: 'Correct the file: a JSON object of names with the pixel values of masks, each name and each value once.',
   },
   ANNOTATIONS_INVALID: {
     retryable: false,

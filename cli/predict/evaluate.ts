@@ -10,7 +10,7 @@ import {
   evaluateBoxes,
   writeBoxesPage,
 } from '../../toolkit/evaluate/evaluate-boxes.ts';
-import { type EvaluatedMasks, evaluateMasks } from '../../toolkit/evaluate/evaluate-masks.ts';
+import { type EvaluatedMasks, evaluateMasks, LARGEST_VALUE } from '../../toolkit/evaluate/evaluate-masks.ts';
 import { classesAsked, type ScoreRow } from '../../toolkit/evaluate/evaluation.ts';
 import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation-page.ts';
 import { counted, listed } from '../../toolkit/format.ts';
@@ -144,14 +144,14 @@ interface EvaluateMasksOptions {
 /** `reignite evaluate --masks`: Dice of masks with any labels. */
 async function evaluateMasksCommand(options: EvaluateMasksOptions): Promise<number> {
   const { masks, predictions, out, labels, ignore, json } = options;
-  if (ignore !== undefined && !(Number.isInteger(ignore) && ignore >= 0 && ignore <= 255)) {
-    throw new ReigniteError('USAGE', `Expected --ignore from 0 to 255, got ${ignore}.`);
+  if (ignore !== undefined && !(Number.isInteger(ignore) && ignore >= 0 && ignore <= LARGEST_VALUE)) {
+    throw new ReigniteError('USAGE', `Expected --ignore from 0 to ${LARGEST_VALUE}, got ${ignore}.`);
   }
   const { metrics, remarks } = await evaluateMasks({
     truth: resolve(masks),
     predictions: resolve(predictions),
     out: resolve(out),
-    ...(labels !== undefined && { labels: await readLabelMap(resolve(labels)) }),
+    ...(labels !== undefined && { labels: await readLabelMap(resolve(labels), LARGEST_VALUE) }),
     ...(ignore !== undefined && { ignore }),
   });
   for (const remark of remarks) printStep(printable(remark));

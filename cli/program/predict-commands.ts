@@ -145,7 +145,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     )
     .requiredOption(
       '--predictions <dir>',
-      'folder that directly contains the masks (.png) or points (.npy); with --boxes: candidates/ of predict, or COCO results',
+      'folder that directly contains the masks (.png, .tif) or points (.npy); with --boxes: candidates/ of predict, or COCO results',
     )
     .option('--boxes <file>', 'instead of --data: annotated boxes as COCO JSON; computes mAP50 and mAP50-95')
     .option(
@@ -156,7 +156,7 @@ export function predictionCommands(program: Command, { signal, exitWith }: Comma
     .option('--masks <dir>', 'instead of --data: folder of annotated masks with any labels; computes Dice')
     .option(
       '--ignore <value>',
-      'with --masks: leave out pixels that have this value in the annotation, 0 to 255',
+      'with --masks: leave out pixels that have this value in the annotation, 0 to 65535',
       parseNumber,
     )
     .requiredOption('--out <dir>', 'output folder; gets metrics/ and, depending on the options, figures/ and report/')

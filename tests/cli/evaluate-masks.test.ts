@@ -76,7 +76,7 @@ describe('evaluate --masks', () => {
     [{ 'a.png': [1] }, { 'b.png': [1] }, {}, 'ROI_WITHOUT_PAIR'],
     [{ 'a.png': [1] }, { 'a.png': [1, 2] }, {}, 'SIZE_MISMATCH'],
     [{}, { 'a.png': [1, 2] }, {}, 'FILE_MISSING'],
-    [{ 'a.png': [1] }, { 'a.png': [1] }, { ignore: 300 }, 'USAGE'],
+    [{ 'a.png': [1] }, { 'a.png': [1] }, { ignore: 65_536 }, 'USAGE'],
     [{ 'a.png': [1] }, { 'a.png': [1] }, { data: 'x' }, 'USAGE'],
     [{ 'a.png': [1] }, { 'a.png': [1] }, { boxes: 'x' }, 'USAGE'],
   ])('refuses %j against %j with %j: %s', async (truth, predicted, more, code) => {
@@ -101,6 +101,31 @@ describe('evaluate --masks', () => {
       [200, 1],
       [300, 0],
     ]);
+  });
+
+  it('scores and ignores values above 255', async () => {
+    const { folder, options, metrics } = await masks({}, {});
+    const write = (side: string, ...values: number[]) =>
+      writeTiff(join(folder, side, 'a.tif'), {
+        width: 4,
+        height: 1,
+        bits: 16,
+        pixels: new Uint8Array(Uint16Array.from(values).buffer),
+      });
+    await write('truth', 300, 300, 9, 65_535);
+    await write('predicted', 300, 9, 9, 300);
+    const labels = join(folder, 'labels.json');
+    await writeFile(labels, JSON.stringify({ cell: 300 }));
+    expect(await evaluateCommand({ ...options, labels, ignore: 65_535 })).toBe(0);
+    expect((await metrics()).labels).toMatchObject([{ name: 'cell', dice: 2 / 3, truePixels: 2, predictedPixels: 1 }]);
+  });
+
+  it('does not choose between two predictions of the same stem', async () => {
+    const { folder, options } = await masks({ 'a.png': [1] }, {});
+    for (const name of ['a.tif', 'a.tiff']) {
+      await writeTiff(join(folder, 'predicted', name), { width: 1, height: 1, pixels: Uint8Array.of(1) });
+    }
+    await expect(evaluateCommand(options)).rejects.toMatchObject({ code: 'ROI_WITHOUT_PAIR' });
   });
 
   it('does not take TIFF files next to PNG masks for masks', async () => {

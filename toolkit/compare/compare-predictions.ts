@@ -1,7 +1,8 @@
 import type { CellTask } from '../../config/tasks.ts';
 import { translateLabels } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
-import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
+import { decodeByteLabels } from '../image/decode-label-map.ts';
+import type { LabelImage } from '../image/decode-labels.ts';
 
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
@@ -54,7 +55,7 @@ export interface ComparedPrediction extends RoiDifference {
  */
 export async function compareMaskFiles(roi: string, a: SideTask, b: SideTask): Promise<ComparedPrediction> {
   const read = async (side: SideTask): Promise<LabelImage> => {
-    const mask = await decodeLabels(side.predictions.get(roi) ?? '');
+    const mask = await decodeByteLabels(side.predictions.get(roi) ?? '');
     return side.labels === undefined ? mask : { ...mask, data: translateLabels(mask.data, side.labels) };
   };
   const both = await unlessUnreadable(async () => [await read(a), await read(b)] as const);

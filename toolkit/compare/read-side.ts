@@ -7,7 +7,7 @@ import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import type { LabelTranslation } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
-import { namesLike } from '../evaluate/prediction-files.ts';
+import { namesLike, predictionName } from '../evaluate/prediction-files.ts';
 import { fileExists, statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
 import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../predict/prediction.ts';
@@ -163,12 +163,9 @@ async function readEvaluation(folder: string, { name, data }: SideOptions): Prom
     const counts = await RESULTS.evaluatedPatients.readIfThere(folder, task);
     const like = namesLike(Object.keys(source.files ?? {}));
     const rois = new Set([...(counts?.patients.flatMap((patient) => patient.rois) ?? [])]);
-    const predictions = new Map(
-      [...rois].sort().map((roi) => {
-        const file = `${roi}${endingOf(task)}`;
-        return [roi, join(source.predictions, like(file) ?? file)];
-      }),
-    );
+    const kind = taskNamed(task).viewer.isMask ? 'mask' : 'points';
+    const pathOf = (roi: string) => join(source.predictions, predictionName(roi, kind, like));
+    const predictions = new Map([...rois].sort().map((roi) => [roi, pathOf(roi)]));
     await refuseChanged(source, [...predictions.values()]);
     const labels = source.labels?.map((value) => value ?? undefined);
     const { truth } = source;

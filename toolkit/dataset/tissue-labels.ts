@@ -66,20 +66,24 @@ export interface MappedLabel {
   readonly name: string;
 }
 
-const Value = z.int().min(0).max(255);
-const LabelMap = z
-  .record(z.string().min(1), Value)
-  .refine((map) => Object.keys(map).length > 0, 'expected at least one label');
+const LARGEST_BYTE = 255;
+
+function labelMap(largest: number) {
+  return z
+    .record(z.string().min(1), z.int().min(0).max(largest))
+    .refine((map) => Object.keys(map).length > 0, 'expected at least one label');
+}
 
 /**
- * Reads he_label_map.json, an object from names to pixel values, 0 to 255.
+ * Reads he_label_map.json, an object from names to pixel values.
  *
+ * @param largest - The largest value that is allowed. Default: 255.
  * @returns The labels, sorted by value. No value and no name occurs twice.
  * @throws ReigniteError LABEL_MAP_INVALID naming the label; FILE_MISSING.
  */
-export async function readLabelMap(path: string): Promise<readonly MappedLabel[]> {
+export async function readLabelMap(path: string, largest = LARGEST_BYTE): Promise<readonly MappedLabel[]> {
   const text = decodeUtf8(await readRecordFile(path), path, 'LABEL_MAP_INVALID');
-  const parsed = LabelMap.safeParse(parseRecordJson(text, path, 'LABEL_MAP_INVALID'));
+  const parsed = labelMap(largest).safeParse(parseRecordJson(text, path, 'LABEL_MAP_INVALID'));
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const place = issue?.path.length ? `label "${issue.path.join('.')}"` : 'the map';

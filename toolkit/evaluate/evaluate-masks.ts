@@ -6,6 +6,9 @@ import { firstOf } from '../format.ts';
 import { decodeLabelMap } from '../image/decode-label-map.ts';
 import { namesIn, namesLike, namesMeantFor } from './prediction-files.ts';
 
+/** The largest value of a mask with 16 bits. */
+export const LARGEST_VALUE = 65_535;
+
 const FEW = 8;
 /** Number of values that only masks of numbered objects have. */
 const MANY = 256;
@@ -50,12 +53,15 @@ export interface EvaluatedMasks {
   readonly remarks: readonly string[];
 }
 
-/** Pixel counts of one image by value: in the annotation, in the prediction, and where both agree. */
-interface PixelCounts {
-  readonly truth: Float64Array;
-  readonly prediction: Float64Array;
-  readonly both: Float64Array;
+/** Numbers of pixels with a value: in the annotation, in the prediction, and in both at the same place. */
+interface ValueCounts {
+  readonly truth: number;
+  readonly prediction: number;
+  readonly both: number;
 }
+
+/** Counts of the values that occur, as few of the 65,536 do. */
+type PixelCounts = ReadonlyMap<number, ValueCounts>;
 
 /**
  * Scores masks with arbitrary labels by the Dice coefficient, and writes `metrics/masks.json`.
@@ -74,7 +80,12 @@ export async function evaluateMasks({
   const names = await masksIn(truth);
   const found = await masksIn(predictions);
   const like = predictionOf(found);
-  const missing = names.filter((name) => like(name) === undefined);
+  const pairs = names.flatMap((name): MaskPair[] => {
+    const prediction = like(name);
+    return prediction === undefined ? [] : [{ name, prediction }];
+  });
+  const paired = new Set(pairs.map(({ name }) => name));
+  const missing = names.filter((name) => !paired.has(name));
   if (missing.length > 0) {
     const shown = `${missing.slice(0, FEW).join(', ')}${missing.length > FEW ? ', ...' : ''}`;
     const inFolder = await namesIn(predictions);
@@ -86,12 +97,14 @@ export async function evaluateMasks({
       { remedy: 'Add a predicted mask with the same file name as each of these annotated masks.' },
     );
   }
-  const pairs = names.map((name) => ({ name, prediction: like(name) ?? name }));
   refuseShared(pairs, { truth, predictions });
   const counts: PixelCounts[] = [];
-  for (const { name, prediction } of pairs)
-    counts.push(await countPixels(join(truth, name), join(predictions, prediction), ignore));
-  const total = sumOf(counts);
+  const total = new Map<number, ValueCounts>();
+  for (const { name, prediction } of pairs) {
+    const image = await countPixels(join(truth, name), join(predictions, prediction), ignore);
+    counts.push(image);
+    addTo(total, image);
+  }
   const labels = asked ?? valuesOf(total).map((value) => ({ value, name: `value ${value}` }));
   const scored = labels.map((label) => scoreOf(label, total, counts));
   const foreground = scored.flatMap(({ value, dice }) => (value === 0 || dice === null ? [] : [dice]));
@@ -113,12 +126,11 @@ export async function evaluateMasks({
 /** Returns a function that finds the prediction of an annotated mask: of the same name, else the only one with its stem. */
 function predictionOf(found: readonly string[]): (name: string) => string | undefined {
   const like = namesLike(found);
+  const byStem = new Map<string, string[]>();
+  for (const name of found) byStem.set(stemOf(name), [...(byStem.get(stemOf(name)) ?? []), name]);
   return (name) => {
-    const same = like(name);
-    if (same !== undefined) return same;
-    const stem = stemOf(name);
-    const others = found.filter((other) => stemOf(other) === stem);
-    return others.length === 1 ? others[0] : undefined;
+    const others = byStem.get(stemOf(name)) ?? [];
+    return like(name) ?? (others.length === 1 ? others[0] : undefined);
   };
 }
 
@@ -161,7 +173,7 @@ async function masksIn(folder: string): Promise<readonly string[]> {
   if (images.length > 0) {
     throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png, .tif), only ${firstOf(images)}.`, {
       remedy:
-        'Save each mask as an 8-bit grey PNG or TIFF whose pixel values are the labels; other formats are not read.',
+        'Save each mask as an 8-bit grey PNG or TIFF whose pixel values are the labels, or with 16 bits; other formats are not read.',
     });
   }
   throw new ReigniteError('FILE_MISSING', `${folder} contains no masks (.png, .tif).`, {
@@ -178,7 +190,12 @@ async function countPixels(truthPath: string, path: string, ignore: number | und
     );
   }
   const isDeep = [truth, prediction].some(({ data }) => data instanceof Uint16Array);
-  const counts = emptyCounts(isDeep ? DEEP : BYTE);
+  const values = isDeep ? LARGEST_VALUE + 1 : BYTE;
+  const counts = {
+    truth: new Float64Array(values),
+    prediction: new Float64Array(values),
+    both: new Float64Array(values),
+  };
   for (let at = 0; at < truth.data.length; at++) {
     const [expected, given] = [truth.data[at] ?? 0, prediction.data[at] ?? 0];
     if (expected === ignore) continue;
@@ -186,35 +203,34 @@ async function countPixels(truthPath: string, path: string, ignore: number | und
     counts.prediction[given] = (counts.prediction[given] ?? 0) + 1;
     if (expected === given) counts.both[given] = (counts.both[given] ?? 0) + 1;
   }
-  return counts;
-}
-
-/** Numbers of values of samples with 8 and 16 bits. */
-const BYTE = 256;
-const DEEP = 65_536;
-
-function emptyCounts(values: number): PixelCounts {
-  return { truth: new Float64Array(values), prediction: new Float64Array(values), both: new Float64Array(values) };
-}
-
-function sumOf(counts: readonly PixelCounts[]): PixelCounts {
-  const total = emptyCounts(Math.max(BYTE, ...counts.map(({ truth }) => truth.length)));
-  for (const each of counts) {
-    for (const side of ['truth', 'prediction', 'both'] as const) {
-      for (let value = 0; value < each[side].length; value++)
-        total[side][value] = (total[side][value] ?? 0) + (each[side][value] ?? 0);
-    }
+  const found = new Map<number, ValueCounts>();
+  for (const [value, inTruth] of counts.truth.entries()) {
+    const inPrediction = counts.prediction[value] ?? 0;
+    if (inTruth + inPrediction === 0) continue;
+    found.set(value, { truth: inTruth, prediction: inPrediction, both: counts.both[value] ?? 0 });
   }
-  return total;
+  return found;
 }
 
-function valuesOf({ truth, prediction }: PixelCounts): readonly number[] {
-  return Array.from(truth.keys()).filter((value) => (truth[value] ?? 0) > 0 || (prediction[value] ?? 0) > 0);
+/** Number of values of samples with 8 bits. */
+const BYTE = 256;
+
+const NONE: ValueCounts = { truth: 0, prediction: 0, both: 0 };
+
+function addTo(total: Map<number, ValueCounts>, counts: PixelCounts): void {
+  for (const [value, { truth, prediction, both }] of counts) {
+    const sum = total.get(value) ?? NONE;
+    total.set(value, { truth: sum.truth + truth, prediction: sum.prediction + prediction, both: sum.both + both });
+  }
+}
+
+function valuesOf(counts: PixelCounts): readonly number[] {
+  return [...counts.keys()].sort((a, b) => a - b);
 }
 
 function diceOf(value: number, counts: PixelCounts | undefined): number | null {
-  const pixels = (counts?.truth[value] ?? 0) + (counts?.prediction[value] ?? 0);
-  return pixels === 0 ? null : (2 * (counts?.both[value] ?? 0)) / pixels;
+  const { truth, prediction, both } = counts?.get(value) ?? NONE;
+  return truth + prediction === 0 ? null : (2 * both) / (truth + prediction);
 }
 
 function scoreOf({ value, name }: MappedLabel, total: PixelCounts, counts: readonly PixelCounts[]): LabelDice {
@@ -225,8 +241,8 @@ function scoreOf({ value, name }: MappedLabel, total: PixelCounts, counts: reado
     dice: diceOf(value, total),
     meanOverImages: meanOf(images),
     images: images.length,
-    truePixels: total.truth[value] ?? 0,
-    predictedPixels: total.prediction[value] ?? 0,
+    truePixels: total.get(value)?.truth ?? 0,
+    predictedPixels: total.get(value)?.prediction ?? 0,
   };
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename, join, parse } from 'node:path';
 import type { TissueTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { folderOf, overviewFileIn } from '../dataset/layout.ts';
@@ -9,6 +9,7 @@ import { HE_LABELS, type LabelTranslation, TIL_LABELS, translateLabels } from '.
 import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
 import { inside } from '../files/folders.ts';
+import { firstOf } from '../format.ts';
 import { decodeByteLabels } from '../image/decode-label-map.ts';
 import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
@@ -28,7 +29,7 @@ import {
   type ScoreRow,
   writeMetrics,
 } from './evaluation.ts';
-import { namesIn, namesLike } from './prediction-files.ts';
+import { namesIn, namesLike, predictionName } from './prediction-files.ts';
 import {
   type BothMasks,
   checkMasks,
@@ -38,11 +39,6 @@ import {
   scoreMasks,
   scorePublished,
 } from './scored-masks.ts';
-
-/** Returns the file name of an ROI's mask: a PNG, or a TIFF if there is no PNG. */
-function maskOf(roi: string, like: (name: string) => string | undefined): string {
-  return like(`${roi}.png`) ?? like(`${roi}.tif`) ?? like(`${roi}.tiff`) ?? `${roi}.png`;
-}
 
 /** Scores masks under the paper's protocol: one PNG or TIFF of label values per ROI, named as in the record's inference/he. */
 export async function evaluateTissue(
@@ -56,12 +52,11 @@ export async function evaluateTissue(
   const like = namesLike(found);
   const pairs = rois.map((roi) => ({
     ...roi,
-    prediction: join(predictions, maskOf(roi.roi, like)),
+    prediction: join(predictions, predictionName(roi.roi, 'mask', like)),
   }));
   const checked = pairs.map((pair) => ({ ...pair, annotation: inside(data, pair.annotation) }));
   const maskRemarks = await checkMasks(checked, labels);
-  const masks = pairs.map(({ prediction }) => basename(prediction));
-  const others = found.filter((name) => /\.png$/i.test(name) && !masks.includes(name)).sort();
+  const notScored = describeNotScored(found, pairs);
   const both = { own: await scoreMasks(data, pairs, labels), published: await scorePublished(data, task, pairs) };
   const patients = overviewByStem(overview);
   const metrics = heMetrics(both.own.total);
@@ -97,11 +92,31 @@ export async function evaluateTissue(
     remarks: [
       ...(classes === undefined ? [] : [describeSubset(classes)]),
       ...maskRemarks,
-      ...describeUnscored(others, 'ROI of the test set'),
+      ...notScored,
       ...undrawn,
       ...left.remarks,
     ],
   };
+}
+
+const MASK = /\.(?:png|tiff?)$/i;
+const MAX_NAMED = 5;
+
+/** Describes the masks that are not scored: of no ROI, or next to the scored one of an ROI. */
+function describeNotScored(found: readonly string[], pairs: readonly Pair[]): readonly string[] {
+  const scored = new Set(pairs.map(({ prediction }) => basename(prediction)));
+  const rois = new Set(pairs.map(({ roi }) => roi.normalize('NFC')));
+  const others = found.filter((name) => MASK.test(name) && !scored.has(name)).sort();
+  const isOfRoi = (name: string) => rois.has(parse(name.normalize('NFC')).name);
+  const second = others.filter(isOfRoi);
+  const [is, its] = second.length === 1 ? ['is', 'its ROI has'] : ['are', 'their ROIs have'];
+  return [
+    ...describeUnscored(
+      others.filter((name) => !isOfRoi(name)),
+      'ROI of the test set',
+    ),
+    ...(second.length > 0 ? [`${firstOf(second, MAX_NAMED)} ${is} not scored, because ${its} another mask.`] : []),
+  ];
 }
 
 function paperIntervals({ own, published }: BothMasks, patients: OverviewByStem): EvaluationIntervals {

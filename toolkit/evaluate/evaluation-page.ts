@@ -24,6 +24,7 @@ import { type StandalonePage, writeStandalonePage } from '../report/page/standal
 import { reportFolder } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/task-named.ts';
 import type { Evaluated, EvaluationInput, ScoreRow } from './evaluation.ts';
+import { namesIn, namesLike, predictionName } from './prediction-files.ts';
 
 /** Returns the headline of the page: the mean over the readers for points, or else the first score. */
 export function evaluationAnswer(rows: readonly ScoreRow[], name: string): string {
@@ -139,10 +140,12 @@ async function roisOf(
   const readers = cells === undefined ? undefined : await readersIn(cells, data, categories);
   const { maxDistance } = VerdictConfig.parse({}).cells.tolerance;
   const [ending, folder] = [cells === undefined ? '.png' : '.npy', folderOf('inference', task)];
+  const kind = cells === undefined ? 'mask' : 'points';
+  const like = namesLike(await namesIn(predictions));
   return listed.map(({ roi, image, truth }): DrawnRoi => {
     const sides = {
       published: inside(data, `${folder}/${roi}${ending}`),
-      ours: join(predictions, `${roi}${ending}`),
+      ours: join(predictions, predictionName(roi, kind, like)),
       image: inside(data, image),
     };
     return {

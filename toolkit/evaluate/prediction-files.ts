@@ -171,6 +171,24 @@ function usualEnding(file: string): string {
   return `${name}${ext.toLowerCase()}`;
 }
 
+/** Endings of masks, the preferred one first. */
+const MASK_ENDINGS = ['.png', '.tif', '.tiff'] as const;
+
+/**
+ * Returns the name of the file to score for an ROI: a mask (PNG, or TIFF if there is no PNG), or points.
+ *
+ * @param like - Finds a name in the folder, see {@link namesLike}.
+ * @returns The usual name if there is no such file.
+ */
+export function predictionName(
+  roi: string,
+  kind: 'mask' | 'points',
+  like: (wanted: string) => string | undefined,
+): string {
+  const wanted = (kind === 'mask' ? MASK_ENDINGS : [SUFFIX]).map((ending) => `${roi}${ending}`);
+  return wanted.map(like).find((name) => name !== undefined) ?? wanted[0] ?? roi;
+}
+
 /**
  * Finds files that seem to be meant for a missing one: their names differ from its name only in the ending, or in upper and
  * lower case.

@@ -7,7 +7,7 @@ import { areAsStored, type ImageHeader, type Obstacle, otherFormatOf, START_BYTE
 import { readJpegHeader, readTiffHeader } from './jpeg-tiff-header.ts';
 import { openImage, readRaw, unreadable } from './open-image.ts';
 import { readPngHeader } from './png-header.ts';
-import type { ByteSource } from './tiff-directory.ts';
+import { bytesIn } from './tiff-directory.ts';
 
 /** Pixels of an accepted image. */
 export interface DecodedImage {
@@ -172,13 +172,7 @@ async function readHeader(path: string) {
     throw notOpened('Image', path, error);
   }
   try {
-    const source: ByteSource = {
-      async read(offset, length) {
-        const bytes = Buffer.alloc(length);
-        const { bytesRead } = await handle.read(bytes, 0, length, offset);
-        return bytes.subarray(0, bytesRead);
-      },
-    };
+    const source = bytesIn(handle);
     return (await readPngHeader(source)) ?? (await readJpegHeader(source)) ?? (await readTiffHeader(source));
   } catch (error) {
     throw unreadable(path, error);

@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
-import { decodeLabels, expectContent, type LabelImage, notLabels } from './decode-labels.ts';
+import { openForReading } from '../files/file-access.ts';
+import { decodeLabels, expectContent, type LabelImage, notLabels, readPaletteFile } from './decode-labels.ts';
 import { type ImageHeader, RGB } from './image-header.ts';
 import { readTiffHeader } from './jpeg-tiff-header.ts';
-import { MAX_PIXELS, openImage, readRaw } from './open-image.ts';
-import { setTiffValue } from './tiff-directory.ts';
+import { MAX_PIXELS, type OpenedImage, openImage, readRaw, unreadable } from './open-image.ts';
+import { bytesIn, setTiffValue } from './tiff-directory.ts';
 
 /** A label map in memory. */
 export interface LabelMap extends Omit<LabelImage, 'data'> {
@@ -23,10 +23,11 @@ const MAX_BYTE = 255;
  */
 export async function decodeLabelMap(path: string): Promise<LabelMap> {
   await expectContent(path);
-  const { header } = await openImage(path);
-  if (header.format === 'tiff') return decodeTiff(path);
+  const opened = await openImage(path);
+  const { header } = opened;
+  if (header.format === 'tiff') return decodeTiff(path, opened);
   const isDeep = header.format === 'png' && header.space === 'grey16' && !header.hasAlpha;
-  return isDeep ? decodeDeep(path, await readFile(path)) : decodeLabels(path);
+  return isDeep ? decodeDeep(path, opened) : decodeLabels(path);
 }
 
 /**
@@ -42,25 +43,31 @@ export async function decodeByteLabels(path: string): Promise<LabelImage> {
   return { ...map, data: Uint8Array.from(data) };
 }
 
-async function decodeTiff(path: string): Promise<LabelMap> {
-  const file = await readFile(path);
-  const read = await readTiffHeader({ read: async (offset, length) => file.subarray(offset, offset + length) });
+async function decodeTiff(path: string, opened: OpenedImage): Promise<LabelMap> {
+  const read = await openForReading(path, (file) => readTiffHeader(bytesIn(file))).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
   if (read === undefined) throw notLabels(path, 'its header is damaged');
   if ('obstacle' in read) throw notLabels(path, read.obstacle.reason);
   const obstacle = obstacleTo(read.header);
   if (obstacle !== undefined) throw notLabels(path, obstacle);
   const { colours, bits } = read.header;
   const isPalette = colours === 'palette';
-  if (bits === 16) return decodeDeep(path, file);
-  // Image libraries return the colours of a palette; without it, they return its indices.
-  const grey = isPalette ? setTiffValue(file, PHOTOMETRIC, BLACK_IS_ZERO) : file;
+  if (bits === 16) return decodeDeep(path, opened);
+  const pipeline = isPalette ? await withoutPalette(path) : opened.pipeline;
   const { width, height } = read.header;
-  const { data } = await readRaw(path, opened(grey).toColourspace('b-w').raw({ depth: 'uchar' }));
+  const { data } = await readRaw(path, pipeline.toColourspace('b-w').raw({ depth: 'uchar' }));
   return { width, height, data, ...(isPalette && { isPalette }) };
 }
 
 const PHOTOMETRIC = 262;
 const BLACK_IS_ZERO = 1;
+
+/** Opens a palette TIFF as grey: image libraries return the colours of a palette; without it, they return its indices. */
+async function withoutPalette(path: string) {
+  const grey = setTiffValue(await readPaletteFile(path), PHOTOMETRIC, BLACK_IS_ZERO);
+  return sharp(grey, { ignoreIcc: true, limitInputPixels: MAX_PIXELS });
+}
 
 function obstacleTo({ colours, channels, isInverted, isLossy, pages }: ImageHeader): string | undefined {
   if (isLossy === true) return 'it is compressed with JPEG, which changes labels';
@@ -72,13 +79,7 @@ function obstacleTo({ colours, channels, isInverted, isLossy, pages }: ImageHead
   return images === 1 ? undefined : `it has ${images} pages, not one image`;
 }
 
-async function decodeDeep(path: string, file: Buffer): Promise<LabelMap> {
-  const pipeline = opened(file);
-  const { width, height } = await pipeline.metadata();
+async function decodeDeep(path: string, { pipeline, width, height }: OpenedImage): Promise<LabelMap> {
   const { data } = await readRaw(path, pipeline.toColourspace('grey16').raw({ depth: 'ushort' }));
   return { width, height, data: new Uint16Array(Uint8Array.from(data).buffer) };
-}
-
-function opened(file: Buffer) {
-  return sharp(file, { ignoreIcc: true, limitInputPixels: MAX_PIXELS });
 }

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Metadata } from 'sharp';
 import sharp from 'sharp';
@@ -72,10 +72,24 @@ export async function decodeLabels(path: string): Promise<LabelImage> {
 }
 
 async function paletteIndices(path: string): Promise<Uint8Array> {
-  const { grey, stretch } = paletteAsGrey(await readFile(path));
+  const { grey, stretch } = paletteAsGrey(await readPaletteFile(path));
   const pipeline = sharp(grey, { ignoreIcc: true, limitInputPixels: false });
   const { data } = await readRaw(path, pipeline.toColourspace('b-w').raw({ depth: 'uchar' }));
   return stretch === 1 ? data : data.map((value) => Math.round(value / stretch));
+}
+
+/** Node reads no larger file at once. */
+const MAX_READ = 2 ** 31 - 1;
+
+/**
+ * Reads a whole image with a palette, so that the palette can be replaced.
+ *
+ * @throws ReigniteError IMAGE_UNREADABLE for a file of 2 GiB or more.
+ */
+export async function readPaletteFile(path: string): Promise<Buffer> {
+  const { size } = await stat(path);
+  if (size > MAX_READ) throw notLabels(path, 'it has a palette and 2 GiB or more');
+  return readFile(path);
 }
 
 /** Refuses folders and empty files, which the image library would report as an unsupported format. */
@@ -88,7 +102,8 @@ export async function expectContent(path: string): Promise<void> {
 /** Creates the error IMAGE_UNREADABLE for a label mask, with the reason. */
 export function notLabels(path: string, obstacle: string): ReigniteError {
   return new ReigniteError('IMAGE_UNREADABLE', `The label mask ${path} cannot be read: ${obstacle}.`, {
-    remedy: 'Save the mask as an 8-bit grey PNG whose pixel values are the labels.',
+    remedy:
+      'Save the mask as an 8-bit grey PNG whose pixel values are the labels; `evaluate` also reads TIFF and 16 bits.',
   });
 }
 

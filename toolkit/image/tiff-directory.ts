@@ -1,7 +1,20 @@
+import type { FileHandle } from 'node:fs/promises';
+
 /** Bytes of a file or of a part of one. */
 export interface ByteSource {
   /** Reads up to `length` bytes at `offset`; fewer at the end. */
   read(offset: number, length: number): Promise<Buffer>;
+}
+
+/** Returns the bytes of an open file. */
+export function bytesIn(file: FileHandle): ByteSource {
+  return {
+    async read(offset, length) {
+      const bytes = Buffer.alloc(length);
+      const { bytesRead } = await file.read(bytes, 0, length, offset);
+      return bytes.subarray(0, bytesRead);
+    },
+  };
 }
 
 /** Values of the requested tags, by tag. Only integers are read. */

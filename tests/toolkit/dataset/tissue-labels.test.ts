@@ -34,6 +34,14 @@ describe('readLabelMap', () => {
     expect(labels[2]?.name).toBe('Tumor epithelium');
   });
 
+  it('allows values above 255 only if asked to', async () => {
+    const path = join(await temporaryFolder(), 'labels.json');
+    await writeFile(path, '{"cell": 300}');
+    expect(await readLabelMap(path, 65_535)).toEqual([{ name: 'cell', value: 300 }]);
+    await writeFile(path, '{"cell": 65536}');
+    await expect(readLabelMap(path, 65_535)).rejects.toMatchObject({ code: 'LABEL_MAP_INVALID' });
+  });
+
   it.each([
     ['not JSON', 'Stroma: 4', 'is not JSON'],
     ['a list', '["Stroma"]', 'the map'],

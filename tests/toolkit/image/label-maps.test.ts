@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -50,6 +50,16 @@ describe('a label map', () => {
     }
     const small = new Uint8Array(Uint16Array.from(LABELS).buffer);
     expect(await decodeByteLabels(await tiff({ bits: 16, pixels: small }))).toMatchObject({ data: LABELS });
+  });
+
+  it('is read from a file of 2 GiB, which is refused if it has a palette', async () => {
+    const [grey, palette] = [await tiff({}), await tiff(PALETTE)];
+    for (const path of [grey, palette]) await truncate(path, 2 ** 31);
+    expect(Uint8Array.from((await decodeLabelMap(grey)).data)).toEqual(LABELS);
+    await expect(decodeLabelMap(palette)).rejects.toMatchObject({
+      code: 'IMAGE_UNREADABLE',
+      message: expect.stringContaining('it has a palette and 2 GiB or more'),
+    });
   });
 
   it.each<[string, Partial<TiffOptions>, RegExp]>([

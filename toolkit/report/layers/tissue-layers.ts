@@ -1,6 +1,7 @@
 import { HE_LABELS, type LabelTranslation, translateLabels } from '../../dataset/tissue-labels.ts';
 import { ReigniteError } from '../../errors.ts';
-import { decodeLabels, type LabelImage } from '../../image/decode-labels.ts';
+import { decodeByteLabels } from '../../image/decode-label-map.ts';
+import type { LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 import {
@@ -37,13 +38,13 @@ type Drawn = Pick<RoiLayers, 'width' | 'height' | 'classes' | 'spots'>;
  * note; a mask of another size is left out without one.
  */
 export async function drawTissueLayers(sources: TissueSources, limit: number, writer: LayerWriter): Promise<Drawn> {
-  const decoded = await decodeLabels(sources.ours);
+  const decoded = await decodeByteLabels(sources.ours);
   const ours =
     sources.labels === undefined ? decoded : { ...decoded, data: translateLabels(decoded.data, sources.labels) };
   const longest = Math.max(ours.width, ours.height);
   const bytes = (share: keyof typeof SHARES) => limit * SHARES[share];
   const fitting = async (what: string, path: string) => {
-    const mask = await orNote(writer, what, decodeLabels(path));
+    const mask = await orNote(writer, what, decodeByteLabels(path));
     return mask && sameSizeOrNote(writer, what, mask, ours);
   };
   const truth = sources.truth === undefined ? undefined : await fitting('truth', sources.truth);
