@@ -202,7 +202,7 @@ function environmentConfig(environment: NodeJS.ProcessEnv): ClientConnectConfig 
 function unreachable({ external }: Pick<ServerAddress, 'external'>, what: string, error: unknown): ReigniteError {
   return new ReigniteError('TEMPORAL_UNREACHABLE', `${what} does not answer: ${reason(error)}.`, {
     cause: error,
-    ...(!external && { remedy: 'Run the same command again, or end the command that started the server first.' }),
+    ...(!external && { remedy: 'Run the same command again, or first end the command that started the server.' }),
   });
 }
 

@@ -95,7 +95,7 @@ export function tolerancesSection({ configuration }: ReportData): Html {
   if (verdict === undefined) return NOTHING;
   const shape = RunConfig.shape.verdict.unwrap().shape;
   const rows = [...toleranceRows('H&E', verdict.he, shape.he), ...toleranceRows('cells', verdict.cells, shape.cells)];
-  return html`<details><summary>Tolerances of the verdicts</summary>${table('Tolerances for pixels and points must hold in every ROI and over all ROIs together, those for Dice and F1 over all ROIs together', ['', 'value', 'meaning'], rows)}</details>`;
+  return html`<details><summary>Tolerances of the verdicts</summary>${table('Tolerances for Dice and F1 must hold over all ROIs together, those for pixels and points also in every ROI', ['', 'value', 'meaning'], rows)}</details>`;
 }
 
 /** Returns one row per value, including nested ones, with meanings from the schema. */

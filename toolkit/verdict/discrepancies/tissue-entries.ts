@@ -115,7 +115,7 @@ export function labelNameEntry(map: readonly MappedLabel[] | undefined): Discrep
           ? 'The label map could not be read.'
           : `${counted(other.length, 'label is', 'labels are')} named differently; no score changes.`,
       affected: other.map(
-        ({ value, name }) => `${value}: "${name}", in the figures "${HE_LABELS[value]?.name ?? '-'}"`,
+        ({ value, name }) => `label ${value}: "${name}", in the figures "${HE_LABELS[value]?.name ?? '-'}"`,
       ),
     },
   );

@@ -50,7 +50,7 @@ describe('discrepancy report, tissue', () => {
       { value: 2, name: 'Tumor epithelium' },
       { value: 4, name: 'Stroma' },
     ]);
-    expect(entry.affected).toEqual(['2: "Tumor epithelium", in the figures "Tumor cells"']);
+    expect(entry.affected).toEqual(['label 2: "Tumor epithelium", in the figures "Tumor cells"']);
   });
 });
 
