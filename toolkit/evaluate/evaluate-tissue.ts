@@ -102,7 +102,7 @@ export async function evaluateTissue(
 const MASK = /\.(?:png|tiff?)$/i;
 const MAX_NAMED = 5;
 
-/** Describes the masks that are not scored: of no ROI, or next to the scored that of an ROI. */
+/** Describes the masks that are not scored: those without an ROI, and those next to a scored mask of the same ROI. */
 function describeNotScored(found: readonly string[], pairs: readonly Pair[]): readonly string[] {
   const scored = new Set(pairs.map(({ prediction }) => basename(prediction)));
   const rois = new Set(pairs.map(({ roi }) => roi.normalize('NFC')));
