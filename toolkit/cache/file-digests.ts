@@ -29,7 +29,7 @@ export class FileDigests {
     this.#path = path;
   }
 
-  /** @throws ReigniteError FILE_MISSING when there is no such file. */
+  /** @throws ReigniteError FILE_MISSING if the file does not exist. */
   async sha256(path: string, signal?: AbortSignal): Promise<Sha256> {
     this.#looks += 1;
     if (this.#looks % LOOKUPS_PER_TURN === 0) await nextTurn();

@@ -1,6 +1,7 @@
 import type { CellTask } from '../../config/tasks.ts';
 import { translateLabels } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
+import { unlessMissing } from '../files/file-access.ts';
 import { decodeByteLabels } from '../image/decode-label-map.ts';
 import type { LabelImage } from '../image/decode-labels.ts';
 
@@ -163,13 +164,8 @@ async function pointsOrNone(
   classes: number | undefined,
   scale: number,
 ): Promise<readonly CellPoint[]> {
-  try {
-    const points = path === undefined ? [] : await readPoints(path, task, classes);
-    return scale === 1 ? points : points.map((each) => ({ ...each, x: each.x / scale, y: each.y / scale }));
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
-    throw error;
-  }
+  const points = path === undefined ? [] : ((await unlessMissing(readPoints(path, task, classes))) ?? []);
+  return scale === 1 ? points : points.map((each) => ({ ...each, x: each.x / scale, y: each.y / scale }));
 }
 
 /** Returns what was read, or the reason as a sentence if it cannot be read. */

@@ -6,7 +6,7 @@ import { readersFileIn } from '../dataset/layout.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { temporaryPathBeside } from '../files/atomic-write.ts';
-import { statIfThere } from '../files/file-access.ts';
+import { statIfThere, unlessMissing } from '../files/file-access.ts';
 import { inside, makeFolder } from '../files/folders.ts';
 import { encodeLabels } from '../image/encode-png.ts';
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';
@@ -127,7 +127,7 @@ function classesOf(a: SideTask, b: SideTask): number | undefined {
 /** Returns images and ground truth of a record by ROI; empty if the record is not on disk. */
 async function sourcesIn(task: Task, data: string | undefined): Promise<ReadonlyMap<string, RoiSources>> {
   if (data === undefined) return new Map();
-  const listed = await orNothing(taskNamed(task).listRois(data));
+  const listed = await unlessMissing(taskNamed(task).listRois(data));
   return new Map(
     (listed ?? []).map(({ roi, image, truth }): [string, RoiSources] => [
       roi,
@@ -137,22 +137,13 @@ async function sourcesIn(task: Task, data: string | undefined): Promise<Readonly
 }
 
 async function readersIn(task: (typeof CELL_TASKS)[number], data: string) {
-  const annotations = await orNothing(readReaderAnnotations(inside(data, await readersFileIn(data, task)), task));
+  const annotations = await unlessMissing(readReaderAnnotations(inside(data, await readersFileIn(data, task)), task));
   if (annotations === undefined) return undefined;
   const ids = new Map(annotations.images.map(({ id, stem }) => [stem, id]));
   return (roi: string) => {
     const id = ids.get(roi);
     return id === undefined ? [] : readersOn(annotations, id);
   };
-}
-
-async function orNothing<Result>(work: Promise<Result>): Promise<Result | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return undefined;
-    throw error;
-  }
 }
 
 /** A slide has more cells than an image, so that its layers may have this many times the bytes. */

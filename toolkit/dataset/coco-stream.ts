@@ -126,7 +126,7 @@ const KEPT = Math.max(IMAGE.length, BOX.length) - 1;
  * not parsed, so that memory does not grow with its size.
  *
  * @param options.pieceBytes - Bytes read at a time.
- * @throws The system's error when there is no such file; the signal's reason when aborted.
+ * @throws The system's error if the file does not exist; the signal's reason when aborted.
  */
 export async function countBoxes(
   path: string,

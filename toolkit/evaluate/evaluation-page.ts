@@ -6,8 +6,8 @@ import { folderOf, overviewFileIn, readersFileIn } from '../dataset/layout.ts';
 import { readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
-import { ReigniteError } from '../errors.ts';
 import type { AccessibleFigure } from '../figures/report-figures.ts';
+import { unlessMissing } from '../files/file-access.ts';
 import { inside } from '../files/folders.ts';
 import { AI } from '../metrics/agreement.ts';
 import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
@@ -162,12 +162,7 @@ async function roisOf(
 }
 
 async function listedIn(task: Task, data: string) {
-  try {
-    return await taskNamed(task).listRois(data);
-  } catch (error) {
-    if (error instanceof ReigniteError && error.code === 'FILE_MISSING') return [];
-    throw error;
-  }
+  return (await unlessMissing(taskNamed(task).listRois(data))) ?? [];
 }
 
 async function readersIn(task: CellTask, data: string, rule: CategoryRule) {

@@ -178,7 +178,7 @@ const MASK_ENDINGS = ['.png', '.tif', '.tiff'] as const;
  * Returns the name of the file to score for an ROI: a mask (PNG, or TIFF if there is no PNG), or points.
  *
  * @param like - Finds a name in the folder, see {@link namesLike}.
- * @returns The usual name if there is no such file.
+ * @returns The usual name if none of these files exists.
  */
 export function predictionName(
   roi: string,

@@ -6,7 +6,7 @@ import { fileMissing, hasCode, refuseStream } from './file-access.ts';
 /**
  * Computes the SHA-256 of a file, as lower-case hex. The file is streamed: memory use does not grow with its size.
  *
- * @throws ReigniteError FILE_MISSING when there is no such file; USAGE for a named pipe, a device or a socket.
+ * @throws ReigniteError FILE_MISSING if the file does not exist; USAGE for a named pipe, a device or a socket.
  */
 export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');

@@ -64,7 +64,7 @@ describe('readDetectorNetwork', () => {
     ['a DistributedDataParallel', (module) => dict({ ema: moduleOf(MODULE, { module }) })],
     ['an AutoShape with its backend', autoShape],
     ['the model, if the moving average is empty', (network) => dict({ model: network, ema: dict({}) })],
-    ['the model, if there is no moving average', (network) => dict({ model: network, ema: false })],
+    ['the model, if the moving average is false', (network) => dict({ model: network, ema: false })],
     ['an ensemble of one', (network) => moduleOf('models.experimental.Ensemble', { '0': network })],
     ['a package of another name', (network) => dict({ model: renamed(network, inFolder) })],
     ['bottlenecks of the class CrossConv', (network) => dict({ model: renamed(network, crossed) })],

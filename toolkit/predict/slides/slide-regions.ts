@@ -166,7 +166,7 @@ export function remarksOnRegions(regions: readonly { readonly name: string; read
 export interface TumourShare {
   readonly positive: number;
   readonly negative: number;
-  /** 0 to 100; null if there is no tumour cell. */
+  /** 0 to 100; null without tumour cells. */
   readonly percent: number | null;
 }
 

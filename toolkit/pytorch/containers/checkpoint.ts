@@ -208,7 +208,7 @@ export class FileSource implements ByteSource {
     this.#handle = handle;
   }
 
-  /** @throws ReigniteError FILE_MISSING if there is no such file or it is not readable. */
+  /** @throws ReigniteError FILE_MISSING if the file does not exist or cannot be read. */
   static async open(path: string): Promise<FileSource> {
     try {
       // Before opening, because opening a pipe would wait for its writer.

@@ -160,7 +160,7 @@ export class TensorUsage {
    * Marks a tensor as used and returns it.
    *
    * @param shape - Required shape; -1 allows any length.
-   * @throws ReigniteError CHECKPOINT_UNSUPPORTED if there is no tensor of that name and shape.
+   * @throws ReigniteError CHECKPOINT_UNSUPPORTED if no tensor has that name and shape.
    */
   use({ place, className }: ModuleNode, name: string, shape: readonly number[]): NetworkTensor {
     const full = join(place, name);
