@@ -2,14 +2,14 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { ortVersion } from './engine.ts';
 import { serveRequests } from './inference-thread.ts';
-import { openAsInRuns, openPlain } from './session.ts';
+import { openAsInRuns, openPlain, type SessionOptions } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';
 
 /** A model to compare, as opened in runs and as a plain graph. */
 export interface ParityRequest {
   readonly path: string;
   /** As in `SessionOptions`. */
-  readonly laidOut: boolean;
+  readonly laidOut: NonNullable<SessionOptions['laidOut']>;
   readonly input: string;
   /** Every axis, outermost first. */
   readonly shape: readonly number[];

@@ -1,14 +1,14 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { serveRequests } from './inference-thread.ts';
-import { exportAgain, openAsInRuns, openPlain } from './session.ts';
+import { exportAgain, openAsInRuns, openPlain, type SessionOptions } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';
 
 /** One run of a model on given numbers. */
 export interface RunRequest {
   readonly path: string;
   /** How the model is opened: as in runs, with `laidOut` as in `SessionOptions`, or `plain`, without any optimisation. */
-  readonly how: { readonly laidOut: boolean } | 'plain';
+  readonly how: Required<Pick<SessionOptions, 'laidOut'>> | 'plain';
   /** Shape of the input, outermost axis first. */
   readonly shape: readonly number[];
   readonly values: Float32Array;
