@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../../errors.ts';
 import { type AskOptions, InferenceThread } from '../../onnx/session/inference-thread.ts';
 import type { FixedGpu } from '../../onnx/session/session.ts';
-import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-jobs.ts';
+import type { SlideJob, SlideProgress, SlideResult } from '../../slide/infer/segment-slide.ts';
 import { startThread } from '../../start-thread.ts';
 import type { Engine, EnsembleOptions, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
 import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-thread.ts';
