@@ -6,7 +6,7 @@ import type { Task } from '../../config/tasks.ts';
 import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/folders.ts';
-import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-job.ts';
+import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { adapterNames, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';

@@ -7,7 +7,7 @@ import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { OverviewRow } from '../dataset/overview.ts';
 import type { Evaluated, EvaluationInput, ScoredClasses } from '../evaluate/evaluation.ts';
 import type { HomeFolders } from '../files/folders.ts';
-import type { Engine, EnsembleOptions, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
+import type { Engine, EnsembleOptions, ModelJob } from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import type { ClaimedModel } from '../predict/detection-plan.ts';
 import type {
