@@ -10,10 +10,9 @@ import type {
 } from '../activities/inputs.ts';
 import type { TaskSettings } from '../config/task-config.ts';
 import type { Task } from '../config/tasks.ts';
-import { mapSettledConcurrent } from './concurrency.ts';
 import { type FailedItem, failureList, toFailureInfo } from './failures.ts';
 import { ProgressThrottle, progress, progressTable, type StageProgress, signalParent } from './progress.ts';
-import { inference, readBatch } from './steps.ts';
+import { inference, mapSettledConcurrent, readBatch } from './steps.ts';
 
 /** What all batches of a task share. */
 export interface TaskPlan {

@@ -7,7 +7,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { CompareOutcome, RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
-import type { TaskOutcome } from '../activities/report/write-summary.ts';
+import type { TaskOutcome } from '../activities/report/run-results.ts';
 import { TASK_TITLES, type Task } from '../config/tasks.ts';
 import { type FailedItem, failureList, withFailureInfo } from './failures.ts';
 import { batchId } from './ids.ts';
