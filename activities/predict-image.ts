@@ -3,7 +3,7 @@ import { canonicalJson } from '../config/digest.ts';
 import type { HomeFolders } from '../toolkit/files/folders.ts';
 import type { ImagePredictor, PredictionEngines } from '../toolkit/predict/prediction.ts';
 import { claimOf, failureOf, PredictionFolder } from '../toolkit/predict/prediction-folder.ts';
-import { taskNamed } from '../toolkit/tasks/task-named.ts';
+import { taskNamed } from '../toolkit/tasks/kind.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { type NamedImage, PredictImageInput, type PredictionOrder, PredictStripInput, type Strip } from './inputs.ts';
 

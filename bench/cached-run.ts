@@ -19,7 +19,7 @@ import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-
 import { HE_LABELS } from '../toolkit/dataset/tissue-labels.ts';
 import { sha256Of } from '../toolkit/files/hash-file.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
-import { caseFigureKey, comparisonKey, segmentKey } from '../toolkit/tasks/tissue/files.ts';
+import { caseFigureKey, comparisonKey, segmentKey } from '../toolkit/tasks/tissue/tissue.ts';
 
 /** Folders of the data: images, ground truth and published masks. */
 const FOLDERS = ['images/he', 'annotations/he', 'inference/he'];

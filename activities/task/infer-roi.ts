@@ -10,9 +10,15 @@ import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-j
 import { adapterNames, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import type { Measured, NetworkSession } from '../../toolkit/tasks/kind.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import { type PlannedRoi, type RoiSources, recalledEntryOf, type TaskWork } from '../../toolkit/tasks/work.ts';
+import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import {
+  type Measured,
+  type NetworkSession,
+  type PlannedRoi,
+  type RoiSources,
+  recalledEntryOf,
+  type TaskWork,
+} from '../../toolkit/tasks/work.ts';
 import {
   bringAsNeeded,
   bringModel,

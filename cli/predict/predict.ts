@@ -9,7 +9,7 @@ import { type EngineName, PROVIDERS, type Provider } from '../../toolkit/onnx/se
 import { isSlideImage } from '../../toolkit/predict/input-image.ts';
 import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { taskNamed } from '../../toolkit/tasks/kind.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
 import { nameImages } from './name-images.ts';

@@ -17,7 +17,7 @@ import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { ModelSummary } from '../../../toolkit/models/model-summary.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
-import { cellOutputs } from '../../../toolkit/tasks/cells/files.ts';
+import { cellOutputs } from '../../../toolkit/tasks/cells/cells.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { runActivity } from '../../support/run-activity.ts';

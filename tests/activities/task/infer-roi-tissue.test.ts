@@ -15,7 +15,7 @@ import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
-import { tissueOutputs } from '../../../toolkit/tasks/tissue/files.ts';
+import { tissueOutputs } from '../../../toolkit/tasks/tissue/tissue.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { lastAttempt, runActivity } from '../../support/run-activity.ts';
