@@ -1,10 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { RoiStem } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { readersFile } from '../../../toolkit/dataset/layout.ts';
+import { RoiStem, readersFile } from '../../../toolkit/dataset/layout.ts';
 import { DetectionMetrics } from '../../../toolkit/metrics/agreement.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';
 import { BOXES, POINTS } from '../../../toolkit/tasks/cells/cells.ts';
