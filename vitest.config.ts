@@ -11,7 +11,7 @@ const ALONE = [
 
 export default defineConfig({
   test: {
-    // Processes and threads that tests start run compiled code.
+    // Processes and threads that tests start run compiled code, and workers the bundled workflows.
     globalSetup: './scripts/build.js',
     pool: 'forks',
     // Tests of the command line wait for servers and processes most of the time.

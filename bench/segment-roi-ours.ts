@@ -11,8 +11,7 @@
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import type { RoiJob, RoiProgress } from '../toolkit/nnunet/sliding-window/roi-job.ts';
-import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { createRoiSegmenter, type RoiJob, type RoiProgress } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { peakMemory } from './segment-roi-setup.ts';
 
 const { values } = parseArgs({

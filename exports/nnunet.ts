@@ -8,4 +8,4 @@
  * @module
  */
 export { type ConvertModelOptions, convertModel } from '../toolkit/nnunet/convert/convert-model.ts';
-export { type NnunetPlans, parsePlans } from '../toolkit/nnunet/convert/plans.ts';
+export { type NnunetPlans, parsePlans } from '../toolkit/nnunet/v1/plans.ts';

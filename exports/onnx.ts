@@ -8,8 +8,7 @@
  * @module
  */
 export { type DescribedModel, describeModel } from '../toolkit/onnx/file/describe-model.ts';
-export { readModel } from '../toolkit/onnx/file/read-model.ts';
-export { encodeModel, type WrittenModel, writeModel } from '../toolkit/onnx/file/write-model.ts';
+export { encodeModel, readModel, type WrittenModel, writeModel } from '../toolkit/onnx/file/model-file.ts';
 export type { GraphNode, GraphTensor, OnnxGraph } from '../toolkit/onnx/graph/graph.ts';
 export { GraphBuilder, type Value } from '../toolkit/onnx/graph/graph.ts';
 export * as operators from '../toolkit/onnx/graph/operators.ts';

@@ -25,6 +25,13 @@ function readStamp() {
   return existsSync(STAMP) ? readFileSync(STAMP, 'utf8') : undefined;
 }
 
+/** Compiles, and bundles the workflows: otherwise each of the first workers would do so at the same time. */
+export async function ensureBundled() {
+  ensureBuilt();
+  const { workflowBundle } = await import('../dist/runtime/workers/workflow-bundle.js');
+  await workflowBundle();
+}
+
 /** Lists path, size and time of every source file, from which changes are detected. */
 function describeSources() {
   const found = FOLDERS.flatMap((folder) =>
@@ -122,6 +129,6 @@ function replaceFiles(fresh) {
 }
 
 // Vitest runs the export of this name once before all tests.
-export { ensureBuilt as setup };
+export { ensureBundled as setup };
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) ensureBuilt();

@@ -4,14 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ensureBuilt } from './build.js';
+import { ensureBundled } from './build.js';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const MAX_BYTES = 15e6;
 
-ensureBuilt();
-const { workflowBundle } = await import('../dist/runtime/workers/workflow-bundle.js');
-await workflowBundle();
+await ensureBundled();
 
 const options = process.argv.slice(2);
 makeReadable(npmPack('--dry-run').files.map(({ path }) => resolve(ROOT, path)));

@@ -15,8 +15,11 @@ import { z } from 'zod';
 import { checkProviders, lineOf } from '../cli/maintain/providers.ts';
 import { decodeLabels } from '../toolkit/image/decode-labels.ts';
 import { decodeGrey16 } from '../toolkit/image/decode-pixels.ts';
-import type { EnsembleOptions, SegmentResult } from '../toolkit/nnunet/sliding-window/roi-job.ts';
-import { createRoiSegmenter } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import {
+  createRoiSegmenter,
+  type EnsembleOptions,
+  type SegmentResult,
+} from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import {
   adapterText,
   ENGINES,

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { HE_LABELS } from '../../toolkit/dataset/tissue-labels.ts';
-import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
+import { writeModel } from '../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
 import { add, conv, reshape } from '../../toolkit/onnx/graph/operators.ts';
 import { CELL } from './drawings.ts';

@@ -6,7 +6,7 @@ import { parityCommand } from '../../cli/predict/parity.ts';
 import { compareOutputs } from '../../toolkit/models/compare-outputs.ts';
 import { readModelCard } from '../../toolkit/nnunet/model-card.ts';
 import { writeNpy } from '../../toolkit/numpy.ts';
-import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
+import { writeModel } from '../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
 import { InferenceThread } from '../../toolkit/onnx/session/inference-thread.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';

@@ -9,7 +9,7 @@ import { checkRoiFiles, listHeTestRois } from '../../toolkit/dataset/test-rois.t
 import { HE_LABELS, readLabelMap } from '../../toolkit/dataset/tissue-labels.ts';
 import { readMaskPair } from '../../toolkit/image/decode-labels.ts';
 import { evaluateHe, heMetrics, type RoiMasks } from '../../toolkit/metrics/he-metrics.ts';
-import { readPlansFile } from '../../toolkit/nnunet/convert/plans.ts';
+import { readPlansFile } from '../../toolkit/nnunet/v1/plans.ts';
 import { readNpy } from '../../toolkit/numpy.ts';
 import { openCheckpoint } from '../../toolkit/pytorch/containers/checkpoint.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { writeModel } from '../../toolkit/onnx/file/write-model.ts';
+import { writeModel } from '../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder } from '../../toolkit/onnx/graph/graph.ts';
 import { conv, softmax, transpose } from '../../toolkit/onnx/graph/operators.ts';
 

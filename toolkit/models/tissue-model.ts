@@ -3,7 +3,7 @@ import { ReigniteError } from '../errors.ts';
 import { copyChangingFile, replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { type ConvertProgress, convertModel } from '../nnunet/convert/convert-model.ts';
+import { type ConvertProgress, convertModel, hashSources, modelDigest } from '../nnunet/convert/convert-model.ts';
 import { bareWeights, findModelFolder } from '../nnunet/convert/find-model-folder.ts';
 import {
   type ChosenFolds,
@@ -15,9 +15,8 @@ import {
   foldOfFolder,
   holdsFolds,
 } from '../nnunet/convert/model-folds.ts';
-import { hashSources, modelDigest, v1MirrorAxes } from '../nnunet/convert/model-recipe.ts';
-import { PAPER_TRAINER } from '../nnunet/convert/v1-input.ts';
 import { CARD_FILE, knownModelCard, ModelCard, methodOf, mirrorAxesOf } from '../nnunet/model-card.ts';
+import { PAPER_TRAINER, v1MirrorAxes } from '../nnunet/v1/recipe.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';
 import { channelsRead } from '../onnx/custom-model/image-spec.ts';

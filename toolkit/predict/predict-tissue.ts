@@ -9,8 +9,7 @@ import { encodeGrey16, encodeIndexed, encodeLabels } from '../image/encode-png.t
 import type { TissueClasses } from '../models/class-colours.ts';
 import type { TissueModel } from '../models/tissue-model.ts';
 import { RGB_SOFTMAX } from '../nnunet/model-card.ts';
-import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
-import type { RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
+import type { EnsembleOptions, RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import {

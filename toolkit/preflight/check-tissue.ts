@@ -17,7 +17,7 @@ import { firstOf } from '../format.ts';
 import type { PngStart } from '../image/png-header.ts';
 import { foldsInPaths } from '../nnunet/convert/find-model-folder.ts';
 import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
-import { readPlansFile } from '../nnunet/convert/plans.ts';
+import { readPlansFile } from '../nnunet/v1/plans.ts';
 import {
   type CheckedTask,
   checkBy,

@@ -7,7 +7,7 @@ import type { Evaluated, EvaluationInput } from '../evaluate/evaluation.ts';
 import type { AccessibleFigure } from '../figures/report-figures.ts';
 import type { HomeFolders } from '../files/folders.ts';
 import type { ScoredClasses } from '../metrics/class-subset.ts';
-import type { Engine, ModelJob } from '../nnunet/sliding-window/roi-job.ts';
+import type { Engine, ModelJob } from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { ClaimedModel } from '../predict/detection-plan.ts';
 import type {
   ImagePredictor,

@@ -12,7 +12,7 @@ import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/folders.ts';
 import type { Sha256 } from '../files/hash-file.ts';
 import { FoldName } from '../nnunet/model-card.ts';
-import type { EnsembleOptions } from '../nnunet/sliding-window/roi-job.ts';
+import type { EnsembleOptions } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { type AdapterNames, adapterNames, type KeyedEngine, type SumsChoice } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { Environment } from '../report/environment.ts';

@@ -8,7 +8,7 @@ import { draftSidecar } from '../../../toolkit/models/describe-onnx.ts';
 import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { describeModel } from '../../../toolkit/onnx/file/describe-model.ts';
-import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { writeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, reshape, transpose } from '../../../toolkit/onnx/graph/operators.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';

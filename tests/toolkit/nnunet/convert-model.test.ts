@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
-import { type ConvertProgress, convertModel } from '../../../toolkit/nnunet/convert/convert-model.ts';
-import { modelDigest } from '../../../toolkit/nnunet/convert/model-recipe.ts';
+import { type ConvertProgress, convertModel, modelDigest } from '../../../toolkit/nnunet/convert/convert-model.ts';
 import { methodOf, readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 
 const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'nnunet');

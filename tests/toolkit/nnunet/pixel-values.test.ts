@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Normalisation } from '../../../toolkit/nnunet/model-card.ts';
-import { cropped, nonZeroBox, nonZeroMask } from '../../../toolkit/nnunet/sliding-window/non-zero-box.ts';
 import { pixelValues } from '../../../toolkit/nnunet/sliding-window/tile-input.ts';
+import { cropped, nonZeroBox, nonZeroMask } from '../../../toolkit/nnunet/sliding-window/tiled-roi.ts';
 
 const GREY = [0, 10, 20, 30];
 const pixels = Uint8Array.from(GREY.flatMap((value) => [value, value, value]));

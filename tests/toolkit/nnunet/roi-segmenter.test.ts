@@ -7,8 +7,12 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../toolkit/nnunet/networks/ort-fold-networks.ts';
-import type { RoiJob, RoiProgress } from '../../../toolkit/nnunet/sliding-window/roi-job.ts';
-import { createRoiSegmenter, startSegmenterThread } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import {
+  createRoiSegmenter,
+  type RoiJob,
+  type RoiProgress,
+  startSegmenterThread,
+} from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { noise } from '../../support/random-numbers.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from './support/scratch.ts';
 import { writeTinyModel } from './support/tiny-model.ts';

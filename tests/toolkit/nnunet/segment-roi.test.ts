@@ -5,7 +5,7 @@ import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../../toolkit/image/encode-png.ts';
 import type { FoldNetworks } from '../../../toolkit/nnunet/networks/open-networks.ts';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
-import type { RoiProgress } from '../../../toolkit/nnunet/sliding-window/roi-job.ts';
+import type { RoiProgress } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { noise } from '../../support/random-numbers.ts';
 import { fakeNetworks } from './support/fake-networks.ts';

@@ -3,7 +3,7 @@ import { mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'n
 import { dirname, join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { writeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, softmax } from '../../../toolkit/onnx/graph/operators.ts';
 import { prepackedModel } from '../../../toolkit/onnx/session/laid-out-model.ts';

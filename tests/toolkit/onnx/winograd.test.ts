@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { readModel } from '../../../toolkit/onnx/file/read-model.ts';
-import { encodeModel, writeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { encodeModel, readModel, writeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import type { OnnxGraph } from '../../../toolkit/onnx/graph/graph.ts';
 import { GraphBuilder, type Value } from '../../../toolkit/onnx/graph/graph.ts';
 import { add, concat, conv, convTranspose, floats, leakyRelu, relu } from '../../../toolkit/onnx/graph/operators.ts';

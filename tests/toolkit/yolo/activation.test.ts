@@ -1,6 +1,6 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { expect, it } from 'vitest';
-import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { encodeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
 import type { PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { readModuleTree, TensorUsage } from '../../../toolkit/yolo/convert/module-tree.ts';

@@ -3,14 +3,18 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { describeDetector, prepareCellModel } from '../../../toolkit/models/cell-model.ts';
-import { writeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { writeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import { ANY_LENGTH, GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, reshape } from '../../../toolkit/onnx/graph/operators.ts';
-import { batchGraphFile } from '../../../toolkit/yolo/convert/batch-graph.ts';
 import { convertDetector } from '../../../toolkit/yolo/convert/convert-detector.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { detectImage } from '../../../toolkit/yolo/detect/detect-image.ts';
-import { type DetectorModel, detectTiles, paddedTo } from '../../../toolkit/yolo/detect/detect-tiles.ts';
+import {
+  batchGraphFile,
+  type DetectorModel,
+  detectTiles,
+  paddedTo,
+} from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { PartialDetection, readBoxes } from '../../../toolkit/yolo/detect/detection-files.ts';
 import { type ImageTile, imageTiles } from '../../../toolkit/yolo/detect/image-views.ts';
 import { batchOn, type DetectorOptions, openDetector } from '../../../toolkit/yolo/detect/open-detector.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { encodeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import type { Checkpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
 import {
   isPickleObject,

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import { encodeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import { type Checkpoint, openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
 import { isPickleObject, type PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
 import { detectorGraph } from '../../../toolkit/yolo/convert/detector-graph.ts';

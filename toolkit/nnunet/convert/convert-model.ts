@@ -3,17 +3,16 @@ import { join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
 import { makeFolder } from '../../files/folders.ts';
-import { sha256OfFile } from '../../files/hash-file.ts';
-import { writeModel } from '../../onnx/file/write-model.ts';
-import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
+import { writeModel } from '../../onnx/file/model-file.ts';
+import type { OnnxGraph } from '../../onnx/graph/graph.ts';
+import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { averageBeside } from '../../pytorch/tensors/state-dict.ts';
 import { CARD_FILE, ModelCard, readModelCard } from '../model-card.ts';
-import { v2Recipe } from '../v2/recipe.ts';
+import { v1Recipe, v1Schemas } from '../v1/recipe.ts';
+import { V2_CONVERTER_SCHEMA, v2Recipe } from '../v2/recipe.ts';
 import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
-import { hashSources, type ModelRecipe, type ModelSources, v1Recipe } from './model-recipe.ts';
-import { StateDictTracker } from './state-dict.ts';
-
-export { modelDigest } from './model-recipe.ts';
+import { type CheckpointStateDict, StateDictTracker } from './state-dict.ts';
 
 /** Files that a conversion writes. */
 const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;
@@ -143,4 +142,72 @@ function describe({ card }: ModelRecipe, sources: ModelSources, folds: ModelCard
     ...(datasetSha256 !== undefined && { datasetSha256 }),
     folds,
   });
+}
+
+/** What a converted model was made from. */
+interface ModelSources {
+  /** SHA-256 over everything that determines the outputs, lower-case hex. */
+  readonly digest: string;
+  /** SHA-256 of the first fold's plans. */
+  readonly plansSha256: string;
+  /** SHA-256 of `dataset.json`; only for nnU-Net v2. */
+  readonly datasetSha256?: string;
+  /** SHA-256 of each fold's checkpoint, in the order of the folds. */
+  readonly checkpointSha256: readonly string[];
+}
+
+/**
+ * Computes the digest of a model from its source files, without converting it, for use in cache keys.
+ *
+ * @param folder - Holds `fold_0` and so on.
+ * @param folds - In the order in which they are averaged. Default: the paper's five.
+ * @param mirroring - See `hashSources`. Default: no.
+ * @returns The same digest that `convertModel` writes into its description.
+ * @throws ReigniteError FOLD_MISSING.
+ */
+export async function modelDigest(
+  folder: string,
+  folds?: readonly FoldName[],
+  signal?: AbortSignal,
+  name?: CheckpointName,
+  mirroring?: boolean,
+): Promise<string> {
+  const { digest } = await hashSources(await findFolds(folder, folds, name), { mirroring: mirroring ?? false }, signal);
+  return digest;
+}
+
+/**
+ * Hashes the source files of a model.
+ *
+ * @param choice - `mirroring`: whether mirrored copies of each tile are predicted too. It changes the digest.
+ * @param onFile - Called after each checkpoint with the number done so far.
+ */
+export async function hashSources(
+  folds: readonly [FoldFiles, ...FoldFiles[]],
+  { mirroring }: { readonly mirroring: boolean },
+  signal?: AbortSignal,
+  onFile?: (done: number) => void,
+): Promise<ModelSources> {
+  const plansSha256 = await sha256OfFile(folds[0].plans, signal);
+  const checkpointSha256: string[] = [];
+  for (const { checkpoint } of folds) {
+    checkpointSha256.push(await sha256OfFile(checkpoint, signal));
+    onFile?.(checkpointSha256.length);
+  }
+  if (folds[0].dataset === undefined) {
+    const head = `nnunet-v1-2d ${await v1Schemas(folds[0])}${mirroring ? ' mirrored' : ''}`;
+    const lines = [head, plansSha256, ...checkpointSha256];
+    return { digest: sha256Of(lines.join('\n')), plansSha256, checkpointSha256 };
+  }
+  const datasetSha256 = await sha256OfFile(folds[0].dataset, signal);
+  const head = [`nnunet-v2-2d ${V2_CONVERTER_SCHEMA}${mirroring ? ' mirrored' : ''}`, plansSha256, datasetSha256];
+  return { digest: sha256Of([...head, ...checkpointSha256].join('\n')), plansSha256, datasetSha256, checkpointSha256 };
+}
+
+/** How to convert the folds of a model to ONNX, which depends on the version of nnU-Net. */
+export interface ModelRecipe {
+  /** Description of the model, without its sources and folds. */
+  readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
+  weights(checkpoint: Checkpoint, path: string): Promise<CheckpointStateDict>;
+  graph(tracker: StateDictTracker): OnnxGraph;
 }

@@ -11,7 +11,7 @@ import {
   locate,
   type PickleValue,
 } from '../../pytorch/pickle/value.ts';
-import { findStateDict, ownName } from '../../pytorch/tensors/state-dict.ts';
+import { findStateDict, type NamedTensors, ownName } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
 
 /** One tensor of a checkpoint. Its elements are read on demand. */
@@ -24,6 +24,7 @@ export interface StateTensor {
 /** Parameters and buffers of a network by name, in the order of the checkpoint. */
 export type StateDict = ReadonlyMap<string, StateTensor>;
 
+/** Weights of a checkpoint, each under a single name. */
 export interface CheckpointStateDict {
   readonly tensors: StateDict;
   /** Whether a prefix was removed from any name, see `ownName`. */
@@ -38,7 +39,7 @@ export interface CheckpointStateDict {
  * @throws ReigniteError CHECKPOINT_UNSUPPORTED when there is no state dict of tensors; PARAMETER_UNKNOWN when a name
  *   occurs twice, with different prefixes, see `ownName`.
  */
-export function checkpointStateDict(checkpoint: Checkpoint, path: string): CheckpointStateDict {
+export function v1StateDict(checkpoint: Checkpoint, path: string): CheckpointStateDict {
   const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
   // Files that nnU-Net did not write, such as safetensors files, may contain nothing but weights.
   const key = findStateDict(root.value ?? null)?.key ?? 'state_dict';
@@ -53,6 +54,74 @@ export function checkpointStateDict(checkpoint: Checkpoint, path: string): Check
     tensors.set(name, parameterOf(checkpoint, name, tensor));
   }
   return { tensors, parallelPrefix };
+}
+
+/**
+ * Reads the `network_weights` of a checkpoint. PyTorch lists a module once per attribute that refers to it: the encoder
+ * also as `decoder.encoder`, a convolution and its norm also as parts of `all_modules`. Further names must refer to the
+ * same storage or contain the same numbers.
+ *
+ * @throws ReigniteError CHECKPOINT_UNSUPPORTED if there are no weights; PARAMETER_UNKNOWN if two names of one tensor
+ *   have different numbers.
+ */
+export async function v2StateDict(checkpoint: Checkpoint, path: string): Promise<CheckpointStateDict> {
+  const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
+  const bare = findBareWeights(checkpoint);
+  const weights =
+    bare === undefined ? dictGet(root, 'network_weights') : bare.key === '' ? root : dictGet(root, bare.key);
+  const entries = asEntries(weights);
+  const first = new Map<string, { readonly name: string; readonly tensor: TensorRef }>();
+  for (const [fullName, located] of entries) {
+    const tensor = asTensor(located);
+    const name = canonicalName(fullName);
+    const present = first.get(name);
+    if (present === undefined) first.set(name, { name: fullName, tensor });
+    else await requireSame(checkpoint, present, { name: fullName, tensor });
+  }
+  const tensors = Array.from(first, ([name, { tensor }]): [string, StateTensor] => [
+    name,
+    parameterOf(checkpoint, name, tensor),
+  ]);
+  const parallelPrefix = entries.some(([name]) => ownName(name) !== name);
+  return { tensors: new Map(tensors), parallelPrefix };
+}
+
+/** Maps all names of a tensor to one. In `all_modules`, which lists convolution, dropout, norm, activation, two have tensors. */
+function canonicalName(name: string): string {
+  return ownName(name)
+    .replace(/^decoder\.encoder\./, 'encoder.')
+    .replace(/\.all_modules\.0\.(?=[^.]+$)/, '.conv.')
+    .replace(/\.all_modules\.\d\.(?=[^.]+$)/, '.norm.');
+}
+
+interface NamedTensor {
+  readonly name: string;
+  readonly tensor: TensorRef;
+}
+
+async function requireSame(checkpoint: Checkpoint, one: NamedTensor, other: NamedTensor): Promise<void> {
+  if (layoutOf(one.tensor) === layoutOf(other.tensor)) return;
+  const isSameShape = one.tensor.shape.join() === other.tensor.shape.join();
+  if (isSameShape && (await haveSameNumbers(checkpoint, one.tensor, other.tensor))) return;
+  throw new ReigniteError(
+    'PARAMETER_UNKNOWN',
+    `${checkpoint.path}: ${one.name} and ${other.name} should be the same tensor and are not.`,
+  );
+}
+
+function layoutOf({ storage, dtype, shape, strides, offset }: TensorRef): string {
+  return [storage.key, storage.byteOffset, dtype, offset, shape.join(), strides.join()].join('/');
+}
+
+async function haveSameNumbers(checkpoint: Checkpoint, one: TensorRef, other: TensorRef): Promise<boolean> {
+  const [a, b] = [await checkpoint.readFloat32(one), await checkpoint.readFloat32(other)];
+  return a.every((value, index) => Object.is(value, b[index]));
+}
+
+/** Finds named weights in a file that nnU-Net did not write, such as a safetensors file. */
+export function findBareWeights({ root }: Checkpoint): NamedTensors | undefined {
+  const found = findStateDict(root);
+  return found?.key === 'network_weights' ? undefined : found;
 }
 
 const FLOATING: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64']);

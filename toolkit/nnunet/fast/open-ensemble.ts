@@ -7,7 +7,7 @@ import {
   type NetworkCounts,
   ThreadedNetworks,
 } from '../networks/open-networks.ts';
-import type { Engine, EnsembleOptions, ModelJob } from '../sliding-window/roi-job.ts';
+import type { Engine, EnsembleOptions, ModelJob } from '../sliding-window/roi-segmenter.ts';
 import { exactPass, type ImageNetworks, type PassOver } from '../sliding-window/segment-roi.ts';
 import { RowsNetwork } from './rows-network.ts';
 import { DeviceRows, HostRows } from './rows-pass.ts';

@@ -5,8 +5,14 @@ import { sweepTemporaries } from '../../files/atomic-write.ts';
 import { statIfThere } from '../../files/file-access.ts';
 import { makeFolder } from '../../files/folders.ts';
 import { sha256Of } from '../../files/hash-file.ts';
-import { readModel } from '../../onnx/file/read-model.ts';
-import { digestFileOf, isAsWritten, recordDigest, type WrittenModel, writeModel } from '../../onnx/file/write-model.ts';
+import {
+  digestFileOf,
+  isAsWritten,
+  readModel,
+  recordDigest,
+  type WrittenModel,
+  writeModel,
+} from '../../onnx/file/model-file.ts';
 import {
   ANY_LENGTH,
   ELEMENT_TYPES,
@@ -16,7 +22,7 @@ import {
   subgraph,
   type Value,
 } from '../../onnx/graph/graph.ts';
-import { withNormsByRows } from '../../onnx/graph/norms-by-rows.ts';
+import { withNormsByRows } from '../../onnx/graph/normalisation.ts';
 import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
 import type { Precision, Provider } from '../../onnx/session/engine-choice.ts';
 import { type Decision, type ModelCard, maskedChannels, methodOf, mirrorAxesOf } from '../model-card.ts';

@@ -7,7 +7,6 @@ import { type ModelCard, type ModelMethod, methodOf } from '../model-card.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
-import { type BlockPlan, blockBytes, fillTiles } from './row-block.ts';
 import { COVERING, graphFile } from './rows-graph.ts';
 
 export interface RowsNetworkOptions {
@@ -18,6 +17,34 @@ export interface RowsNetworkOptions {
   readonly session: SessionOptions;
   /** How long one run should take at most, s, because it cannot be stopped. Default 3. */
   readonly runSeconds?: number;
+}
+
+/** Sources that the graph adds up for each position along an axis. */
+export interface Sources {
+  /** count x length */
+  readonly places: Int32Array;
+  /** count x length: 1 where there is a source, else 0. */
+  readonly isThere: Float32Array;
+}
+
+/** A tile of a block; px in the padded image. */
+export interface BlockTile {
+  readonly top: number;
+  readonly left: number;
+}
+
+/** The inputs of the graph for a block of tile rows. */
+export interface BlockPlan {
+  /** The tiles that the networks see, row by row. */
+  readonly tiles: readonly BlockTile[];
+  /** Rows x columns of the grid: index in `tiles`; 0 for tiles that are not predicted, whose pixels are not used. */
+  readonly order: Int32Array;
+  readonly across: Sources;
+  readonly down: Sources;
+  /** Rows that are finished, px. */
+  readonly finished: number;
+  /** Rows that are carried over to the next block, px. */
+  readonly unfinished: number;
 }
 
 /** Result of a block of tile rows. */
@@ -194,4 +221,47 @@ function tilesAtOnce({ patch, classes, architecture }: ModelCard, provider: Prov
   const channels = 8 * (architecture.features[0] ?? 0) + 3 * classes;
   const bytes = patch[0] * patch[1] * channels * Float32Array.BYTES_PER_ELEMENT;
   return Math.min(MOST_TILES, Math.max(1, Math.floor((SHARE_OF_BATCH * memory) / bytes)));
+}
+
+/**
+ * Returns the bytes of a block's tiles, and which of their pixels count, see `rowsGraph`.
+ *
+ * @param batch - Tiles per pass through the networks. The last batch is filled up with black tiles.
+ */
+function fillTiles(
+  { grid, pixels, values }: Pick<TiledRoi, 'grid' | 'pixels' | 'values'>,
+  tiles: readonly BlockTile[],
+  batch: number,
+): { readonly bytes: Uint8Array; readonly inside: Uint8Array; readonly batches: number; readonly isWhole: boolean } {
+  const { patch, image, offset } = grid;
+  const { channels } = values;
+  const batches = Math.ceil(tiles.length / batch);
+  const ofImage = values.masked?.includes(false) === true ? 1 : 0;
+  const plane = patch.height * patch.width;
+  const bytes = new Uint8Array(batches * batch * plane * channels);
+  const isWhole = values.inside === undefined && image.height >= patch.height && image.width >= patch.width;
+  const inside = isWhole ? new Uint8Array(batches).fill(1) : new Uint8Array(batches * batch * plane);
+  for (const [index, { top, left }] of tiles.entries()) {
+    const from = Math.max(0, offset.x - left);
+    const to = Math.min(patch.width, offset.x - left + image.width);
+    for (let row = 0; row < patch.height; row++) {
+      const y = top + row - offset.y;
+      if (y < 0 || y >= image.height) continue;
+      const source = y * image.width + left + from - offset.x;
+      const target = index * plane + row * patch.width + from;
+      bytes.set(pixels.subarray(channels * source, channels * (source + to - from)), channels * target);
+      if (isWhole) continue;
+      inside.fill(1, target, target + to - from);
+      if (values.inside === undefined) continue;
+      for (let at = 0; at < to - from; at++) inside[target + at] = ofImage + (values.inside[source + at] ?? 0);
+    }
+  }
+  return { bytes, inside, batches, isWhole };
+}
+
+/** Estimates the device memory of a block in bytes: the outputs of its tiles three times, and its rows three times. */
+function blockBytes({ patch, padded, columns }: TileGrid, outputs: number, rows: number): number {
+  const tiles = rows * columns.length * patch.height * patch.width;
+  const band = (rows + 1) * patch.height * padded.width;
+  return 3 * (tiles + band) * (outputs + 1) * Float32Array.BYTES_PER_ELEMENT;
 }

@@ -1,14 +1,14 @@
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { writeDecidedRows } from '../sliding-window/decide-row.ts';
 import type { PartialRoi } from '../sliding-window/partial-roi.ts';
-import { PassesAhead } from '../sliding-window/passes-ahead.ts';
 import type { BeforeTile, ImagePass } from '../sliding-window/segment-roi.ts';
+import { PassesAhead } from '../sliding-window/sliding-window-ensemble.ts';
 import { TileBand } from '../sliding-window/tile-band.ts';
 import { finishedRows, startOfRow } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
 import { NOT_A_NUMBER } from './decision-nodes.ts';
-import { type BlockPlan, planBlock, type RowBlock } from './row-block.ts';
-import type { BlockResult, CarriedRows, RowsNetwork } from './rows-network.ts';
+import { COVERING } from './rows-graph.ts';
+import type { BlockPlan, BlockResult, BlockTile, CarriedRows, RowsNetwork, Sources } from './rows-network.ts';
 
 /** Matches out-of-memory messages of CUDA, its libraries and the allocators of ONNX Runtime and Node.js. */
 const OUT_OF_MEMORY =
@@ -108,6 +108,83 @@ export class DeviceRows implements ImagePass {
       });
     }
   }
+}
+
+/** Tile rows that one run of the graph predicts. */
+interface RowBlock {
+  /** Index of the first tile row. */
+  readonly first: number;
+  /** Index after the last. */
+  readonly end: number;
+}
+
+/**
+ * Plans the inputs of the graph for a block.
+ *
+ * @param carried - Rows carried over from the previous block, px; 0 for the first.
+ * @throws RangeError if more tiles cover a pixel than the graph adds up.
+ */
+function planBlock(
+  { grid, tiles: inScope }: Pick<TiledRoi, 'grid' | 'tiles'>,
+  block: RowBlock,
+  carried: number,
+): BlockPlan {
+  const { patch, padded, columns } = grid;
+  const rows = grid.rows.slice(block.first, block.end);
+  const top = startOfRow(grid, block.first);
+  const height = startOfRow(grid, block.end - 1) + patch.height - top;
+  const tiles: BlockTile[] = [];
+  const order = new Int32Array(rows.length * columns.length);
+  for (const [row, start] of rows.entries()) {
+    const present = new Set(inScope[block.first + row]);
+    for (const [column, left] of columns.entries()) {
+      if (!present.has(left)) continue;
+      order[row * columns.length + column] = tiles.length;
+      tiles.push({ top: start, left });
+    }
+  }
+  const finished = finishedRows(grid, block.end - 1).to - top;
+  const starts = rows.map((start) => start - top);
+  return {
+    tiles,
+    order,
+    across: sources(columns, patch.width, padded.width, 0, 0),
+    down: sources(starts, patch.height, height, carried, Math.max(1, carried)),
+    finished,
+    unfinished: height - finished,
+  };
+}
+
+/**
+ * Finds the sources of each position along an axis.
+ *
+ * @param starts - Where tiles start along the axis, px.
+ * @param tile - Length of a tile, px.
+ * @param carried - Number of positions at the start to which carried-over rows add, as their first source.
+ * @param offset - Number of places before those of the tiles; 0 if the axis has no carried-over rows.
+ */
+function sources(starts: readonly number[], tile: number, length: number, carried: number, offset: number): Sources {
+  const first = offset === 0 ? 0 : 1;
+  const count = COVERING + first;
+  const places = new Int32Array(count * length);
+  const isThere = new Float32Array(count * length);
+  for (let at = 0; at < Math.min(carried, length); at++) {
+    places[at] = at;
+    isThere[at] = 1;
+  }
+  const used = new Uint8Array(length);
+  for (const [index, start] of starts.entries()) {
+    for (let inTile = 0; inTile < tile; inTile++) {
+      const at = start + inTile;
+      const source = first + (used[at] ?? 0);
+      if (source >= count)
+        throw new RangeError(`Expected at most ${COVERING} tiles over a pixel, got more at ${at} px`);
+      places[source * length + at] = offset + index * tile + inTile;
+      isThere[source * length + at] = 1;
+      used[at] = source - first + 1;
+    }
+  }
+  return { places, isThere };
 }
 
 /**

@@ -1,5 +1,5 @@
 import { serveRequests } from '../../onnx/session/inference-thread.ts';
-import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
+import type { Engine, ModelJob } from '../sliding-window/roi-segmenter.ts';
 import { type EngineNetworks, type NetworkCounts, openNetworks } from './open-networks.ts';
 
 /** A request to the inference thread. Each names the model, because the thread that replaces a crashed one has none open. */

@@ -10,7 +10,7 @@ import { openSession, type SessionOptions } from '../../onnx/session/session.ts'
 import { floatsOf, placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';
 import { startThread } from '../../start-thread.ts';
 import { type ModelMethod, type Normalisation, RGB_SOFTMAX, readModelCard } from '../model-card.ts';
-import type { Engine, ModelJob } from '../sliding-window/roi-job.ts';
+import type { Engine, ModelJob } from '../sliding-window/roi-segmenter.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import type { NetworksAnswer, NetworksRequest } from './networks-thread.ts';
 import { OrtFoldNetworks } from './ort-fold-networks.ts';

@@ -7,7 +7,7 @@ import { instructionSet } from '../../onnx/session/engine.ts';
 import { isRealGpu } from '../../onnx/session/engine-choice.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, type ModelMethod, methodOf, mirrorAxesOf } from '../model-card.ts';
-import type { Engine } from '../sliding-window/roi-job.ts';
+import type { Engine } from '../sliding-window/roi-segmenter.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
 import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
 

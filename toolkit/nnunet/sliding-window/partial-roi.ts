@@ -8,7 +8,7 @@ import { temporaryPathBeside } from '../../files/atomic-write.ts';
 import { asDiskError } from '../../files/file-access.ts';
 import { makeFolderSync } from '../../files/folders.ts';
 import { bytesOf, crcOfFile, PendingFiles, PieceFile, readAt, writeOver } from './partial-files.ts';
-import type { RoiStep } from './roi-job.ts';
+import type { RoiStep } from './roi-segmenter.ts';
 
 const FileRecord = z.object({
   file: z.string().describe('Name in the folder'),

@@ -6,11 +6,9 @@ import { segmentSlide } from '../../slide/predict/segment-slide.ts';
 import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-jobs.ts';
 import { ensembleOptions, type ImageEnsemble, openEnsemble } from '../fast/open-ensemble.ts';
 import { describeNetworks } from '../networks/open-networks.ts';
-import { ImageAhead } from './image-ahead.ts';
-import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-job.ts';
+import type { Engine, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-segmenter.ts';
 import { segmentWith } from './segment-roi.ts';
-import { decodeFor } from './tiled-roi.ts';
-
+import { decodeFor, ImageAhead } from './tiled-roi.ts';
 /** A request of a segmenter to its thread. */
 export type SegmenterRequest =
   | { readonly kind: 'segment'; readonly job: RoiJob }

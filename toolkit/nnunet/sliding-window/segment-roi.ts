@@ -2,7 +2,7 @@ import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode
 import type { FoldNetworks } from '../networks/open-networks.ts';
 import { confidencesFile, labelsFile } from './decide-row.ts';
 import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
-import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-job.ts';
+import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-segmenter.ts';
 import { SlidingWindowEnsemble, stepsBefore } from './sliding-window-ensemble.ts';
 import { type DecodeImage, readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 

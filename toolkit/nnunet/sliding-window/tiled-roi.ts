@@ -1,12 +1,14 @@
+import { markHandled } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
+import { sha256OfFile } from '../../files/hash-file.ts';
 import { decodeLabels } from '../../image/decode-labels.ts';
 import { type ChannelsImage, decodeChannels, decodeRgb } from '../../image/decode-pixels.ts';
 import { areAsStored } from '../../image/image-header.ts';
+import { imageSize } from '../../image/open-image.ts';
 import { turnIntoLuma } from '../../image/pixels.ts';
 import { isCropped, type ModelMethod, maskedChannels } from '../model-card.ts';
 import type { FoldNetworks } from '../networks/open-networks.ts';
-import { cropped, nonZeroBox, nonZeroMask, type PixelBox } from './non-zero-box.ts';
-import type { RoiJob } from './roi-job.ts';
+import type { RoiJob } from './roi-segmenter.ts';
 import { type Size, type TileGrid, tileGrid, tilesInScope } from './tile-grid.ts';
 import { type PixelValues, pixelValues } from './tile-input.ts';
 
@@ -111,4 +113,129 @@ export function asGrey(
       remedy: `Use grey ${kind}, as in the training.`,
     });
   }
+}
+
+/** A rectangle of pixels, px; `bottom` and `right` are excluded. */
+export interface PixelBox {
+  readonly top: number;
+  readonly bottom: number;
+  readonly left: number;
+  readonly right: number;
+}
+
+/**
+ * Returns the smallest rectangle that contains all pixels that are not black; like nnU-Net v2, the whole image if all
+ * are black.
+ *
+ * @param pixels - height x width x channels uint8.
+ * @see `crop_to_nonzero`, nnU-Net v2
+ */
+export function nonZeroBox(pixels: Uint8Array, width: number, height: number, channels = 3): PixelBox {
+  const whole = { top: 0, bottom: height, left: 0, right: width };
+  const row = width * channels;
+  const isBlack = (from: number, to: number): boolean => {
+    for (let at = from; at < to; at++) if (pixels[at] !== 0) return false;
+    return true;
+  };
+  let { top, bottom } = whole;
+  while (top < bottom && isBlack(top * row, (top + 1) * row)) top++;
+  if (top === bottom) return whole;
+  while (isBlack((bottom - 1) * row, bottom * row)) bottom--;
+  let left = width;
+  let right = 0;
+  for (let y = top; y < bottom; y++) {
+    const start = y * row;
+    let x = 0;
+    while (x < left && isBlack(start + channels * x, start + channels * (x + 1))) x++;
+    left = Math.min(left, x);
+    let end = width;
+    while (end > right && isBlack(start + channels * (end - 1), start + channels * end)) end--;
+    right = Math.max(right, end);
+  }
+  return { top, bottom, left, right };
+}
+
+/** Copies the part of an image in a box. @param channels - Bytes per pixel. */
+export function cropped(pixels: Uint8Array, width: number, channels: number, box: PixelBox): Uint8Array {
+  const across = (box.right - box.left) * channels;
+  const crop = new Uint8Array((box.bottom - box.top) * across);
+  for (let y = box.top; y < box.bottom; y++) {
+    const from = (y * width + box.left) * channels;
+    crop.set(pixels.subarray(from, from + across), (y - box.top) * across);
+  }
+  return crop;
+}
+
+/**
+ * Returns 1 for pixels that are not black, 0 for black ones. nnU-Net means to fill black holes as well, but it fills
+ * them in three dimensions, and an image of one plane has no enclosed hole.
+ *
+ * @param pixels - height x width x channels uint8.
+ * @returns height x width uint8.
+ * @see `create_nonzero_mask` of nnU-Net v1 and v2, and `binary_fill_holes`, SciPy
+ */
+export function nonZeroMask(pixels: Uint8Array, channels: number): Uint8Array {
+  const mask = new Uint8Array(pixels.length / channels);
+  for (let at = 0; at < pixels.length; at++) if (pixels[at] !== 0) mask[Math.floor(at / channels)] = 1;
+  return mask;
+}
+
+/** Larger images are not decoded ahead, because two would be in memory at the same time, px. */
+const MOST_PIXELS = 2 ** 26;
+
+/** Images decoded for nothing in a row, after which none is decoded ahead: other workers take the next images. */
+const MOST_UNUSED = 3;
+
+interface DecodedAhead {
+  readonly path: string;
+  /** Undefined if it was too large, or could not be read. */
+  readonly image: Promise<{ readonly sha256: string; readonly pixels: ChannelsImage } | undefined>;
+}
+
+/** Decodes the next image while the GPU computes the present one, so that it does not wait for the decoder. */
+export class ImageAhead {
+  readonly #decode: DecodeImage;
+  #next: DecodedAhead | undefined;
+  #unused = 0;
+
+  /** @param decode - Decodes an image as the networks need it. */
+  constructor(decode: DecodeImage) {
+    this.#decode = decode;
+  }
+
+  /** Starts to decode an image. Errors are left to the job that segments it. */
+  start(path: string): void {
+    if (this.#next?.path === path) return;
+    if (this.#unused >= MOST_UNUSED) {
+      // The last image may take hundreds of megabytes.
+      this.#next = undefined;
+      return;
+    }
+    if (this.#next !== undefined) this.#unused += 1;
+    const image = decodeAhead(path, this.#decode);
+    markHandled(image);
+    this.#next = { path, image };
+  }
+
+  /**
+   * Returns the pixels of an image, decoded ahead or now.
+   *
+   * @param sha256 - Digest of the image file. Pixels decoded from other bytes are not used.
+   * @throws What `decode` throws.
+   */
+  async pixels(path: string, sha256: string): Promise<ChannelsImage> {
+    const next = this.#next;
+    if (next?.path !== path) return this.#decode(path);
+    this.#next = undefined;
+    const ahead = await next.image.catch(() => undefined);
+    if (ahead?.sha256 !== sha256) return this.#decode(path);
+    this.#unused = 0;
+    return ahead.pixels;
+  }
+}
+
+async function decodeAhead(path: string, decode: DecodeImage): Promise<Awaited<DecodedAhead['image']>> {
+  const { width, height } = await imageSize(path);
+  if (width * height > MOST_PIXELS) return undefined;
+  return { sha256: await sha256OfFile(path), pixels: await decode(path) };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
-import type { Pair } from '../convert/plans.ts';
 import type { Normalisation } from '../model-card.ts';
+import type { Pair } from '../v1/plans.ts';
 
 /** Limits far above any real network, so that a damaged file cannot request unbounded memory. */
 const MOST = { stages: 12, convolutions: 64, features: 8192, kernel: 15, stride: 16, patch: 4096 };

@@ -1,27 +1,30 @@
 import { readFile, stat } from 'node:fs/promises';
+import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { hasPrototypeKey } from '../../files/text-file.ts';
 import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import {
-  asEntries,
   asInteger,
   asItems,
   asString,
-  asTensor,
   dictGet,
   dictHas,
   type Located,
   locate,
   refusal,
 } from '../../pytorch/pickle/value.ts';
-import { findStateDict, type NamedTensors, ownName } from '../../pytorch/tensors/state-dict.ts';
-import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
+import type { ModelRecipe } from '../convert/convert-model.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';
-import { type ModelRecipe, V2_CONVERTER_SCHEMA } from '../convert/model-recipe.ts';
-import { parameterOf, type StateDict, type StateTensor } from '../convert/state-dict.ts';
-import { parseV2Dataset, type V2Dataset } from './dataset.ts';
-import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';
+import { findBareWeights, v2StateDict } from '../convert/state-dict.ts';
+import { type Decision, MOST_CHANNELS } from '../model-card.ts';
+import { invalid, type Norm, parse, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';
 import { INPUT_NAME, OUTPUT_NAME, v2UnetGraph } from './unet-graph.ts';
+
+/**
+ * Schema number of the conversion of nnU-Net v2. Raised whenever the same checkpoint would give a model with other
+ * outputs. 3: CPUs compute the means of instance normalisation row by row.
+ */
+export const V2_CONVERTER_SCHEMA = 3;
 
 /** Maximum size of a plans or data set file, bytes; real ones have a few kB. */
 const MAX_BYTES = 8 * 2 ** 20;
@@ -166,89 +169,89 @@ function v2Training(checkpoint: Checkpoint, path: string): V2Training {
 /** The usual settings, for files that contain nothing but weights. */
 const BARE: V2Training = { trainer: 'unknown', configuration: '2d', mirrorAxes: [] };
 
-/** Finds named weights in a file that nnU-Net did not write, such as a safetensors file. */
-function findBareWeights({ root }: Checkpoint): NamedTensors | undefined {
-  const found = findStateDict(root);
-  return found?.key === 'network_weights' ? undefined : found;
-}
-
 function asAxis(located: Located): number {
   const axis = asInteger(located);
   if (axis === 0 || axis === 1) return axis;
   throw refusal(located, 'an axis of a 2D image, 0 or 1,');
 }
 
-/** Weights, each under a single name. */
-interface V2StateDict {
-  readonly tensors: StateDict;
-  /** Whether a prefix was removed from any name, see `ownName`. */
-  readonly parallelPrefix: boolean;
-  /** Number of further names that the checkpoint has for these tensors. */
-  readonly duplicates: number;
+/** Masks have 8 bits, and 255 means a pixel that was not predicted. */
+const MAX_VALUE = 254;
+
+const Label = z.int().min(0).max(MAX_VALUE, `expected at most ${MAX_VALUE}: masks have 8 bits`);
+const Dataset = z.object({
+  channel_names: z.record(z.string(), z.string()).optional(),
+  modality: z.record(z.string(), z.string()).optional(),
+  labels: z.record(z.string(), z.union([Label, z.array(Label).min(1)])),
+  regions_class_order: z.array(Label).nullish(),
+});
+
+/** The content of a dataset.json that affects predictions. */
+interface V2Dataset {
+  readonly channels: number;
+  /** Output channels of the network. */
+  readonly outputs: number;
+  readonly decision: Decision;
+  /** Names of the values of a mask. */
+  readonly labels: readonly { readonly value: number; readonly name: string }[];
 }
 
 /**
- * Reads the `network_weights` of a checkpoint. PyTorch lists a module once per attribute that refers to it: the encoder
- * also as `decoder.encoder`, a convolution and its norm also as parts of `all_modules`. Further names must refer to the
- * same storage or contain the same numbers.
+ * Reads labels or regions and channels of an nnU-Net v2 data set.
  *
- * @throws ReigniteError CHECKPOINT_UNSUPPORTED if there are no weights; PARAMETER_UNKNOWN if two names of one tensor
- *   have different numbers.
+ * As in nnU-Net, masks contain the *index* of a label in the sorted list. Without gaps, that is the label itself.
+ *
+ * @param json - Content of dataset.json.
+ * @throws ReigniteError PLANS_INVALID naming the field; CHECKPOINT_UNSUPPORTED for more than 4 channels.
+ * @see `LabelManager`, nnU-Net v2
  */
-async function v2StateDict(checkpoint: Checkpoint, path: string): Promise<V2StateDict> {
-  const root = locate(checkpoint.root, path, 'CHECKPOINT_UNSUPPORTED');
-  const bare = findBareWeights(checkpoint);
-  const weights =
-    bare === undefined ? dictGet(root, 'network_weights') : bare.key === '' ? root : dictGet(root, bare.key);
-  const entries = asEntries(weights);
-  const first = new Map<string, { readonly name: string; readonly tensor: TensorRef }>();
-  let duplicates = 0;
-  for (const [fullName, located] of entries) {
-    const tensor = asTensor(located);
-    const name = canonicalName(fullName);
-    const present = first.get(name);
-    if (present === undefined) first.set(name, { name: fullName, tensor });
-    else {
-      await requireSame(checkpoint, present, { name: fullName, tensor });
-      duplicates++;
-    }
+export function parseV2Dataset(json: unknown, file: string): V2Dataset {
+  const { labels, regions_class_order: order, ...rest } = parse(Dataset, json, file, '');
+  const names = rest.modality ?? rest.channel_names;
+  if (names === undefined) throw invalid(file, 'channel_names', 'missing');
+  const channels = Object.keys(names).length;
+  if (channels === 0) throw invalid(file, 'channel_names', 'expected at least one channel');
+  if (channels > MOST_CHANNELS) {
+    throw unsupported(
+      file,
+      `the network has ${channels} input channels (${Object.values(names).slice(0, 6).join(', ')})`,
+      `Supported are models with 1 to ${MOST_CHANNELS} channels.`,
+    );
   }
-  const tensors = Array.from(first, ([name, { tensor }]): [string, StateTensor] => [
-    name,
-    parameterOf(checkpoint, name, tensor),
-  ]);
-  const parallelPrefix = entries.some(([name]) => ownName(name) !== name);
-  return { tensors: new Map(tensors), parallelPrefix, duplicates };
+  const { background } = labels;
+  if (background !== 0) throw invalid(file, 'labels.background', 'expected 0');
+  const named = Object.entries(labels).filter(([name]) => name !== 'ignore');
+  const isRegional = named.some(([, value]) => Array.isArray(value) && value.length > 1);
+  return { channels, ...(isRegional ? regionsOf(named, order ?? undefined, file) : labelsOf(named)) };
 }
 
-/** Maps all names of a tensor to one. In `all_modules`, which lists convolution, dropout, norm, activation, two have tensors. */
-function canonicalName(name: string): string {
-  return ownName(name)
-    .replace(/^decoder\.encoder\./, 'encoder.')
-    .replace(/\.all_modules\.0\.(?=[^.]+$)/, '.conv.')
-    .replace(/\.all_modules\.\d\.(?=[^.]+$)/, '.norm.');
+type NamedLabels = readonly (readonly [name: string, value: number | readonly number[]])[];
+type Outcome = Omit<V2Dataset, 'channels'>;
+
+function labelsOf(named: NamedLabels): Outcome {
+  const first = new Map<number, string>();
+  for (const [name, value] of named) {
+    for (const each of [value].flat()) if (!first.has(each)) first.set(each, name);
+  }
+  const sorted = [...first].sort(([a], [b]) => a - b);
+  return {
+    outputs: sorted.length,
+    decision: { kind: 'logits' },
+    labels: sorted.map(([, name], value) => ({ value, name })),
+  };
 }
 
-interface NamedTensor {
-  readonly name: string;
-  readonly tensor: TensorRef;
-}
-
-async function requireSame(checkpoint: Checkpoint, one: NamedTensor, other: NamedTensor): Promise<void> {
-  if (layoutOf(one.tensor) === layoutOf(other.tensor)) return;
-  const isSameShape = one.tensor.shape.join() === other.tensor.shape.join();
-  if (isSameShape && (await haveSameNumbers(checkpoint, one.tensor, other.tensor))) return;
-  throw new ReigniteError(
-    'PARAMETER_UNKNOWN',
-    `${checkpoint.path}: ${one.name} and ${other.name} should be the same tensor and are not.`,
-  );
-}
-
-function layoutOf({ storage, dtype, shape, strides, offset }: TensorRef): string {
-  return [storage.key, storage.byteOffset, dtype, offset, shape.join(), strides.join()].join('/');
-}
-
-async function haveSameNumbers(checkpoint: Checkpoint, one: TensorRef, other: TensorRef): Promise<boolean> {
-  const [a, b] = [await checkpoint.readFloat32(one), await checkpoint.readFloat32(other)];
-  return a.every((value, index) => Object.is(value, b[index]));
+function regionsOf(named: NamedLabels, order: readonly number[] | undefined, file: string): Outcome {
+  const regions = named.filter(([, value]) => [value].flat().some((each) => each !== 0));
+  if (order?.length !== regions.length) {
+    throw invalid(file, 'regions_class_order', `expected ${regions.length} values, one per region`);
+  }
+  const background = named.find(([, value]) => value === 0)?.[0] ?? 'background';
+  const labels = new Map([[0, background]]);
+  for (const [index, [name]] of regions.entries()) labels.set(order[index] ?? 0, name);
+  return {
+    outputs: regions.length,
+    decision: { kind: 'regions', values: [...order] },
+    labels: [...labels].map(([value, name]) => ({ value, name })),
+  };
 }

@@ -1,10 +1,10 @@
-import { foldedBias, foldedWeight } from '../../onnx/graph/fold-batch-norm.ts';
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
+import { foldedBias, foldedWeight } from '../../onnx/graph/normalisation.ts';
 import * as operators from '../../onnx/graph/operators.ts';
-import type { Pair } from '../convert/plans.ts';
 import type { StateDictTracker, StateTensor } from '../convert/state-dict.ts';
 import { finiteTensor } from '../convert/state-dict.ts';
+import type { Pair } from '../v1/plans.ts';
 import type { Activation, Norm, V2Network } from './plans.ts';
 
 /** Name of the graph's input: float32 [1, channels, height, width]. */

@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import { type MessageField, ProtobufReader } from './message-file.ts';
+import { type MessageField, ProtobufReader } from './protobuf.ts';
 
 /** An input or an output of a graph. */
 export interface DescribedValue {

@@ -1,6 +1,13 @@
-import type { GraphBuilder, GraphNode, GraphTensor, OnnxGraph, Value } from './graph.ts';
+import {
+  type GraphBuilder,
+  type GraphNode,
+  type GraphTensor,
+  type NodeWriter,
+  type OnnxGraph,
+  rewriteNodes,
+  type Value,
+} from './graph.ts';
 import { add, conv, depthToSpace, floats, matMul, reshape, transpose } from './operators.ts';
-import { type NodeWriter, rewriteNodes } from './rewrite-graph.ts';
 
 /**
  * Winograd's F(4 x 4, 3 x 3): 4 x 4 outputs of a 3 x 3 convolution from 36 products instead of 144.

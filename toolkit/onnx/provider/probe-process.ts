@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { Tensor } from 'onnxruntime-node';
 import { z } from 'zod';
-import { encodeModel } from '../file/write-model.ts';
+import { encodeModel } from '../file/model-file.ts';
 import { GraphBuilder } from '../graph/graph.ts';
 import { leakyRelu } from '../graph/operators.ts';
 import { PROVIDERS } from '../session/engine-choice.ts';

@@ -8,7 +8,7 @@ import { sweepTemporaries, temporaryPathBeside } from '../../files/atomic-write.
 import { makeFolder } from '../../files/folders.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import type { OnnxGraph } from '../graph/graph.ts';
-import { withNormsByRows } from '../graph/norms-by-rows.ts';
+import { withNormsByRows } from '../graph/normalisation.ts';
 import { withWinograd } from '../graph/winograd.ts';
 import { instructionSet, ortVersion } from './engine.ts';
 

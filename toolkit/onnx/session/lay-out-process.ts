@@ -4,8 +4,7 @@
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
-import { readModel } from '../file/read-model.ts';
-import { writeModel } from '../file/write-model.ts';
+import { readModel, writeModel } from '../file/model-file.ts';
 import { GRAPH_FILE, rewrittenForCpu, WEIGHTS_FILE } from './laid-out-model.ts';
 
 const [path = '', folder = ''] = process.argv.slice(2);

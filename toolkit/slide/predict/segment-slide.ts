@@ -1,6 +1,6 @@
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
 import { type PartialIdentity, PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
-import type { RoiStep } from '../../nnunet/sliding-window/roi-job.ts';
+import type { RoiStep } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import type { SegmentRoiOptions } from '../../nnunet/sliding-window/segment-roi.ts';
 import { stepsBefore } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
 import { Slide } from '../read/slide.ts';

@@ -1,4 +1,4 @@
-import type { ModelJob, RoiProgress, SegmentResult } from '../../nnunet/sliding-window/roi-job.ts';
+import type { ModelJob, RoiProgress, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import type { DetectionProgress, DetectorEngine, DetectorJob } from '../../yolo/detect/cell-detector.ts';
 import type { NmsOptions } from '../../yolo/detect/nms.ts';
 import type { ViewChoice } from '../read/slide-view.ts';

@@ -3,7 +3,6 @@ import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/pixels.ts';
 import { isCropped, type ModelMethod, maskedChannels } from '../../nnunet/model-card.ts';
 import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
-import type { PixelBox } from '../../nnunet/sliding-window/non-zero-box.ts';
 import { type Size, startOfRow, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
 import {
   fillTileInput,
@@ -11,7 +10,7 @@ import {
   type PixelValues,
   pixelTables,
 } from '../../nnunet/sliding-window/tile-input.ts';
-import { asGrey } from '../../nnunet/sliding-window/tiled-roi.ts';
+import { asGrey, type PixelBox } from '../../nnunet/sliding-window/tiled-roi.ts';
 import type { SlideView } from '../read/slide-view.ts';
 import { TissueCounts, type TissueMask } from '../slide-tissue.ts';
 

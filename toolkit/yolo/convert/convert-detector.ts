@@ -4,7 +4,7 @@ import { ReigniteError } from '../../errors.ts';
 import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
 import { makeFolder } from '../../files/folders.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { writeModel } from '../../onnx/file/write-model.ts';
+import { writeModel } from '../../onnx/file/model-file.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { CARD_FILE, DetectorCard, readDetectorCard } from '../detector-card.ts';
 import { detectorGraph, INPUT_NAME } from './detector-graph.ts';

@@ -9,12 +9,11 @@ import { instructionSet } from '../../onnx/session/engine.ts';
 import type { Provider } from '../../onnx/session/engine-choice.ts';
 import { type OpenedSession, openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { floatsOf, TileInput, tensorOf } from '../../onnx/session/tile-tensors.ts';
-import { batchGraphFile } from '../convert/batch-graph.ts';
 import { BOX_COLUMNS, type Size } from '../convert/modules/detect-anchors.ts';
 import { type DetectorCard, type DetectorFormat, readDetectorCard } from '../detector-card.ts';
 import { END2END_COLUMNS, placeRows } from './candidates.ts';
 import type { DetectorEngine } from './cell-detector.ts';
-import type { DetectorModel } from './detect-tiles.ts';
+import { batchGraphFile, type DetectorModel } from './detect-tiles.ts';
 
 /** A detector with information on what it runs on. */
 export interface EngineDetector extends DetectorModel {

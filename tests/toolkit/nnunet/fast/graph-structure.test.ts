@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { rowsGraph } from '../../../../toolkit/nnunet/fast/rows-graph.ts';
 import { methodOf, readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
-import { readModel } from '../../../../toolkit/onnx/file/read-model.ts';
+import { readModel } from '../../../../toolkit/onnx/file/model-file.ts';
 import type { Precision } from '../../../../toolkit/onnx/session/engine-choice.ts';
 import { useScratch } from '../support/scratch.ts';
 import { writeTinyModel } from '../support/tiny-model.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeEach } from 'vitest';
-import type { RoiJob } from '../../../../toolkit/nnunet/sliding-window/roi-job.ts';
+import type { RoiJob } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { temporaryFolder } from '../../../support/in-temporary-folder.ts';
 
 /** A folder of its own for every test, gone afterwards. */

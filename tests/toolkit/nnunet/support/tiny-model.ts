@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sha256Of } from '../../../../toolkit/files/hash-file.ts';
 import type { ModelCard } from '../../../../toolkit/nnunet/model-card.ts';
-import { writeModel } from '../../../../toolkit/onnx/file/write-model.ts';
+import { writeModel } from '../../../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder } from '../../../../toolkit/onnx/graph/graph.ts';
 import { conv, softmax, transpose } from '../../../../toolkit/onnx/graph/operators.ts';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parseV2Dataset } from '../../../../toolkit/nnunet/v2/dataset.ts';
 import { parseV2Plans } from '../../../../toolkit/nnunet/v2/plans.ts';
+import { parseV2Dataset } from '../../../../toolkit/nnunet/v2/recipe.ts';
 
 const MODELS = fileURLToPath(new URL('../../../fixtures/nnunet-v2/models', import.meta.url));
 const NEW = readFileSync(`${MODELS}/B_resenc_zscore4/nnUNetTrainer__nnUNetResEncUNetMPlans__2d/plans.json`, 'utf8');

@@ -4,7 +4,7 @@ import type { StateTensor } from '../../../../toolkit/nnunet/convert/state-dict.
 import { StateDictTracker } from '../../../../toolkit/nnunet/convert/state-dict.ts';
 import type { Activation, V2Network } from '../../../../toolkit/nnunet/v2/plans.ts';
 import { v2UnetGraph } from '../../../../toolkit/nnunet/v2/unet-graph.ts';
-import { encodeModel } from '../../../../toolkit/onnx/file/write-model.ts';
+import { encodeModel } from '../../../../toolkit/onnx/file/model-file.ts';
 import { noise } from '../../../support/random-numbers.ts';
 
 /** Weights for whatever name and shape a network asks for; the same for the same name. */

@@ -1,5 +1,5 @@
-import { type BatchNorm, foldedBias, foldedWeight } from '../../../onnx/graph/fold-batch-norm.ts';
 import type { Value } from '../../../onnx/graph/graph.ts';
+import { type BatchNorm, foldedBias, foldedWeight } from '../../../onnx/graph/normalisation.ts';
 import {
   add,
   type ConvolutionShape,

@@ -1,4 +1,4 @@
-import { foldedBias, foldedWeight } from '../../../onnx/graph/fold-batch-norm.ts';
+import { foldedBias, foldedWeight } from '../../../onnx/graph/normalisation.ts';
 import { add, conv, convTranspose, floats, resizeNearest, silu } from '../../../onnx/graph/operators.ts';
 import { asInteger, asItems, asNumberArray, refusal } from '../../../pytorch/pickle/value.ts';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parsePlans } from '../../../toolkit/nnunet/convert/plans.ts';
+import { parsePlans } from '../../../../toolkit/nnunet/v1/plans.ts';
 
 const STAGE = {
   patch_size: [512, 512],

@@ -1,5 +1,5 @@
-import type { StateTensor } from '../../../toolkit/nnunet/convert/state-dict.ts';
-import type { UnetArchitecture } from '../../../toolkit/nnunet/convert/unet-graph.ts';
+import type { StateTensor } from '../../../../toolkit/nnunet/convert/state-dict.ts';
+import type { UnetArchitecture } from '../../../../toolkit/nnunet/v1/unet-graph.ts';
 
 /** A state dict with everything that a network of this architecture has, all elements 0.5. */
 export function stateDictOf({ encoder, decoder }: UnetArchitecture): Map<string, StateTensor> {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { decodeRgb } from '../../../toolkit/image/decode-pixels.ts';
-import { ImageAhead } from '../../../toolkit/nnunet/sliding-window/image-ahead.ts';
+import { ImageAhead } from '../../../toolkit/nnunet/sliding-window/tiled-roi.ts';
 import { noise } from '../../support/random-numbers.ts';
 import { useScratch, writeRgb } from './support/scratch.ts';
 

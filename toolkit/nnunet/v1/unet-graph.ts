@@ -1,6 +1,6 @@
-import { foldedBias, foldedWeight } from '../../onnx/graph/fold-batch-norm.ts';
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { GraphBuilder, type Value } from '../../onnx/graph/graph.ts';
+import { foldedBias, foldedWeight } from '../../onnx/graph/normalisation.ts';
 import {
   concat,
   conv,
@@ -10,9 +10,9 @@ import {
   softmax,
   transpose,
 } from '../../onnx/graph/operators.ts';
+import type { StateDictTracker, StateTensor } from '../convert/state-dict.ts';
+import { finiteTensor } from '../convert/state-dict.ts';
 import type { NnunetPlans, Pair } from './plans.ts';
-import type { StateDictTracker, StateTensor } from './state-dict.ts';
-import { finiteTensor } from './state-dict.ts';
 
 /** Name of the graph's input: float32 [1, 3, height, width], RGB in [0, 1]. */
 export const INPUT_NAME = 'image';

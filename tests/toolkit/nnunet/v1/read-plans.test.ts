@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { plainValue, readPlansFile } from '../../../toolkit/nnunet/convert/plans.ts';
-import type { PickleDict, PickleValue } from '../../../toolkit/pytorch/pickle/value.ts';
+import { plainValue, readPlansFile } from '../../../../toolkit/nnunet/v1/plans.ts';
+import type { PickleDict, PickleValue } from '../../../../toolkit/pytorch/pickle/value.ts';
 
-const FIXTURES = join(import.meta.dirname, '..', '..', 'fixtures', 'nnunet');
+const FIXTURES = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'nnunet');
 
 function dict(entries: readonly (readonly [PickleValue, PickleValue])[]): PickleDict {
   return { kind: 'dict', entries: new Map(entries), attributes: undefined };

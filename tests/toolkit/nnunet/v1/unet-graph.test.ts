@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { StateTensor } from '../../../toolkit/nnunet/convert/state-dict.ts';
-import { StateDictTracker } from '../../../toolkit/nnunet/convert/state-dict.ts';
-import { unetArchitecture, unetGraph } from '../../../toolkit/nnunet/convert/unet-graph.ts';
-import { encodeModel } from '../../../toolkit/onnx/file/write-model.ts';
+import type { StateTensor } from '../../../../toolkit/nnunet/convert/state-dict.ts';
+import { StateDictTracker } from '../../../../toolkit/nnunet/convert/state-dict.ts';
+import { unetArchitecture, unetGraph } from '../../../../toolkit/nnunet/v1/unet-graph.ts';
+import { encodeModel } from '../../../../toolkit/onnx/file/model-file.ts';
 import { constantTensor, stateDictOf } from './state-dict-of.ts';
 
 const TINY = unetArchitecture({

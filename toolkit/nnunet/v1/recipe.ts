@@ -3,14 +3,99 @@ import { ReigniteError } from '../../errors.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
 import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/value.ts';
-import { type Normalisation, RGB_SOFTMAX } from '../model-card.ts';
-import type { FoldFiles } from './model-folds.ts';
+import type { ModelRecipe } from '../convert/convert-model.ts';
+import type { FoldFiles } from '../convert/model-folds.ts';
+import { v1StateDict } from '../convert/state-dict.ts';
+import { type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-card.ts';
 import { type NnunetPlans, plainValue, readPlansFile, STAGE_ARGUMENT } from './plans.ts';
-import { checkpointStateDict } from './state-dict.ts';
-import { BATCH_NORM_TRAINER, STATISTICS } from './unet-graph.ts';
+import { BATCH_NORM_TRAINER, INPUT_NAME, OUTPUT_NAME, STATISTICS, unetArchitecture, unetGraph } from './unet-graph.ts';
+
+/**
+ * Schema number of the conversion of nnU-Net v1. Raised whenever the same checkpoint would give a model with other outputs, so that
+ * results of the old model are not reused.
+ */
+const V1_CONVERTER_SCHEMA = 1;
+/**
+ * The same for models that are normalised otherwise than by 255. The others keep their digest. 2: masks are
+ * computed for each channel, and CT models are refused outside 0 to 255.
+ */
+const NORMALISATION_SCHEMA = 2;
+/** The same for models with instance normalisation. 2: CPUs compute its means row by row. */
+const INSTANCE_NORM_SCHEMA = 2;
+
+/**
+ * Reads how to convert an nnU-Net v1 model.
+ *
+ * @param first - Files of its first fold, whose plans apply to all.
+ * @param mirroring - Whether mirrored copies of each tile are predicted too.
+ * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
+ */
+export async function v1Recipe(first: FoldFiles, mirroring: boolean): Promise<ModelRecipe> {
+  const { plans, normalisation, hasInstanceNorm } = await readV1Input(first);
+  const method = methodFor(plans.modalities, normalisation);
+  const architecture = unetArchitecture(plans);
+  return {
+    card: {
+      kind: 'nnunet-v1-2d',
+      converterSchema: V1_CONVERTER_SCHEMA,
+      trainer: plans.trainer,
+      patch: [...plans.patch],
+      classes: plans.classes,
+      input: INPUT_NAME,
+      output: OUTPUT_NAME,
+      architecture: {
+        features: [...architecture.features],
+        pools: plans.pools.map(([rows, columns]) => [rows, columns]),
+        kernels: plans.kernels.map(([rows, columns]) => [rows, columns]),
+        convPerStage: plans.convPerStage,
+      },
+      ...(method && { method }),
+      ...(mirroring && { mirrorAxes: [...v1MirrorAxes(plans.trainer)] }),
+      ...(hasInstanceNorm && { normSums: 'rows' }),
+    },
+    weights: async (checkpoint, file) => v1StateDict(checkpoint, file),
+    graph: (tracker) => unetGraph(architecture, tracker),
+  };
+}
+
+/** Trainers of nnU-Net v1 that do not mirror. */
+const WITHOUT_MIRRORING = /no_?mirror|no_?data_?aug/i;
+
+/**
+ * Returns the axes along which a trainer of nnU-Net v1 mirrors, 0 for rows and 1 for columns: both, unless its name says
+ * otherwise. Checkpoints do not record them.
+ *
+ * @see `data_aug_params['mirror_axes']` of the trainers, nnU-Net v1
+ */
+export function v1MirrorAxes(trainer: string): readonly number[] {
+  return WITHOUT_MIRRORING.test(trainer) ? [] : [0, 1];
+}
+
+/** Returns the method of a model; undefined for RGB divided by 255, as the paper's. */
+function methodFor(channels: number, normalisation: readonly Normalisation[] | undefined): ModelMethod | undefined {
+  if (normalisation !== undefined) return { ...RGB_SOFTMAX, normalisation: [...normalisation], cropped: true };
+  if (channels === RGB_SOFTMAX.normalisation.length) return undefined;
+  return { ...RGB_SOFTMAX, normalisation: Array.from({ length: channels }, () => ({ scheme: 'RGBTo01' })) };
+}
+
+/**
+ * Returns the schema numbers of an nnU-Net v1 model. Models that are normalised otherwise than by 255, or refused, have
+ * one more, and so have those with instance normalisation: what earlier versions made of them is not reused.
+ */
+export async function v1Schemas(first: FoldFiles): Promise<string> {
+  const normalised = ` normalised ${NORMALISATION_SCHEMA}`;
+  try {
+    const { normalisation, hasInstanceNorm } = await readV1Input(first);
+    const norm = hasInstanceNorm ? ` instance norm ${INSTANCE_NORM_SCHEMA}` : '';
+    return `${V1_CONVERTER_SCHEMA}${normalisation === undefined ? '' : normalised}${norm}`;
+  } catch (error) {
+    if (error instanceof ReigniteError) return `${V1_CONVERTER_SCHEMA}${normalised}`;
+    throw error;
+  }
+}
 
 /** The plans of an nnU-Net v1 model, and how its images are normalised. */
-export interface V1Input {
+interface V1Input {
   /** With the channels of the network. */
   readonly plans: NnunetPlans;
   /** One entry per channel; undefined for bytes / 255. */
@@ -26,7 +111,7 @@ export interface V1Input {
  * @param first - Files of its first fold, whose plans apply to all.
  * @throws ReigniteError PLANS_INVALID, CHECKPOINT_UNSUPPORTED, or what reading the pickles throws.
  */
-export async function readV1Input(first: FoldFiles): Promise<V1Input> {
+async function readV1Input(first: FoldFiles): Promise<V1Input> {
   const plans = await readPlansFile(first.plans);
   // The paper's models have batch normalisation and three channels: their checkpoints are not needed.
   const isBatchNormalised = BATCH_NORM_TRAINER.test(plans.trainer);
@@ -49,7 +134,7 @@ export async function readV1Input(first: FoldFiles): Promise<V1Input> {
 async function readNetwork(path: string) {
   const checkpoint = await openCheckpoint(path);
   try {
-    const { tensors } = checkpointStateDict(checkpoint, path);
+    const { tensors } = v1StateDict(checkpoint, path);
     const channels = tensors.get('conv_blocks_context.0.blocks.0.conv.weight')?.shape[1];
     return { channels, hasStatistics: [...tensors.keys()].some((name) => STATISTICS.test(name)) };
   } finally {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { NnunetPlans, Pair } from '../../../toolkit/nnunet/convert/plans.ts';
-import { type UnetArchitecture, unetArchitecture } from '../../../toolkit/nnunet/convert/unet-graph.ts';
+import type { NnunetPlans, Pair } from '../../../../toolkit/nnunet/v1/plans.ts';
+import { type UnetArchitecture, unetArchitecture } from '../../../../toolkit/nnunet/v1/unet-graph.ts';
 
 function plans(changes: Partial<NnunetPlans> = {}): NnunetPlans {
   const pools = changes.pools ?? Array.from({ length: 7 }, (): Pair => [2, 2]);

@@ -2,18 +2,17 @@ import { cp, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { sha256Of } from '../../../toolkit/files/hash-file.ts';
-import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
-import { convertModel, modelDigest } from '../../../toolkit/nnunet/convert/convert-model.ts';
-import { findFolds } from '../../../toolkit/nnunet/convert/model-folds.ts';
-import { hashSources } from '../../../toolkit/nnunet/convert/model-recipe.ts';
-import { v1Normalisation } from '../../../toolkit/nnunet/convert/v1-input.ts';
-import { methodOf, RGB_SOFTMAX } from '../../../toolkit/nnunet/model-card.ts';
-import { readTiledRoi } from '../../../toolkit/nnunet/sliding-window/tiled-roi.ts';
-import { temporaryFolder } from '../../support/in-temporary-folder.ts';
-import { type Plain, pickled } from '../../support/write-pickle.ts';
+import { sha256Of } from '../../../../toolkit/files/hash-file.ts';
+import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
+import { convertModel, hashSources, modelDigest } from '../../../../toolkit/nnunet/convert/convert-model.ts';
+import { findFolds } from '../../../../toolkit/nnunet/convert/model-folds.ts';
+import { methodOf, RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-card.ts';
+import { readTiledRoi } from '../../../../toolkit/nnunet/sliding-window/tiled-roi.ts';
+import { v1Normalisation } from '../../../../toolkit/nnunet/v1/recipe.ts';
+import { temporaryFolder } from '../../../support/in-temporary-folder.ts';
+import { type Plain, pickled } from '../../../support/write-pickle.ts';
 
-const PLAIN = join(import.meta.dirname, '..', '..', 'fixtures', 'nnunet', 'plain');
+const PLAIN = join(import.meta.dirname, '..', '..', '..', 'fixtures', 'nnunet', 'plain');
 const three = (value: Plain) => ({ 0: value, 1: value, 2: value });
 const INTENSITY = { mean: 120.5, sd: 30.25, percentile_00_5: 10.5, percentile_99_5: 240.5 };
 

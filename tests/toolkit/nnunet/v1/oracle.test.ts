@@ -2,17 +2,17 @@ import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { sha256Of } from '../../../toolkit/files/hash-file.ts';
-import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
-import { prepareTissueModel } from '../../../toolkit/models/tissue-model.ts';
-import { findFolds } from '../../../toolkit/nnunet/convert/model-folds.ts';
-import { hashSources } from '../../../toolkit/nnunet/convert/model-recipe.ts';
-import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
-import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { jobIn, useScratch } from './support/scratch.ts';
+import { sha256Of } from '../../../../toolkit/files/hash-file.ts';
+import { decodeLabels } from '../../../../toolkit/image/decode-labels.ts';
+import { prepareTissueModel } from '../../../../toolkit/models/tissue-model.ts';
+import { hashSources } from '../../../../toolkit/nnunet/convert/convert-model.ts';
+import { findFolds } from '../../../../toolkit/nnunet/convert/model-folds.ts';
+import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
+import { createRoiSegmenter } from '../../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { jobIn, useScratch } from '../support/scratch.ts';
 
 /** Instance normalisation; channels by `nonCT` with a mask, `noNorm` and `CT`. See PROVENANCE.md there. */
-const MODEL = fileURLToPath(new URL('../../fixtures/nnunet/schemes', import.meta.url));
+const MODEL = fileURLToPath(new URL('../../../fixtures/nnunet/schemes', import.meta.url));
 const IMAGE = join(MODEL, 'image.png');
 
 const scratch = useScratch();
