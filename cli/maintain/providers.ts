@@ -13,7 +13,7 @@ import { bytesText } from '../../toolkit/format.ts';
 import { type CudaObstacle, cudaObstacle } from '../../toolkit/onnx/provider/cuda.ts';
 import { visibleGpus } from '../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../toolkit/onnx/provider/probe.ts';
-import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
+import { ortVersion } from '../../toolkit/onnx/session/environment.ts';
 import {
   type AdapterNames,
   adapterText,

@@ -135,13 +135,13 @@ export function convBlock(
 export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisation, 'from'> {
   if (!BATCH_NORMS.includes(module.className))
     throw unsupportedModule(layers, module, 'is not a known batch normalisation');
-  const { ledger } = layers;
-  const gamma = ledger.use(module, 'weight', [-1]);
+  const { usage } = layers;
+  const gamma = usage.use(module, 'weight', [-1]);
   const channels = gamma.shape[0] ?? 0;
-  const beta = ledger.use(module, 'bias', [channels]);
-  const mean = ledger.use(module, 'running_mean', [channels]);
-  const variance = ledger.use(module, 'running_var', [channels]);
-  ledger.setAside(module, 'num_batches_tracked');
+  const beta = usage.use(module, 'bias', [channels]);
+  const mean = usage.use(module, 'running_mean', [channels]);
+  const variance = usage.use(module, 'running_var', [channels]);
+  usage.setAside(module, 'num_batches_tracked');
   const epsilon = positiveAttribute(module, 'eps');
   return {
     channels,
@@ -167,7 +167,7 @@ export function conv2d(
   x: Feature,
   { normalisation, rearrange }: Conv2dOptions = {},
 ): Feature {
-  const { ledger } = layers;
+  const { usage } = layers;
   const shape = conv2dShape(layers, module);
   const { outputs, groups, dilation } = shape;
   const rearranged = rearrange?.(shape);
@@ -176,8 +176,8 @@ export function conv2d(
     throw unsupportedModule(layers, module, `takes ${inputs} channels and is given ${x.channels}`);
 
   const { place } = module;
-  const weight = ledger.use(module, 'weight', [outputs, shape.inputs / groups, ...shape.kernel]);
-  const bias = ledger.has(module, 'bias') ? ledger.use(module, 'bias', [outputs]) : undefined;
+  const weight = usage.use(module, 'weight', [outputs, shape.inputs / groups, ...shape.kernel]);
+  const bias = usage.has(module, 'bias') ? usage.use(module, 'bias', [outputs]) : undefined;
   const value = emitConv(layers, x, {
     place,
     outputs,
