@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { neededFiles } from '../../activities/acquire/fetch-record.ts';
+import { neededFiles } from '../../activities/acquire/download.ts';
 import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../activities/inputs.ts';
 import type { Task } from '../../config/tasks.ts';

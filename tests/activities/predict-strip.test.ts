@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { createPredictionSteps } from '../../activities/predict-image.ts';
+import { createPredictionSteps } from '../../activities/predict-images.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFolders } from '../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';

@@ -9,7 +9,7 @@ import type {
   PlanTaskInput,
   RunInput,
 } from '../../activities/inputs.ts';
-import { noteVerdicts } from '../../activities/report/write-summary.ts';
+import { noteVerdicts } from '../../activities/report/run-results.ts';
 import { createWriteTrace } from '../../activities/report/write-trace.ts';
 import { planRois } from '../../activities/task/prepare-task.ts';
 import { createReadBatch, TaskFiles } from '../../activities/task/task-files.ts';

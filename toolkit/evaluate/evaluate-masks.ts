@@ -3,7 +3,7 @@ import type { MappedLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { firstOf } from '../format.ts';
-import { decodeLabelMap } from '../image/decode-label-map.ts';
+import { decodeLabelMap } from '../image/decode-labels.ts';
 import { namesIn, namesLike, namesMeantFor, stemOf } from './prediction-files.ts';
 
 /** The largest value of a mask with 16 bits. */

@@ -83,13 +83,13 @@ export const RESULTS = {
   summary: new JsonResultsFile(
     'summary.json',
     'How the run ended, and its verdicts',
-    'activities/report/write-summary.ts',
+    'activities/report/run-results.ts',
     Summary,
   ),
   configuration: new ResultsFile(
     'configuration.yaml',
     'The effective configuration of the run, as `--profile` takes it',
-    'activities/report/open-results.ts',
+    'activities/report/run-results.ts',
   ),
   environment: new JsonResultsFile(
     'environment/<machine>.json',

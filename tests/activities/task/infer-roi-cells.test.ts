@@ -16,7 +16,7 @@ import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
 import { ModelSummary } from '../../../toolkit/models/model-summary.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
+import { ortVersion } from '../../../toolkit/onnx/session/environment.ts';
 import { cellOutputs } from '../../../toolkit/tasks/cells/cells.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';

@@ -14,7 +14,7 @@ import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { RoiStem } from '../../../toolkit/dataset/layout.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
+import { ortVersion } from '../../../toolkit/onnx/session/environment.ts';
 import { tissueOutputs } from '../../../toolkit/tasks/tissue/tissue.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';

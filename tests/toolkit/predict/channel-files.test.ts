@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nameImages } from '../../../cli/predict/name-images.ts';
+import { nameImages } from '../../../cli/predict/predict.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { decodeChannels } from '../../../toolkit/image/decode-pixels.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';

@@ -1,7 +1,6 @@
 import { HE_LABELS, type LabelTranslation, translateLabels } from '../../dataset/tissue-labels.ts';
 import { ReigniteError } from '../../errors.ts';
-import { decodeByteLabels } from '../../image/decode-label-map.ts';
-import type { LabelImage } from '../../image/decode-labels.ts';
+import { decodeByteLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
 import { EDGES, HotspotFinder, type LayerWriter, type RoiLayers, SHARES, type Spot } from './draw-layers.ts';

@@ -1,16 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { ReigniteError } from '../../../errors.ts';
-import { indexedPng } from '../../../image/encode-png.ts';
-import { cellClasses } from '../../../models/class-colours.ts';
-import { NOT_PREDICTED } from '../../../nnunet/sliding-window/tile-grid.ts';
-import { readNpy } from '../../../numpy.ts';
-import { pyramidSizes, ZOOM_TILE, type ZoomLayer, type ZoomTile, zoomTilePath } from '../../../slide/deep-zoom.ts';
-import { LabelPyramid } from '../../../slide/read/label-pyramid.ts';
-import { Slide } from '../../../slide/read/slide.ts';
-import { MODEL_MPP } from '../../../slide/read/slide-resolution.ts';
-import { SlideView } from '../../../slide/read/slide-view.ts';
+import { ReigniteError } from '../../errors.ts';
+import { indexedPng } from '../../image/encode-png.ts';
+import { cellClasses } from '../../models/class-colours.ts';
+import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
+import { readNpy } from '../../numpy.ts';
+import { pyramidSizes, ZOOM_TILE, type ZoomLayer, type ZoomTile, zoomTilePath } from '../../slide/deep-zoom.ts';
+import { LabelPyramid } from '../../slide/read/label-pyramid.ts';
+import { Slide } from '../../slide/read/slide.ts';
+import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
+import { SlideView } from '../../slide/read/slide-view.ts';
 import { cellsLayer, type PlacedCells } from './cells-layer.ts';
 import { pathOf, type SlidePrediction, type ViewedSlide } from './viewed-slides.ts';
 

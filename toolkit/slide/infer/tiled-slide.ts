@@ -11,7 +11,7 @@ import {
   pixelTables,
 } from '../../nnunet/sliding-window/tile-input.ts';
 import { asGrey, type PixelBox } from '../../nnunet/sliding-window/tiled-roi.ts';
-import type { SlideView } from '../read/slide-view.ts';
+import type { SlideView, ViewChoice } from '../read/slide-view.ts';
 import { TissueCounts, type TissueMask } from '../slide-tissue.ts';
 
 /** A slide divided into the tiles of a model. */
@@ -293,6 +293,19 @@ export function slideTiles(
 export interface StripRows {
   readonly first: number;
   readonly end: number;
+}
+
+/** What every job on a slide, or on a strip of one, names. All paths are on this machine. */
+export interface OnSlide {
+  readonly slide: string;
+  readonly slideSha256: string;
+  readonly choice: ViewChoice;
+  /** µm per px that the model expects. */
+  readonly target: number;
+  /** Default: all tile rows. */
+  readonly rows?: StripRows;
+  /** Folder for partial results, from which a killed job resumes. Not shared with other jobs; removed at the end. */
+  readonly partialDir: string;
 }
 
 /** Returns the first tile row whose tiles reach into the rows that tile row `row` finishes. */

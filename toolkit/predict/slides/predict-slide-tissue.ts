@@ -7,17 +7,25 @@ import { writeRegions } from '../../geojson/write-features.ts';
 import { describeNetworks } from '../../nnunet/networks/open-networks.ts';
 import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
-import type { SlideProgress } from '../../slide/predict/slide-jobs.ts';
-import { type Rows, readRows } from '../../slide/predict/slide-rows.ts';
-import { type StripRows, slideGrid } from '../../slide/predict/tiled-slide.ts';
+import type { SlideProgress } from '../../slide/infer/segment-slide.ts';
+import { type Rows, readRows } from '../../slide/infer/slide-rows.ts';
+import { type StripRows, slideGrid } from '../../slide/infer/tiled-slide.ts';
 import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
 import { writePyramid } from '../../slide/write-pyramid.ts';
-import { factsOf, type Inferred, inferOnce, type PredictOptions } from '../infer-once.ts';
+import {
+  describeSlide,
+  factsOf,
+  type Inferred,
+  inferOnce,
+  joinStrips,
+  type PredictOptions,
+  splitUnlessCached,
+  stripKey,
+} from '../infer-once.ts';
 import { areasOf, drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
 import { type ImagePrediction, type OfStrips, slideTissueFiles } from '../prediction.ts';
 import { modelCautions, stainCautions, tissueCertaintyNote, tissueCertaintyOf } from '../reliability.ts';
-import { describeSlide, type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
-import { joinStrips, splitUnlessCached, stripKey } from './slide-strips.ts';
+import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 
 /** Raised whenever a change gives other labels for the same slide and model. */
 const SCHEMA = 1;

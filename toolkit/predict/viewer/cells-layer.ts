@@ -1,5 +1,5 @@
-import { indexedPng } from '../../../image/encode-png.ts';
-import { type PictureSize, pyramidSizes, ZOOM_TILE, type ZoomLayer, type ZoomTile } from '../../../slide/deep-zoom.ts';
+import { indexedPng } from '../../image/encode-png.ts';
+import { type PictureSize, pyramidSizes, ZOOM_TILE, type ZoomLayer, type ZoomTile } from '../../slide/deep-zoom.ts';
 
 type Rgb = readonly [number, number, number];
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { InputImage, networkImage } from '../../../toolkit/predict/input-image.ts';
-import { isSlide } from '../../../toolkit/slide/read/is-slide.ts';
+import { isSlide } from '../../../toolkit/slide/read/slide-formats.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/random-numbers.ts';
 import { writeSlide } from '../../support/write-tiff.ts';

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { ReigniteError } from '../../../errors.ts';
-import { counted } from '../../../format.ts';
-import type { ViewChoice } from '../../../slide/read/slide-view.ts';
-import { type ImagePrediction, isOfSlide } from '../../prediction.ts';
-import { readPredictionSummary } from '../../prediction-summary.ts';
+import { ReigniteError } from '../../errors.ts';
+import { counted } from '../../format.ts';
+import type { ViewChoice } from '../../slide/read/slide-view.ts';
+import { type ImagePrediction, isOfSlide } from '../prediction.ts';
+import { readPredictionSummary } from '../prediction-summary.ts';
 
 /** A prediction of a slide, and its prediction folder. */
 export interface SlidePrediction {

@@ -2,16 +2,16 @@ import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { packageFile } from '../../../../config/package-files.ts';
-import { ReigniteError } from '../../../errors.ts';
-import { sweepTemporaries, writeFileAtomic } from '../../../files/atomic-write.ts';
-import { codeOf, hasCode, readTextIfThere } from '../../../files/file-access.ts';
-import { makeFolder } from '../../../files/folders.ts';
-import { lockFile } from '../../../files/lease.ts';
-import { ensureFreeSpace } from '../../../files/suitable-file-system.ts';
-import { readJsonIfValid } from '../../../files/text-file.ts';
-import { type Html, html, jsonScript } from '../../../report/page/html.ts';
-import { expectedBytes, writeDeepZoom, zoomTiles } from '../../../slide/deep-zoom.ts';
+import { packageFile } from '../../../config/package-files.ts';
+import { ReigniteError } from '../../errors.ts';
+import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
+import { codeOf, hasCode, readTextIfThere } from '../../files/file-access.ts';
+import { makeFolder } from '../../files/folders.ts';
+import { lockFile } from '../../files/lease.ts';
+import { ensureFreeSpace } from '../../files/suitable-file-system.ts';
+import { readJsonIfValid } from '../../files/text-file.ts';
+import { type Html, html, jsonScript } from '../../report/page/html.ts';
+import { expectedBytes, writeDeepZoom, zoomTiles } from '../../slide/deep-zoom.ts';
 import { pathOf, type ViewedSlide } from './viewed-slides.ts';
 import { type LegendPart, type OpenSlideLayers, type ViewerLayer, withLayers } from './viewer-layers.ts';
 
@@ -219,7 +219,7 @@ async function namesIn(folder: string): Promise<readonly string[]> {
 
 async function writeAssets(folder: string): Promise<void> {
   for (const name of STATIC) {
-    const content = await readFile(packageFile(`toolkit/predict/slides/viewer/static/${name}`));
+    const content = await readFile(packageFile(`toolkit/predict/viewer/static/${name}`));
     await writeFileAtomic(join(folder, name), content);
   }
   const library = await readFile(createRequire(import.meta.url).resolve(OPENSEADRAGON));
