@@ -13,10 +13,15 @@ import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import { readJsonIfValid, writeJsonFile } from '../../toolkit/files/text-file.ts';
 import { bytesText, withoutStop } from '../../toolkit/format.ts';
-import { folderTree, misplacedFolders } from '../../toolkit/preflight/check-files.ts';
-import { type CheckedRecord, type CheckOptions, checkRecord } from '../../toolkit/preflight/check-record.ts';
+import {
+  type CheckedRecord,
+  type CheckOptions,
+  checkRecord,
+  folderTree,
+  misplacedFolders,
+} from '../../toolkit/preflight/check-record.ts';
 import { type FoundArchive, remoteTree } from '../../toolkit/preflight/remote-tree.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { taskNamed } from '../../toolkit/tasks/kind.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
 import type { RecordFile } from '../../toolkit/zenodo/record/record.ts';
 

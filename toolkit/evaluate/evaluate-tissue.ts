@@ -12,15 +12,13 @@ import { inside } from '../files/folders.ts';
 import { firstOf } from '../format.ts';
 import { decodeByteLabels, decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
-import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
+import { type ClassSubset, describeSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { describeWithoutPrediction } from '../metrics/dice.ts';
 import { type DiceScores, heMetrics, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
 import {
-  describeSubset,
-  describeUnscored,
   digestsOf,
   type Evaluated,
   type EvaluationInput,
@@ -28,7 +26,7 @@ import {
   type ScoreRow,
   writeMetrics,
 } from './evaluation.ts';
-import { namesIn, namesLike, predictionName } from './prediction-files.ts';
+import { describeUnscored, namesIn, namesLike, predictionName } from './prediction-files.ts';
 import {
   type BothMasks,
   checkMasks,

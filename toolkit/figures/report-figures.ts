@@ -1,6 +1,6 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
-import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
+import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement.ts';
 import { type ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
 import { confusionOf, type HeMetrics, tilConfusion } from '../metrics/he-metrics.ts';
 import type { ComparedMetric } from '../verdict/verdict-file.ts';

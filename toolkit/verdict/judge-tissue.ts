@@ -12,7 +12,6 @@ import {
 } from '../metrics/dice.ts';
 import { diceScores, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
 import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-roi.ts';
-import { partialCoverage } from './coverage.ts';
 import {
   type ComparedMetric,
   type EvaluationVerdict,
@@ -21,6 +20,7 @@ import {
   type HeVerdictFile,
   type MaskExplanation,
   mostSevere,
+  partialCoverage,
   type Verdict,
   worstFirst,
 } from './verdict-file.ts';

@@ -6,8 +6,7 @@ import type { Task } from '../../../config/tasks.ts';
 import { detectorFile, folderOf, readersFile } from '../../../toolkit/dataset/layout.ts';
 import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';
-import { folderTree, type RecordTree } from '../../../toolkit/preflight/check-files.ts';
-import { checkRecord } from '../../../toolkit/preflight/check-record.ts';
+import { checkRecord, folderTree, type RecordTree } from '../../../toolkit/preflight/check-record.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 

@@ -117,7 +117,7 @@ export function pairAttribute(module: ModuleNode, name: string, least: number): 
 }
 
 /** Reads a finite number that is not negative. */
-export function positiveAttribute(module: ModuleNode, name: string): number {
+export function nonNegativeAttribute(module: ModuleNode, name: string): number {
   const located = attribute(module, name);
   const number = asNumber(located);
   if (Number.isFinite(number) && number >= 0) return number;

@@ -23,9 +23,9 @@ import {
   type Feature,
   integerAttribute,
   type Layers,
+  nonNegativeAttribute,
   onlyInput,
   pairAttribute,
-  positiveAttribute,
   requireAttribute,
   sameShape,
   unsupportedModule,
@@ -49,7 +49,7 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
     case 'utils.activations.Hardswish':
       return sameShape(x, hardSwish(graph, place, x.value));
     case 'torch.nn.modules.activation.LeakyReLU':
-      return sameShape(x, leakyRelu(graph, place, x.value, positiveAttribute(module, 'negative_slope')));
+      return sameShape(x, leakyRelu(graph, place, x.value, nonNegativeAttribute(module, 'negative_slope')));
     case 'torch.nn.modules.activation.ReLU':
       return sameShape(x, relu(graph, place, x.value));
     case 'torch.nn.modules.activation.ReLU6':
@@ -57,7 +57,7 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
     case 'torch.nn.modules.activation.Mish':
       return sameShape(x, mish(graph, place, x.value));
     case 'torch.nn.modules.activation.ELU':
-      return sameShape(x, elu(graph, place, x.value, positiveAttribute(module, 'alpha')));
+      return sameShape(x, elu(graph, place, x.value, nonNegativeAttribute(module, 'alpha')));
     case 'torch.nn.modules.activation.GELU':
       requireAttribute(module, 'approximate', 'none');
       return sameShape(x, gelu(graph, place, x.value));
@@ -142,7 +142,7 @@ export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisatio
   const mean = usage.use(module, 'running_mean', [channels]);
   const variance = usage.use(module, 'running_var', [channels]);
   usage.setAside(module, 'num_batches_tracked');
-  const epsilon = positiveAttribute(module, 'eps');
+  const epsilon = nonNegativeAttribute(module, 'eps');
   return {
     channels,
     read: async () => ({

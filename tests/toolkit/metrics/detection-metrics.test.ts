@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DetectionMetrics } from '../../../toolkit/metrics/agreement-metrics.ts';
+import { DetectionMetrics } from '../../../toolkit/metrics/agreement.ts';
 
 const group = () => ({
   readers: ['reader R1', 'AI'],

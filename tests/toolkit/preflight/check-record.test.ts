@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { misplacedFolders } from '../../../toolkit/preflight/check-files.ts';
+import { misplacedFolders } from '../../../toolkit/preflight/check-record.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 async function dataWith(...folders: string[]): Promise<string> {

@@ -1,7 +1,7 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { type CellTask, TASK_TITLES } from '../../config/tasks.ts';
-import { FIGURE_STYLE } from '../figures/style.ts';
-import type { CellSweep } from './sweep-cells.ts';
+import type { CellSweep } from '../tasks/cells/sweep.ts';
+import { FIGURE_STYLE } from './style.ts';
 
 const WIDTH = 400;
 const HEIGHT = 220;

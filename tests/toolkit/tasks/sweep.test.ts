@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
 import { evaluateDetection } from '../../../toolkit/metrics/agreement.ts';
-import { type ScoredCell, sweepCells, thresholdsBy } from '../../../toolkit/sweep/sweep-cells.ts';
+import { type ScoredCell, sweepCells, thresholdsBy } from '../../../toolkit/tasks/cells/sweep.ts';
 
 const cell = fc.record({
   x: fc.integer({ min: 0, max: 200 }),
