@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
 import type { LeftOut } from '../geojson/write-features.ts';
-import type { FoldName } from '../nnunet/convert/model-folds.ts';
+import type { FoldName } from '../nnunet/model-card.ts';
 import type { EnsembleOptions, RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { Precision } from '../onnx/session/engine-choice.ts';
 import type { SlideCellsProgress } from '../slide/infer/detect-slide.ts';
