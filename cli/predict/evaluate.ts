@@ -11,10 +11,11 @@ import {
   writeBoxesPage,
 } from '../../toolkit/evaluate/evaluate-boxes.ts';
 import { type EvaluatedMasks, evaluateMasks, LARGEST_VALUE } from '../../toolkit/evaluate/evaluate-masks.ts';
-import { evaluationPage, type ScoreRow, writeEvaluationPage } from '../../toolkit/evaluate/evaluation.ts';
+import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { classesAsked } from '../../toolkit/metrics/class-subset.ts';
 import { type TaskKind, taskNamed } from '../../toolkit/tasks/kind.ts';
+import type { ScoreRow } from '../../toolkit/tasks/work.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { printPage } from './print-prediction.ts';

@@ -15,17 +15,10 @@ import { type DetectionMetrics, describeRemark, evaluateDetection } from '../met
 import { type ClassSubset, describeSubset, subsetAgreement } from '../metrics/class-subset.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { type CellPoint, readFoundPoints } from '../metrics/points-file.ts';
+import type { Evaluated, EvaluationInput, ScoreRow } from '../tasks/work.ts';
 import { type CellsCounts, cellsCounts } from '../verdict/cells-uncertainty.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
-import {
-  digestsOf,
-  type Evaluated,
-  type EvaluationInput,
-  patientsFile,
-  patientsOf,
-  type ScoreRow,
-  writeMetrics,
-} from './evaluation.ts';
+import { digestsOf, patientsFile, patientsOf, writeMetrics } from './evaluation.ts';
 import { coverageOf, describeCoverage, readPointsToScore } from './prediction-files.ts';
 
 /** Scores points under the paper's protocol: one .npy (n, 3) of x, y, class per image; no file if nothing was found. */

@@ -14,18 +14,12 @@ import { decodeByteLabels, decodeLabels, type LabelImage } from '../image/decode
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { type ClassSubset, describeSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { describeWithoutPrediction } from '../metrics/dice.ts';
-import { type DiceScores, heMetrics, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
+import { type DiceScores, describeWithoutPrediction, tilConfusion } from '../metrics/dice.ts';
+import { heMetrics, overallDice, sumOfConfusions } from '../metrics/he-metrics.ts';
+import type { Evaluated, EvaluationInput, ScoreRow } from '../tasks/work.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
-import {
-  digestsOf,
-  type Evaluated,
-  type EvaluationInput,
-  patientsFile,
-  type ScoreRow,
-  writeMetrics,
-} from './evaluation.ts';
+import { digestsOf, patientsFile, writeMetrics } from './evaluation.ts';
 import { describeUnscored, namesIn, namesLike, predictionName } from './prediction-files.ts';
 import {
   type BothMasks,

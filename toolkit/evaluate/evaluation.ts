@@ -8,13 +8,11 @@ import { folderOf, overviewFileIn, readersFileIn } from '../dataset/layout.ts';
 import { type OverviewByStem, overviewByStem, readOverview } from '../dataset/overview.ts';
 import { isSynthetic } from '../dataset/provenance.ts';
 import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
-import type { LabelTranslation } from '../dataset/tissue-labels.ts';
 import type { AccessibleFigure } from '../figures/report-figures.ts';
 import { unlessMissing } from '../files/file-access.ts';
 import { inside } from '../files/folders.ts';
 import { Sha256, sha256OfFile } from '../files/hash-file.ts';
 import { AI, DetectionMetrics } from '../metrics/agreement.ts';
-import type { ClassSubset } from '../metrics/class-subset.ts';
 import { HeMetrics } from '../metrics/he-metrics.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
 import { type DrawnRoi, drawLayers, MAX_VIEWED, type RoiLayers, readLayersFile } from '../report/layers/draw-layers.ts';
@@ -25,59 +23,15 @@ import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts
 import { type StandalonePage, writeStandalonePage } from '../report/write-page.ts';
 import { type EvaluationSource, RESULTS, reportFolder } from '../results/results-folder.ts';
 import { taskNamed } from '../tasks/kind.ts';
+import type { Evaluated, EvaluationInput, ScoreRow } from '../tasks/work.ts';
 import { countsByPatient, type RoiCounts } from '../verdict/resampled-intervals.ts';
-import type { EvaluationIntervals } from '../verdict/uncertainty.ts';
-import type { Interval, PatientsFile } from '../verdict/verdict-file.ts';
+import type { PatientsFile } from '../verdict/verdict-file.ts';
 import { namesIn, namesLike, predictionName } from './prediction-files.ts';
-
-/** A score of an evaluation, with what is shown next to it. */
-export interface ScoreRow {
-  readonly label: string;
-  /** Null if it cannot be scored: a pair without images in common, or a class without ground truth. */
-  readonly value: number | null;
-  /** Meaning of a null value. */
-  readonly without: 'absent' | 'no image in common';
-  readonly interval?: Interval;
-  /** The same score of the published predictions; missing if they are not compared. */
-  readonly published?: number | null;
-  /** The score if annotated pixels without a prediction count as missed; only for tissue. */
-  readonly missed?: number | null;
-}
-
-/** Input of an evaluation. Folders are absolute. */
-export interface EvaluationInput {
-  /** Data folder with overview and annotations, and with images for the figures of single ROIs. */
-  readonly data: string;
-  /** Folder that directly contains the predictions. */
-  readonly predictions: string;
-  /** Folder in which metrics/ and figures/ are written. */
-  readonly out: string;
-  /** Label of the paper for every mask value, if the masks have other values. */
-  readonly labels?: LabelTranslation;
-  /** How categories of the readers' file get their class. Default: by ID, as in the authors' code. */
-  readonly categories?: CategoryRule;
-  /** The classes to score. Default: all. */
-  readonly classes?: ClassSubset;
-}
 
 /** What an evaluation stores so that it can be compared with another one. */
 export interface EvaluationEvidence {
   readonly source: EvaluationSource;
   readonly counts: PatientsFile;
-}
-
-export interface Evaluated {
-  /** `metrics/<task>.json`. */
-  readonly metrics: object;
-  /** `metrics/<task>.intervals.json`: confidence intervals, what predictions leave out, and warnings. */
-  readonly intervals: EvaluationIntervals;
-  /** `metrics/<task>.classes.json`: scores of the requested classes. */
-  readonly classes?: object;
-  readonly images: number;
-  /** The table on screen. */
-  readonly rows: readonly ScoreRow[];
-  /** What scores or figures leave out, one sentence each. */
-  readonly remarks: readonly string[];
 }
 
 /** Writes `metrics/<task>.json` and its companion files; class scores of an earlier evaluation are removed. */

@@ -3,8 +3,8 @@ import { HE_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { type AgreementScores, agreementScores } from './agreement.ts';
 import { ConfusionMatrix, groupLabels } from './confusion-matrix.ts';
-import { diceWithUnannotatedMissed } from './dice.ts';
-import { type DiceScores, diceScores } from './he-metrics.ts';
+import { type DiceScores, diceWithUnannotatedMissed } from './dice.ts';
+import { diceScores } from './he-metrics.ts';
 
 /** Name of the class that merges all classes that were not requested. */
 const OTHER = 'other';

@@ -6,7 +6,6 @@ import { ReigniteError } from '../errors.ts';
 import { statIfThere } from '../files/file-access.ts';
 import { firstOf } from '../format.ts';
 import { PNG_START_BYTES, type PngStart, parsePngStart } from '../image/png-header.ts';
-import { taskNamed } from '../tasks/kind.ts';
 
 /** One assumption about a record, and whether it holds. */
 export interface RecordCheck {
@@ -50,9 +49,16 @@ export interface CheckedRecord {
   readonly tasks: readonly RecordTask[];
 }
 
+/** A task whose assumptions about a record can be checked. */
+export interface CheckableTask {
+  readonly name: Task;
+  /** Checks what the task assumes about a record, from its small files and the first bytes of large ones. */
+  checkRecord(tree: RecordTree, withModel: boolean): Promise<CheckedTask>;
+}
+
 /** Tasks to check. */
 export interface CheckOptions {
-  readonly tasks: readonly Task[];
+  readonly tasks: readonly CheckableTask[];
   /** Tasks with a custom model, for which the record's model is not checked. */
   readonly customModels?: readonly Task[];
 }
@@ -65,10 +71,10 @@ export async function checkRecord(
   const checks: RecordCheck[] = [];
   const found: RecordTask[] = [];
   for (const task of tasks) {
-    const withModel = !customModels.includes(task);
-    const { checks: ofTask, ...facts } = await taskNamed(task).checkRecord(tree, withModel);
+    const withModel = !customModels.includes(task.name);
+    const { checks: ofTask, ...facts } = await task.checkRecord(tree, withModel);
     checks.push(...ofTask);
-    found.push({ task, ...facts });
+    found.push({ task: task.name, ...facts });
   }
   return { checks, tasks: found };
 }

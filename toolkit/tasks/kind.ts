@@ -3,7 +3,6 @@ import type { TaskSettings } from '../../config/task-config.ts';
 import { CELL_TASKS, perTask, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
 import type { Made } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
-import type { Evaluated, EvaluationInput } from '../evaluate/evaluation.ts';
 import type { AccessibleFigure } from '../figures/report-figures.ts';
 import type { HomeFolders } from '../files/folders.ts';
 import type { ScoredClasses } from '../metrics/class-subset.ts';
@@ -15,7 +14,7 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from '../predict/prediction.ts';
-import type { CheckedTask, RecordTree } from '../preflight/check-record.ts';
+import type { CheckableTask } from '../preflight/check-record.ts';
 import type { DrawnRoi } from '../report/layers/draw-layers.ts';
 import type { CellsVerdictFile, ComparedMetric, HeVerdictFile } from '../verdict/verdict-file.ts';
 import { cellsTask } from './cells/cells.ts';
@@ -27,6 +26,8 @@ import type {
   Comparison,
   ComparisonInput,
   DrawRoi,
+  Evaluated,
+  EvaluationInput,
   InferenceJob,
   InferenceOnce,
   ListedRoi,
@@ -113,9 +114,7 @@ export interface MethodsInput {
 }
 
 /** Everything that depends on the kind of a task, behind one interface. */
-export interface TaskKind {
-  readonly name: Task;
-
+export interface TaskKind extends CheckableTask {
   /**
    * Lists the test set.
    *
@@ -123,8 +122,6 @@ export interface TaskKind {
    */
   listRois(data: string): Promise<readonly ListedRoi[]>;
 
-  /** Checks what the task assumes about a record, from its small files and the first bytes of large ones. */
-  checkRecord(tree: RecordTree, withModel: boolean): Promise<CheckedTask>;
   /** Returns the cache key parts of an ROI's result: everything that it depends on. */
   inferenceKey(roi: Pick<ListedRoi, 'box'>, sources: RoiSources, setup: NetworkSetup): KeyParts;
   /** Returns the cache key parts of the network's output. If that is cached, computing the result needs no network. */

@@ -6,11 +6,14 @@ import type { VerdictConfig } from '../../config/verdict-config.ts';
 import type { FileDigests } from '../cache/file-digests.ts';
 import type { InferenceGuard, MakeServices } from '../cache/make.ts';
 import type { CacheEntry, CacheKey, KeyParts, StepCache } from '../cache/step-cache.ts';
+import type { CategoryRule } from '../dataset/category-classes.ts';
 import type { RoiStem } from '../dataset/layout.ts';
 import type { OverviewRow } from '../dataset/overview.ts';
+import type { LabelTranslation } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import type { HomeFolders } from '../files/folders.ts';
 import type { Sha256 } from '../files/hash-file.ts';
+import type { ClassSubset } from '../metrics/class-subset.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import type { EnsembleOptions } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { type AdapterNames, adapterNames, type KeyedEngine, type SumsChoice } from '../onnx/session/engine-choice.ts';
@@ -18,8 +21,8 @@ import type { SessionOptions } from '../onnx/session/session.ts';
 import { Environment } from '../report/environment.ts';
 import type { SweepFile } from '../results/results-folder.ts';
 import type { RunStorage } from '../storage/run-storage.ts';
-import type { ResampleEvidence } from '../verdict/uncertainty.ts';
-import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
+import type { EvaluationIntervals, ResampleEvidence } from '../verdict/uncertainty.ts';
+import type { CellsVerdictFile, HeVerdictFile, Interval } from '../verdict/verdict-file.ts';
 
 /** The annotated part of a detection image in px: left, top, right, bottom. */
 export type Box = [number, number, number, number];
@@ -187,6 +190,51 @@ export type Measured =
 
 /** Draws the figure of an ROI. Returns false if there is nothing to draw. */
 export type DrawRoi = (roi: PlannedRoi, entry: CacheEntry, out: string) => Promise<boolean>;
+
+/** A score of an evaluation, with what is shown next to it. */
+export interface ScoreRow {
+  readonly label: string;
+  /** Null if it cannot be scored: a pair without images in common, or a class without ground truth. */
+  readonly value: number | null;
+  /** Meaning of a null value. */
+  readonly without: 'absent' | 'no image in common';
+  readonly interval?: Interval;
+  /** The same score of the published predictions; missing if they are not compared. */
+  readonly published?: number | null;
+  /** The score if annotated pixels without a prediction count as missed; only for tissue. */
+  readonly missed?: number | null;
+}
+
+/** Input of an evaluation. Folders are absolute. */
+export interface EvaluationInput {
+  /** Data folder with overview and annotations, and with images for the figures of single ROIs. */
+  readonly data: string;
+  /** Folder that directly contains the predictions. */
+  readonly predictions: string;
+  /** Folder in which metrics/ and figures/ are written. */
+  readonly out: string;
+  /** Label of the paper for every mask value, if the masks have other values. */
+  readonly labels?: LabelTranslation;
+  /** How categories of the readers' file get their class. Default: by ID, as in the authors' code. */
+  readonly categories?: CategoryRule;
+  /** The classes to score. Default: all. */
+  readonly classes?: ClassSubset;
+}
+
+/** Outcome of an evaluation. */
+export interface Evaluated {
+  /** `metrics/<task>.json`. */
+  readonly metrics: object;
+  /** `metrics/<task>.intervals.json`: confidence intervals, what predictions leave out, and warnings. */
+  readonly intervals: EvaluationIntervals;
+  /** `metrics/<task>.classes.json`: scores of the requested classes. */
+  readonly classes?: object;
+  readonly images: number;
+  /** The table on screen. */
+  readonly rows: readonly ScoreRow[];
+  /** What scores or figures leave out, one sentence each. */
+  readonly remarks: readonly string[];
+}
 
 /** A finished task, as input of the discrepancy report. */
 export interface DiscrepancyTask<Name extends Task> {

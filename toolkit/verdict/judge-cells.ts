@@ -7,7 +7,7 @@ import { AI, type DetectionMetrics, evaluateDetection, pairName } from '../metri
 import type { TieOrder } from '../metrics/match-points.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
-import { sumOfPointComparisons } from './compare-roi.ts';
+import { type PointsComparison, sumOfPointComparisons } from './compare-roi.ts';
 import { compareWithPrinted, type PrintedF1 } from './printed-f1.ts';
 import {
   type CellsRoiVerdict,
@@ -15,7 +15,6 @@ import {
   type ComparedMetric,
   type EvaluationVerdict,
   mostSevere,
-  type PointsComparison,
   type PointsExplanation,
   partialCoverage,
   type Verdict,

@@ -7,10 +7,11 @@ import {
   describeWithoutPrediction,
   dicePerLabel,
   microDice,
+  tilConfusion,
   withoutPrediction,
   withStrayPredictions,
 } from '../metrics/dice.ts';
-import { diceScores, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
+import { diceScores, overallDice, sumOfConfusions } from '../metrics/he-metrics.ts';
 import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-roi.ts';
 import {
   type ComparedMetric,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
 import { counted } from '../format.ts';
 import { AdapterNames, PRECISIONS, SumsChoice } from '../onnx/session/engine-choice.ts';
-import { MaskComparison } from './compare-roi.ts';
+import { MaskComparison, PointsComparison } from './compare-roi.ts';
 
 /** How a result compares with the published one. */
 export const Verdict = z.enum(['reproduced', 'within tolerance', 'differs', 'not comparable']);
@@ -220,20 +220,6 @@ export const HeVerdictFile = z.object({
   worst: Worst,
 });
 export type HeVerdictFile = z.input<typeof HeVerdictFile>;
-
-export const PointsComparison = z.object({
-  ours: z.int().min(0),
-  published: z.int().min(0),
-  matched: z.int().min(0).describe('Pairs of one class within the tolerance, nearest first'),
-  farthest: z.number().min(0).describe('Largest distance within a pair, px'),
-  extra: z.int().min(0).describe('Reproduced points without counterpart'),
-  missing: z.int().min(0).describe('Published points without counterpart'),
-  unexplained: z
-    .int()
-    .min(0)
-    .describe('Points of both sides outside the `reproduced` tolerance whose score is not near the threshold'),
-});
-export type PointsComparison = z.infer<typeof PointsComparison>;
 
 export const CellsRoiVerdict = RoiVerdict.extend({
   comparison: PointsComparison.optional(),

@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
+import type { PointsComparison } from '../../../toolkit/verdict/compare-roi.ts';
 import { judgeCells } from '../../../toolkit/verdict/judge-cells.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
-import { type PointsComparison, partialCoverage } from '../../../toolkit/verdict/verdict-file.ts';
+import { partialCoverage } from '../../../toolkit/verdict/verdict-file.ts';
 import { agreementOracle } from '../metrics/agreement-oracle.ts';
 
 const left = (roi: string) => ({ roi, verdict: 'not comparable', reason: 'There is no mask.' }) as const;
