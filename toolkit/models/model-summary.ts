@@ -110,13 +110,23 @@ async function subjectOf(modelDir: string): Promise<Subject> {
   }
   const detector = await knownDetectorCard(modelDir);
   if (detector !== undefined) {
-    const { kind, digest, size, input, output, classes, stride, weights } = detector;
+    const {
+      kind,
+      digest,
+      size,
+      shape: [height, width] = [size, size],
+      input,
+      output,
+      classes,
+      stride,
+      weights,
+    } = detector;
     return {
       kind,
       digest,
       architecture: { classes, stride, weights },
       input,
-      shape: [1, 3, size, size],
+      shape: [1, 3, height, width],
       range: [0, 1],
       output,
       laidOut: false,
