@@ -21,7 +21,7 @@ COPY --from=build /app/dist dist
 COPY --from=build /app/bin bin
 COPY --from=build /app/config/profiles config/profiles
 COPY --from=build /app/toolkit/report/page/static toolkit/report/page/static
-COPY --from=build /app/toolkit/predict/slides/viewer/static toolkit/predict/slides/viewer/static
+COPY --from=build /app/toolkit/predict/viewer/static toolkit/predict/viewer/static
 COPY --from=build /app/workflows/reproduce.ts workflows/reproduce.ts
 COPY --from=build /app/data/sample data/sample
 RUN mkdir -p /home/node/reignite /home/node/.cache/reignite /srv/reignite/data /srv/reignite/results \

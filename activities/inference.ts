@@ -2,7 +2,7 @@ import type { HomeFolders } from '../toolkit/files/folders.ts';
 import { createRoiSegmenter, startSegmenterThread } from '../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { RunStorage } from '../toolkit/storage/run-storage.ts';
 import { createCellDetector } from '../toolkit/yolo/detect/cell-detector.ts';
-import { createPredictionSteps } from './predict-image.ts';
+import { createPredictionSteps } from './predict-images.ts';
 import { createInferRoi, createMeasureTask, createProbeInference } from './task/infer-roi.ts';
 import { servicesOf } from './task/work-of.ts';
 

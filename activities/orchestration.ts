@@ -1,7 +1,6 @@
 import type { HomeFolders } from '../toolkit/files/folders.ts';
-import { createReadImages, createWritePrediction } from './prediction-files.ts';
-import { openResults } from './report/open-results.ts';
-import { createWriteSummary, noteVerdicts } from './report/write-summary.ts';
+import { createReadImages, createWritePrediction } from './predict-images.ts';
+import { createWriteSummary, noteVerdicts, openResults } from './report/run-results.ts';
 import { createWriteTrace } from './report/write-trace.ts';
 import { createReadBatch } from './task/task-files.ts';
 

@@ -1,7 +1,6 @@
 import type { Queue } from '../config/tasks.ts';
 import { loadConfig } from '../runtime/load-config.ts';
-import type { ServerSession, SessionOptions } from '../runtime/server/server-session.ts';
-import { withServer } from '../runtime/server/with-server.ts';
+import { type ServerSession, type SessionOptions, withServer } from '../runtime/server/server-session.ts';
 import { workerSettingsOf } from '../runtime/workers/worker-settings.ts';
 import { homeFromEnvironment } from '../toolkit/files/folders.ts';
 import { printStep } from './output.ts';

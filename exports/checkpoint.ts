@@ -8,9 +8,13 @@
  *
  * @module
  */
-export { type Checkpoint, type OpenOptions, openCheckpoint } from '../toolkit/pytorch/containers/checkpoint.ts';
+export {
+  type Checkpoint,
+  type OpenOptions,
+  openCheckpoint,
+  readPickleFile,
+} from '../toolkit/pytorch/containers/checkpoint.ts';
 export { classifyGlobal, type GlobalRisk, type SeenGlobal } from '../toolkit/pytorch/pickle/pickle-context.ts';
-export { readPickleFile } from '../toolkit/pytorch/pickle/unpickle.ts';
 export type { PickleValue } from '../toolkit/pytorch/pickle/value.ts';
 export {
   type ListedTensor,

@@ -10,8 +10,13 @@
  * @module
  */
 export { decodeLabels, type LabelImage } from '../toolkit/image/decode-labels.ts';
-export { agreementOfPair, type PairAgreement, type PairImage } from '../toolkit/metrics/agreement.ts';
-export { type AgreementScores, agreementScores } from '../toolkit/metrics/agreement-metrics.ts';
+export {
+  type AgreementScores,
+  agreementOfPair,
+  agreementScores,
+  type PairAgreement,
+  type PairImage,
+} from '../toolkit/metrics/agreement.ts';
 export { ConfusionMatrix } from '../toolkit/metrics/confusion-matrix.ts';
 export { dicePerLabel, microDice } from '../toolkit/metrics/dice.ts';
 export { countConfusion, type HeMetrics, heMetrics } from '../toolkit/metrics/he-metrics.ts';

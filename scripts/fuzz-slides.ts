@@ -9,8 +9,8 @@ import { parseArgs } from 'node:util';
 import { damagedBytes, randomNumbers } from '../tests/support/random-numbers.ts';
 import { ReigniteError } from '../toolkit/errors.ts';
 import { layoutOf, numberAt } from '../toolkit/image/tiff-directory.ts';
-import { isSlide, scaleOfTiff } from '../toolkit/slide/read/is-slide.ts';
 import { Slide } from '../toolkit/slide/read/slide.ts';
+import { isSlide, scaleOfTiff } from '../toolkit/slide/read/slide-formats.ts';
 
 const SLOW_MS = 2_000;
 const REGION = 300;

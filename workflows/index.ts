@@ -1,7 +1,5 @@
 export { acquire } from './acquire.ts';
-export { inferBatch } from './infer-batch.ts';
 export { measureDiscrepancies } from './measure-discrepancies.ts';
 export { predictImages } from './predict-images.ts';
-export { repeatReproduction } from './repeat-reproduction.ts';
-export { reproduce } from './reproduce.ts';
-export { validateTask } from './validate-task.ts';
+export { repeatReproduction, reproduce } from './reproduce.ts';
+export { inferBatch, validateTask } from './validate-task.ts';

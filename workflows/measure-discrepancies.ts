@@ -1,6 +1,6 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { MeasureOutcome, MeasureTaskInput, RunInput } from '../activities/inputs.ts';
-import type { TaskOutcome } from '../activities/report/write-summary.ts';
+import type { TaskOutcome } from '../activities/report/run-results.ts';
 import { toFailureInfo, withFailureInfo } from './failures.ts';
 import { inference, renderActivities } from './steps.ts';
 

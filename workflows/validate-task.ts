@@ -1,25 +1,55 @@
 import {
+  ApplicationFailure,
   continueAsNew,
   executeChild,
+  isCancellation,
   setCurrentDetails,
   setHandler,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { CompareOutcome, RoiFailure, RunInput, SkippedRoi } from '../activities/inputs.ts';
-import type { TaskOutcome } from '../activities/report/write-summary.ts';
+import type {
+  CompareOutcome,
+  EngineRef,
+  ModelRef,
+  OutstandingRoi,
+  RoiFailure,
+  RunInput,
+  SkippedRoi,
+  StageRef,
+} from '../activities/inputs.ts';
+import type { TaskOutcome } from '../activities/report/run-results.ts';
+import type { TaskSettings } from '../config/task-config.ts';
 import { TASK_TITLES, type Task } from '../config/tasks.ts';
-import { type FailedItem, failureList, withFailureInfo } from './failures.ts';
+import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { batchId } from './ids.ts';
-import { inferBatch, type TaskPlan } from './infer-batch.ts';
 import { markHandled } from './mark-handled.ts';
 import { measureTask } from './measure-discrepancies.ts';
-import { progress, progressTable, type StageColumn, type StageProgress, signalParent } from './progress.ts';
+import {
+  ProgressThrottle,
+  progress,
+  progressTable,
+  type StageColumn,
+  type StageProgress,
+  signalParent,
+} from './progress.ts';
 import { searchOptions, searchPairs } from './search-attributes.ts';
-import { inference, renderActivities } from './steps.ts';
+import { inference, mapSettledConcurrent, readBatch, renderActivities } from './steps.ts';
 
 /** Number of events at which to continue as new, before the server suggests it (4,096), so that histories stay readable. */
 const MAX_EVENTS = 3_500;
+
+/** What all batches of a task share. */
+interface TaskPlan {
+  readonly task: Task;
+  readonly stage: StageRef;
+  readonly model: ModelRef;
+  readonly engine: EngineRef;
+  readonly settings: TaskSettings;
+  readonly total: number;
+  readonly cached: number;
+  readonly batches: number;
+}
 
 /** Input of a task. */
 export interface TaskInput {
@@ -180,4 +210,96 @@ function show(
   const said = scores.flatMap((score) => ['', score]);
   setCurrentDetails([progressTable([shown], more), ...said, ...failureList(failed)].join('\n'));
   setHandler(progress, () => [state]);
+}
+
+interface InferBatchInput {
+  readonly run: string;
+  readonly input: RunInput;
+  /** ROIs that were excluded from the run. */
+  readonly skipped: readonly SkippedRoi[];
+  readonly plan: TaskPlan;
+  readonly batch: number;
+  /** ROIs done and failed before this batch. */
+  readonly done: number;
+  readonly failed: number;
+}
+
+interface InferBatchOutcome {
+  readonly done: number;
+  readonly failures: readonly RoiFailure[];
+}
+
+/** Infers the ROIs of one batch; a failed ROI is recorded and does not end the run. */
+export async function inferBatch({
+  run,
+  input,
+  skipped,
+  plan,
+  batch,
+  ...before
+}: InferBatchInput): Promise<InferBatchOutcome> {
+  const { task, stage, total, cached } = plan;
+  const listed = await readBatch.executeWithOptions({ summary: `list of batch ${batch + 1}` }, [{ stage, batch }]);
+  const rois = listed.filter(({ need }) => need === 'infer');
+  const named: FailedItem[] = [];
+  let done = 0;
+  const now = (): StageProgress => {
+    const counts = { done: before.done + done, of: total, cached, failed: before.failed + named.length };
+    return { stage: task, unit: 'ROIs', ...counts, state: 'running' };
+  };
+  const showBatch = () => setCurrentDetails([progressTable([now()]), ...failureList(named)].join('\n'));
+  const throttle = new ProgressThrottle(before.done, total, Date.now());
+  setHandler(progress, () => [now()]);
+  showBatch();
+
+  const settled = await mapSettledConcurrent(rois, input.config.temporal.maxConcurrentRois, async (roi, index) => {
+    let isOver = true;
+    try {
+      refuseSkipped(roi.roi, task, skipped);
+      await inferRoi(roi, rois[index + 1]?.image, input, plan);
+    } catch (error) {
+      // A paused run starts this ROI again: it is neither done nor failed.
+      isOver = !isCancellation(error);
+      if (isOver) named.push({ item: roi.roi, ...toFailureInfo(error) });
+      throw error;
+    } finally {
+      if (isOver) {
+        done += 1;
+        showBatch();
+        if (throttle.isDue(before.done + done, Date.now())) await signalParent(run, now());
+      }
+    }
+  });
+  const failures = settled.flatMap((result, index) => {
+    if (result.status === 'fulfilled') return [];
+    return [{ roi: rois[index]?.roi ?? '', ...toFailureInfo(result.reason) }];
+  });
+  return { done, failures };
+}
+
+function refuseSkipped(roi: string, task: Task, skipped: readonly SkippedRoi[]): void {
+  const skip = skipped.find((each) => each.task === task && each.roi === roi);
+  if (skip !== undefined) throw ApplicationFailure.nonRetryable(`Skipped: ${skip.reason}`, 'ROI_SKIPPED');
+}
+
+function inferRoi(
+  outstanding: OutstandingRoi,
+  following: string | undefined,
+  { config, folders }: RunInput,
+  plan: TaskPlan,
+) {
+  const { task, model, engine, settings } = plan;
+  const { need: _need, ...roi } = outstanding;
+  return inference(config.temporal).inferRoi.executeWithOptions({ summary: roi.roi }, [
+    {
+      ...roi,
+      ...(following !== undefined && { following }),
+      task,
+      folders,
+      model,
+      engine,
+      settings,
+      inference: config.inference,
+    },
+  ]);
 }

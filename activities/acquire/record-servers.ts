@@ -7,9 +7,8 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, inside, makeFolder } from '../../toolkit/files/folders.ts';
 import { RemoteArchive } from '../../toolkit/zenodo/download/fetch-members.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
-import type { HttpGet } from '../../toolkit/zenodo/http/http.ts';
+import { HostRateLimiter, type HttpGet } from '../../toolkit/zenodo/http/http.ts';
 import { tokenFor } from '../../toolkit/zenodo/http/http-headers.ts';
-import { HostRateLimiter } from '../../toolkit/zenodo/http/rate-limiter.ts';
 import { KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/local-record.ts';
 import {
   encodedKey,

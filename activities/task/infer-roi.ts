@@ -3,16 +3,23 @@ import { Context } from '@temporalio/activity';
 import { z } from 'zod';
 import { packageVersion } from '../../config/package-files.ts';
 import type { Task } from '../../config/tasks.ts';
-import type { CacheKey, RoiStem } from '../../toolkit/brands.ts';
+import type { CacheKey } from '../../toolkit/cache/step-cache.ts';
+import type { RoiStem } from '../../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/folders.ts';
 import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { adapterNames, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import type { Measured, NetworkSession } from '../../toolkit/tasks/kind.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
-import { type PlannedRoi, type RoiSources, recalledEntryOf, type TaskWork } from '../../toolkit/tasks/work.ts';
+import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import {
+  type Measured,
+  type NetworkSession,
+  type PlannedRoi,
+  type RoiSources,
+  recalledEntryOf,
+  type TaskWork,
+} from '../../toolkit/tasks/work.ts';
 import {
   bringAsNeeded,
   bringModel,

@@ -5,8 +5,8 @@ import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { unlessMissing } from '../../toolkit/files/file-access.ts';
 import { type HomeFolders, inside } from '../../toolkit/files/folders.ts';
 import { type RunStorage, Scratch } from '../../toolkit/storage/run-storage.ts';
-import type { NetworkSession, TaskKind } from '../../toolkit/tasks/kind.ts';
-import type { ListedRoi, NetworkSetup, RoiSources, TaskWork } from '../../toolkit/tasks/work.ts';
+import type { TaskKind } from '../../toolkit/tasks/kind.ts';
+import type { ListedRoi, NetworkSession, NetworkSetup, RoiSources, TaskWork } from '../../toolkit/tasks/work.ts';
 import type { RunFolders } from '../inputs.ts';
 
 /** What a worker keeps open between activities. */

@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../../toolkit/files/atomic-write.ts';
 import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/sweep/swept-run.ts';
+import { NAME_DATA, type RunSweep, sweepRun } from '../../toolkit/tasks/cells/sweep.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';
 import { foldersOf, refuseOpen, usualData } from './run-folders.ts';
 
@@ -165,7 +165,7 @@ async function dataOf(results: string, given: string | undefined, known: string 
 async function writeSweep(sweep: RunSweep, out: string): Promise<void> {
   // Loading Vega takes a second.
   const { renderVegaLite } = await import('../../toolkit/figures/render-vega-lite.ts');
-  const { sweepFigure } = await import('../../toolkit/sweep/sweep-figure.ts');
+  const { sweepFigure } = await import('../../toolkit/figures/sweep-figure.ts');
   const { svg, png } = await renderVegaLite(sweepFigure({ ...sweep, confidence: sweep.settings.confidence }));
   const path = (ending: string) => join(out, `${sweep.task}-sweep.${ending}`);
   await writeFileAtomic(path('json'), `${JSON.stringify(sweep, null, 1)}\n`);

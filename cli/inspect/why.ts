@@ -1,6 +1,6 @@
 import { parse } from 'node:path';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { PredictionFiles } from '../../activities/prediction-files.ts';
+import { PredictionFiles } from '../../activities/predict-images.ts';
 import { TASKS, type Task } from '../../config/tasks.ts';
 import {
   askPaused,

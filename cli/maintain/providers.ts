@@ -13,7 +13,6 @@ import { bytesText } from '../../toolkit/format.ts';
 import { type CudaObstacle, cudaObstacle } from '../../toolkit/onnx/provider/cuda.ts';
 import { visibleGpus } from '../../toolkit/onnx/provider/nvidia.ts';
 import { type ProbedProvider, probeProvider } from '../../toolkit/onnx/provider/probe.ts';
-import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
 import {
   type AdapterNames,
   adapterText,
@@ -21,6 +20,7 @@ import {
   PROVIDERS,
   type Provider,
 } from '../../toolkit/onnx/session/engine-choice.ts';
+import { ortVersion } from '../../toolkit/onnx/session/environment.ts';
 import { errorClause } from '../../toolkit/onnx/session/session.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import type { Finding } from './doctor.ts';

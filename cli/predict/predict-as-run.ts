@@ -1,13 +1,12 @@
 import { type PredictImagesInput, PredictionOrder } from '../../activities/inputs.ts';
-import { PredictionFiles } from '../../activities/prediction-files.ts';
+import { PredictionFiles } from '../../activities/predict-images.ts';
 import { canonicalJson } from '../../config/digest.ts';
 import { taskQueue } from '../../config/tasks.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import type { KnownPrediction } from '../../runtime/run/find-run.ts';
 import { type LiveStage, type Look, pendingSteps, untilClosed } from '../../runtime/run/run-progress.ts';
 import { type OnceOpen, startOrAttach } from '../../runtime/run/start-run.ts';
-import type { ServerSession } from '../../runtime/server/server-session.ts';
-import { watchOn, withServer } from '../../runtime/server/with-server.ts';
+import { type ServerSession, watchOn, withServer } from '../../runtime/server/server-session.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { mapConcurrent } from '../../toolkit/concurrency.ts';
 import { allowPlaces } from '../../toolkit/files/allowed-places.ts';
@@ -21,7 +20,7 @@ import {
   type PredictionSummary,
   readPredictionSummary,
 } from '../../toolkit/predict/prediction-summary.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { taskNamed } from '../../toolkit/tasks/kind.ts';
 import type { ControlState } from '../../workflows/control.ts';
 import { predictionId } from '../../workflows/ids.ts';
 import type { predictImages } from '../../workflows/predict-images.ts';

@@ -1,12 +1,12 @@
 import { join, resolve } from 'node:path';
 import { bytesText, counted } from '../../toolkit/format.ts';
-import { viewedSlides } from '../../toolkit/predict/slides/viewer/viewed-slides.ts';
+import { viewedSlides } from '../../toolkit/predict/viewer/viewed-slides.ts';
 import {
   planViewer,
   type ViewerPlan,
   type ViewerProgress,
   writeViewer,
-} from '../../toolkit/predict/slides/viewer/write-viewer.ts';
+} from '../../toolkit/predict/viewer/write-viewer.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 

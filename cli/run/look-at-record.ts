@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../activities/inputs.ts';
 import { packageVersion } from '../../config/package-files.ts';
-import { TASKS } from '../../config/tasks.ts';
+import { TASKS, type Task } from '../../config/tasks.ts';
 import { KINDS } from '../../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { fileExists } from '../../toolkit/files/file-access.ts';
@@ -13,10 +13,15 @@ import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { sha256Of } from '../../toolkit/files/hash-file.ts';
 import { readJsonIfValid, writeJsonFile } from '../../toolkit/files/text-file.ts';
 import { bytesText, withoutStop } from '../../toolkit/format.ts';
-import { folderTree, misplacedFolders } from '../../toolkit/preflight/check-files.ts';
-import { type CheckedRecord, type CheckOptions, checkRecord } from '../../toolkit/preflight/check-record.ts';
+import {
+  type CheckedRecord,
+  checkRecord,
+  folderTree,
+  misplacedFolders,
+  type RecordTree,
+} from '../../toolkit/preflight/check-record.ts';
 import { type FoundArchive, remoteTree } from '../../toolkit/preflight/remote-tree.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { taskNamed } from '../../toolkit/tasks/kind.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
 import type { RecordFile } from '../../toolkit/zenodo/record/record.ts';
 
@@ -52,6 +57,13 @@ export interface NoLook {
   readonly remedy: string;
 }
 
+/** What is checked in a record; part of the name under which the findings are kept. */
+interface LookedAt {
+  readonly tasks: readonly Task[];
+  /** Tasks with a custom model. */
+  readonly customModels: readonly Task[];
+}
+
 /** Time limit of the check, so that it does not delay a run. */
 const LOOK_MS = 60_000;
 
@@ -70,7 +82,7 @@ export async function lookAtRecord(
     customModels: config.tasks.filter((task) => config[task].model !== undefined),
   };
   if (config.zenodo.offline || (await isDataComplete(input))) {
-    const { checks, tasks } = await checkRecord(await folderTree(folders.data), look);
+    const { checks, tasks } = await checkTree(await folderTree(folders.data), look);
     const misplaced = await misplacedFolders(folders.data);
     return { source: 'data folder', archives: [], bytes: 0, checks: [...misplaced, ...checks], tasks };
   }
@@ -84,9 +96,13 @@ export async function lookAtRecord(
   }
 }
 
+function checkTree(tree: RecordTree, { tasks, customModels }: LookedAt): Promise<CheckedRecord> {
+  return checkRecord(tree, { tasks: tasks.map(taskNamed), customModels });
+}
+
 async function lookOnServer(
   { record: id, zenodo }: RunInput['config'],
-  look: Parameters<typeof checkRecord>[1],
+  look: LookedAt,
   home: HomeFolders,
   signal: AbortSignal,
 ): Promise<RecordLook> {
@@ -100,7 +116,7 @@ async function lookOnServer(
     const request = (file: { key: string; url: string }) => servers.request(zenodo, id, file);
     const tree = await remoteTree({ files, scratch, request, signal });
     try {
-      const { checks, tasks } = await checkRecord(tree, look);
+      const { checks, tasks } = await checkTree(tree, look);
       const checked = withRecordPaths({ checks: [...tree.faults, ...checks], tasks }, tree.folder);
       const found = { source: 'server', archives: tree.archives, bytes: tree.bytes(), ...checked } as const;
       await known.remember(found);
@@ -209,9 +225,9 @@ const Look = z.object({
 class KnownLook {
   readonly #path: string;
 
-  constructor({ records }: Pick<HomeFolders, 'records'>, files: readonly RecordFile[], options: CheckOptions) {
+  constructor({ records }: Pick<HomeFolders, 'records'>, files: readonly RecordFile[], look: LookedAt) {
     const listed = files.map(({ key, size, md5 }) => ({ key, size, md5 }));
-    const parts = JSON.stringify([SCHEMA, packageVersion(), listed, options]);
+    const parts = JSON.stringify([SCHEMA, packageVersion(), listed, look]);
     this.#path = join(records, 'checked', `${sha256Of(parts).slice(0, 16)}.json`);
   }
 

@@ -8,10 +8,9 @@ import { unlessMissing } from '../../toolkit/files/file-access.ts';
 import { inside } from '../../toolkit/files/folders.ts';
 import { imageSize } from '../../toolkit/image/open-image.ts';
 import { adapterOf } from '../../toolkit/onnx/provider/probe.ts';
-import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
 import { type AdapterNames, isRealGpu, type Provider, precisionOn } from '../../toolkit/onnx/session/engine-choice.ts';
-import type { KnownModel } from '../../toolkit/tasks/kind.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { ortVersion } from '../../toolkit/onnx/session/environment.ts';
+import { type KnownModel, taskNamed } from '../../toolkit/tasks/kind.ts';
 import type { ListedRoi } from '../../toolkit/tasks/work.ts';
 
 /** An ROI before a run. */

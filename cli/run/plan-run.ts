@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { neededFiles } from '../../activities/acquire/fetch-record.ts';
+import { neededFiles } from '../../activities/acquire/download.ts';
 import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../activities/inputs.ts';
 import type { Task } from '../../config/tasks.ts';
@@ -14,8 +14,7 @@ import { statIfThere } from '../../toolkit/files/file-access.ts';
 import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { freeBytes } from '../../toolkit/files/suitable-file-system.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import type { KnownModel } from '../../toolkit/tasks/kind.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { type KnownModel, taskNamed } from '../../toolkit/tasks/kind.ts';
 import { partPath } from '../../toolkit/zenodo/download/part-file.ts';
 import { findInMirror, KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/local-record.ts';
 import type { RecordFile, ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';

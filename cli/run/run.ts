@@ -6,8 +6,7 @@ import { z } from 'zod';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { pinRecord, type ResolvedRun, resolveRun } from '../../runtime/run/resolve-run.ts';
 import { startRun } from '../../runtime/run/start-run.ts';
-import type { ServerSession } from '../../runtime/server/server-session.ts';
-import { withServer } from '../../runtime/server/with-server.ts';
+import { type ServerSession, withServer } from '../../runtime/server/server-session.ts';
 import { workerSettingsOf } from '../../runtime/workers/worker-settings.ts';
 import { ERRORS, isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import {

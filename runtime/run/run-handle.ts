@@ -16,8 +16,7 @@ import type { Summary } from '../../toolkit/report/summary.ts';
 import { type RunResults, readResults } from '../../toolkit/results/read-results.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
 import { markHandled } from '../../workflows/mark-handled.ts';
-import type { ServerSession } from '../server/server-session.ts';
-import { watchOn } from '../server/with-server.ts';
+import { type ServerSession, watchOn } from '../server/server-session.ts';
 import { resultsOf } from './describe-run.ts';
 import { type RunProgress, runProgress, untilClosed } from './run-progress.ts';
 

@@ -12,7 +12,7 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { allowPlaces, placesNamedIn } from '../../toolkit/files/allowed-places.ts';
 import type { HomeFolders } from '../../toolkit/files/folders.ts';
 import { scheduleId } from '../../workflows/ids.ts';
-import type { RepeatInput } from '../../workflows/repeat-reproduction.ts';
+import type { RepeatInput } from '../../workflows/reproduce.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
 import type { ServerAddress } from '../server/connection.ts';
 import { hasSearchAttributes } from '../server/namespace-setup.ts';

@@ -16,7 +16,7 @@ import { detectorFile, folderOf } from '../../toolkit/dataset/layout.ts';
 import { AllowedPlaces } from '../../toolkit/files/allowed-places.ts';
 import { homeFolders } from '../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
+import { ortVersion } from '../../toolkit/onnx/session/environment.ts';
 import { RunStorage } from '../../toolkit/storage/run-storage.ts';
 import { openS3Store } from '../../toolkit/storage/s3-store.ts';
 import { createCellDetector } from '../../toolkit/yolo/detect/cell-detector.ts';

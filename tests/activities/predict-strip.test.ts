@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { createPredictionSteps } from '../../activities/predict-image.ts';
+import { createPredictionSteps } from '../../activities/predict-images.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFolders } from '../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { ImagePredictor } from '../../toolkit/predict/prediction.ts';
 import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import { taskNamed } from '../../toolkit/tasks/task-named.ts';
+import { taskNamed } from '../../toolkit/tasks/kind.ts';
 import { createCellDetector } from '../../toolkit/yolo/detect/cell-detector.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { runActivity } from '../support/run-activity.ts';

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { HE_LABELS } from '../../toolkit/dataset/tissue-labels.ts';
 import { decodeLabels } from '../../toolkit/image/decode-labels.ts';
 import { encodeIndexed, encodeLabels } from '../../toolkit/image/encode-png.ts';
-import { DetectionMetrics } from '../../toolkit/metrics/agreement-metrics.ts';
+import { DetectionMetrics } from '../../toolkit/metrics/agreement.ts';
 import { HeMetrics } from '../../toolkit/metrics/he-metrics.ts';
 import { encodeNpy } from '../../toolkit/numpy.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluateCommand } from '../../cli/predict/evaluate.ts';
-import { modeOf } from '../../cli/predict/evaluate-modes.ts';
+import { evaluateCommand, modeOf } from '../../cli/predict/evaluate.ts';
 
 const FOLDERS = { predictions: 'predicted', out: 'scores' };
 

@@ -1,96 +1,108 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { beforeAll, expect, it } from 'vitest';
+import { StepCache } from '../../toolkit/cache/step-cache.ts';
 import { hasPartial, inferredTwice, leftBehind } from '../support/chaos.ts';
-import { type Ended, serverPidOf, startCommand, until } from '../support/command.ts';
+import { type Place, serverPidOf, startCommand, until } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
-const BIG = { name: 'patient1_he_roi1', width: 400, height: 300 };
-const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
-
 const folder = suiteFolder();
-const place = (name: string) => ({ home: join(folder(), `home-${name}`), cwd: folder() });
-const wordsOf = (name: string) => [
-  ...['run', '--profile', 'tiny.yaml', '--tasks', 'he'],
-  ...['--data', `data-${name}`, '--results', `results-${name}`],
-];
-const outputs = (name: string) => digestsBelow(join(folder(), `results-${name}`), PROMISED);
-const databases = (name: string) => join(place(name).home, 'temporal');
-
-let undisturbed: Record<string, string> = {};
 
 beforeAll(async () => {
-  await writeTinyRecord(folder(), [BIG, SMALL]);
+  await writeTinyRecord(folder(), [
+    { name: 'patient1_he_roi1', width: 64, height: 112 },
+    { name: 'patient2_he_roi1', width: 64, height: 96 },
+  ]);
   await writeFile(join(folder(), 'tiny.yaml'), tinyProfile(join(folder(), 'served')));
-  const { status, stderr } = await runHere(wordsOf('calm'), place('calm'));
-  expect(status, stderr).toBe(0);
-  undisturbed = await outputs('calm');
 });
 
-/** Runs to the middle of an ROI, does `blow` and kills the server; then follows the run to its end. */
-async function withServerKilled(name: string, blow: () => Promise<void>): Promise<Ended> {
-  const command = startCommand(wordsOf(name), place(name));
-  await until(() => hasPartial(place(name).home), command.stderr);
-  const server = await serverPidOf(place(name).home);
-  await blow();
-  process.kill(server, 'SIGKILL');
-  const ended = await command.ended;
-  expect(ended.status, ended.stderr).toBe(0);
-  expect(ended.stderr).toContain('The Temporal server exited. Restarting it on the same database.');
-  expect(await outputs(name)).toEqual(undisturbed);
-  expect(await inferredTwice(place(name).home)).toEqual([]);
-  expect(leftBehind(place(name).home)).toEqual([]);
-  return ended;
-}
+const profile = () => ['--profile', join(folder(), 'tiny.yaml'), '--tasks', 'he', '--data', join(folder(), 'data')];
+const wordsOf = (results: string) => ['run', ...profile(), '--results', results];
+const databases = ({ home }: Place) => join(home, 'temporal');
 
-async function deleteDatabase(name: string): Promise<void> {
-  for (const file of await readdir(databases(name))) {
-    if (file.startsWith('temporal.db')) await rm(join(databases(name), file));
+async function deleteDatabase(place: Place): Promise<void> {
+  for (const file of await readdir(databases(place))) {
+    if (file.startsWith('temporal.db')) await rm(join(databases(place), file));
   }
 }
 
-describe('a killed server', () => {
-  it('is restarted with its database, and the run continues', async () => {
-    const { stderr } = await withServerKilled('killed', async () => undefined);
-    expect(stderr.match(/Started|Attached to/g)).toHaveLength(1);
-    expect(stderr).not.toContain('Restarting the run');
-  });
+/** Overwrites the database. Its first page stays, so that it still looks like one. */
+async function damageDatabase(place: Place): Promise<Buffer> {
+  const path = join(databases(place), 'temporal.db');
+  const whole = await readFile(path);
+  const damaged = Buffer.concat([whole.subarray(0, 4_096), randomBytes(whole.length - 4_096)]);
+  await writeFile(path, damaged);
+  return damaged;
+}
 
-  it('loses the run if its database was deleted first: the run restarts from its finished rows', async () => {
-    const { stderr } = await withServerKilled('lost', () => deleteDatabase('lost'));
-    expect(stderr).toContain('The Temporal database was lost. Restarting the run');
-  });
-});
+/** Removes one of two ROIs from the cache, so that the next run computes it. */
+async function forgetRoi({ home }: Place, which: 0 | 1): Promise<void> {
+  const cache = new StepCache(join(home, 'cache'));
+  const keys: string[] = [];
+  for await (const { key, parts } of cache.entries()) if (parts['step'] === 'segment-roi') keys.push(key);
+  expect(keys).toHaveLength(2);
+  const key = keys.sort()[which] ?? '';
+  await rm(dirname(cache.pathOf(key, 'mask')), { recursive: true });
+}
 
-describe('the database of the server', () => {
-  const runAgain = async () => {
-    const again = await runHere(wordsOf('calm'), place('calm'));
-    expect(again.status, again.stderr).toBe(0);
-    expect(again.stdout).toContain('2 ROIs: 0 computed, 2 from the cache, 0 failed');
-    expect(await outputs('calm')).toEqual(undisturbed);
-    return again;
-  };
+/** Runs with a server that is killed in the middle of an ROI, and killed without its database in that of the next. */
+async function runWithServerKilled(place: Place): Promise<Record<string, string>> {
+  const HELD = join(place.cwd, 'held');
+  await Promise.all([1, 2].map((n) => writeFile(`${HELD}-${n}`, '')));
+  const NODE_OPTIONS = `--import=${import.meta.resolve('../support/hold-images.mjs')}`;
+  const command = startCommand(wordsOf('struck'), { ...place, environment: { NODE_OPTIONS, HELD } });
+  await until(() => hasPartial(place.home), command.stderr);
+  const first = await serverPidOf(place.home);
+  process.kill(first, 'SIGKILL');
+  await command.shows('The Temporal server exited. Restarting it on the same database.');
+  await rm(`${HELD}-1`);
+  // The ROI that was in its middle ends, and the next one waits in its own.
+  await command.shows('1 of 2 ROIs');
+  await until(() => hasPartial(place.home), command.stderr);
+  expect(command.stderr().match(/Started|Attached to/g)).toHaveLength(1);
+  expect(command.stderr()).not.toContain('Restarting the run');
 
-  it('can be deleted at the cost of the history only: the next run uses the cache', async () => {
-    await deleteDatabase('calm');
-    await runAgain();
-    expect(await readdir(databases('calm'))).toEqual(['temporal.db']);
-  });
+  const second = await serverPidOf(place.home);
+  expect(second).not.toBe(first);
+  await deleteDatabase(place);
+  process.kill(second, 'SIGKILL');
+  await command.shows('The Temporal database was lost. Restarting the run');
+  await rm(`${HELD}-2`);
+  const ended = await command.ended;
+  expect(ended.status, ended.stderr).toBe(0);
+  expect(await inferredTwice(place.home)).toEqual([]);
+  expect(leftBehind(place.home)).toEqual([]);
+  return digestsBelow(join(place.cwd, 'struck'), PROMISED);
+}
 
-  it('is moved aside unchanged if it is damaged: the next run uses the cache', async () => {
-    const path = join(databases('calm'), 'temporal.db');
-    const whole = await readFile(path);
-    // Its first page stays, so that it still looks like a database.
-    const damaged = Buffer.concat([whole.subarray(0, 4_096), randomBytes(whole.length - 4_096)]);
-    await writeFile(path, damaged);
-    const { stderr } = await runAgain();
-    const aside = join(databases('calm'), 'temporal.db.refused-1');
-    expect(stderr).toContain(`Temporal could not open its database. It was moved to ${aside}`);
-    expect((await readFile(aside)).equals(damaged)).toBe(true);
-  });
+/** Runs undisturbed: one ROI comes from the cache. */
+async function runUndisturbed(place: Place, results: string) {
+  const { status, stdout, stderr } = await runHere(wordsOf(results), place);
+  expect(status, stderr).toBe(0);
+  expect(stdout).toContain('2 ROIs: 1 computed, 1 from the cache, 0 failed');
+  return { stderr, outputs: await digestsBelow(join(place.cwd, results), PROMISED) };
+}
+
+it('costs the history at most: if the server is killed and its database deleted or damaged, results are the same', async () => {
+  const cwd = await mkdtemp(join(folder(), 'attempt-'));
+  const place = { home: join(cwd, 'home'), cwd };
+  const struck = await runWithServerKilled(place);
+
+  const damaged = await damageDatabase(place);
+  await forgetRoi(place, 0);
+  const onDamaged = await runUndisturbed(place, 'on-damaged');
+  expect(onDamaged.outputs).toEqual(struck);
+  const aside = join(databases(place), 'temporal.db.refused-1');
+  expect(onDamaged.stderr).toContain(`Temporal could not open its database. It was moved to ${aside}`);
+  expect((await readFile(aside)).equals(damaged)).toBe(true);
+
+  await deleteDatabase(place);
+  await forgetRoi(place, 1);
+  expect((await runUndisturbed(place, 'on-none')).outputs).toEqual(struck);
+  expect(await readdir(databases(place))).toEqual(['temporal.db']);
 });

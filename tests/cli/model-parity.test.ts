@@ -52,7 +52,7 @@ describe('reignite model parity', () => {
     const asked: unknown[] = [];
     const run = vi.spyOn(InferenceThread.prototype, 'ask').mockImplementation(async (request) => {
       asked.push(request);
-      return { shape: [1], values: Float32Array.of(1) };
+      return { kind: 'ran', result: { shape: [1], values: Float32Array.of(1) } };
     });
     onTestFinished(() => run.mockRestore());
     const beside = (patch: readonly number[]) =>
@@ -64,10 +64,10 @@ describe('reignite model parity', () => {
     await beside([16, 24]);
     await parityCommand(model, { against: model, input, tolerance, json: true });
     expect(asked).toMatchObject([
-      { how: 'plain' },
-      { path: expect.not.stringContaining(folder), how: { laidOut: true } },
-      { how: 'plain' },
-      { path: model, how: { laidOut: false } },
+      { job: { how: 'plain' } },
+      { job: { path: expect.not.stringContaining(folder), how: { laidOut: true } } },
+      { job: { how: 'plain' } },
+      { job: { path: model, how: { laidOut: false } } },
     ]);
   });
 

@@ -7,7 +7,7 @@ import { createDownloadActivities } from '../../activities/acquire/download.ts';
 import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import { createInferenceActivities } from '../../activities/inference.ts';
 import { createOrchestrationActivities } from '../../activities/orchestration.ts';
-import { PredictionFiles } from '../../activities/prediction-files.ts';
+import { PredictionFiles } from '../../activities/predict-images.ts';
 import { createRenderActivities } from '../../activities/render.ts';
 import { loadConfig } from '../../runtime/load-config.ts';
 import { runningServer } from '../../runtime/server/home-server.ts';

@@ -11,7 +11,7 @@ import { GPU_ORT_VERSION, GPU_WHEELS, type GpuWheel } from '../../runtime/gpu-li
 import { installGpu, linkProvider, planGpuInstall, providerLinks } from '../../runtime/install-gpu.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { lockFile } from '../../toolkit/files/lease.ts';
-import { ortVersion } from '../../toolkit/onnx/session/engine.ts';
+import { ortVersion } from '../../toolkit/onnx/session/environment.ts';
 import { faultServer } from '../support/fault-server.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 

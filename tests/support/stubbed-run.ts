@@ -9,7 +9,7 @@ import type {
   PlanTaskInput,
   RunInput,
 } from '../../activities/inputs.ts';
-import { noteVerdicts } from '../../activities/report/write-summary.ts';
+import { noteVerdicts } from '../../activities/report/run-results.ts';
 import { createWriteTrace } from '../../activities/report/write-trace.ts';
 import { planRois } from '../../activities/task/prepare-task.ts';
 import { createReadBatch, TaskFiles } from '../../activities/task/task-files.ts';
@@ -19,9 +19,9 @@ import { QUEUES, type Queue, type Task, taskQueue } from '../../config/tasks.ts'
 import { connectionOptionsOf, type ServerAddress } from '../../runtime/server/connection.ts';
 import { workerIdentity } from '../../runtime/workers/pollers.ts';
 import { workflowBundle } from '../../runtime/workers/workflow-bundle.ts';
-import { RoiStem } from '../../toolkit/brands.ts';
 import { FileDigests } from '../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../toolkit/cache/step-cache.ts';
+import { RoiStem } from '../../toolkit/dataset/layout.ts';
 import { type HomeFolders, homeFolders } from '../../toolkit/files/folders.ts';
 import { runId } from '../../workflows/ids.ts';
 

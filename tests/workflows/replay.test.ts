@@ -68,7 +68,12 @@ describe('recorded histories', () => {
       'reproduce',
     ],
     ['a batch is no longer drawn', 'draw(plan, input, batch, inferred.failures)', 'Promise.resolve()', 'validateTask'],
-    ['a batch works on one ROI at a time', 'input.config.temporal.maxConcurrentRois', '1', 'inferBatch-tiny-nuclei'],
+    [
+      'a batch works on one ROI at a time',
+      '(rois, input.config.temporal.maxConcurrentRois',
+      '(rois, 1',
+      'inferBatch-tiny-nuclei',
+    ],
     ['the record is fetched twice', 'await fetchRecord.', 'await (fetchRecord({}), fetchRecord).', 'acquire'],
   ])('turn red when %s', async (_what, from, to, type) => {
     const code = await readFile(codePath, 'utf8');

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { failureList } from '../../workflows/failures.ts';
-import type { StageProgress } from '../../workflows/progress.ts';
-import { type RunView, runDetails } from '../../workflows/run-details.ts';
+import { type RunView, runDetails, type StageProgress } from '../../workflows/progress.ts';
 
 const HE: StageProgress = { stage: 'he', unit: 'ROIs', done: 4, of: 10, cached: 0, failed: 1, state: 'running' };
 const VIEW: RunView = {

@@ -1,10 +1,9 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Sha256 } from '../brands.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { fileMissing } from '../files/file-access.ts';
-import { sha256OfFile } from '../files/hash-file.ts';
+import { Sha256, sha256OfFile } from '../files/hash-file.ts';
 
 /** Lookups after which other work gets a turn: a lookup is synchronous and takes almost no time. */
 const LOOKUPS_PER_TURN = 256;

@@ -4,13 +4,19 @@ import { dirname, join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { z } from 'zod';
 import { canonicalJson } from '../../config/digest.ts';
-import { CacheKey, Sha256 } from '../brands.ts';
 import { ReigniteError } from '../errors.ts';
 import { replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
 import { asDiskError } from '../files/file-access.ts';
 import { makeFolder } from '../files/folders.ts';
-import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
+import { Sha256, sha256Of, sha256OfFile } from '../files/hash-file.ts';
 import type { StoredEntries } from '../storage/stored-files.ts';
+
+/** The key of a cache entry: SHA-256 of everything that its result depends on. */
+export const CacheKey = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .brand<'CacheKey'>();
+export type CacheKey = z.infer<typeof CacheKey>;
 
 /** Memory that a process uses at most for entries, enough for a hundred thousand ROIs. */
 const MAX_BYTES = 256 * 2 ** 20;

@@ -2,9 +2,7 @@ import type { CellTask } from '../../config/tasks.ts';
 import { translateLabels } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { unlessMissing } from '../files/file-access.ts';
-import { decodeByteLabels } from '../image/decode-label-map.ts';
-import type { LabelImage } from '../image/decode-labels.ts';
-
+import { decodeByteLabels, type LabelImage } from '../image/decode-labels.ts';
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 

@@ -15,10 +15,9 @@ import { type PredictionSummary, readPredictionSummary } from '../predict/predic
 import type { TumourShare } from '../predict/slides/slide-regions.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
-import type { EvaluationSource } from '../results/metrics-files.ts';
-import { RESULTS, readEnvironments } from '../results/results-folder.ts';
+import { type EvaluationSource, RESULTS, readEnvironments } from '../results/results-folder.ts';
+import { taskNamed } from '../tasks/kind.ts';
 import { cellDefinition, settingsInEffect } from '../tasks/registry.ts';
-import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
 
 /** What wrote one of the two folders to compare. */

@@ -4,11 +4,20 @@ import { join, posix, relative, sep } from 'node:path';
 import { pipeline, type Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGunzip } from 'node:zlib';
+import { z } from 'zod';
 import { type CellTask, type Task, TISSUE_TASKS, type TissueTask } from '../../config/tasks.ts';
 import { codeOf, fileExists } from '../files/file-access.ts';
 import { inside } from '../files/folders.ts';
 import { cellDefinition, definitionOf, tissueDefinition } from '../tasks/registry.ts';
 import { HE_LABELS } from './tissue-labels.ts';
+
+/** Stem of an ROI's files in `inference/`, such as `patient1_he_roi1_with_context`. */
+export const RoiStem = z
+  .string()
+  .min(1)
+  .refine((stem) => !/[\\/]/.test(stem), 'Expected the name of a file without its folder and extension')
+  .brand<'RoiStem'>();
+export type RoiStem = z.infer<typeof RoiStem>;
 
 /** Top folders of the record, each with a subfolder per task. */
 export const KINDS = ['images', 'annotations', 'models', 'inference', 'figures'] as const;

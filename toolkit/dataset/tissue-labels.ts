@@ -46,14 +46,17 @@ export const HE_LABELS = [
   { value: 16, name: 'Keratinization', colour: [148, 23, 81], til: 6 },
 ] as const satisfies readonly HeLabel[];
 
-/** The 7 labels of the paper's use case of tumour-infiltrating lymphocytes, at the index of their value. */
+/**
+ * The 7 labels of the paper's use case of tumour-infiltrating lymphocytes, at the index of their value. Those that are a
+ * single label of the full set have its colour.
+ */
 export const TIL_LABELS = [
-  { value: 0, name: 'Unannotated', colour: [0, 0, 0] },
-  { value: 1, name: 'Background', colour: [255, 255, 255] },
-  { value: 2, name: 'Tumor cells', colour: [0, 253, 255] },
+  { value: 0, name: 'Unannotated', colour: HE_LABELS[0].colour },
+  { value: 1, name: 'Background', colour: HE_LABELS[1].colour },
+  { value: 2, name: 'Tumor cells', colour: HE_LABELS[2].colour },
   { value: 3, name: 'Stroma and Inflammation', colour: [255, 199, 0] },
-  { value: 4, name: 'Necrotic tissue', colour: [1, 25, 147] },
-  { value: 5, name: 'Macrophages', colour: [83, 27, 147] },
+  { value: 4, name: 'Necrotic tissue', colour: HE_LABELS[8].colour },
+  { value: 5, name: 'Macrophages', colour: HE_LABELS[13].colour },
   { value: 6, name: 'Rest', colour: [180, 180, 180] },
 ] as const satisfies readonly TissueLabel[];
 

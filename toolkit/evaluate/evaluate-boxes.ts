@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readNamedJson } from '../files/text-file.ts';
 import { averagePrecision, type ScoredBox, type TrueBox } from '../metrics/average-precision.ts';
 import { decimal, html, table } from '../report/page/html.ts';
-import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
+import { type StandalonePage, writeStandalonePage } from '../report/write-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
 import { readCandidatesFile } from '../yolo/detect/detection-files.ts';
 import { namesLike } from './prediction-files.ts';

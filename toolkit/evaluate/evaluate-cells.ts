@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
-import { Sha256 } from '../brands.ts';
 import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
 import { folderOf, readersFileIn } from '../dataset/layout.ts';
 import type { OverviewByStem } from '../dataset/overview.ts';
@@ -10,25 +9,16 @@ import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dat
 import { drawCellsFigure } from '../figures/cells-figure.ts';
 import { renderF1Figures } from '../figures/f1-matrix.ts';
 import { inside } from '../files/folders.ts';
-import { sha256Of } from '../files/hash-file.ts';
+import { Sha256, sha256Of } from '../files/hash-file.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
-import { describeRemark, evaluateDetection } from '../metrics/agreement.ts';
-import type { DetectionMetrics } from '../metrics/agreement-metrics.ts';
-import { type ClassSubset, subsetAgreement } from '../metrics/class-subset.ts';
+import { type DetectionMetrics, describeRemark, evaluateDetection } from '../metrics/agreement.ts';
+import { type ClassSubset, describeSubset, subsetAgreement } from '../metrics/class-subset.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { type CellPoint, readFoundPoints } from '../metrics/points-file.ts';
+import type { Evaluated, EvaluationInput, ScoreRow } from '../tasks/work.ts';
 import { type CellsCounts, cellsCounts } from '../verdict/cells-uncertainty.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
-import {
-  describeSubset,
-  digestsOf,
-  type Evaluated,
-  type EvaluationInput,
-  patientsFile,
-  patientsOf,
-  type ScoreRow,
-  writeMetrics,
-} from './evaluation.ts';
+import { digestsOf, patientsFile, patientsOf, writeMetrics } from './evaluation.ts';
 import { coverageOf, describeCoverage, readPointsToScore } from './prediction-files.ts';
 
 /** Scores points under the paper's protocol: one .npy (n, 3) of x, y, class per image; no file if nothing was found. */

@@ -1,10 +1,10 @@
-import { join, parse } from 'node:path';
+import { join } from 'node:path';
 import type { MappedLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { firstOf } from '../format.ts';
-import { decodeLabelMap } from '../image/decode-label-map.ts';
-import { namesIn, namesLike, namesMeantFor } from './prediction-files.ts';
+import { decodeLabelMap } from '../image/decode-labels.ts';
+import { namesIn, namesLike, namesMeantFor, stemOf } from './prediction-files.ts';
 
 /** The largest value of a mask with 16 bits. */
 export const LARGEST_VALUE = 65_535;
@@ -132,10 +132,6 @@ function predictionOf(found: readonly string[]): (name: string) => string | unde
     const others = byStem.get(stemOf(name)) ?? [];
     return like(name) ?? (others.length === 1 ? others[0] : undefined);
   };
-}
-
-function stemOf(name: string): string {
-  return parse(name.normalize('NFC')).name;
 }
 
 interface MaskPair {

@@ -10,26 +10,17 @@ import { drawCaseFigure } from '../figures/case-figure.ts';
 import { renderHeFigures } from '../figures/he-figures.ts';
 import { inside } from '../files/folders.ts';
 import { firstOf } from '../format.ts';
-import { decodeByteLabels } from '../image/decode-label-map.ts';
-import { decodeLabels, type LabelImage } from '../image/decode-labels.ts';
+import { decodeByteLabels, decodeLabels, type LabelImage } from '../image/decode-labels.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
-import { type ClassSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
+import { type ClassSubset, describeSubset, type SubsetDice, subsetDice } from '../metrics/class-subset.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
-import { describeWithoutPrediction } from '../metrics/dice.ts';
-import { type DiceScores, heMetrics, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
+import { type DiceScores, describeWithoutPrediction, tilConfusion } from '../metrics/dice.ts';
+import { heMetrics, overallDice, sumOfConfusions } from '../metrics/he-metrics.ts';
+import type { Evaluated, EvaluationInput, ScoreRow } from '../tasks/work.ts';
 import { measureTissue, TISSUE_MEASURES } from '../verdict/tissue-uncertainty.ts';
 import { type EvaluationIntervals, evaluationIntervals } from '../verdict/uncertainty.ts';
-import {
-  describeSubset,
-  describeUnscored,
-  digestsOf,
-  type Evaluated,
-  type EvaluationInput,
-  patientsFile,
-  type ScoreRow,
-  writeMetrics,
-} from './evaluation.ts';
-import { namesIn, namesLike, predictionName } from './prediction-files.ts';
+import { digestsOf, patientsFile, writeMetrics } from './evaluation.ts';
+import { describeUnscored, namesIn, namesLike, predictionName } from './prediction-files.ts';
 import {
   type BothMasks,
   checkMasks,

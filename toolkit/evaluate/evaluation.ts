@@ -1,72 +1,37 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import type { Task } from '../../config/tasks.ts';
-import { nearestName } from '../../config/wrong-values.ts';
-import { Sha256 } from '../brands.ts';
+import { basename, join } from 'node:path';
+import { CELL_TASKS, type CellTask, TASK_TITLES, type Task } from '../../config/tasks.ts';
+import { VerdictConfig } from '../../config/verdict-config.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
-import { overviewFileIn } from '../dataset/layout.ts';
+import { folderOf, overviewFileIn, readersFileIn } from '../dataset/layout.ts';
 import { type OverviewByStem, overviewByStem, readOverview } from '../dataset/overview.ts';
-import type { LabelTranslation } from '../dataset/tissue-labels.ts';
-import { ReigniteError } from '../errors.ts';
-import { sha256OfFile } from '../files/hash-file.ts';
-import { firstOf } from '../format.ts';
-import type { ClassSubset } from '../metrics/class-subset.ts';
-import type { EvaluationSource } from '../results/metrics-files.ts';
-import { RESULTS } from '../results/results-folder.ts';
+import { isSynthetic } from '../dataset/provenance.ts';
+import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations.ts';
+import type { AccessibleFigure } from '../figures/report-figures.ts';
+import { unlessMissing } from '../files/file-access.ts';
+import { inside } from '../files/folders.ts';
+import { Sha256, sha256OfFile } from '../files/hash-file.ts';
+import { AI, DetectionMetrics } from '../metrics/agreement.ts';
+import { HeMetrics } from '../metrics/he-metrics.ts';
+import { drawCellsLayers } from '../report/layers/cells-layers.ts';
+import { type DrawnRoi, drawLayers, MAX_VIEWED, type RoiLayers, readLayersFile } from '../report/layers/draw-layers.ts';
+import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
+import { figureGrid, forestPlot, placeFigures, STYLE_SWITCH } from '../report/page/figures.ts';
+import { pictureOf, spotChecks } from '../report/page/gallery.ts';
+import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
+import { type StandalonePage, writeStandalonePage } from '../report/write-page.ts';
+import { type EvaluationSource, RESULTS, reportFolder } from '../results/results-folder.ts';
+import { taskNamed } from '../tasks/kind.ts';
+import type { Evaluated, EvaluationInput, ScoreRow } from '../tasks/work.ts';
 import { countsByPatient, type RoiCounts } from '../verdict/resampled-intervals.ts';
-import type { EvaluationIntervals } from '../verdict/uncertainty.ts';
-import type { Interval, PatientsFile } from '../verdict/verdict-file.ts';
-
-const MAX_NAMED = 5;
-
-/** A score of an evaluation, with what is shown next to it. */
-export interface ScoreRow {
-  readonly label: string;
-  /** Null if it cannot be scored: a pair without images in common, or a class without ground truth. */
-  readonly value: number | null;
-  /** Meaning of a null value. */
-  readonly without: 'absent' | 'no image in common';
-  readonly interval?: Interval;
-  /** The same score of the published predictions; missing if they are not compared. */
-  readonly published?: number | null;
-  /** The score if annotated pixels without a prediction count as missed; only for tissue. */
-  readonly missed?: number | null;
-}
-
-/** Input of an evaluation. Folders are absolute. */
-export interface EvaluationInput {
-  /** Data folder with overview and annotations, and with images for the figures of single ROIs. */
-  readonly data: string;
-  /** Folder that directly contains the predictions. */
-  readonly predictions: string;
-  /** Folder in which metrics/ and figures/ are written. */
-  readonly out: string;
-  /** Label of the paper for every mask value, if the masks have other values. */
-  readonly labels?: LabelTranslation;
-  /** How categories of the readers' file get their class. Default: by ID, as in the authors' code. */
-  readonly categories?: CategoryRule;
-  /** The classes to score. Default: all. */
-  readonly classes?: ClassSubset;
-}
+import type { PatientsFile } from '../verdict/verdict-file.ts';
+import { namesIn, namesLike, predictionName } from './prediction-files.ts';
 
 /** What an evaluation stores so that it can be compared with another one. */
 export interface EvaluationEvidence {
   readonly source: EvaluationSource;
   readonly counts: PatientsFile;
-}
-
-export interface Evaluated {
-  /** `metrics/<task>.json`. */
-  readonly metrics: object;
-  /** `metrics/<task>.intervals.json`: confidence intervals, what predictions leave out, and warnings. */
-  readonly intervals: EvaluationIntervals;
-  /** `metrics/<task>.classes.json`: scores of the requested classes. */
-  readonly classes?: object;
-  readonly images: number;
-  /** The table on screen. */
-  readonly rows: readonly ScoreRow[];
-  /** What scores or figures leave out, one sentence each. */
-  readonly remarks: readonly string[];
 }
 
 /** Writes `metrics/<task>.json` and its companion files; class scores of an earlier evaluation are removed. */
@@ -106,60 +71,168 @@ export async function digestsOf(
   return Object.fromEntries(digests);
 }
 
-/** Names files in a folder of predictions that are not scored, in one sentence; none for no files. */
-export function describeUnscored(files: readonly string[], of: string): readonly string[] {
-  if (files.length === 0) return [];
-  const [belong, are] = files.length === 1 ? ['belongs', 'is'] : ['belong', 'are'];
-  return [`${firstOf(files, MAX_NAMED)} ${belong} to no ${of} and ${are} not scored.`];
-}
-
-/** Describes which classes are scored, and what the others count as. */
-export function describeSubset({ names, merged }: ClassSubset): string {
-  if (merged.length === 0) return `Scored: ${names.join(', ')}, all classes of the task.`;
-  return (
-    `Scored: ${names.join(', ')}. In ground truth and prediction, "other" means ${merged.join(', ')}. ` +
-    'Figures of all classes are not drawn.'
-  );
-}
-
 /** Reads the overview, which assigns images to patients. If it does not exist, every image counts as a separate patient. */
 export async function patientsOf(data: string): Promise<OverviewByStem> {
   const path = await overviewFileIn(data);
   return existsSync(path) ? overviewByStem(await readOverview(path)) : new Map();
 }
 
-/** The classes of a task that can be scored separately. */
-export interface ScoredClasses {
-  /** All classes that the paper's protocol scores. */
-  readonly names: readonly string[];
-  /** Returns the index of the class with a name, ignoring case; undefined if there is none. */
-  placeOf(word: string): number | undefined;
-  /** Returns the name of a class, given its index. */
-  nameOf(place: number): string | undefined;
-  /** Selects the classes with these indices and merges all others. */
-  subset(places: readonly number[]): ClassSubset;
+/** Returns the headline of the page: the mean over the readers for points, or else the first score. */
+export function evaluationAnswer(rows: readonly ScoreRow[], name: string): string {
+  const withReaders = rows.filter(({ label }) => label.endsWith(`| ${AI}`)).flatMap(({ value }) => value ?? []);
+  if (withReaders.length > 1) {
+    const mean = withReaders.reduce((sum, value) => sum + value, 0) / withReaders.length;
+    return `Mean ${name} with ${withReaders.length} readers: ${mean.toFixed(4)}`;
+  }
+  const first = rows.find(({ label }) => label.endsWith(`| ${AI}`)) ?? rows[0];
+  return first === undefined ? 'No score.' : `${first.label}: ${name} ${first.value?.toFixed(4) ?? first.without}`;
+}
+
+/** Returns the path of an evaluation's page. Several tasks may share a folder. */
+export function evaluationPage(out: string, task: Task): string {
+  return join(reportFolder(out), `${task}.html`);
 }
 
 /**
- * Parses the class names of `--classes`, separated by commas, ignoring case.
+ * Writes report/<task>.html of an evaluation: scores with intervals next to the published ones, figures, and ROIs in
+ * the viewer.
  *
- * @throws ReigniteError USAGE naming a word that is not a class of the task, and the class that was probably meant.
+ * @param version - Version of this package.
  */
-export function classesAsked(task: string, classes: ScoredClasses, text: string): ClassSubset {
-  const words = [...new Set(text.split(',').map((word) => word.trim()))].filter((word) => word !== '');
-  if (words.length === 0) throw new ReigniteError('USAGE', '--classes names no class.');
-  return classes.subset([...new Set(words.map((word) => placeOf(word, task, classes)))]);
+export async function writeEvaluationPage(
+  task: Task,
+  input: EvaluationInput,
+  evaluated: Evaluated,
+  version: string,
+): Promise<void> {
+  const { out, data, predictions } = input;
+  const rois = (await roisOf(task, input)).slice(0, MAX_VIEWED);
+  const layers = await drawLayers(out, rois, { known: await readLayersFile(out) });
+  const overview = await readOverview(await overviewFileIn(data)).catch(() => []);
+  const { rows, images } = evaluated;
+  const name = taskNamed(task).scoreName;
+  const accessible = await accessibleFigures(task, evaluated);
+  const page: StandalonePage = {
+    title: `${TASK_TITLES[task]}: ${basename(predictions)}`,
+    question: `How do these predictions score? ${TASK_TITLES[task]}`,
+    answer: evaluationAnswer(rows, name),
+    tone: 'not comparable',
+    lead: html`<strong>${basename(predictions)}</strong>, ${images} ${images === 1 ? 'ROI' : 'ROIs'}, scored under the paper's protocol on the record in ${basename(data)}.`,
+    links: [
+      ['scores', 'Scores'],
+      ['figures', 'Figures'],
+      ['rois', 'ROIs'],
+    ],
+    isSynthetic: isSynthetic(overview),
+    main: html`<section><h2 id="scores">Scores</h2>${forestPlot(name, 'yours', rows)}
+${remarksOf(evaluated)}<details><summary>Scores as a table</summary>${scoresTable(name, rows)}</details></section>
+<section><h2 id="figures">Figures over all ROIs</h2>${accessible.length === 0 ? NOTHING : STYLE_SWITCH}${figureGrid(await placeFigures(out, task, accessible))}</section>
+<section><h2 id="rois">ROIs</h2>${spotChecks(layers, { published: 'published', ours: 'yours' })}${gallery(task, rois, layers)}</section>`,
+    footer: `Written by reignite ${version}. All numbers: metrics/.`,
+    viewed: { words: { [task]: wordsOf(task) }, rois: layers.map(viewedOf) },
+  };
+  await writeStandalonePage(out, page, evaluationPage(out, task));
 }
 
-function placeOf(word: string, task: string, { names, ...classes }: ScoredClasses): number {
-  const known = classes.placeOf(word);
-  if (known !== undefined && names.includes(classes.nameOf(known) ?? '')) return known;
-  const near = known === undefined ? nearestName(word, names) : undefined;
-  const cause =
-    known === undefined
-      ? `"${word}" is not a class of the task ${task}`
-      : `"${word}" is not scored by the paper's protocol`;
-  throw new ReigniteError('USAGE', `${cause}.${near === undefined ? '' : ` Did you mean "${near}"?`}`, {
-    remedy: `The classes are: ${names.join(', ')}.`,
+function scoresTable(name: string, rows: readonly ScoreRow[]): Html {
+  const isCompared = rows.some(({ published }) => published !== undefined);
+  const hasMissed = rows.some(({ missed }) => missed !== undefined);
+  const head = ['', name, '95 % interval', ...(isCompared ? ['published', 'difference'] : [])];
+  return table(
+    `${name} of every class or pair`,
+    [...head, ...(hasMissed ? ['unpredicted as missed'] : [])],
+    rows.map(({ label, value, without, interval, published = null, missed = null }) => [
+      label,
+      value === null ? without : decimal(value),
+      interval === undefined ? '–' : `${decimal(interval.low)} to ${decimal(interval.high)}`,
+      ...(isCompared
+        ? [
+            decimal(value === null ? null : published),
+            decimal(value === null || published === null ? null : value - published),
+          ]
+        : []),
+      ...(hasMissed ? [decimal(value === null ? null : missed)] : []),
+    ]),
+  );
+}
+
+function remarksOf({ remarks, intervals }: Evaluated): Html {
+  const all = [...remarks, ...intervals.warnings];
+  return all.length === 0 ? NOTHING : html`<ul>${all.map((remark) => html`<li>${remark}</li>`)}</ul>`;
+}
+
+/** Returns the accessible figures of an evaluation; none if only some classes were scored. */
+async function accessibleFigures(task: Task, { metrics, classes }: Evaluated): Promise<readonly AccessibleFigure[]> {
+  if (classes !== undefined) return [];
+  // Vega takes a second to load.
+  const figures = await import('../figures/report-figures.ts');
+  return CELL_TASKS.some((each) => each === task)
+    ? figures.accessibleCellFigures(DetectionMetrics.parse(metrics), [])
+    : figures.accessibleTissueFigures(HeMetrics.parse(metrics), { all: [], til: [] });
+}
+
+function gallery(task: Task, rois: readonly DrawnRoi[], layers: readonly RoiLayers[]): Html {
+  if (rois.length === 0) return html`<p class="note">The images of the record were not found in the data folder.</p>`;
+  const files = new Map(layers.map((each) => [each.roi, each.files]));
+  const cards = rois.map(
+    ({ roi }) =>
+      html`<li data-roi="${roi}">${pictureOf(task, roi, files.get(roi) ?? {})}<div class="about"><strong>${roi}</strong></div></li>`,
+  );
+  return html`<ul class="gallery" aria-label="ROIs">${cards}</ul>`;
+}
+
+/** Lists the ROIs of the test set; empty if the list of ROIs is missing. */
+async function roisOf(
+  task: Task,
+  { data, predictions, labels, categories = 'by-id' }: EvaluationInput,
+): Promise<readonly DrawnRoi[]> {
+  const listed = await listedIn(task, data);
+  const cells = CELL_TASKS.find((each) => each === task);
+  const readers = cells === undefined ? undefined : await readersIn(cells, data, categories);
+  const { maxDistance } = VerdictConfig.parse({}).cells.tolerance;
+  const [ending, folder] = [cells === undefined ? '.png' : '.npy', folderOf('inference', task)];
+  const kind = cells === undefined ? 'mask' : 'points';
+  const like = namesLike(await namesIn(predictions));
+  return listed.map(({ roi, image, truth }): DrawnRoi => {
+    const sides = {
+      published: inside(data, `${folder}/${roi}${ending}`),
+      ours: join(predictions, predictionName(roi, kind, like)),
+      image: inside(data, image),
+    };
+    return {
+      task,
+      roi,
+      sources: [...Object.values(sides), inside(data, truth)],
+      settings: JSON.stringify([maxDistance, labels ?? null, categories]),
+      draw: (limit, writer) =>
+        cells === undefined
+          ? drawTissueLayers({ ...sides, truth: inside(data, truth), labels }, limit, writer)
+          : drawCellsLayers({ task: cells, ...sides, readers: readers?.(roi) ?? [], maxDistance }, limit, writer),
+    };
   });
+}
+
+async function listedIn(task: Task, data: string) {
+  return (await unlessMissing(taskNamed(task).listRois(data))) ?? [];
+}
+
+async function readersIn(task: CellTask, data: string, rule: CategoryRule) {
+  const file = inside(data, await readersFileIn(data, task));
+  const annotations = await readReaderAnnotations(file, task, 'first', rule);
+  const ids = new Map(annotations.images.map(({ id, stem }) => [stem, id]));
+  return (roi: string) => {
+    const id = ids.get(roi);
+    return id === undefined ? [] : readersOn(annotations, id);
+  };
+}
+
+function viewedOf(layers: RoiLayers): StandalonePage['viewed']['rois'][number] {
+  return { ...layers, verdict: 'not comparable', said: '', about: '' };
+}
+
+function wordsOf(task: Task) {
+  const { viewer } = taskNamed(task);
+  const differ = 'Where your prediction and the published one differ';
+  const layers = { ...viewer.layers, ours: 'Your prediction', margin: '', differ };
+  return { ...viewer, sides: ['published', 'yours'], layers };
 }

@@ -6,7 +6,6 @@ import { hasCode, notOpened } from '../files/file-access.ts';
 import { firstOf } from '../format.ts';
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';
 import type { PointsCoverage } from '../verdict/uncertainty.ts';
-import { describeUnscored } from './evaluation.ts';
 
 const MAX_NAMED = 20;
 
@@ -70,6 +69,15 @@ export async function readPointsToScore(folder: string, { task, images }: Reader
   }
   const remarks = [...describeUnscored(others, `image of the task ${task}`), ...describeNotRead(otherFiles)];
   return { found, files: known, remarks };
+}
+
+const MAX_UNSCORED_NAMED = 5;
+
+/** Names files in a folder of predictions that are not scored, in one sentence; none for no files. */
+export function describeUnscored(files: readonly string[], of: string): readonly string[] {
+  if (files.length === 0) return [];
+  const [belong, are] = files.length === 1 ? ['belongs', 'is'] : ['belong', 'are'];
+  return [`${firstOf(files, MAX_UNSCORED_NAMED)} ${belong} to no ${of} and ${are} not scored.`];
 }
 
 /** Describes files that seem to be meant for images without a points file, and what to do about them. */
@@ -196,10 +204,11 @@ export function predictionName(
  * @example namesMeantFor('a.png', ['a.tif', 'A.png', 'b.png']); // ['a.tif', 'A.png']
  */
 export function namesMeantFor(wanted: string, names: readonly string[]): readonly string[] {
-  const stem = stemOf(wanted);
-  return names.filter((name) => name !== wanted && stemOf(name) === stem);
+  const stem = stemOf(wanted).toLowerCase();
+  return names.filter((name) => name !== wanted && stemOf(name).toLowerCase() === stem);
 }
 
-function stemOf(file: string): string {
-  return parse(file.normalize('NFC')).name.toLowerCase();
+/** Returns the name of a file without its ending, with every letter encoded as one character (NFC); capitals stay. */
+export function stemOf(file: string): string {
+  return parse(file.normalize('NFC')).name;
 }

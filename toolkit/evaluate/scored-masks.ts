@@ -7,8 +7,7 @@ import { HE_LABELS, type LabelTranslation, translateLabels } from '../dataset/ti
 import { ReigniteError } from '../errors.ts';
 import { inside } from '../files/folders.ts';
 import { firstOf } from '../format.ts';
-import { decodeByteLabels } from '../image/decode-label-map.ts';
-import { decodeLabels, pairOf, paletteRemark } from '../image/decode-labels.ts';
+import { decodeByteLabels, decodeLabels, pairOf, paletteRemark } from '../image/decode-labels.ts';
 import { imageSize } from '../image/open-image.ts';
 import type { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import { labelCounts, type WithoutPrediction, withoutPrediction, withStrayPredictions } from '../metrics/dice.ts';

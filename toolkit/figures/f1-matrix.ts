@@ -3,7 +3,7 @@ import type { TopLevelSpec } from 'vega-lite';
 import type { CellTask } from '../../config/tasks.ts';
 import type { Rgb } from '../dataset/tissue-labels.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
-import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
+import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement.ts';
 import { formatTwoDecimals } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { contrastOf, type SequentialScale, sequentialColour } from './matrix-colours.ts';

@@ -8,7 +8,8 @@ import {
   normaliseConfusion,
   withoutFirstLabel,
 } from '../metrics/confusion-matrix.ts';
-import { confusionOf, type DiceScores, type HeMetrics, tilConfusion } from '../metrics/he-metrics.ts';
+import { type DiceScores, tilConfusion } from '../metrics/dice.ts';
+import { confusionOf, type HeMetrics } from '../metrics/he-metrics.ts';
 import { formatTwoDecimals, type NpyArray, roundAsNumpy, writeNpy } from '../numpy.ts';
 import { contrastOfGreys, greyColour, READABLE_CONTRAST, reversedGrey } from './matrix-colours.ts';
 import { renderVegaLite } from './render-vega-lite.ts';

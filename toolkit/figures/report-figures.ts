@@ -1,8 +1,9 @@
 import type { TopLevelSpec } from 'vega-lite';
 import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
-import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement-metrics.ts';
+import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement.ts';
 import { type ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
-import { confusionOf, type HeMetrics, tilConfusion } from '../metrics/he-metrics.ts';
+import { tilConfusion } from '../metrics/dice.ts';
+import { confusionOf, type HeMetrics } from '../metrics/he-metrics.ts';
 import type { ComparedMetric } from '../verdict/verdict-file.ts';
 import { inkOn, shadeOf } from './matrix-colours.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';

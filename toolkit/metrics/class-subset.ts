@@ -1,8 +1,10 @@
+import { nearestName } from '../../config/wrong-values.ts';
 import { HE_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
-import { type AgreementScores, agreementScores } from './agreement-metrics.ts';
+import { ReigniteError } from '../errors.ts';
+import { type AgreementScores, agreementScores } from './agreement.ts';
 import { ConfusionMatrix, groupLabels } from './confusion-matrix.ts';
-import { diceWithUnannotatedMissed } from './dice.ts';
-import { type DiceScores, diceScores } from './he-metrics.ts';
+import { type DiceScores, diceWithUnannotatedMissed } from './dice.ts';
+import { diceScores } from './he-metrics.ts';
 
 /** Name of the class that merges all classes that were not requested. */
 const OTHER = 'other';
@@ -47,6 +49,51 @@ function subsetOf(names: readonly string[], kept: readonly number[], requested: 
   const groups = names.map((_, k) => (order.includes(k) ? order.indexOf(k) : order.length));
   const requestedNames = requested.map((k) => names[k] ?? '');
   return { names: merged.length === 0 ? requestedNames : [...requestedNames, OTHER], merged, groups };
+}
+
+/** The classes of a task that can be scored separately. */
+export interface ScoredClasses {
+  /** All classes that the paper's protocol scores. */
+  readonly names: readonly string[];
+  /** Returns the index of the class with a name, ignoring case; undefined if there is none. */
+  placeOf(word: string): number | undefined;
+  /** Returns the name of a class, given its index. */
+  nameOf(place: number): string | undefined;
+  /** Selects the classes with these indices and merges all others. */
+  subset(places: readonly number[]): ClassSubset;
+}
+
+/**
+ * Parses the class names of `--classes`, separated by commas, ignoring case.
+ *
+ * @throws ReigniteError USAGE naming a word that is not a class of the task, and the class that was probably meant.
+ */
+export function classesAsked(task: string, classes: ScoredClasses, text: string): ClassSubset {
+  const words = [...new Set(text.split(',').map((word) => word.trim()))].filter((word) => word !== '');
+  if (words.length === 0) throw new ReigniteError('USAGE', '--classes names no class.');
+  return classes.subset([...new Set(words.map((word) => placeOf(word, task, classes)))]);
+}
+
+function placeOf(word: string, task: string, { names, ...classes }: ScoredClasses): number {
+  const known = classes.placeOf(word);
+  if (known !== undefined && names.includes(classes.nameOf(known) ?? '')) return known;
+  const near = known === undefined ? nearestName(word, names) : undefined;
+  const cause =
+    known === undefined
+      ? `"${word}" is not a class of the task ${task}`
+      : `"${word}" is not scored by the paper's protocol`;
+  throw new ReigniteError('USAGE', `${cause}.${near === undefined ? '' : ` Did you mean "${near}"?`}`, {
+    remedy: `The classes are: ${names.join(', ')}.`,
+  });
+}
+
+/** Describes which classes are scored, and what the others count as. */
+export function describeSubset({ names, merged }: ClassSubset): string {
+  if (merged.length === 0) return `Scored: ${names.join(', ')}, all classes of the task.`;
+  return (
+    `Scored: ${names.join(', ')}. In ground truth and prediction, "other" means ${merged.join(', ')}. ` +
+    'Figures of all classes are not drawn.'
+  );
 }
 
 /** Dice of some classes, with pixels without a prediction counted as `other` (`dice`) or as missed (`missed`). */

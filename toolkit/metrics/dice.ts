@@ -1,7 +1,12 @@
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { grouped } from '../format.ts';
-import { ConfusionMatrix, withoutTruth } from './confusion-matrix.ts';
-import { confusionOf, type DiceScores, type HeMetrics, tilConfusion } from './he-metrics.ts';
+import { ConfusionMatrix, groupLabels, withoutTruth } from './confusion-matrix.ts';
+
+/** Overall (micro) Dice and the Dice of every class except Unannotated, unrounded. */
+export interface DiceScores {
+  readonly overall: number;
+  readonly perClass: Readonly<Record<string, number>>;
+}
 
 /**
  * Computes the Dice coefficient of every label, 2·TP / (2·TP + FP + FN).
@@ -34,6 +39,24 @@ export function microDice(confusion: ConfusionMatrix): number {
 
 const UNANNOTATED = 0;
 const BACKGROUND = 1;
+const TIL_GROUPS = HE_LABELS.map((label) => label.til);
+
+/** Merges the 17×17 matrix into the 7 labels of the TIL use case. */
+export function tilConfusion(confusion: ConfusionMatrix): ConfusionMatrix {
+  expectHeLabels(confusion);
+  return groupLabels(confusion, TIL_GROUPS, TIL_LABELS.length);
+}
+
+/**
+ * Checks that a matrix is one of the 17 labels.
+ *
+ * @throws RangeError when it has another size.
+ */
+export function expectHeLabels(confusion: ConfusionMatrix): void {
+  if (confusion.size !== HE_LABELS.length) {
+    throw new RangeError(`Expected a matrix of the ${HE_LABELS.length} H&E labels, got size ${confusion.size}`);
+  }
+}
 
 /**
  * Computes Dice without two quirks of the paper: true Background counts like any other class (the paper clears its row
@@ -82,39 +105,6 @@ function scoresOf(scored: ConfusionMatrix, labels: readonly TissueLabel[]): Dice
   const dice = dicePerLabel(scored);
   const named = labels.slice(1).map(({ name, value }) => [name, dice[value] ?? 0]);
   return { overall: microDice(scored), perClass: Object.fromEntries(named) };
-}
-
-/** Dice for display: null for a class without ground truth, for which `metrics/he.json` has 0. */
-export interface PresentDice {
-  readonly overall: number | null;
-  readonly perClass: Readonly<Record<string, number | null>>;
-}
-
-/** The first two labels, Unannotated and Background, have no Dice. */
-const FIRST_TISSUE = 2;
-
-/** Returns the Dice of `metrics/he.json` for all classes and for the TIL use case, without Background. */
-export function presentDice(metrics: HeMetrics): { readonly all: PresentDice; readonly til: PresentDice } {
-  const confusion = confusionOf(metrics);
-  return {
-    all: presentOf(metrics.all, confusion, HE_LABELS),
-    til: presentOf(metrics.til, tilConfusion(confusion), TIL_LABELS),
-  };
-}
-
-function presentOf(
-  { overall, perClass }: DiceScores,
-  confusion: ConfusionMatrix,
-  labels: readonly TissueLabel[],
-): PresentDice {
-  const tissue = labels.slice(FIRST_TISSUE);
-  const isPresent = ({ value }: TissueLabel) => confusion.rowSum(value) > 0;
-  return {
-    overall: tissue.some(isPresent) ? overall : null,
-    perClass: Object.fromEntries(
-      tissue.map((label) => [label.name, isPresent(label) ? (perClass[label.name] ?? null) : null]),
-    ),
-  };
 }
 
 /** Share of the annotated pixels above which the paper's Dice gets a warning. */

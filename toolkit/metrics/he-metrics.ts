@@ -1,20 +1,13 @@
 import { z } from 'zod';
 import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import { ReigniteError } from '../errors.ts';
-import { ConfusionMatrix, groupLabels, withoutFirstLabel, withoutTruth } from './confusion-matrix.ts';
-import { correctedDice, dicePerLabel, microDice } from './dice.ts';
+import { ConfusionMatrix, withoutFirstLabel, withoutTruth } from './confusion-matrix.ts';
+import { correctedDice, type DiceScores, dicePerLabel, expectHeLabels, microDice, tilConfusion } from './dice.ts';
 
 /** `full`: every pixel was predicted. `annotated`: only the annotated pixels, so that true Unannotated has no counts. */
 export type EvaluationScope = 'full' | 'annotated';
 
-/** Overall (micro) Dice and the Dice of every class except Unannotated, unrounded. */
-export interface DiceScores {
-  readonly overall: number;
-  readonly perClass: Readonly<Record<string, number>>;
-}
-
 const HE_NAMES = HE_LABELS.map((label) => label.name);
-const TIL_GROUPS = HE_LABELS.map((label) => label.til);
 /** Index of Background after Unannotated, the label before it, was removed. */
 const BACKGROUND = 0;
 
@@ -69,12 +62,6 @@ export function confusionOf(metrics: HeMetrics): ConfusionMatrix {
   return ConfusionMatrix.fromRows(metrics.confusion.map((row) => row ?? HE_NAMES.map(() => 0)));
 }
 
-/** Merges the 17×17 matrix into the 7 labels of the TIL use case. */
-export function tilConfusion(confusion: ConfusionMatrix): ConfusionMatrix {
-  expectHeLabels(confusion);
-  return groupLabels(confusion, TIL_GROUPS, TIL_LABELS.length);
-}
-
 /**
  * Computes Dice like evaluation.py, with two quirks of the paper. Unannotated is dropped from rows *and* columns, so
  * that a tissue pixel predicted as Unannotated does not count. The row of true Background is cleared but its column is
@@ -100,10 +87,37 @@ function scoredPart(confusion: ConfusionMatrix): ConfusionMatrix {
   return withoutTruth(withoutFirstLabel(confusion), BACKGROUND);
 }
 
-function expectHeLabels(confusion: ConfusionMatrix): void {
-  if (confusion.size !== HE_LABELS.length) {
-    throw new RangeError(`Expected a matrix of the ${HE_LABELS.length} H&E labels, got size ${confusion.size}`);
-  }
+/** Dice for display: null for a class without ground truth, for which `metrics/he.json` has 0. */
+export interface PresentDice {
+  readonly overall: number | null;
+  readonly perClass: Readonly<Record<string, number | null>>;
+}
+
+/** The first two labels, Unannotated and Background, have no Dice. */
+const FIRST_TISSUE = 2;
+
+/** Returns the Dice of `metrics/he.json` for all classes and for the TIL use case, without Background. */
+export function presentDice(metrics: HeMetrics): { readonly all: PresentDice; readonly til: PresentDice } {
+  const confusion = confusionOf(metrics);
+  return {
+    all: presentOf(metrics.all, confusion, HE_LABELS),
+    til: presentOf(metrics.til, tilConfusion(confusion), TIL_LABELS),
+  };
+}
+
+function presentOf(
+  { overall, perClass }: DiceScores,
+  confusion: ConfusionMatrix,
+  labels: readonly TissueLabel[],
+): PresentDice {
+  const tissue = labels.slice(FIRST_TISSUE);
+  const isPresent = ({ value }: TissueLabel) => confusion.rowSum(value) > 0;
+  return {
+    overall: tissue.some(isPresent) ? overall : null,
+    perClass: Object.fromEntries(
+      tissue.map((label) => [label.name, isPresent(label) ? (perClass[label.name] ?? null) : null]),
+    ),
+  };
 }
 
 /**

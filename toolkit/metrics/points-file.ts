@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
-import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { ReigniteError } from '../errors.ts';
 import { unlessMissing } from '../files/file-access.ts';
 import { readNpy } from '../numpy.ts';
@@ -84,7 +83,7 @@ export async function readPoints(
  */
 export async function readFoundPoints(
   folder: string,
-  { task, images }: ReaderAnnotations,
+  { task, images }: { readonly task: CellTask; readonly images: readonly { readonly stem: string }[] },
   signal?: AbortSignal,
 ): Promise<ReadonlyMap<string, readonly CellPoint[]>> {
   const found = new Map<string, readonly CellPoint[]>();

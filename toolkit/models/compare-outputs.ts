@@ -1,7 +1,7 @@
 import { ReigniteError } from '../errors.ts';
 import { readNpy } from '../numpy.ts';
 import { InferenceThread } from '../onnx/session/inference-thread.ts';
-import type { RunAnswer, RunRequest } from '../onnx/session/run-thread.ts';
+import type { ParityThreadAnswer, ParityThreadRequest, RunAnswer, RunRequest } from '../onnx/session/parity-thread.ts';
 import { startThread } from '../start-thread.ts';
 
 /** An array of numbers with its shape, outermost axis first. */
@@ -46,12 +46,14 @@ export async function readNumbers(path: string): Promise<Numbers> {
  * @throws ReigniteError MODEL_UNREADABLE, INFERENCE_FAILED.
  */
 export async function runOnce(request: RunRequest, signal?: AbortSignal): Promise<RunAnswer> {
-  const thread = new InferenceThread<RunRequest, RunAnswer, never>(
-    () => startThread('toolkit/onnx/session/run-thread.ts'),
-    ({ path }) => `it ran ${path}`,
+  const thread = new InferenceThread<ParityThreadRequest, ParityThreadAnswer, never>(
+    () => startThread('toolkit/onnx/session/parity-thread.ts'),
+    ({ job }) => `it ran ${job.path}`,
   );
   try {
-    return await thread.ask(request, signal === undefined ? {} : { signal });
+    const answer = await thread.ask({ kind: 'run', job: request }, signal === undefined ? {} : { signal });
+    if (answer.kind === 'ran') return answer.result;
+    throw new ReigniteError('INTERNAL', `The thread that runs models answered ${answer.kind} to run.`);
   } finally {
     await thread.close();
   }

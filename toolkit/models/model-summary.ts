@@ -8,9 +8,9 @@ import { laidOutOf } from '../nnunet/networks/ort-fold-networks.ts';
 import { readOwnCard } from '../onnx/custom-model/custom-model.ts';
 import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
-import { ortVersion } from '../onnx/session/engine.ts';
+import { ortVersion } from '../onnx/session/environment.ts';
 import { InferenceThread } from '../onnx/session/inference-thread.ts';
-import type { ParityAnswer, ParityRequest } from '../onnx/session/parity-thread.ts';
+import type { ParityAnswer, ParityThreadAnswer, ParityThreadRequest } from '../onnx/session/parity-thread.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
 import { startThread } from '../start-thread.ts';
 import { knownDetectorCard } from '../yolo/detector-card.ts';
@@ -111,13 +111,23 @@ async function subjectOf(modelDir: string): Promise<Subject> {
   }
   const detector = await knownDetectorCard(modelDir);
   if (detector !== undefined) {
-    const { kind, digest, size, input, output, classes, stride, weights } = detector;
+    const {
+      kind,
+      digest,
+      size,
+      shape: [height, width] = [size, size],
+      input,
+      output,
+      classes,
+      stride,
+      weights,
+    } = detector;
     return {
       kind,
       digest,
       architecture: { classes, stride, weights },
       input,
-      shape: [1, 3, size, size],
+      shape: [1, 3, height, width],
       range: [0, 1],
       output,
       laidOut: false,
@@ -152,9 +162,9 @@ async function subjectOf(modelDir: string): Promise<Subject> {
 async function describe(modelDir: string, subject: Subject, signal: AbortSignal | undefined): Promise<ModelSummary> {
   const { kind, digest, folds, architecture, input, shape, range, elementType, output, laidOut, files } = subject;
   // A separate thread that ends afterwards: a network without optimisation takes time, and memory that must be freed.
-  const thread = new InferenceThread<ParityRequest, ParityAnswer, never>(
+  const thread = new InferenceThread<ParityThreadRequest, ParityThreadAnswer, never>(
     () => startThread('toolkit/onnx/session/parity-thread.ts'),
-    ({ path }) => `it compared ${path}`,
+    ({ job }) => `it compared ${job.path}`,
   );
   try {
     const networks: ModelSummary['networks'] = [];
@@ -163,9 +173,11 @@ async function describe(modelDir: string, subject: Subject, signal: AbortSignal 
       const path = join(modelDir, file);
       described = describeModel(path);
       const { operators, parameters } = described;
-      const request = { path, laidOut, input, shape, range, output, ...(elementType && { elementType }) };
-      const parity = await thread.ask(request, signal === undefined ? {} : { signal });
-      networks.push({ file, sourceSha256, sha256, operators, parameters, parity: asJsonNumbers(parity) });
+      const job = { path, laidOut, input, shape, range, output, ...(elementType && { elementType }) };
+      const answer = await thread.ask({ kind: 'compare', job }, signal === undefined ? {} : { signal });
+      if (answer.kind !== 'compared')
+        throw new ReigniteError('INTERNAL', `The thread that runs models answered ${answer.kind} to compare.`);
+      networks.push({ file, sourceSha256, sha256, operators, parameters, parity: asJsonNumbers(answer.result) });
     }
     const result = described?.outputs.find(({ name }) => name === output);
     if (result === undefined)

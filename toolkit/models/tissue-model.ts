@@ -11,11 +11,10 @@ import {
   chooseFolds,
   describeFolds,
   type FoldFiles,
-  type FoldName,
   foldOfFolder,
   holdsFolds,
 } from '../nnunet/convert/model-folds.ts';
-import { CARD_FILE, knownModelCard, ModelCard, methodOf, mirrorAxesOf } from '../nnunet/model-card.ts';
+import { CARD_FILE, type FoldName, knownModelCard, ModelCard, methodOf, mirrorAxesOf } from '../nnunet/model-card.ts';
 import { PAPER_TRAINER, v1MirrorAxes } from '../nnunet/v1/recipe.ts';
 import { importCustomModel } from '../onnx/custom-model/custom-model.ts';
 import { findSidecar, requireSidecar } from '../onnx/custom-model/find-sidecar.ts';

@@ -109,6 +109,7 @@ const Pair = z.tuple([Count, Count]);
 
 /** A fold of nnU-Net: its number, or `all` for the network trained on all cases. */
 export const FoldName = z.union([z.int().min(0), z.literal('all')]);
+export type FoldName = z.infer<typeof FoldName>;
 
 const Axes = z.array(z.int().min(0).max(1)).describe('0: rows, 1: columns');
 

@@ -11,7 +11,7 @@ import { AcceptedImage, type DecodedImage } from '../image/accepted-image.ts';
 import { ChannelFiles } from '../image/channel-files.ts';
 import { conversionsOf, depthRemarks, remarksOn } from '../image/decode-pixels.ts';
 import { areAsStored, RGB } from '../image/image-header.ts';
-import { isSlide, scaleOfTiff } from '../slide/read/is-slide.ts';
+import { isSlide, scaleOfTiff } from '../slide/read/slide-formats.ts';
 import { MODEL_MPP, suitsModels } from '../slide/read/slide-resolution.ts';
 import type { ImagePrediction, NamedImage, PredictionChoices } from './prediction.ts';
 

@@ -11,7 +11,7 @@ import type { CellModel } from '../models/cell-model.ts';
 import { writeNpy } from '../numpy.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
 import type { SessionOptions } from '../onnx/session/session.ts';
-import { BOXES, SeenFacts } from '../tasks/cells/files.ts';
+import { BOXES, SeenFacts } from '../tasks/cells/cells.ts';
 import { roundedCoordinate } from '../yolo/detect/candidates.ts';
 import type { CellDetector, DetectionProgress } from '../yolo/detect/cell-detector.ts';
 import { type CandidatesFile, encodeCandidates, keptScore, readBoxes } from '../yolo/detect/detection-files.ts';

@@ -12,7 +12,7 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { type FileLock, lockFile } from '../files/lease.ts';
 import { readJsonIfValid } from '../files/text-file.ts';
 import { sha256OfChannels } from '../image/channel-files.ts';
-import { taskNamed } from '../tasks/task-named.ts';
+import { taskNamed } from '../tasks/kind.ts';
 import { type ClaimedModel, type SettingsInEffect, withValuesInEffect } from './detection-plan.ts';
 import {
   cellFiles,

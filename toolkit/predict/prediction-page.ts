@@ -7,21 +7,21 @@ import { fileExists } from '../files/file-access.ts';
 import { counted, grouped } from '../format.ts';
 import { imageSize, MAX_PIXELS } from '../image/open-image.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';
-import { drawLayers } from '../report/layers/draw-layers.ts';
-import { openPhoto, sizeWithin } from '../report/layers/encode-layer.ts';
 import {
   type DrawnRoi,
+  drawLayers,
   EDGES,
   MAX_VIEWED,
   type RoiLayers,
   readLayersFile,
   SHARES,
-} from '../report/layers/layers-file.ts';
+} from '../report/layers/draw-layers.ts';
+import { openPhoto, sizeWithin } from '../report/layers/encode-layer.ts';
 import { pictureOf } from '../report/page/gallery.ts';
 import { type Html, hrefOf, html, NOTHING, table } from '../report/page/html.ts';
-import { type StandalonePage, writeStandalonePage } from '../report/page/standalone-page.ts';
+import { type StandalonePage, writeStandalonePage } from '../report/write-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
-import { taskNamed } from '../tasks/task-named.ts';
+import { taskNamed } from '../tasks/kind.ts';
 import type { ImagePrediction } from './prediction.ts';
 import { type PredictionSummary, withRelativePaths } from './prediction-summary.ts';
 

@@ -9,7 +9,7 @@ import { counted, csvField, escapedForRegExp, grouped } from '../format.ts';
 import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText, batchText, SumsChoice } from '../onnx/session/engine-choice.ts';
 import { Summary } from '../report/summary.ts';
-import { taskNamed } from '../tasks/task-named.ts';
+import { taskNamed } from '../tasks/kind.ts';
 import type { ClassCount, ImagePrediction } from './prediction.ts';
 
 const NAME_IT = 'Name the output folder of `npx reignite predict`.';

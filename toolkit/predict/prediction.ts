@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import type { Task } from '../../config/tasks.ts';
 import type { LeftOut } from '../geojson/write-features.ts';
-import type { FoldName } from '../nnunet/convert/model-folds.ts';
+import type { FoldName } from '../nnunet/model-card.ts';
 import type { EnsembleOptions, RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { Precision } from '../onnx/session/engine-choice.ts';
-import type { SlideCellsProgress, SlideProgress } from '../slide/predict/slide-jobs.ts';
-import type { StripRows } from '../slide/predict/tiled-slide.ts';
+import type { SlideCellsProgress } from '../slide/infer/detect-slide.ts';
+import type { SlideProgress } from '../slide/infer/segment-slide.ts';
+import type { StripRows } from '../slide/infer/tiled-slide.ts';
 import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
 import type { ClaimedModel } from './detection-plan.ts';
 import type { PredictOptions } from './infer-once.ts';

@@ -13,8 +13,16 @@ import { ReigniteError } from '../errors.ts';
 import { firstOf } from '../format.ts';
 import { fileKind, isZip, textKind } from '../models/identify-file.ts';
 import { parseNpyHeader } from '../numpy.ts';
-import { checkBy, checkPngs, checkPresence, modeOf, type RecordTree, sourceOf } from './check-files.ts';
-import type { CheckedTask, RecordCheck } from './check-record.ts';
+import {
+  type CheckedTask,
+  checkBy,
+  checkPngs,
+  checkPresence,
+  modeOf,
+  type RecordCheck,
+  type RecordTree,
+  sourceOf,
+} from './check-record.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 /** x, y and class of a point. */

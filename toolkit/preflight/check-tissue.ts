@@ -19,16 +19,17 @@ import { foldsInPaths } from '../nnunet/convert/find-model-folder.ts';
 import { oddWeightsAmong, PAPER_FOLDS, weightsAmong } from '../nnunet/convert/model-folds.ts';
 import { readPlansFile } from '../nnunet/v1/plans.ts';
 import {
+  type CheckedTask,
   checkBy,
   checkPngs,
   checkPresence,
   checkSameSizes,
   modeOf,
   pathsBelow,
+  type RecordCheck,
   type RecordTree,
   sourceOf,
-} from './check-files.ts';
-import type { CheckedTask, RecordCheck } from './check-record.ts';
+} from './check-record.ts';
 
 const FETCH_AGAIN = 'Check that the record is a complete version of the IGNITE data toolkit.';
 const NOT_COMPARED = 'No action needed: the names of the labels are not compared with those of the evaluation.';

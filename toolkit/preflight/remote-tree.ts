@@ -11,8 +11,7 @@ import { RemoteArchive } from '../zenodo/download/fetch-members.ts';
 import type { HttpGet } from '../zenodo/http/http.ts';
 import type { RecordFile } from '../zenodo/record/record.ts';
 import { archiveKind } from '../zenodo/record/record-files.ts';
-import type { RecordTree } from './check-files.ts';
-import type { RecordCheck } from './check-record.ts';
+import type { RecordCheck, RecordTree } from './check-record.ts';
 
 /** Largest compressed size in bytes of a file that is fetched before the run. */
 const MAX_PACKED = 256 * 2 ** 10;

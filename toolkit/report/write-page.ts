@@ -1,27 +1,28 @@
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TASK_TITLES } from '../../config/tasks.ts';
+import { packageFile } from '../../config/package-files.ts';
+import { perTask, TASK_TITLES, TASKS } from '../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { RESULTS, reportFolder } from '../results/results-folder.ts';
-import type { Verdict } from '../verdict/verdict-file.ts';
-import type { RoiLayers } from './layers/layers-file.ts';
-import { methodsText } from './methods.ts';
-import { factsSection, rerunCommand, tolerancesSection } from './page/facts.ts';
+import { taskNamed } from '../tasks/kind.ts';
+import type { RoiLayers } from './layers/draw-layers.ts';
+import { citeSection, methodsText } from './page/citation.ts';
 import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';
-import { gallerySection, spotChecks } from './page/gallery.ts';
-import { headlineOf } from './page/headline.ts';
-import { type Html, html, NOTHING } from './page/html.ts';
+import { gallerySection, roiDetails, roiStatusText, spotChecks } from './page/gallery.ts';
+import { badge, headlineOf } from './page/headline.ts';
+import { type Html, html, jsonScript, NOTHING } from './page/html.ts';
 import {
-  citeSection,
   detailsOf,
   discrepanciesSection,
+  factsSection,
   failuresSection,
   numbersOf,
+  rerunCommand,
+  tolerancesSection,
   verdictSection,
   worstSection,
 } from './page/sections.ts';
-import { VIEWER, viewerData, writePageAssets } from './page/standalone-page.ts';
 import type { JudgedTask, ReportData } from './report-data.ts';
 
 /**
@@ -42,7 +43,7 @@ export async function writePage(
   const sections = await Promise.all(
     data.tasks.map((task) => taskSection(results, task, layers, data.provenance.kind)),
   );
-  await writeFileAtomic(join(report, 'index.html'), String(pageOf(data, sections, layers, version)));
+  await writeFileAtomic(join(report, 'index.html'), String(reportPage(data, sections, layers, version)));
 }
 
 /** Writes the methods text, or deletes that of an earlier report if there is none now. */
@@ -51,7 +52,7 @@ async function writeMethods(path: string, paragraphs: readonly string[]): Promis
   else await writeFileAtomic(path, `${paragraphs.join('\n\n')}\n`);
 }
 
-function pageOf(data: ReportData, sections: readonly Html[], layers: readonly RoiLayers[], version: string): Html {
+function reportPage(data: ReportData, sections: readonly Html[], layers: readonly RoiLayers[], version: string): Html {
   const { provenance, summary } = data;
   const { verdict, question, answer, sentence } = headlineOf(data);
   const links = [
@@ -114,44 +115,118 @@ ${spotChecks(
 <h3>ROIs</h3>${gallerySection(task, layers, kind)}</section>`;
 }
 
-/** White text on these colours has a contrast of at least 4.5:1. */
-const COLOURS: Readonly<Record<Verdict, string>> = {
-  reproduced: '#1d6b3a',
-  'within tolerance': '#7a5200',
-  differs: '#a3201d',
-  'not comparable': '#565b66',
-};
+const STATIC = ['report.css', 'report.js'] as const;
 
-/** Average width of a character of the badge's font in px; the browser fits the text to it. */
-const CHARACTER = 6.7;
-const MARGIN = 8;
-const HEIGHT = 20;
-const MAX_RECORD_LENGTH = 40;
+/** Writes the style sheet and the script of a page to report/assets. */
+async function writePageAssets(folder: string): Promise<void> {
+  for (const name of STATIC) {
+    const content = await readFile(packageFile(`toolkit/report/page/static/${name}`));
+    await writeFileAtomic(join(reportFolder(folder), 'assets', name), content);
+  }
+}
 
-/** Left text of the badge, by kind of record. */
-const SUBJECTS: Readonly<Record<RecordKind, (record: string) => string>> = {
-  paper: (record) => `IGNITE record ${record}`,
-  synthetic: () => 'reignite synthetic sample',
-  other: (record) => `record ${record}`,
-};
+/** An ROI or an image in the viewer. */
+interface ViewedRoi extends RoiLayers {
+  /** Determines the colour of `said`. */
+  readonly verdict: string;
+  readonly said: string;
+  readonly about: string;
+}
+
+/** A page like the report, but for a comparison, an evaluation or a prediction instead of a run. */
+export interface StandalonePage {
+  readonly title: string;
+  readonly question: string;
+  readonly answer: string;
+  /** A verdict of the report, which determines the colour of the answer. */
+  readonly tone: string;
+  readonly lead: Html;
+  /** Sections that are linked at the top of the page: ID and name. */
+  readonly links: readonly (readonly [id: string, name: string])[];
+  /** Whether the images are marked as synthetic. */
+  readonly isSynthetic: boolean;
+  readonly main: Html;
+  readonly footer: string;
+  /** ROIs in the viewer, and its texts for each task. */
+  readonly viewed: { readonly words: object; readonly rois: readonly ViewedRoi[] };
+}
 
 /**
- * Draws a badge for a readme or a page, with what was compared, the verdict and the date. It is grey for synthetic
- * data.
+ * Writes a page that opens from disk and needs no network.
+ *
+ * @param path - Absolute path in report/ of the folder.
  */
-export function badge(data: ReportData): Html {
-  const { verdict } = headlineOf(data);
-  const { kind } = data.provenance;
-  const { record, ended } = data.summary;
-  const left = SUBJECTS[kind](record.slice(0, MAX_RECORD_LENGTH));
-  const right = `${verdictText(kind, verdict)}${ended === undefined ? '' : `, ${ended.slice(0, 10)}`}`;
-  const tasks = data.tasks.map((task) => `${TASK_TITLES[task.task]}: ${verdictText(kind, task.verdict)}`).join('; ');
-  const widthOf = (words: string) => Math.round(words.length * CHARACTER) + 2 * MARGIN;
-  const [from, width] = [widthOf(left), widthOf(right)];
-  const text = (words: string, x: number, room: number) =>
-    html`<text x="${x + MARGIN}" y="14" textLength="${room - 2 * MARGIN}" lengthAdjust="spacingAndGlyphs">${words}</text>`;
-  const label = `${left}: ${right}. ${tasks}.`;
-  const colour = kind === 'synthetic' ? COLOURS['not comparable'] : COLOURS[verdict];
-  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${from + width}" height="${HEIGHT}" role="img" aria-label="${label}"><title>${label}</title><rect width="${from + width}" height="${HEIGHT}" rx="3" fill="#33373f"/><path d="M${from} 0H${from + width - 3}a3 3 0 0 1 3 3V17a3 3 0 0 1-3 3H${from}Z" fill="${colour}"/><g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">${text(left, 0, from)}${text(right, from, width)}</g></svg>
+export async function writeStandalonePage(
+  folder: string,
+  page: StandalonePage,
+  path = RESULTS.page.in(folder),
+): Promise<void> {
+  await writePageAssets(folder);
+  await writeFileAtomic(path, String(standalonePage(page)));
+}
+
+function standalonePage({
+  title,
+  question,
+  answer,
+  tone,
+  lead,
+  links,
+  isSynthetic,
+  main,
+  footer,
+  viewed,
+}: StandalonePage): Html {
+  const nav = html`<nav aria-label="Sections"><ul>${links.map(([id, name]) => html`<li><a href="#${id}">${name}</a></li>`)}</ul></nav>`;
+  return html`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${title}</title><link rel="icon" href="data:,"><link rel="stylesheet" href="assets/report.css"></head><body>
+<a class="skip" href="#main">To the results</a>
+<header>${isSynthetic ? SYNTHETIC : NOTHING}<h1>${question}</h1>
+<p class="answer" data-verdict="${tone}">${answer}</p>
+<p class="lead">${lead}</p>
+${links.length === 0 ? NOTHING : nav}</header>
+<main id="main">
+${main}
+</main><footer>For research only, not for diagnosis. ${footer}</footer>
+${VIEWER}
+${jsonScript('viewer-data', { titles: TASK_TITLES, ...viewed })}
+<script src="assets/report.js"></script></body></html>
 `;
+}
+
+const SYNTHETIC = html`<p class="banner" role="note"><strong>Synthetic data.</strong> The record marks its images as synthetic: these numbers say nothing about tissue or patients.</p>
+`;
+
+/** The dialog that shows an ROI with its layers, with data from {@link viewerData}. */
+const VIEWER = html`<dialog id="viewer" class="viewer" aria-labelledby="viewer-title">
+<div class="viewer-head"><div><h2 id="viewer-title" data-part="title">ROI</h2><p><span class="tag" data-part="said"></span> <span data-part="about"></span></p></div>
+<div class="buttons"><button type="button" data-act="previous">Previous <kbd>p</kbd></button><button type="button" data-act="next">Next <kbd>n</kbd></button><button type="button" data-act="close">Close <kbd>Esc</kbd></button></div></div>
+<div class="viewer-main"><div class="stage" data-part="stage" tabindex="0" role="group" aria-label="ROI"><div class="sheet" data-part="sheet"></div><div class="scale" data-part="scale"></div></div>
+<div class="viewer-side">
+<div class="buttons"><button type="button" data-act="closer">Zoom in <kbd>+</kbd></button><button type="button" data-act="farther">Zoom out <kbd>&#8722;</kbd></button><button type="button" data-act="fit">Fit <kbd>0</kbd></button><button type="button" data-act="pixels">1:1</button></div>
+<p data-part="spots" class="buttons"><button type="button" data-act="spot">Next difference <kbd>d</kbd></button> <output data-part="spot"></output></p>
+<fieldset><legend>Layers</legend><div data-part="layers"></div>
+<label data-part="opacity">Opacity of masks <input type="range" min="0" max="100" value="50"></label></fieldset>
+<div class="wide" tabindex="0" role="region" aria-label="Classes in this ROI"><table><tbody data-part="legend"></tbody></table></div>
+<p class="note" data-part="notes"></p><p class="note">Drag, or use the arrow keys, to move; wheel, pinch, + and &#8722; to zoom. The scale bar assumes 0.5 µm per pixel.</p>
+</div></div></dialog>`;
+
+/** Embeds the data of every ROI for the script of the viewer. */
+function viewerData(tasks: readonly JudgedTask[], layers: readonly RoiLayers[], kind: RecordKind): Html {
+  const judged = new Map(
+    tasks.flatMap((task) => task.rois.map((roi) => [`${task.task}/${roi.roi}`, { roi }] as const)),
+  );
+  const rois = layers.flatMap((each) => {
+    const found = judged.get(`${each.task}/${each.roi}`);
+    if (found === undefined) return [];
+    const { roi } = found;
+    return [{ ...pickShown(each), verdict: roi.verdict, said: roiStatusText(roi, kind), about: roiDetails(roi) }];
+  });
+  const words = perTask(TASKS, (task) => taskNamed(task).viewer);
+  return jsonScript('viewer-data', { words, titles: TASK_TITLES, rois });
+}
+
+function pickShown({ task, roi, width, height, files, classes, spots, notes }: RoiLayers): RoiLayers {
+  return { task, roi, width, height, files, classes, spots, notes };
 }

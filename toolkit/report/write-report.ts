@@ -2,18 +2,20 @@ import { createWriteStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { stringify } from 'yaml';
 import { ZipFile } from 'yazl';
 import { TASK_TITLES } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
 import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
+import { fileExists, unlessMissing } from '../files/file-access.ts';
 import { RESULTS, reportFolder } from '../results/results-folder.ts';
-import { writeCertificate } from './certificate.ts';
-import { writeLayers } from './layers/draw-layers.ts';
+import { taskNamed } from '../tasks/kind.ts';
+import { type DrawnRoi, drawLayers, MAX_VIEWED, type RoiLayers, readLayersFile } from './layers/draw-layers.ts';
 import { writeManifest } from './manifest.ts';
-import { rerunCommand } from './page/facts.ts';
 import { headlineOf } from './page/headline.ts';
-import { type ReportData, readReportData } from './report-data.ts';
+import { rerunCommand } from './page/sections.ts';
+import { type JudgedTask, type ReportData, readReportData } from './report-data.ts';
 import { writeCrate } from './write-crate.ts';
 import { writePage } from './write-page.ts';
 
@@ -49,6 +51,51 @@ export async function writeReport(results: string, options: ReportOptions): Prom
   await writeCertificate(results, data, version);
   await writeCrate(results, data, version);
   return { files: await writeManifest(results, signal) };
+}
+
+interface LayersOptions {
+  /** Distance in px above which points of the same class differ, as in the verdict. */
+  readonly maxDistance: number;
+  /** Called after every ROI. */
+  readonly onRoi: () => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Draws the layers of the report's viewer into report/assets, within the size limit of a report. Layers that were drawn
+ * before from the same sources are kept.
+ *
+ * @param data - Absolute data folder. Without it, the existing layers are returned.
+ * @returns The layers of every ROI that has any.
+ */
+async function writeLayers(
+  results: string,
+  data: string | undefined,
+  tasks: readonly JudgedTask[],
+  { maxDistance, signal, onRoi }: LayersOptions,
+): Promise<readonly RoiLayers[]> {
+  const known = await readLayersFile(results);
+  if (data === undefined) return known;
+  const drawn = (await Promise.all(tasks.map((task) => roisOf(results, data, task, maxDistance)))).flat();
+  const wanted = mostDifferent(drawn, tasks);
+  return drawLayers(results, wanted, { known, signal, onRoi });
+}
+
+/** Returns all ROIs, or if there are too many, those whose predictions differ most, in their order. */
+function mostDifferent(drawn: readonly DrawnRoi[], tasks: readonly JudgedTask[]): readonly DrawnRoi[] {
+  if (drawn.length <= MAX_VIEWED) return drawn;
+  const differences = new Map(
+    tasks.flatMap(({ task, rois }) => rois.map(({ roi, difference }) => [`${task}/${roi}`, difference ?? -1] as const)),
+  );
+  const differenceOf = ({ task, roi }: DrawnRoi) => differences.get(`${task}/${roi}`) ?? -1;
+  const chosen = new Set([...drawn].sort((a, b) => differenceOf(b) - differenceOf(a)).slice(0, MAX_VIEWED));
+  return drawn.filter((each) => chosen.has(each));
+}
+
+async function roisOf(results: string, data: string, judged: JudgedTask, maxDistance: number): Promise<DrawnRoi[]> {
+  const all = (await unlessMissing(taskNamed(judged.task).layers({ results, data }, maxDistance))) ?? [];
+  const named = new Set(judged.rois.map(({ roi }) => roi));
+  return all.filter(({ roi }) => named.has(roi));
 }
 
 /** Files that {@link writeReport} writes, besides the folder report/. */
@@ -143,4 +190,85 @@ ${inElement(rerunCommand(data))}
 ${LICENCES[provenance.kind]}
 `;
   await writeFileAtomic(RESULTS.readme.in(results), text);
+}
+
+const HEAD = `# What was checked, when, and with what result, in the form of a CODECHECK configuration file. Put your name into
+# the field codechecker, and the address at which you publish this folder into the field report.
+`;
+
+/**
+ * Writes codecheck.yml, which says what was checked, when, and with which result, for a certificate of the
+ * reproduction. It names no user: the person who publishes the results adds a name.
+ *
+ * @param version - Version of this package.
+ * @see https://codecheck.org.uk/spec/config/1.0/
+ */
+async function writeCertificate(results: string, data: ReportData, version: string): Promise<void> {
+  const { summary, provenance, environments } = data;
+  const { answer, sentence } = headlineOf(data);
+  const certificate = {
+    version: 'https://codecheck.org.uk/spec/config/1.0/',
+    paper: paperOf(data),
+    manifest: await manifestOf(results, data),
+    codechecker: [{ name: 'The person or group that ran reignite' }],
+    summary: `${answer} ${sentence}`.trim(),
+    ...(summary.ended === undefined ? {} : { check_time: summary.ended }),
+    report: RESULTS.page.path,
+    // Not in the specification, which allows additional fields.
+    reignite: {
+      version: environments[0]?.reignite ?? version,
+      run: summary.run,
+      configuration: summary.digest,
+      record: comparedText(provenance, summary.record),
+      status: summary.status,
+      results: data.tasks.map((task) => resultOf(task, data)),
+      checksums: RESULTS.manifest.path,
+    },
+  };
+  await writeFileAtomic(RESULTS.certificate.in(results), `---\n${HEAD}${stringify(certificate, { lineWidth: 120 })}`);
+}
+
+/** Returns the paper of the certificate. Only a run on the paper's record names one. */
+function paperOf({ provenance, summary }: ReportData): object {
+  return provenance.kind === 'paper'
+    ? {
+        title: 'The IGNITE data toolkit',
+        authors: [{ name: 'The authors of the IGNITE data toolkit' }],
+        reference: 'https://arxiv.org/abs/2507.16855',
+      }
+    : { title: `None; compared: ${comparedText(provenance, summary.record)}` };
+}
+
+/** Lists the files on which the result is based. */
+async function manifestOf(results: string, { tasks, provenance }: ReportData): Promise<object[]> {
+  const files = tasks.flatMap(({ task, verdict }) => [
+    {
+      file: RESULTS.verdict.named(task),
+      comment: `${TASK_TITLES[task]}: ${verdictText(provenance.kind, verdict)}, with the evidence`,
+    },
+    { file: RESULTS.metrics.named(task), comment: `${TASK_TITLES[task]}: scores of the reproduced predictions` },
+  ]);
+  const others = [RESULTS.discrepancies, RESULTS.acquisition].map(({ path, about }) => ({
+    file: path,
+    comment: about,
+  }));
+  const listed = [];
+  for (const entry of [...files, ...others]) {
+    if (await fileExists(`${results}/${entry.file}`)) listed.push(entry);
+  }
+  return listed;
+}
+
+function resultOf(
+  { task, verdict, evaluation, inference, rois }: JudgedTask,
+  { summary, provenance }: ReportData,
+): object {
+  return {
+    task,
+    verdict: verdictText(provenance.kind, verdict),
+    rois: rois.length,
+    failed: summary.tasks[task]?.rois.failed ?? 0,
+    scores: { verdict: evaluation.verdict, reason: evaluation.reason },
+    predictions: { verdict: inference.verdict, reason: inference.reason },
+  };
 }

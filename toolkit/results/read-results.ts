@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { CELL_TASKS, type CellTask, type Task, TISSUE_TASKS, type TissueTask } from '../../config/tasks.ts';
 import { ReigniteError } from '../errors.ts';
-import { DetectionMetrics } from '../metrics/agreement-metrics.ts';
+import { DetectionMetrics } from '../metrics/agreement.ts';
 import { HeMetrics } from '../metrics/he-metrics.ts';
 import type { Summary } from '../report/summary.ts';
 import { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';

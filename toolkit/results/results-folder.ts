@@ -4,12 +4,67 @@ import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { Verified } from '../cache/receipts.ts';
 import { fileExists } from '../files/file-access.ts';
+import { Sha256 } from '../files/hash-file.ts';
 import { Environment } from '../report/environment.ts';
 import { Summary } from '../report/summary.ts';
 import { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import { PatientsFile } from '../verdict/verdict-file.ts';
-import { EvaluationSource, SweepFile } from './metrics-files.ts';
 import { JsonResultsFile, patternOf, type ResultsEntry, ResultsFile } from './results-file.ts';
+
+const Values = z.array(z.number().nullable()).readonly();
+
+/**
+ * `metrics/<task>.sweep.json`: the scores of a run at every confidence threshold. Each list has one value per
+ * threshold.
+ */
+export const SweepFile = z.object({
+  confidence: z.number().describe('Confidence of the run'),
+  paper: z.number().describe("Confidence in the authors' code"),
+  iou: z.number().describe('IoU threshold of the run'),
+  images: z.int().describe('Images that count'),
+  thresholds: z.array(z.number()).readonly(),
+  points: z.array(z.int()).readonly().describe('Points of the AI'),
+  curves: z
+    .array(
+      z.object({
+        group: z.string(),
+        reader: z.string(),
+        macro: Values.describe('F1 with the AI, mean over the classes'),
+        perClass: z.array(Values).readonly(),
+      }),
+    )
+    .readonly(),
+  tumourProportion: z
+    .object({
+      mean: Values.describe('TPS of the AI in percent, mean over the images'),
+      readers: z
+        .array(z.object({ reader: z.string(), meanAbsoluteDifference: Values.describe('In percentage points') }))
+        .readonly(),
+    })
+    .exactOptional(),
+});
+export type SweepFile = z.infer<typeof SweepFile>;
+
+/** `metrics/<task>.source.json`: what an evaluation scored, so that two of them can be compared. */
+export const EvaluationSource = z.object({
+  data: z.string().describe('Absolute data folder'),
+  predictions: z.string().describe('Absolute folder of the predictions'),
+  files: z
+    .record(z.string(), Sha256)
+    .exactOptional()
+    .describe('SHA-256 of each scored file, by file name; missing if an earlier version scored them'),
+  truth: z
+    .record(z.string(), Sha256)
+    .exactOptional()
+    .describe('SHA-256 of the ground truth of each ROI or image; missing if an earlier version scored them'),
+  classes: z.array(z.string()).exactOptional().describe('Classes named with --classes'),
+  categories: z.enum(['by-id', 'by-name']).exactOptional(),
+  labels: z
+    .array(z.int().nullable())
+    .exactOptional()
+    .describe("Label of the paper for each of the 256 values of a mask, where the masks' values are not the paper's"),
+});
+export type EvaluationSource = z.infer<typeof EvaluationSource>;
 
 /** What reports use of the list of fetched files. */
 const Acquired = z.object({
@@ -28,13 +83,13 @@ export const RESULTS = {
   summary: new JsonResultsFile(
     'summary.json',
     'How the run ended, and its verdicts',
-    'activities/report/write-summary.ts',
+    'activities/report/run-results.ts',
     Summary,
   ),
   configuration: new ResultsFile(
     'configuration.yaml',
     'The effective configuration of the run, as `--profile` takes it',
-    'activities/report/open-results.ts',
+    'activities/report/run-results.ts',
   ),
   environment: new JsonResultsFile(
     'environment/<machine>.json',
@@ -178,7 +233,7 @@ export const RESULTS = {
   layers: new ResultsFile(
     'report/assets/layers.json',
     'Layers of the viewer, and what they were made from',
-    'toolkit/report/layers/layers-file.ts',
+    'toolkit/report/layers/draw-layers.ts',
   ),
   badge: new ResultsFile('report/assets/badge.svg', 'The verdict as a badge', 'toolkit/report/write-page.ts'),
   script: new ResultsFile('report/assets/report.js', 'The script of the report', 'toolkit/report/write-page.ts'),
@@ -196,7 +251,7 @@ export const RESULTS = {
   layer: new ResultsFile(
     'report/assets/<task>/<roi>/<layer>',
     'One layer of the viewer',
-    'toolkit/report/layers/layers-file.ts',
+    'toolkit/report/layers/draw-layers.ts',
   ),
   reportZip: new ResultsFile('report.zip', 'The report as one file', 'toolkit/report/write-report.ts'),
   workflow: new ResultsFile(
@@ -207,7 +262,7 @@ export const RESULTS = {
   certificate: new ResultsFile(
     'codecheck.yml',
     'What was checked, when, and with what result, as a CODECHECK configuration file',
-    'toolkit/report/certificate.ts',
+    'toolkit/report/write-report.ts',
   ),
   crate: new ResultsFile(
     'ro-crate-metadata.json',

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
 import { replaceFile } from '../files/atomic-write.ts';
 import { pyramidSizes } from './deep-zoom.ts';
-import type { Rows } from './predict/slide-rows.ts';
+import type { Rows } from './infer/slide-rows.ts';
 import { TAG } from './read/tiff-pages.ts';
 
 const deflated = promisify(deflate);

@@ -1,14 +1,12 @@
 import type { RunConfig } from '../../config/schema.ts';
 import type { TaskSettings } from '../../config/task-config.ts';
-import type { Task } from '../../config/tasks.ts';
-import type { VerdictConfig } from '../../config/verdict-config.ts';
-import type { InferenceGuard, Made, MakeServices } from '../cache/make.ts';
+import { CELL_TASKS, perTask, type Task, TISSUE_TASKS } from '../../config/tasks.ts';
+import type { Made } from '../cache/make.ts';
 import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
-import type { OverviewRow } from '../dataset/overview.ts';
-import type { Evaluated, EvaluationInput, ScoredClasses } from '../evaluate/evaluation.ts';
+import type { AccessibleFigure } from '../figures/report-figures.ts';
 import type { HomeFolders } from '../files/folders.ts';
-import type { Engine, EnsembleOptions, ModelJob } from '../nnunet/sliding-window/roi-segmenter.ts';
-import type { SessionOptions } from '../onnx/session/session.ts';
+import type { ScoredClasses } from '../metrics/class-subset.ts';
+import type { Engine, ModelJob } from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { ClaimedModel } from '../predict/detection-plan.ts';
 import type {
   ImagePredictor,
@@ -16,125 +14,33 @@ import type {
   PredictionEngines,
   PredictionOrder,
 } from '../predict/prediction.ts';
-import type { RecordTree } from '../preflight/check-files.ts';
-import type { CheckedTask } from '../preflight/check-record.ts';
-import type { DrawnRoi } from '../report/layers/layers-file.ts';
-import type { SweepFile } from '../results/metrics-files.ts';
-import type { ResampleEvidence } from '../verdict/uncertainty.ts';
-import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';
-import type { MethodsInput, VerdictView, ViewerWords } from './verdict-view.ts';
-import type { Box, ListedRoi, NetworkSetup, PlannedRoi, RoiSources, TaskWork } from './work.ts';
-
-/** Engine, device and settings of an inference. */
-export interface NetworkSession extends Pick<EnsembleOptions, 'engine' | 'precision' | 'batchSize' | 'device'> {
-  readonly provider: NonNullable<SessionOptions['provider']>;
-  readonly threads?: number;
-}
-
-/** Input of preparing a task's model. */
-export interface PrepareModelOptions {
-  readonly settings: TaskSettings;
-  /** Absolute data folder. */
-  readonly data: string;
-  /** Absolute folder of converted models. */
-  readonly models: string;
-  readonly signal: AbortSignal;
-  readonly report: (progress: object) => void;
-}
-
-/** A task's converted model. */
-export interface PreparedModel {
-  readonly digest: string;
-  readonly modelDir: string;
-  /** What the workflow history records of it. */
-  readonly facts: object;
-}
-
-/** One ROI to infer; paths are absolute. */
-export interface InferenceJob {
-  readonly roi: string;
-  readonly image: string;
-  readonly truth: string;
-  readonly box?: Box | undefined;
-  readonly imageSha256: string;
-  /** Image of the next ROI, which may be decoded during this one. */
-  readonly following?: string | undefined;
-  readonly modelDir: string;
-  readonly session: NetworkSession;
-  readonly settings: TaskSettings;
-  readonly signal: AbortSignal;
-  readonly report: (progress: object) => void;
-}
-
-/** What is needed to compute the result of an ROI, or to take it from the cache. */
-export interface InferenceOnce {
-  /** What the result depends on, see `inferenceKey`. */
-  readonly parts: KeyParts;
-  readonly setup: NetworkSetup;
-  readonly guard: InferenceGuard;
-  readonly services: MakeServices;
-  /** Called when a network starts. */
-  readonly onStart?: () => void;
-}
-
-/** Metrics over all ROIs. */
-export interface Aggregated {
-  /** `metrics/<task>.json`. */
-  readonly metrics: unknown;
-  /** `metrics/<task>.remarks.json`: what the scores leave out. */
-  readonly remarks?: unknown;
-  /** `metrics/<task>.sweep.json`; undefined if the task has no threshold, or the boxes are not cached. */
-  readonly sweep?: SweepFile | undefined;
-  /** What the workflow history records of them. */
-  readonly outcome: object;
-}
-
-/** The part of a task's work that aggregation uses. */
-export type AggregatingWork = Pick<TaskWork, 'data' | 'cache' | 'digests' | 'signal'>;
-
-/** A planned ROI; `failure` is the code of the error that prevented our prediction. */
-export interface RoiToCompare {
-  readonly planned: PlannedRoi;
-  readonly failure?: string | undefined;
-}
-
-export interface ComparisonInput {
-  readonly rois: readonly RoiToCompare[];
-  readonly overview: readonly OverviewRow[];
-  readonly verdict: VerdictConfig;
-  readonly settings: TaskSettings;
-  readonly work: TaskWork;
-}
-
-export interface Comparison {
-  readonly verdict: HeVerdictFile | CellsVerdictFile;
-  /** The draws and counts from which its intervals are computed. */
-  readonly evidence: ResampleEvidence;
-  /** True if other settings, which were not tried yet, may explain why the predictions differ. */
-  readonly isUndecided?: boolean;
-}
-
-/** Input of the measurements that run inference again for the discrepancy report. */
-export interface MeasureInput {
-  /** The test set. */
-  readonly listed: readonly ListedRoi[];
-  /** The ROIs of the test set that have a prediction. */
-  readonly rois: readonly PlannedRoi[];
-  readonly settings: TaskSettings;
-  readonly session: NetworkSession;
-  /** `discrepancies.full` of the configuration. */
-  readonly isFull: boolean;
-  readonly work: TaskWork;
-}
-
-/** Outcome of a measurement: there was nothing to measure, it was measured, or it could not be. */
-export type Measured =
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'measured'; readonly rois: number }
-  | { readonly kind: 'not measured'; readonly reason: string };
-
-/** Draws the figure of an ROI. Returns false if there is nothing to draw. */
-export type DrawRoi = (roi: PlannedRoi, entry: CacheEntry, out: string) => Promise<boolean>;
+import type { CheckableTask } from '../preflight/check-record.ts';
+import type { DrawnRoi } from '../report/layers/draw-layers.ts';
+import type { CellsVerdictFile, ComparedMetric, HeVerdictFile } from '../verdict/verdict-file.ts';
+import { cellsTask } from './cells/cells.ts';
+import { cellDefinition, tissueDefinition } from './registry.ts';
+import { tissueTask } from './tissue/tissue.ts';
+import type {
+  Aggregated,
+  AggregatingWork,
+  Comparison,
+  ComparisonInput,
+  DrawRoi,
+  Evaluated,
+  EvaluationInput,
+  InferenceJob,
+  InferenceOnce,
+  ListedRoi,
+  Measured,
+  MeasureInput,
+  NetworkSetup,
+  PlannedRoi,
+  PreparedModel,
+  PrepareModelOptions,
+  RoiSources,
+  TaskWork,
+  UsedModel,
+} from './work.ts';
 
 /** What is known about a task's model before it is prepared. */
 export interface KnownModel {
@@ -155,10 +61,60 @@ export interface ScoreGroup {
   readonly scores: readonly { readonly name: string; readonly value: number | null }[];
 }
 
-/** Everything that depends on the kind of a task, behind one interface. */
-export interface TaskKind {
-  readonly name: Task;
+/** A table of plain text, collapsed below a heading. */
+export interface DetailTable {
+  readonly summary: string;
+  readonly introduction?: string;
+  readonly caption: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
 
+/** What a report shows of a verdict, for either kind of task. */
+export interface VerdictView {
+  /** Published scores with ours. */
+  readonly numbers: readonly { readonly caption: string; readonly metrics: readonly ComparedMetric[] }[];
+  /** Context for the scores, one sentence each. */
+  readonly notes: readonly string[];
+  /** The same predictions evaluated in another way. */
+  readonly otherReadings: readonly DetailTable[];
+  /** For research only. */
+  readonly researchScores: readonly DetailTable[];
+  /** Figures over all ROIs from `metrics/<task>.json`, readable without colour. */
+  accessibleFigures(metrics: unknown): Promise<readonly AccessibleFigure[]>;
+}
+
+/** How the viewer of the report shows the ROIs of a task. */
+export interface ViewerWords {
+  /** Names and colours of the labels, or of the classes of cells. */
+  readonly labels: readonly { readonly name: string; readonly colour: string }[];
+  /** Names of the layers; empty for a layer that the task does not have. */
+  readonly layers: Readonly<Record<'image' | 'truth' | 'published' | 'ours' | 'confidence' | 'differ', string>>;
+  /** Whether predictions are masks, which may be made transparent. */
+  readonly isMask: boolean;
+  /** Whether amounts are shares of pixels; otherwise they are numbers of points. */
+  readonly isShare: boolean;
+  /** Heading of the ground truth's column. */
+  readonly truth: string;
+  /** What is counted where the two predictions differ, in singular and plural. */
+  readonly differing: readonly [string, string];
+  /** Whether single ROIs have a score by which the gallery can be sorted. */
+  readonly isScored: boolean;
+  /** Unit of the share that differs: "pixels", "points". */
+  readonly unit: string;
+}
+
+/** Input of a task's paragraph in the methods of a run. */
+export interface MethodsInput {
+  readonly settings: Partial<TaskSettings>;
+  /** The model summary; undefined if there is none. */
+  readonly model: UsedModel | undefined;
+  /** The regions that were scored, such as "all 5 test regions". */
+  readonly regions: string;
+}
+
+/** Everything that depends on the kind of a task, behind one interface. */
+export interface TaskKind extends CheckableTask {
   /**
    * Lists the test set.
    *
@@ -166,8 +122,6 @@ export interface TaskKind {
    */
   listRois(data: string): Promise<readonly ListedRoi[]>;
 
-  /** Checks what the task assumes about a record, from its small files and the first bytes of large ones. */
-  checkRecord(tree: RecordTree, withModel: boolean): Promise<CheckedTask>;
   /** Returns the cache key parts of an ROI's result: everything that it depends on. */
   inferenceKey(roi: Pick<ListedRoi, 'box'>, sources: RoiSources, setup: NetworkSetup): KeyParts;
   /** Returns the cache key parts of the network's output. If that is cached, computing the result needs no network. */
@@ -272,12 +226,48 @@ export interface TaskKind {
   ): Promise<ImagePredictor>;
 }
 
-/** A finished task, as input of the discrepancy report. */
-export interface DiscrepancyTask<Name extends Task> {
-  readonly name: Name;
-  /** ROIs that have a prediction. */
-  readonly rois: readonly PlannedRoi[];
-  readonly scope: TaskSettings['scope'];
-  /** Outcome of the repeated inference. */
-  readonly measured: Measured;
+const TASKS_BY_NAME: Readonly<Record<Task, TaskKind>> = {
+  ...perTask(TISSUE_TASKS, (task) => tissueTask(tissueDefinition(task))),
+  ...perTask(CELL_TASKS, (task) => cellsTask(cellDefinition(task))),
+};
+
+/** Returns the implementation of a task. This is the only place that maps a name to what differs between tasks. */
+export function taskNamed(task: Task): TaskKind {
+  return TASKS_BY_NAME[task];
+}
+
+/** Suffix of the names of scores that are a mean over the classes, in a verdict. */
+const MACRO = ', macro';
+
+/**
+ * Formats the main score of a task, ours and the published one: the overall Dice, or the mean F1 of the readers of each
+ * group with the AI.
+ */
+export function headlineScores(task: Task, verdict: HeVerdictFile | CellsVerdictFile): string[] {
+  const { scoreName, view } = taskNamed(task);
+  // The names in a view leave out the group and the mean if there is only one group or class.
+  const macros = 'f1' in verdict ? verdict.f1.filter(({ name }) => name.endsWith(MACRO)) : [];
+  if (macros.length === 0) {
+    const [overall] = view(verdict).numbers[0]?.metrics ?? [];
+    return overall === undefined ? [] : [scoreText(scoreName, overall.ours, overall.published)];
+  }
+  const groups = [...new Set(macros.map(({ name }) => name.slice(0, name.indexOf(':'))))];
+  return groups.map((group) => {
+    const of = macros.filter(({ name }) => name.startsWith(`${group}:`));
+    const mean = (values: readonly (number | null)[]) => meanOf(values.flatMap((value) => value ?? []));
+    return scoreText(
+      `${scoreName} of ${groups.length === 1 ? 'the' : group} readers with the AI, mean`,
+      mean(of.map(({ ours }) => ours)),
+      mean(of.map(({ published }) => published)),
+    );
+  });
+}
+
+function scoreText(name: string, ours: number | null, published: number | null): string {
+  if (ours === null) return `${name}: nothing to score`;
+  return `${name}: ${ours.toFixed(4)}${published === null ? '' : ` (published ${published.toFixed(4)})`}`;
+}
+
+function meanOf(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

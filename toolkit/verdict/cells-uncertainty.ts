@@ -1,8 +1,7 @@
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import type { OverviewByStem } from '../dataset/overview.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
-import { AI, evaluateDetection } from '../metrics/agreement.ts';
-import { agreementScores, pairName } from '../metrics/agreement-metrics.ts';
+import { AI, agreementScores, evaluateDetection, pairName } from '../metrics/agreement.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
 import { cellDefinition } from '../tasks/registry.ts';

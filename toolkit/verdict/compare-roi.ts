@@ -4,7 +4,6 @@ import { ReigniteError } from '../errors.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 import type { CandidatesFile } from '../yolo/detect/detection-files.ts';
-import type { PointsComparison } from './verdict-file.ts';
 
 export interface PointPair {
   /** Index into our points. */
@@ -89,6 +88,21 @@ export type PointTolerances = VerdictConfig['cells'];
 
 /** Coordinates of two decimals are rounded to float32: beyond 1,024 px, by up to this much. */
 const FLOAT32_SPACING = 2 ** -13;
+
+/** Comparison of the points of one image, or of several, with the published ones. */
+export const PointsComparison = z.object({
+  ours: z.int().min(0),
+  published: z.int().min(0),
+  matched: z.int().min(0).describe('Pairs of one class within the tolerance, nearest first'),
+  farthest: z.number().min(0).describe('Largest distance within a pair, px'),
+  extra: z.int().min(0).describe('Reproduced points without counterpart'),
+  missing: z.int().min(0).describe('Published points without counterpart'),
+  unexplained: z
+    .int()
+    .min(0)
+    .describe('Points of both sides outside the `reproduced` tolerance whose score is not near the threshold'),
+});
+export type PointsComparison = z.infer<typeof PointsComparison>;
 
 /** Compares the points of one image with the published ones. */
 export function comparePoints(

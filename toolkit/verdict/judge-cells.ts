@@ -3,13 +3,11 @@ import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { describeDoubt } from '../dataset/category-classes.ts';
 import type { ReaderAnnotations } from '../dataset/readers-annotations.ts';
 import { counted, firstOf, grouped, shortNumber } from '../format.ts';
-import { AI, evaluateDetection } from '../metrics/agreement.ts';
-import { type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
+import { AI, type DetectionMetrics, evaluateDetection, pairName } from '../metrics/agreement.ts';
 import type { TieOrder } from '../metrics/match-points.ts';
 import type { CellPoint } from '../metrics/points-file.ts';
 import { SCRIPT_LIMITS } from '../yolo/detect/nms.ts';
-import { sumOfPointComparisons } from './compare-roi.ts';
-import { partialCoverage } from './coverage.ts';
+import { type PointsComparison, sumOfPointComparisons } from './compare-roi.ts';
 import { compareWithPrinted, type PrintedF1 } from './printed-f1.ts';
 import {
   type CellsRoiVerdict,
@@ -17,8 +15,8 @@ import {
   type ComparedMetric,
   type EvaluationVerdict,
   mostSevere,
-  type PointsComparison,
   type PointsExplanation,
+  partialCoverage,
   type Verdict,
   worstFirst,
 } from './verdict-file.ts';

@@ -7,12 +7,12 @@ import {
   describeWithoutPrediction,
   dicePerLabel,
   microDice,
+  tilConfusion,
   withoutPrediction,
   withStrayPredictions,
 } from '../metrics/dice.ts';
-import { diceScores, overallDice, sumOfConfusions, tilConfusion } from '../metrics/he-metrics.ts';
+import { diceScores, overallDice, sumOfConfusions } from '../metrics/he-metrics.ts';
 import { CONFIDENCE_ROUNDING, type MaskComparison, sumOfComparisons } from './compare-roi.ts';
-import { partialCoverage } from './coverage.ts';
 import {
   type ComparedMetric,
   type EvaluationVerdict,
@@ -21,6 +21,7 @@ import {
   type HeVerdictFile,
   type MaskExplanation,
   mostSevere,
+  partialCoverage,
   type Verdict,
   worstFirst,
 } from './verdict-file.ts';

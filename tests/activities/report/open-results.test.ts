@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { expect, it } from 'vitest';
-import { openResults } from '../../../activities/report/open-results.ts';
+import { openResults } from '../../../activities/report/run-results.ts';
 import { makeFolder } from '../../../toolkit/files/folders.ts';
 import { RESULTS } from '../../../toolkit/results/results-folder.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';

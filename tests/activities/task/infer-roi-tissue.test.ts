@@ -9,13 +9,13 @@ import { createInferRoi, createProbeInference } from '../../../activities/task/i
 import { createPrepareModel } from '../../../activities/task/prepare-task.ts';
 import { InferenceConfig } from '../../../config/schema.ts';
 import { TaskSettings } from '../../../config/task-config.ts';
-import { RoiStem } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { RoiStem } from '../../../toolkit/dataset/layout.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { ortVersion } from '../../../toolkit/onnx/session/engine.ts';
-import { tissueOutputs } from '../../../toolkit/tasks/tissue/files.ts';
+import { ortVersion } from '../../../toolkit/onnx/session/environment.ts';
+import { tissueOutputs } from '../../../toolkit/tasks/tissue/tissue.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { lastAttempt, runActivity } from '../../support/run-activity.ts';

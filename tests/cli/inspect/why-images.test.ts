@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { TaskFiles } from '../../../activities/task/task-files.ts';
 import type { RunStep } from '../../../cli/inspect/run-steps.ts';
 import { explainRois } from '../../../cli/inspect/why-images.ts';
-import { RoiStem } from '../../../toolkit/brands.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
+import { RoiStem } from '../../../toolkit/dataset/layout.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { evaluationLines } from '../../../cli/predict/evaluate.ts';
-import type { ScoreRow } from '../../../toolkit/evaluate/evaluation.ts';
+import type { ScoreRow } from '../../../toolkit/tasks/work.ts';
 
 const ROWS: readonly ScoreRow[] = [
   {

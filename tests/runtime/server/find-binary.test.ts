@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FetchWay } from '../../../runtime/server/binary/download.ts';
+import type { FetchWay } from '../../../runtime/server/binary/fetch-binary.ts';
 import { findTemporalBinary } from '../../../runtime/server/binary/find-binary.ts';
 
 let root: string;

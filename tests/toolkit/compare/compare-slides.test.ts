@@ -11,7 +11,7 @@ import { comparisonDocument, writeComparisonPage } from '../../../toolkit/compar
 import { writeNpy } from '../../../toolkit/numpy.ts';
 import { type ImagePrediction, slideCellFiles, slideTissueFiles } from '../../../toolkit/predict/prediction.ts';
 import { writePredictionSummary } from '../../../toolkit/predict/prediction-summary.ts';
-import type { Rows } from '../../../toolkit/slide/predict/slide-rows.ts';
+import type { Rows } from '../../../toolkit/slide/infer/slide-rows.ts';
 import { writePyramid } from '../../../toolkit/slide/write-pyramid.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -2,7 +2,7 @@ import { truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { decodeByteLabels, decodeLabelMap } from '../../../toolkit/image/decode-label-map.ts';
+import { decodeByteLabels, decodeLabelMap } from '../../../toolkit/image/decode-labels.ts';
 import { encodeGrey16 } from '../../../toolkit/image/encode-png.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { type TiffOptions, writeTiff } from '../../support/write-tiff.ts';

@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseReaderAnnotations } from '../../../toolkit/dataset/readers-annotations.ts';
-import { AgreementRemark, evaluateDetection } from '../../../toolkit/metrics/agreement.ts';
-import { agreementScores, DetectionMetrics } from '../../../toolkit/metrics/agreement-metrics.ts';
+import {
+  AgreementRemark,
+  agreementScores,
+  DetectionMetrics,
+  evaluateDetection,
+} from '../../../toolkit/metrics/agreement.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { AGREEMENT_RECORDS, agreementOracle, cellPoints } from './agreement-oracle.ts';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
-import { agreementScores } from '../../../toolkit/metrics/agreement-metrics.ts';
+import { agreementScores } from '../../../toolkit/metrics/agreement.ts';
 import { cellSubset, subsetAgreement, subsetDice, tissueSubset } from '../../../toolkit/metrics/class-subset.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { labelCounts, withStrayPredictions } from '../../../toolkit/metrics/dice.ts';

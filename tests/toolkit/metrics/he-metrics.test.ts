@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { HE_LABELS, TIL_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../../../toolkit/metrics/confusion-matrix.ts';
-import {
-  confusionOf,
-  HeMetrics,
-  heMetrics,
-  sumOfConfusions,
-  tilConfusion,
-} from '../../../toolkit/metrics/he-metrics.ts';
+import { tilConfusion } from '../../../toolkit/metrics/dice.ts';
+import { confusionOf, HeMetrics, heMetrics, sumOfConfusions } from '../../../toolkit/metrics/he-metrics.ts';
 import { formatTwoDecimals, roundAsNumpy } from '../../../toolkit/numpy.ts';
 import { heOracle } from './he-oracle.ts';
 

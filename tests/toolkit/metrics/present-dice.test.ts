@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
-import { presentDice } from '../../../toolkit/metrics/dice.ts';
-import { heMetrics } from '../../../toolkit/metrics/he-metrics.ts';
+import { heMetrics, presentDice } from '../../../toolkit/metrics/he-metrics.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 
 /** Tumour (2), of which some is predicted as Liver (15), which the ground truth does not have. */

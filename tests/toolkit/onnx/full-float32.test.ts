@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { cudaEnvironment } from '../../../toolkit/onnx/provider/cuda.ts';
-import { areCudaVariablesSet } from '../../../toolkit/onnx/session/engine.ts';
+import { areCudaVariablesSet } from '../../../toolkit/onnx/session/environment.ts';
 import { InferenceThread } from '../../../toolkit/onnx/session/inference-thread.ts';
 
 const before = { ...process.env };

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { nameImages } from '../../../cli/predict/name-images.ts';
+import { nameImages } from '../../../cli/predict/predict.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { decodeChannels } from '../../../toolkit/image/decode-pixels.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { InputImage } from '../../../toolkit/predict/input-image.ts';
-import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
+import { taskNamed } from '../../../toolkit/tasks/kind.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 

@@ -3,9 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { concatenateFiles, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
-import { factsOf, inferOnce } from '../../../toolkit/predict/infer-once.ts';
-import { describeSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
-import { joinStrips, stripKey } from '../../../toolkit/predict/slides/slide-strips.ts';
+import { describeSlide, factsOf, inferOnce, joinStrips, stripKey } from '../../../toolkit/predict/infer-once.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const names = { adapter: 'NVIDIA H200', driver: '580.95.05' };

@@ -5,7 +5,7 @@ import { expect, it } from 'vitest';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { homeFolders, makeFolder } from '../../../toolkit/files/folders.ts';
 import { processTableTag } from '../../../toolkit/files/process-identity.ts';
-import { overviewOnce } from '../../../toolkit/predict/slides/slide-survey.ts';
+import { overviewOnce } from '../../../toolkit/predict/slides/seen-slide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

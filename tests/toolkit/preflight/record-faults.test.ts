@@ -6,8 +6,8 @@ import type { Task } from '../../../config/tasks.ts';
 import { detectorFile, folderOf, readersFile } from '../../../toolkit/dataset/layout.ts';
 import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';
-import { folderTree, type RecordTree } from '../../../toolkit/preflight/check-files.ts';
-import { checkRecord } from '../../../toolkit/preflight/check-record.ts';
+import { checkRecord, folderTree, type RecordTree } from '../../../toolkit/preflight/check-record.ts';
+import { taskNamed } from '../../../toolkit/tasks/kind.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 
@@ -26,7 +26,7 @@ async function findingsOf(
   const labels = HE_LABELS.map(({ name }, value) => [name, value] as const);
   await writeFile(join(data, 'he_label_map.json'), JSON.stringify(Object.fromEntries(labels)));
   await change(data);
-  const found = await checkRecord(seen(await folderTree(data)), { tasks });
+  const found = await checkRecord(seen(await folderTree(data)), { tasks: tasks.map(taskNamed) });
   const doubts = found.checks.filter(({ status }) => status === 'fail' || status === 'warn');
   return { ...found, doubts: doubts.filter(({ subject }) => !subject.includes('published predictions')), all: doubts };
 }

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { openCheckpoint } from '../../../toolkit/pytorch/containers/checkpoint.ts';
-import { readPickleFile } from '../../../toolkit/pytorch/pickle/unpickle.ts';
+import { openCheckpoint, readPickleFile } from '../../../toolkit/pytorch/containers/checkpoint.ts';
 import { asDict, asObject, asTensor, dictGet, isPickleObject, locate } from '../../../toolkit/pytorch/pickle/value.ts';
 import { asJson } from './as-json.ts';
 import { expectRejection, fixture } from './helpers.ts';

@@ -4,12 +4,10 @@ import { TASKS } from '../../../config/tasks.ts';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
 import type { Provenance } from '../../../toolkit/dataset/provenance.ts';
 import { parseAdapters } from '../../../toolkit/onnx/provider/nvidia.ts';
-import { methodsText } from '../../../toolkit/report/methods.ts';
-import { headlineOf } from '../../../toolkit/report/page/headline.ts';
-import { citations } from '../../../toolkit/report/page/sections.ts';
+import { citations, methodsText } from '../../../toolkit/report/page/citation.ts';
+import { badge, headlineOf } from '../../../toolkit/report/page/headline.ts';
 import type { JudgedTask, ReportData } from '../../../toolkit/report/report-data.ts';
 import type { TaskSummary } from '../../../toolkit/report/summary.ts';
-import { badge } from '../../../toolkit/report/write-page.ts';
 import { judgeTissue } from '../../../toolkit/verdict/judge-tissue.ts';
 
 const ROIS = { total: 1, computed: 1, cached: 0, failed: 0 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesPerRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/layers-file.ts';
+import { bytesPerRoi, EDGES, finestWithin, SHARES } from '../../../toolkit/report/layers/draw-layers.ts';
 
 describe('the size of layers', () => {
   it('stays below 25 MB for the 887 ROIs of the paper, whatever their content', async () => {

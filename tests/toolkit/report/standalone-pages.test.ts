@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest';
 import { writeBoxesPage } from '../../../toolkit/evaluate/evaluate-boxes.ts';
 import type { ImagePrediction } from '../../../toolkit/predict/prediction.ts';
 import { writePredictionPage } from '../../../toolkit/predict/prediction-page.ts';
-import type { RoiLayers } from '../../../toolkit/report/layers/layers-file.ts';
-import { forestPlot } from '../../../toolkit/report/page/forest-plot.ts';
+import type { RoiLayers } from '../../../toolkit/report/layers/draw-layers.ts';
+import { forestPlot } from '../../../toolkit/report/page/figures.ts';
 import { spotChecks } from '../../../toolkit/report/page/gallery.ts';
 import { html, table } from '../../../toolkit/report/page/html.ts';
-import { writeStandalonePage } from '../../../toolkit/report/page/standalone-page.ts';
+import { writeStandalonePage } from '../../../toolkit/report/write-page.ts';
 import { BROWSER, BrowserPage } from '../../support/browser.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

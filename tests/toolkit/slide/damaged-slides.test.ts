@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ReigniteError } from '../../../toolkit/errors.ts';
-import { isSlide } from '../../../toolkit/slide/read/is-slide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
+import { isSlide } from '../../../toolkit/slide/read/slide-formats.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/random-numbers.ts';
 

@@ -8,11 +8,10 @@ import type { PieceFile } from '../../../toolkit/nnunet/sliding-window/partial-f
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { tileGrid } from '../../../toolkit/nnunet/sliding-window/tile-grid.ts';
-import { stripsOf } from '../../../toolkit/predict/slides/slide-strips.ts';
-import { segmentSlide } from '../../../toolkit/slide/predict/segment-slide.ts';
-import type { SlideProgress } from '../../../toolkit/slide/predict/slide-jobs.ts';
-import { readRows } from '../../../toolkit/slide/predict/slide-rows.ts';
-import { slideTiles } from '../../../toolkit/slide/predict/tiled-slide.ts';
+import { stripsOf } from '../../../toolkit/predict/infer-once.ts';
+import { type SlideProgress, segmentSlide } from '../../../toolkit/slide/infer/segment-slide.ts';
+import { readRows } from '../../../toolkit/slide/infer/slide-rows.ts';
+import { slideTiles } from '../../../toolkit/slide/infer/tiled-slide.ts';
 import { isTissue, type TissueMask } from '../../../toolkit/slide/slide-tissue.ts';
 import { noise } from '../../support/random-numbers.ts';
 import { fakeNetworks } from '../nnunet/support/fake-networks.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import type { Rows } from '../../../toolkit/slide/predict/slide-rows.ts';
+import type { Rows } from '../../../toolkit/slide/infer/slide-rows.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { writePyramid } from '../../../toolkit/slide/write-pyramid.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';

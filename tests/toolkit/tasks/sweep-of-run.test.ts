@@ -1,13 +1,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { RoiStem } from '../../../toolkit/brands.ts';
 import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { readersFile } from '../../../toolkit/dataset/layout.ts';
-import { DetectionMetrics } from '../../../toolkit/metrics/agreement-metrics.ts';
+import { RoiStem, readersFile } from '../../../toolkit/dataset/layout.ts';
+import { DetectionMetrics } from '../../../toolkit/metrics/agreement.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';
-import { BOXES, POINTS } from '../../../toolkit/tasks/cells/files.ts';
+import { BOXES, POINTS } from '../../../toolkit/tasks/cells/cells.ts';
 import { aggregateCells } from '../../../toolkit/tasks/cells/work.ts';
 import { cellDefinition } from '../../../toolkit/tasks/registry.ts';
 import type { PlannedRoi } from '../../../toolkit/tasks/work.ts';

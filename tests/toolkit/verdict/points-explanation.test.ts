@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { VerdictConfig } from '../../../config/verdict-config.ts';
+import type { PointsComparison } from '../../../toolkit/verdict/compare-roi.ts';
 import { explanationOf, judgeCells } from '../../../toolkit/verdict/judge-cells.ts';
-import type { PointsComparison } from '../../../toolkit/verdict/verdict-file.ts';
 import { agreementOracle } from '../metrics/agreement-oracle.ts';
 
 const TOLERANCES = VerdictConfig.parse({}).cells;

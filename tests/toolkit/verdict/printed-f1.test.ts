@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { agreementScores } from '../../../toolkit/metrics/agreement-metrics.ts';
+import { agreementScores } from '../../../toolkit/metrics/agreement.ts';
 import { ConfusionMatrix } from '../../../toolkit/metrics/confusion-matrix.ts';
 import { formatTwoDecimals } from '../../../toolkit/numpy.ts';
 import { compareWithPrinted } from '../../../toolkit/verdict/printed-f1.ts';

@@ -22,10 +22,10 @@ it.each<[name: string, attributes: Readonly<Record<string, PickleValue>>, expect
   const root = { value: { ...pickled, state }, keys: '', file: 'x.pt', code: 'CHECKPOINT_UNSUPPORTED' } as const;
   const module = readModuleTree(root);
   const graph = new GraphBuilder('activation');
-  const ledger = new TensorUsage(module, 'x.pt', { readFloat32: async () => new Float32Array() });
+  const usage = new TensorUsage(module, 'x.pt', { readFloat32: async () => new Float32Array() });
   const value = graph.input('x', 'float32', [1, 1, 1, INPUT.length]);
   const feature = { value, channels: 1, height: 1, width: INPUT.length };
-  const y = activation({ graph, ledger, build: () => feature }, { ...module, place: 'act' }, feature);
+  const y = activation({ graph, usage, build: () => feature }, { ...module, place: 'act' }, feature);
   graph.output(y.value, 'float32', [1, 1, 1, INPUT.length]);
   const session = await InferenceSession.create(await encodeModel(graph.build()));
   const { act } = await session.run({ x: new Tensor('float32', Float32Array.from(INPUT), [1, 1, 1, INPUT.length]) });

@@ -17,8 +17,8 @@ const MODULE = 'torch.nn.parallel.distributed.DistributedDataParallel';
 
 async function converted(checkpoint: Checkpoint): Promise<Buffer> {
   const network = await readDetectorNetwork(checkpoint);
-  const ledger = new TensorUsage(network.root, checkpoint.path, checkpoint);
-  return Buffer.from(await encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph));
+  const usage = new TensorUsage(network.root, checkpoint.path, checkpoint);
+  return Buffer.from(await encodeModel(detectorGraph(network, usage, { height: SIZE, width: SIZE }).graph));
 }
 
 /** The checkpoint of the fixture, as something else may hold its network. */

@@ -27,8 +27,8 @@ const ODD: readonly PickleValue[] = [
 async function build(checkpoint: Checkpoint): Promise<'built' | 'refused'> {
   try {
     const network = await readDetectorNetwork(checkpoint);
-    const ledger = new TensorUsage(network.root, checkpoint.path, checkpoint);
-    await encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph);
+    const usage = new TensorUsage(network.root, checkpoint.path, checkpoint);
+    await encodeModel(detectorGraph(network, usage, { height: SIZE, width: SIZE }).graph);
     return 'built';
   } catch (error) {
     if (error instanceof ReigniteError) return 'refused';

@@ -12,8 +12,8 @@ type Reader = Pick<Checkpoint, 'readFloat32'>;
 
 async function build(checkpoint: Checkpoint, reader: Reader = checkpoint): Promise<Uint8Array> {
   const network = await readDetectorNetwork(checkpoint);
-  const ledger = new TensorUsage(network.root, checkpoint.path, reader);
-  return encodeModel(detectorGraph(network, ledger, { height: SIZE, width: SIZE }).graph);
+  const usage = new TensorUsage(network.root, checkpoint.path, reader);
+  return encodeModel(detectorGraph(network, usage, { height: SIZE, width: SIZE }).graph);
 }
 
 async function refusal(change: (checkpoint: Checkpoint) => void): Promise<unknown> {

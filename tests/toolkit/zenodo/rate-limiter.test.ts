@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HostRateLimiter } from '../../../toolkit/zenodo/http/rate-limiter.ts';
+import { HostRateLimiter } from '../../../toolkit/zenodo/http/http.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const HOST = 'zenodo.example';

@@ -8,10 +8,10 @@ import { writeModel } from '../../onnx/file/model-file.ts';
 import type { OnnxGraph } from '../../onnx/graph/graph.ts';
 import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { averageBeside } from '../../pytorch/tensors/state-dict.ts';
-import { CARD_FILE, ModelCard, readModelCard } from '../model-card.ts';
+import { CARD_FILE, type FoldName, ModelCard, readModelCard } from '../model-card.ts';
 import { v1Recipe, v1Schemas } from '../v1/recipe.ts';
 import { V2_CONVERTER_SCHEMA, v2Recipe } from '../v2/recipe.ts';
-import { type CheckpointName, type FoldFiles, type FoldName, findFolds } from './model-folds.ts';
+import { type CheckpointName, type FoldFiles, findFolds } from './model-folds.ts';
 import { type CheckpointStateDict, StateDictTracker } from './state-dict.ts';
 
 /** Files that a conversion writes. */

@@ -4,10 +4,10 @@ import { ReigniteError } from '../../errors.ts';
 import { isFile } from '../../files/file-access.ts';
 import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { findStateDict, networkOf } from '../../pytorch/tensors/state-dict.ts';
+import type { FoldName } from '../model-card.ts';
 import {
   countedFromZero,
   type FoldFiles,
-  type FoldName,
   foldOfFolder,
   foldOfOddFolder,
   holdsFolds,

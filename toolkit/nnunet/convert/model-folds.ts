@@ -2,9 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { ReigniteError } from '../../errors.ts';
 import { isFile, statIfThere } from '../../files/file-access.ts';
-
-/** A fold of nnU-Net: its number, or `all` for the network trained on all cases. */
-export type FoldName = number | 'all';
+import type { FoldName } from '../model-card.ts';
 
 /** The folds of the paper's ensemble, in the order in which their softmax is summed. */
 export const PAPER_FOLDS: readonly FoldName[] = [0, 1, 2, 3, 4];

@@ -4,7 +4,7 @@ import { ReigniteError } from '../../errors.ts';
 import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/custom-model.ts';
 import { channelsRead, type ImageSpec } from '../../onnx/custom-model/image-spec.ts';
 import { hasSigmoid, labelValues, type Normalise, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
-import { instructionSet } from '../../onnx/session/engine.ts';
+import { instructionSet } from '../../onnx/session/environment.ts';
 import { InferenceThread } from '../../onnx/session/inference-thread.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { floatsOf, placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';

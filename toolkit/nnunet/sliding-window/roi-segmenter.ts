@@ -3,7 +3,7 @@ import { ReigniteError } from '../../errors.ts';
 import type { AdapterNames, EngineName, Precision, Provider, SumsChoice } from '../../onnx/session/engine-choice.ts';
 import { type AskOptions, InferenceThread } from '../../onnx/session/inference-thread.ts';
 import type { FixedGpu, SessionOptions } from '../../onnx/session/session.ts';
-import type { SlideJob, SlideProgress, SlideResult } from '../../slide/predict/slide-jobs.ts';
+import type { SlideJob, SlideProgress, SlideResult } from '../../slide/infer/segment-slide.ts';
 import { startThread } from '../../start-thread.ts';
 import type { NetworkCounts } from '../networks/open-networks.ts';
 import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-thread.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
-import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
+import { readPickleFile } from '../../pytorch/containers/checkpoint.ts';
 import { dictGet, isPickleObject, locate, type PickleValue } from '../../pytorch/pickle/value.ts';
 import { MOST_CHANNELS } from '../model-card.ts';
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
-import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
-import { readPickleFile } from '../../pytorch/pickle/unpickle.ts';
+import { openCheckpoint, readPickleFile } from '../../pytorch/containers/checkpoint.ts';
 import { asDict, dictGet, dictHas, type Located, locate } from '../../pytorch/pickle/value.ts';
 import type { ModelRecipe } from '../convert/convert-model.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';

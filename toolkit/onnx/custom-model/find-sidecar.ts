@@ -3,10 +3,8 @@ import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { ReigniteError } from '../../errors.ts';
 import { isFile } from '../../files/file-access.ts';
-
 import { shellWord } from '../../format.ts';
 import { type DescribedModel, describeModel, finalOperator } from '../file/describe-model.ts';
-
 import { bioimageSidecar } from './bioimage.ts';
 import { sidecarPath } from './sidecar.ts';
 import { isWsinfer, wsinferSidecar } from './wsinfer.ts';

@@ -3,8 +3,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { userCacheFolder } from '../../files/folders.ts';
-import { CUDA_VARIABLES, ortVersion } from '../session/engine.ts';
 import { type AdapterNames, adapterText } from '../session/engine-choice.ts';
+import { CUDA_VARIABLES, ortVersion } from '../session/environment.ts';
 import { nvidiaAdapter, visibleGpus } from './nvidia.ts';
 
 /** Variable with the folders that the dynamic loader searches first; it is read when a process starts. */

@@ -1,6 +1,6 @@
 import { parentPort, type Worker } from 'node:worker_threads';
 import { type ErrorCode, ReigniteError } from '../../errors.ts';
-import { setCudaVariables } from './engine.ts';
+import { setCudaVariables } from './environment.ts';
 
 /** Messages to an inference thread. Requests are answered in order. */
 export type ToThread<Request> =

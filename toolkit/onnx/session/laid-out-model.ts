@@ -10,7 +10,7 @@ import { sha256Of } from '../../files/hash-file.ts';
 import type { OnnxGraph } from '../graph/graph.ts';
 import { withNormsByRows } from '../graph/normalisation.ts';
 import { withWinograd } from '../graph/winograd.ts';
-import { instructionSet, ortVersion } from './engine.ts';
+import { instructionSet, ortVersion } from './environment.ts';
 
 /** Folder next to the model for files derived from it. */
 const FOLDER = 'laid-out';

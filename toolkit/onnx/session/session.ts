@@ -6,8 +6,8 @@ import { ReigniteError } from '../../errors.ts';
 import { encodeModel, readModel } from '../file/model-file.ts';
 import { areLibrariesSearched, cudaEnvironment, cudaObstacle, cudaObstacleOn } from '../provider/cuda.ts';
 import { adapterOf, webgpuAdapter } from '../provider/probe.ts';
-import { areCudaVariablesSet, ortVersion, setCudaVariables } from './engine.ts';
 import { type AdapterNames, adapterText, isRealGpu, type Provider } from './engine-choice.ts';
+import { areCudaVariablesSet, ortVersion, setCudaVariables } from './environment.ts';
 import { prepackedModel, rewrittenForCpu } from './laid-out-model.ts';
 import { RemoteSession } from './remote-session.ts';
 

@@ -67,6 +67,24 @@ export async function openCheckpoint(path: string, options: OpenOptions = {}): P
   }
 }
 
+/**
+ * Reads a file that contains one bare pickle, such as nnU-Net's `plans.pkl` and `model_best.model.pkl`.
+ * Nothing in it is executed.
+ *
+ * @throws ReigniteError as `openCheckpoint`; CHECKPOINT_UNSUPPORTED for a file that contains tensors.
+ * @example const plans = await readPickleFile('plans.pkl');
+ */
+export async function readPickleFile(path: string): Promise<PickleValue> {
+  const checkpoint = await openCheckpoint(path);
+  await checkpoint.close();
+  if (checkpoint.format === 'pickle') return checkpoint.root;
+  throw new ReigniteError(
+    'CHECKPOINT_UNSUPPORTED',
+    `${path} is a PyTorch checkpoint where a plain pickle is expected.`,
+    { remedy: 'Put the .pkl file that nnU-Net wrote with these weights in its place.' },
+  );
+}
+
 const HEAD_BYTES = 9;
 
 async function readContainer(source: FileSource, context: PickleContext): Promise<CheckpointContents> {

@@ -1,5 +1,3 @@
-import { ReigniteError } from '../../errors.ts';
-import { openCheckpoint } from '../containers/checkpoint.ts';
 import { OBJECT_OPCODES } from './object-opcodes.ts';
 import type { ByteReader } from './pickle-bytes.ts';
 import { LIMITS, type PickleContext } from './pickle-context.ts';
@@ -68,24 +66,6 @@ function unknownOpcode(code: number, position: number, context: PickleContext): 
   const name = REFUSED.get(code);
   if (name !== undefined) return context.unsupported(`it uses the opcode ${name}`);
   return context.corrupt(`byte ${position}, 0x${code.toString(16).padStart(2, '0')}, is not an opcode`);
-}
-
-/**
- * Reads a file that contains one bare pickle, such as nnU-Net's `plans.pkl` and `model_best.model.pkl`.
- * Nothing in it is executed.
- *
- * @throws ReigniteError as `openCheckpoint`; CHECKPOINT_UNSUPPORTED for a file that contains tensors.
- * @example const plans = await readPickleFile('plans.pkl');
- */
-export async function readPickleFile(path: string): Promise<PickleValue> {
-  const checkpoint = await openCheckpoint(path);
-  await checkpoint.close();
-  if (checkpoint.format === 'pickle') return checkpoint.root;
-  throw new ReigniteError(
-    'CHECKPOINT_UNSUPPORTED',
-    `${path} is a PyTorch checkpoint where a plain pickle is expected.`,
-    { remedy: 'Put the .pkl file that nnU-Net wrote with these weights in its place.' },
-  );
 }
 
 interface Frame {

@@ -6,8 +6,8 @@ import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { CELL_COLOURS_CSS } from '../../models/class-colours.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import { pairPoints } from '../../verdict/compare-roi.ts';
+import { EDGES, HotspotFinder, type LayerWriter, type RoiLayers, SHARES } from './draw-layers.ts';
 import { openPhoto } from './encode-layer.ts';
-import { EDGES, HotspotFinder, type LayerWriter, type RoiLayers, SHARES } from './layers-file.ts';
 
 /** Sources of a detection image's layers. */
 export interface CellsSources {

@@ -1,9 +1,9 @@
 import { HE_LABELS, type LabelTranslation, translateLabels } from '../../dataset/tissue-labels.ts';
 import { ReigniteError } from '../../errors.ts';
-import { decodeByteLabels } from '../../image/decode-label-map.ts';
-import type { LabelImage } from '../../image/decode-labels.ts';
+import { decodeByteLabels, type LabelImage } from '../../image/decode-labels.ts';
 import { decodeGrey16 } from '../../image/decode-pixels.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
+import { EDGES, HotspotFinder, type LayerWriter, type RoiLayers, SHARES, type Spot } from './draw-layers.ts';
 import {
   encodeConfidences,
   encodeDifferences,
@@ -14,7 +14,6 @@ import {
   shrinkToSmallest,
   sizeWithin,
 } from './encode-layer.ts';
-import { EDGES, HotspotFinder, type LayerWriter, type RoiLayers, SHARES, type Spot } from './layers-file.ts';
 
 /** Absolute paths of the sources of an H&E ROI's layers. */
 export interface TissueSources {

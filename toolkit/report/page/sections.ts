@@ -1,13 +1,17 @@
-import { TASK_TITLES } from '../../../config/tasks.ts';
-import { comparedText, verdictText } from '../../dataset/provenance.ts';
-import { percentText } from '../../format.ts';
-import { taskNamed } from '../../tasks/task-named.ts';
-import type { DetailTable } from '../../tasks/verdict-view.ts';
+import { z } from 'zod';
+import { RunConfig } from '../../../config/schema.ts';
+import { TASK_TITLES, TASKS } from '../../../config/tasks.ts';
+import { verdictText } from '../../dataset/provenance.ts';
+import { counted, percentText } from '../../format.ts';
+import { adapterText, batchText } from '../../onnx/session/engine-choice.ts';
+import { type DetailTable, taskNamed } from '../../tasks/kind.ts';
 import type { ComparedMetric, Interval, Verdict } from '../../verdict/verdict-file.ts';
-import type { RoiLayers } from '../layers/layers-file.ts';
-import { methodsText } from '../methods.ts';
+import { commandOf } from '../configuration.ts';
+import type { Environment } from '../environment.ts';
+import type { RoiLayers } from '../layers/draw-layers.ts';
 import type { JudgedTask, ReportData } from '../report-data.ts';
-import { type ForestRow, forestPlot } from './forest-plot.ts';
+import type { StepTimes } from '../trace.ts';
+import { type ForestRow, forestPlot } from './figures.ts';
 import { decimal, type Html, type HtmlValue, hrefOf, html, NOTHING, table, withCode } from './html.ts';
 
 /** Returns the verdicts, one card per task. */
@@ -174,42 +178,109 @@ function breakdownTable({ breakdown }: JudgedTask): Html {
   );
 }
 
-/** Lists what to cite when these results are used. Only a run on the paper's record cites the paper. */
-export function citations({ summary, environments, provenance }: ReportData, version: string): string[] {
-  const { record, run, digest, ended } = summary;
-  const used = environments[0]?.reignite ?? version;
-  const when = ended === undefined ? '' : `, ${ended.slice(0, 10)}`;
-  const ours = `reignite ${used}, run ${run}, configuration ${digest}${when}.`;
-  switch (provenance.kind) {
-    case 'paper':
-      return [
-        `The data: IGNITE data toolkit, Zenodo, record ${record}. https://doi.org/10.5281/zenodo.${hrefOf(record)}. CC BY-NC-SA 4.0.`,
-        'The paper: the IGNITE data toolkit, arXiv:2507.16855. https://arxiv.org/abs/2507.16855',
-        `This reproduction: ${ours}`,
-      ];
-    case 'synthetic':
-      return [`This run on synthetic sample data, which reproduces no publication: ${ours}`];
-    case 'other':
-      return [`The data: ${comparedText(provenance, record)}, under its own licence.`, `This run: ${ours}`];
-  }
+/** Returns the facts recorded during a run: identifiers, machines, networks, and how long its activities took. */
+export function factsSection({ summary, environments, times, tasks }: ReportData): Html {
+  const known = [...TASKS, ...Object.keys(summary.tasks)];
+  const counts = [...new Set(known)].flatMap((task) => {
+    const rois = summary.tasks[task]?.rois;
+    if (rois === undefined) return [];
+    return [
+      `${task}: ${counted(rois.total, 'ROI')}, ${rois.computed} computed, ${rois.cached} from the cache, ${rois.failed} failed`,
+    ];
+  });
+  const interventions = (summary.interventions ?? []).map(({ at, what }) => `${at} ${what}`);
+  const machines = environments.map(
+    (machine) =>
+      [
+        machine.role === 'inference' ? 'Machine (inference)' : 'Machine (other activities)',
+        machineText(machine),
+      ] as const,
+  );
+  const engines = tasks.flatMap(({ task, engine }) =>
+    engine === undefined
+      ? []
+      : [
+          [
+            `${task}: ONNX Runtime ${engine.ortVersion}`,
+            engine.adapter === undefined ? engine.provider : `${engine.provider} on ${adapterText(engine)}`,
+            engine.precision,
+            `engine ${engine.engine}`,
+            ...(engine.batchSize === undefined ? [] : [batchText(engine.batchSize)]),
+            `model ${engine.model.slice(0, 12)}`,
+          ].join(', '),
+        ],
+  );
+  const facts: readonly (readonly [string, string])[] = [
+    ['Run', summary.run],
+    ['Status', summary.status],
+    ['Ended (UTC)', summary.ended ?? 'not recorded'],
+    ['Configuration digest', summary.digest],
+    ['ROIs', counts.join('; ')],
+    ['Interventions', interventions.length === 0 ? 'none' : interventions.join('; ')],
+    ['Networks', engines.length === 0 ? 'not recorded' : engines.join('; ')],
+    ...(machines.length === 0 ? [['Machine', 'not recorded'] as const] : machines),
+    ...(times.retries === 0 ? [] : [['Retried activities', String(times.retries)] as const]),
+  ];
+  const list = facts.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`);
+  return html`<dl class="facts">${list}</dl>${timesTable(times)}`;
 }
 
-export function citeSection(data: ReportData, version: string): Html {
-  const items = citations(data, version).map((text) => html`<li>${linked(text)}</li>`);
-  return html`<ul>${items}</ul><p><img src="assets/badge.svg" alt="Badge with the verdict and its date"> The badge: <a href="assets/badge.svg">assets/badge.svg</a></p>${methodsSection(data)}`;
+function machineText({
+  reignite,
+  node,
+  platform,
+  processor,
+  cores,
+  memory,
+  onnxRuntime,
+  provider,
+  precision = 'float32',
+}: Environment): string {
+  const engine = onnxRuntime === undefined ? '' : `; ONNX Runtime ${onnxRuntime}, ${provider}, ${precision}`;
+  return `${platform}, ${processor}, ${counted(cores, 'core')}, ${memory} GiB; reignite ${reignite}, Node.js ${node}${engine}`;
 }
 
-function methodsSection(data: ReportData): Html {
-  const methods = methodsText(data).map((text) => html`<p>${text}</p>`);
-  if (methods.length === 0) {
-    return html`<p class="note">There is no methods text, because the data are synthetic.</p>`;
-  }
-  return html`<details><summary>Methods, for a paper</summary>${methods}<p class="note">Also as text: <a href="assets/methods.txt">assets/methods.txt</a></p></details>`;
+function timesTable({ steps }: StepTimes): Html {
+  if (steps.length === 0) return NOTHING;
+  const seconds = (value: number) => value.toFixed(value < 10 ? 2 : 0);
+  const rows = steps.map(({ step, count, total, longest, again }) => [
+    step,
+    String(count),
+    seconds(total),
+    seconds(longest),
+    String(again),
+  ]);
+  return table('Time per activity', ['', 'activities', 'total\u00a0s', 'max\u00a0s', 'retries'], rows);
 }
 
-/** Turns https URLs in a text into links. */
-function linked(text: string): Html[] {
-  return text
-    .split(/(https:\/\/[^\s<>"]+?(?=\.?(?:\s|$)))/)
-    .map((part, k) => (k % 2 === 0 ? html`${part}` : html`<a href="${part}">${part}</a>`));
+/** Returns the command that repeats the run. */
+export function rerunCommand({ summary, configuration }: ReportData): string {
+  return commandOf(summary.profile, configuration);
+}
+
+/** Returns a table of the tolerances of the verdicts with their meanings. */
+export function tolerancesSection({ configuration }: ReportData): Html {
+  const verdict = configuration?.verdict;
+  if (verdict === undefined) return NOTHING;
+  const shape = RunConfig.shape.verdict.unwrap().shape;
+  const rows = [...toleranceRows('H&E', verdict.he, shape.he), ...toleranceRows('cells', verdict.cells, shape.cells)];
+  return html`<details><summary>Tolerances of the verdicts</summary>${table('Tolerances for Dice and F1 must hold over all ROIs together, those for pixels and points also in every ROI', ['', 'value', 'meaning'], rows)}</details>`;
+}
+
+/** Returns one row per value, including nested ones, with meanings from the schema. */
+function toleranceRows(name: string, values: object, schema: unknown): (string | Html)[][] {
+  const fields = schema instanceof z.ZodPrefault ? schema.unwrap() : undefined;
+  return Object.entries(values).flatMap(([key, value]: [string, unknown]) => {
+    const field: unknown = fields instanceof z.ZodObject ? fields.shape[key] : undefined;
+    if (typeof value === 'object' && value !== null) return toleranceRows(`${name}, ${key}`, value, field);
+    const meaning = field instanceof z.ZodType ? field.description : undefined;
+    const unit = /Unit: (\S+)\./.exec(meaning ?? '')?.[1];
+    const shown = unit === undefined ? String(value) : `${String(value)} ${unit}`;
+    return [[`${name}: ${key}`, shown, html`<span class="meaning">${withCode(meaningOf(meaning))}</span>`]];
+  });
+}
+
+/** Returns the description of a field without what other columns of the table show. */
+function meaningOf(description = ''): string {
+  return description.replace(/ (Fraction, 0 to 1|Unit: px|Default: [^.]*(\.\d+)?)\.(?= |$)/g, '');
 }

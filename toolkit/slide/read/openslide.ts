@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ReigniteError } from '../../errors.ts';
 import type { SlideSource } from './slide.ts';
-import { REMEDIES, slideUnreadable } from './slide-obstacles.ts';
+import { REMEDIES, slideUnreadable } from './slide-formats.ts';
 import { isBelievableMpp, type StatedResolution } from './slide-resolution.ts';
 
 const WHITE = 255;

@@ -5,7 +5,6 @@ import { notOpened } from '../../files/file-access.ts';
 import type { ByteSource } from '../../image/tiff-directory.ts';
 import { RecentPixels } from './recent-pixels.ts';
 import type { SlideSource } from './slide.ts';
-import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
 import {
   REMEDIES,
   refuseCodestream,
@@ -13,7 +12,8 @@ import {
   refuseOtherFormats,
   refusePages,
   slideUnreadable,
-} from './slide-obstacles.ts';
+} from './slide-formats.ts';
+import { type SlideLevel, slideLevel, slidePages, tilesOf } from './slide-level.ts';
 import { type StatedResolution, statedResolution } from './slide-resolution.ts';
 import { readExactly, readTiffPages, TAG, type TiffPage } from './tiff-pages.ts';
 import { asRgb, decodeTile, isJpeg2000, type RgbTile } from './tile-codec.ts';

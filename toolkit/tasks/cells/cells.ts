@@ -1,24 +1,33 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { RunConfig } from '../../../config/schema.ts';
-import { TASK_TITLES } from '../../../config/tasks.ts';
-import { RoiStem } from '../../brands.ts';
-import { detectorFile, detectorFileIn, folderOf, readersFileIn } from '../../dataset/layout.ts';
+import { type CellTask, TASK_TITLES } from '../../../config/tasks.ts';
+import { type CacheEntry, CacheKey, type KeyParts, type StepCache } from '../../cache/step-cache.ts';
+import { detectorFile, detectorFileIn, folderOf, RoiStem, readersFileIn } from '../../dataset/layout.ts';
 import { readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
-import type { ScoredClasses } from '../../evaluate/evaluation.ts';
 import { fileExists } from '../../files/file-access.ts';
 import { type HomeFolders, inside } from '../../files/folders.ts';
-import { cellSubset } from '../../metrics/class-subset.ts';
+import { cellSubset, type ScoredClasses } from '../../metrics/class-subset.ts';
+import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { CELL_COLOURS_CSS } from '../../models/class-colours.ts';
 import { cellFiles } from '../../predict/prediction.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
 import { detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import { keptScore } from '../../yolo/detect/detection-files.ts';
+import { View } from '../../yolo/detect/image-views.ts';
 import { readDetectorCard } from '../../yolo/detector-card.ts';
 import type { KnownModel, TaskKind } from '../kind.ts';
-import { type CellTaskDefinition, changedSettings, settingsInEffect } from '../registry.ts';
-import type { ListedRoi } from '../work.ts';
-import { boxesKey, cellOutputs, cellsFigureKey, detectKey, restoreCells } from './files.ts';
+import {
+  type CellTaskDefinition,
+  changedSettings,
+  type DetectionSettings,
+  definitionOf,
+  settingsInEffect,
+} from '../registry.ts';
+import { type Box, InferenceFacts, type ListedRoi, type NetworkSetup, networkParts, type RoiSources } from '../work.ts';
 import { cellsMethods, cellsScoreGroups, cellsView, readCellsRemarks } from './view.ts';
 
 /**
@@ -162,4 +171,106 @@ async function digestOf(path: string, tile: number, signal: AbortSignal): Promis
     if (error instanceof ReigniteError) return undefined;
     throw error;
   }
+}
+
+/** Names of files within cache entries. */
+export const POINTS = 'points.npy';
+export const CANDIDATES = 'candidates.json';
+export const BOXES = 'boxes.npy';
+
+/** Facts in a cache entry about the cells of an image. */
+export const DetectFacts = InferenceFacts.extend({
+  points: z.number().int(),
+  candidates: z.number().int(),
+  boxes: CacheKey.describe('Key of the boxes that they were chosen from'),
+});
+export type DetectFacts = z.infer<typeof DetectFacts>;
+
+/** What a file of boxes does not contain itself. */
+export const SeenFacts = z.object({
+  model: z.string(),
+  width: z.number().int(),
+  height: z.number().int(),
+  tile: z.number().int(),
+  view: View.exactOptional(),
+  classes: z.array(z.string()),
+  floor: z.number(),
+});
+
+/** Facts in a cache entry about the boxes of an image. */
+export const BoxesFacts = InferenceFacts.extend({ seen: SeenFacts });
+
+/** Returns the paths of a detection image's files in a results folder, which has the layout of the record. */
+export function cellOutputs(task: CellTask, results: string, roi: string) {
+  return {
+    points: RESULTS.points.in(results, definitionOf(task).folder, roi),
+    candidates: RESULTS.candidates.in(results, task, roi),
+    figure: RESULTS.figure.in(results, definitionOf(task).folder, `${roi}.png`),
+  };
+}
+
+/** Copies the candidates and points of a cache entry to the results folder. */
+export async function restoreCells(
+  cache: StepCache,
+  entry: CacheEntry,
+  { points, candidates }: Pick<ReturnType<typeof cellOutputs>, 'points' | 'candidates'>,
+): Promise<void> {
+  await cache.restore(entry.key, CANDIDATES, candidates);
+  await restorePoints(cache, entry, points);
+}
+
+/** Copies the points of a cache entry. An image without points has no file, as in the record. */
+async function restorePoints(cache: StepCache, entry: CacheEntry, target: string): Promise<void> {
+  if (entry.files[POINTS] === undefined) await rm(target, { force: true });
+  else await cache.restore(entry.key, POINTS, target);
+}
+
+/** Returns the digest of the points of a cache entry; `none` for an image without points. */
+function pointsDigest({ files }: CacheEntry): string {
+  return files[POINTS]?.sha256 ?? 'none';
+}
+
+/** Reads the points of a cache entry; none if it has no file of points. */
+export async function pointsOf(cache: StepCache, entry: CacheEntry, task: CellTask): Promise<readonly CellPoint[]> {
+  return entry.files[POINTS] === undefined ? [] : readPoints(cache.pathOf(entry.key, POINTS), task);
+}
+
+/** Must be raised when a change of code changes the outputs of a step. */
+const SCHEMA = { boxes: 1, detect: 2, figure: 3 } as const;
+
+/**
+ * Returns the cache key parts of an image's boxes. These do not depend on thresholds, only on the score down to which
+ * they are kept.
+ */
+export function boxesKey(
+  { image }: { readonly image: string },
+  setup: NetworkSetup,
+  { tile, floor }: { readonly tile: number; readonly floor: number },
+): KeyParts {
+  return { step: 'detect-boxes', schema: SCHEMA.boxes, image, tile, floor, ...networkParts(setup) };
+}
+
+/** Returns the cache key parts of an image's points and candidates. */
+export function detectKey(
+  box: Box | undefined,
+  { image }: Pick<RoiSources, 'image'>,
+  setup: NetworkSetup,
+  { tile, confidence, iou }: DetectionSettings,
+): KeyParts {
+  return {
+    step: 'detect-cells',
+    schema: SCHEMA.detect,
+    image,
+    box: box?.join(' ') ?? 'none',
+    tile,
+    confidence,
+    iou,
+    ...networkParts(setup),
+  };
+}
+
+/** Returns the cache key parts of a detection image's figure. */
+function cellsFigureKey(roi: string, { image, truth }: RoiSources, entry: CacheEntry): KeyParts {
+  const points = pointsDigest(entry);
+  return { step: 'draw-cells', schema: SCHEMA.figure, roi, image, annotations: truth, points };
 }

@@ -9,8 +9,7 @@ import { unlessMissing } from '../../files/file-access.ts';
 import { inside } from '../../files/folders.ts';
 import { counted, grouped, listed } from '../../format.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
-import { AI } from '../../metrics/agreement.ts';
-import { pairName } from '../../metrics/agreement-metrics.ts';
+import { AI, pairName } from '../../metrics/agreement.ts';
 import { type CellPoint, readPoints } from '../../metrics/points-file.ts';
 import { addCellsUncertainty } from '../../verdict/cells-uncertainty.ts';
 import { comparePoints, scoredImage } from '../../verdict/compare-roi.ts';
@@ -18,11 +17,18 @@ import { type JudgedImage, judgeCells } from '../../verdict/judge-cells.ts';
 import type { PrintedF1 } from '../../verdict/printed-f1.ts';
 import type { CellsVerdictFile, Reading } from '../../verdict/verdict-file.ts';
 import { readCandidatesFile } from '../../yolo/detect/detection-files.ts';
-import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
 import { type CellTaskDefinition, changedSettings, type DetectionSettings, type ReaderGroup } from '../registry.ts';
-import { entryOf, type PlannedRoi, publishedOr, type TaskWork } from '../work.ts';
+import {
+  type Comparison,
+  type ComparisonInput,
+  entryOf,
+  type PlannedRoi,
+  publishedOr,
+  type RoiToCompare,
+  type TaskWork,
+} from '../work.ts';
+import { CANDIDATES, pointsOf } from './cells.ts';
 import { declaredImages, type FoundCells } from './discrepancies.ts';
-import { CANDIDATES, pointsOf } from './files.ts';
 
 type FindCells = (planned: PlannedRoi) => Promise<FoundCells>;
 

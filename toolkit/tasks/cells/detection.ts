@@ -13,10 +13,9 @@ import type { CellDetector, DetectionProgress } from '../../yolo/detect/cell-det
 import { type ImageBoxes, keptScore, readBoxes } from '../../yolo/detect/detection-files.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { selectDetections, writeDetections } from '../../yolo/detect/select-detections.ts';
-import type { NetworkSession } from '../kind.ts';
 import type { DetectionSettings } from '../registry.ts';
-import type { Box, NetworkSetup } from '../work.ts';
-import { BOXES, BoxesFacts, boxesKey, CANDIDATES, DetectFacts, POINTS } from './files.ts';
+import type { Box, NetworkSession, NetworkSetup } from '../work.ts';
+import { BOXES, BoxesFacts, boxesKey, CANDIDATES, DetectFacts, POINTS } from './cells.ts';
 
 /** One image to detect cells in; paths are absolute. */
 export interface ImageToDetect {

@@ -9,8 +9,7 @@ import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { fileExists, unlessMissing } from '../../files/file-access.ts';
 import { inside } from '../../files/folders.ts';
-import { evaluateDetection } from '../../metrics/agreement.ts';
-import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import { DetectionMetrics, evaluateDetection } from '../../metrics/agreement.ts';
 import { type CellPoint, readFoundPoints, readPoints } from '../../metrics/points-file.ts';
 import { adapterNames } from '../../onnx/session/engine-choice.ts';
 import { RESULTS } from '../../results/results-folder.ts';
@@ -30,11 +29,18 @@ import { CellsVerdictFile } from '../../verdict/verdict-file.ts';
 import { convertDetector, detectorDigest } from '../../yolo/convert/convert-detector.ts';
 import type { CellDetector } from '../../yolo/detect/cell-detector.ts';
 import { type CandidatesFile, readCandidatesFile } from '../../yolo/detect/detection-files.ts';
-import type { DiscrepancyTask, Measured, MeasureInput } from '../kind.ts';
 import { type CellTaskDefinition, cellDefinition, type DetectionSettings } from '../registry.ts';
-import { type ListedRoi, type NetworkSetup, publishedOr, type TaskWork } from '../work.ts';
+import {
+  type DiscrepancyTask,
+  type ListedRoi,
+  type Measured,
+  type MeasureInput,
+  type NetworkSetup,
+  publishedOr,
+  type TaskWork,
+} from '../work.ts';
+import { detectKey, restoreCells } from './cells.ts';
 import { detectOnce } from './detection.ts';
-import { detectKey, restoreCells } from './files.ts';
 
 type Folders = Pick<TaskWork, 'data' | 'results'>;
 

@@ -4,16 +4,15 @@ import { folderOf, readersFileIn } from '../../dataset/layout.ts';
 import { readersOn, readReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/folders.ts';
-import { AgreementRemark, describeRemark } from '../../metrics/agreement.ts';
-import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import { AgreementRemark, DetectionMetrics, describeRemark } from '../../metrics/agreement.ts';
 import { drawCellsLayers } from '../../report/layers/cells-layers.ts';
-import type { DrawnRoi } from '../../report/layers/layers-file.ts';
+import type { DrawnRoi } from '../../report/layers/draw-layers.ts';
 import { decimal } from '../../report/page/html.ts';
 import { RESULTS } from '../../results/results-folder.ts';
 import type { CellsVerdictFile, ComparedMetric, HeVerdictFile, TumourProportion } from '../../verdict/verdict-file.ts';
-import type { ScoreGroup } from '../kind.ts';
+import type { DetailTable, MethodsInput, ScoreGroup, VerdictView } from '../kind.ts';
 import { type CellTaskDefinition, cellDefinition, settingsInEffect } from '../registry.ts';
-import { type DetailTable, type MethodsInput, tileOf, type VerdictView } from '../verdict-view.ts';
+import { tileOf } from '../work.ts';
 
 /** Returns what a report shows of a verdict on points. */
 export function cellsView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {

@@ -12,17 +12,23 @@ import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/folders.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import { decodeRgb } from '../../image/decode-pixels.ts';
-import { evaluateDetection } from '../../metrics/agreement.ts';
-import { DetectionMetrics } from '../../metrics/agreement-metrics.ts';
+import { DetectionMetrics, evaluateDetection } from '../../metrics/agreement.ts';
 import type { CellPoint } from '../../metrics/points-file.ts';
 import { prepareCellModel } from '../../models/cell-model.ts';
-import { SweepFile } from '../../results/metrics-files.ts';
-import { keptCells, type ScoredCell, sweepCells, thresholdsBy } from '../../sweep/sweep-cells.ts';
+import { SweepFile } from '../../results/results-folder.ts';
 import { keptScore, readBoxes } from '../../yolo/detect/detection-files.ts';
-import type { Aggregated, AggregatingWork, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import { type CellTaskDefinition, type ChosenSettings, settingsInEffect } from '../registry.ts';
-import { entryOf, type PlannedRoi, type TaskWork } from '../work.ts';
-import { BOXES, BoxesFacts, DetectFacts, pointsOf } from './files.ts';
+import {
+  type Aggregated,
+  type AggregatingWork,
+  entryOf,
+  type PlannedRoi,
+  type PreparedModel,
+  type PrepareModelOptions,
+  type TaskWork,
+} from '../work.ts';
+import { BOXES, BoxesFacts, DetectFacts, pointsOf } from './cells.ts';
+import { keptCells, type ScoredCell, sweepCells, thresholdsBy } from './sweep.ts';
 
 /** Prepares a detector, once per content: the record's YOLOv5 checkpoint, converted to ONNX, or a custom model. */
 export async function prepareCells(

@@ -15,9 +15,17 @@ import { readNpy } from '../../numpy.ts';
 import { compareMasks, MaskComparison } from '../../verdict/compare-roi.ts';
 import { type JudgedRoi, judgeTissue } from '../../verdict/judge-tissue.ts';
 import { addTissueUncertainty } from '../../verdict/tissue-uncertainty.ts';
-import type { Comparison, ComparisonInput, RoiToCompare } from '../kind.ts';
-import { entryOf, type PlannedRoi, publishedOr, Rows, recalledEntryOf } from '../work.ts';
-import { CONFIDENCE, comparisonKey, confusionOf, MASK } from './files.ts';
+import {
+  type Comparison,
+  type ComparisonInput,
+  entryOf,
+  type PlannedRoi,
+  publishedOr,
+  type RoiToCompare,
+  Rows,
+  recalledEntryOf,
+} from '../work.ts';
+import { CONFIDENCE, comparisonKey, confusionOf, MASK } from './tissue.ts';
 
 const ComparedFacts = z.object({ comparison: MaskComparison.extend({ between: Rows }), published: Rows });
 type ComparedFacts = z.infer<typeof ComparedFacts>;

@@ -26,9 +26,17 @@ import {
   type TissueRoi,
   unannotatedEntry,
 } from '../../verdict/discrepancies/tissue-entries.ts';
-import type { DiscrepancyTask, Measured, MeasureInput } from '../kind.ts';
-import { engineOf, entryOf, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
-import { confusionOf, MASK, SegmentFacts, segmentKey } from './files.ts';
+import {
+  type DiscrepancyTask,
+  engineOf,
+  entryOf,
+  type Measured,
+  type MeasureInput,
+  type PlannedRoi,
+  recalledEntryOf,
+  type TaskWork,
+} from '../work.ts';
+import { confusionOf, MASK, SegmentFacts, segmentKey } from './tissue.ts';
 import { segmentAndScore } from './work.ts';
 
 const ROUNDING = 'half-up';

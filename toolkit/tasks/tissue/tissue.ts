@@ -1,12 +1,15 @@
 import { join } from 'node:path';
+import type { z } from 'zod';
 import type { RunConfig } from '../../../config/schema.ts';
-import { RoiStem } from '../../brands.ts';
-import { folderOf } from '../../dataset/layout.ts';
+import type { TissueTask } from '../../../config/tasks.ts';
+import { type CacheEntry, fileDigest, type KeyParts, type StepCache } from '../../cache/step-cache.ts';
+import { folderOf, RoiStem } from '../../dataset/layout.ts';
 import { listHeTestRois } from '../../dataset/test-rois.ts';
 import { HE_LABELS, labelNamed } from '../../dataset/tissue-labels.ts';
 import { ReigniteError } from '../../errors.ts';
 import type { HomeFolders } from '../../files/folders.ts';
 import { tissueSubset } from '../../metrics/class-subset.ts';
+import { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
 import { modelDigest } from '../../nnunet/convert/convert-model.ts';
 import { findModelFolder } from '../../nnunet/convert/find-model-folder.ts';
 import { findFolds } from '../../nnunet/convert/model-folds.ts';
@@ -14,11 +17,11 @@ import { knownModelCard } from '../../nnunet/model-card.ts';
 import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
 import { readPlansFile } from '../../nnunet/v1/plans.ts';
 import { tissueFiles } from '../../predict/prediction.ts';
+import { RESULTS } from '../../results/results-folder.ts';
 import { HeVerdictFile } from '../../verdict/verdict-file.ts';
 import type { KnownModel, TaskKind } from '../kind.ts';
-import type { TissueTaskDefinition } from '../registry.ts';
-import type { ListedRoi } from '../work.ts';
-import { caseFigureKey, restoreMask, segmentKey, tissueOutputs } from './files.ts';
+import { definitionOf, type TissueTaskDefinition } from '../registry.ts';
+import { InferenceFacts, type ListedRoi, type NetworkSetup, networkParts, type RoiSources, Rows } from '../work.ts';
 import { tissueMethods, tissueScoreGroups, tissueView } from './view.ts';
 
 const LABEL_NAMES: readonly string[] = HE_LABELS.map(({ name }) => name);
@@ -173,4 +176,75 @@ async function digestOf(folder: string, signal: AbortSignal): Promise<string | u
     if (error instanceof ReigniteError) return undefined;
     throw error;
   }
+}
+
+/** Names of files within cache entries. */
+export const MASK = 'mask.png';
+export const CONFIDENCE = 'margin.png';
+
+/** Facts in a cache entry about a segmented ROI. */
+export const SegmentFacts = InferenceFacts.extend({ confusion: Rows });
+export type SegmentFacts = z.infer<typeof SegmentFacts>;
+
+const ConfusionFacts = SegmentFacts.pick({ confusion: true });
+
+/** Returns the 17 x 17 counts of an ROI, ground truth and our mask. */
+export function confusionOf({ facts }: CacheEntry): ConfusionMatrix {
+  return ConfusionMatrix.fromRows(ConfusionFacts.parse(facts).confusion);
+}
+
+/** Returns the paths of an ROI's files in a results folder, which has the layout of the record. */
+export function tissueOutputs(task: TissueTask, results: string, roi: string) {
+  return {
+    mask: RESULTS.mask.in(results, definitionOf(task).folder, roi),
+    confidence: RESULTS.confidence.in(results, task, roi),
+    figure: RESULTS.caseFigure.in(results, definitionOf(task).folder, roi),
+  };
+}
+
+/** Copies the mask and confidences of a cache entry to the results folder. */
+async function restoreMask(
+  cache: StepCache,
+  entry: CacheEntry,
+  outputs: ReturnType<typeof tissueOutputs>,
+): Promise<void> {
+  await cache.restore(entry.key, CONFIDENCE, outputs.confidence);
+  await cache.restore(entry.key, MASK, outputs.mask);
+}
+
+/** Must be raised when a change of code changes the outputs of a step. */
+const SCHEMA = { segment: 2, figure: 3, comparison: 1 } as const;
+
+/** Returns the cache key parts of an ROI's mask, confidences and confusion matrix. */
+export function segmentKey(sources: RoiSources, setup: NetworkSetup): KeyParts {
+  return {
+    step: 'segment-roi',
+    schema: SCHEMA.segment,
+    ...sources,
+    scope: setup.settings.scope,
+    ...networkParts(setup),
+  };
+}
+
+/** Returns the cache key parts of an ROI's case figure. */
+export function caseFigureKey(roi: string, sources: RoiSources, entry: CacheEntry): KeyParts {
+  return { step: 'draw-case', schema: SCHEMA.figure, roi, ...sources, mask: fileDigest(entry, MASK) };
+}
+
+/** Returns the cache key parts of the comparison of an ROI's mask with the published one. */
+export function comparisonKey(
+  entry: CacheEntry,
+  { published, truth }: { readonly published: string; readonly truth: string },
+  lowConfidenceUpTo: number,
+): KeyParts {
+  const [mask, confidence] = [fileDigest(entry, MASK), fileDigest(entry, CONFIDENCE)];
+  return {
+    step: 'judge-roi',
+    schema: SCHEMA.comparison,
+    mask,
+    margin: confidence,
+    published,
+    truth,
+    lowConfidenceUpTo,
+  };
 }

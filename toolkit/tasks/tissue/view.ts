@@ -3,16 +3,14 @@ import { folderOf, publishedMaskIn } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
 import { inside } from '../../files/folders.ts';
 import { grouped } from '../../format.ts';
-import { type PresentDice, presentDice } from '../../metrics/dice.ts';
-import { HeMetrics } from '../../metrics/he-metrics.ts';
+import { HeMetrics, type PresentDice, presentDice } from '../../metrics/he-metrics.ts';
 import { describeFolds } from '../../nnunet/convert/model-folds.ts';
-import type { DrawnRoi } from '../../report/layers/layers-file.ts';
+import type { DrawnRoi } from '../../report/layers/draw-layers.ts';
 import { drawTissueLayers } from '../../report/layers/tissue-layers.ts';
 import { decimal } from '../../report/page/html.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../../verdict/verdict-file.ts';
-import type { ScoreGroup } from '../kind.ts';
-import { type DetailTable, type MethodsInput, tileOf, type UsedModel, type VerdictView } from '../verdict-view.ts';
-import type { ListedRoi } from '../work.ts';
+import type { DetailTable, MethodsInput, ScoreGroup, VerdictView } from '../kind.ts';
+import { type ListedRoi, tileOf, type UsedModel } from '../work.ts';
 
 /** Returns what a report shows of a verdict on masks. */
 export function tissueView(verdict: HeVerdictFile | CellsVerdictFile): VerdictView {

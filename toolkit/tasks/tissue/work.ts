@@ -13,11 +13,19 @@ import { prepareTissueModel, type TissueModel } from '../../models/tissue-model.
 import { convertModel, modelDigest } from '../../nnunet/convert/convert-model.ts';
 import { knownModelCard } from '../../nnunet/model-card.ts';
 import type { RoiJob, RoiSegmenter, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
-import type { Aggregated, InferenceJob, InferenceOnce, PreparedModel, PrepareModelOptions } from '../kind.ts';
 import type { TissueTaskDefinition } from '../registry.ts';
-import { type NetworkSetup, type PlannedRoi, recalledEntryOf, type TaskWork } from '../work.ts';
-import { CONFIDENCE, confusionOf, MASK, type SegmentFacts } from './files.ts';
-import { recordModel } from './tissue.ts';
+import {
+  type Aggregated,
+  type InferenceJob,
+  type InferenceOnce,
+  type NetworkSetup,
+  type PlannedRoi,
+  type PreparedModel,
+  type PrepareModelOptions,
+  recalledEntryOf,
+  type TaskWork,
+} from '../work.ts';
+import { CONFIDENCE, confusionOf, MASK, recordModel, type SegmentFacts } from './tissue.ts';
 
 /** Prepares the segmentation model, once per content: the record's five folds, converted to ONNX, or a custom model. */
 export async function prepareTissue(

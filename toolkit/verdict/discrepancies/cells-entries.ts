@@ -2,7 +2,7 @@ import { CELL_TASKS, type CellTask, TASK_TITLES } from '../../../config/tasks.ts
 import { describeDoubt } from '../../dataset/category-classes.ts';
 import type { ReaderAnnotations } from '../../dataset/readers-annotations.ts';
 import { counted, grouped } from '../../format.ts';
-import { type DetectionMetrics, pairName } from '../../metrics/agreement-metrics.ts';
+import { type DetectionMetrics, pairName } from '../../metrics/agreement.ts';
 import type { CellPoint } from '../../metrics/points-file.ts';
 import { type CellTaskDefinition, cellDefinition } from '../../tasks/registry.ts';
 import { overflowingPairs } from '../printed-f1.ts';

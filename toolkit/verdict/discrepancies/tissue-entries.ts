@@ -2,8 +2,8 @@ import { TISSUE_TASKS } from '../../../config/tasks.ts';
 import { HE_LABELS, type MappedLabel } from '../../dataset/tissue-labels.ts';
 import { counted } from '../../format.ts';
 import type { ConfusionMatrix } from '../../metrics/confusion-matrix.ts';
-import { diceWithBackground, diceWithUnannotatedMissed } from '../../metrics/dice.ts';
-import { type DiceScores, diceScores, type EvaluationScope, sumOfConfusions } from '../../metrics/he-metrics.ts';
+import { type DiceScores, diceWithBackground, diceWithUnannotatedMissed } from '../../metrics/dice.ts';
+import { diceScores, type EvaluationScope, sumOfConfusions } from '../../metrics/he-metrics.ts';
 import { tileStarts } from '../../nnunet/sliding-window/tile-grid.ts';
 import { type CorrectedNumber, type DiscrepancyEntry, entryOf, largestChange } from './discrepancies-file.ts';
 

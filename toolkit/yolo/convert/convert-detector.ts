@@ -119,9 +119,9 @@ async function convert(
   const checkpoint = await openCheckpoint(path);
   try {
     const network = await readDetectorNetwork(checkpoint);
-    const ledger = new TensorUsage(network.root, path, checkpoint);
+    const usage = new TensorUsage(network.root, path, checkpoint);
     const { height, width } = sidesOf(size);
-    const { graph, output, format, rows, classes } = detectorGraph(network, ledger, { height, width }, oneToMany);
+    const { graph, output, format, rows, classes } = detectorGraph(network, usage, { height, width }, oneToMany);
     const { family, imgsz, release, hasMasks } = network;
     const written = await writeModel(join(out, MODEL_FILE), graph, signal);
     return DetectorCard.parse({
@@ -144,8 +144,8 @@ async function convert(
       anyBatch: true,
       file: MODEL_FILE,
       ...written,
-      parameters: ledger.parameters,
-      unused: ledger.unused,
+      parameters: usage.parameters,
+      unused: usage.unused,
     });
   } finally {
     await checkpoint.close();

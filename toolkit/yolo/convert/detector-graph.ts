@@ -72,9 +72,9 @@ export interface DetectorGraph {
 
 /**
  * Builds the inference graph of a detector, with batch normalisation folded into the convolutions and the head decoded. Its
- * single output has YOLOv5's order of rows, or is as Ultralytics exports it. Tensors that inference does not need are
- * marked as unused in the ledger, which is then closed.
+ * single output has YOLOv5's order of rows, or is as Ultralytics exports it.
  *
+ * @param usage - Receives which tensors are used and which inference does not need; closed at the end.
  * @param size - Size of the input in px, multiples of the largest stride.
  * @param oneToMany - For a network with two heads: use the one-to-many head, whose boxes need suppression.
  * @throws ReigniteError USAGE for another size; CHECKPOINT_UNSUPPORTED for an unsupported network, naming the module;
@@ -82,7 +82,7 @@ export interface DetectorGraph {
  */
 export function detectorGraph(
   { family, layers: modules, strides }: DetectorNetwork,
-  ledger: TensorUsage,
+  usage: TensorUsage,
   size: Size,
   oneToMany = false,
 ): DetectorGraph {
@@ -91,14 +91,14 @@ export function detectorGraph(
     if (Number.isInteger(side) && side >= step && side <= 8_192 && side % step === 0) continue;
     throw new ReigniteError(
       'USAGE',
-      `A tile of ${side} px does not fit ${ledger.file}, which needs multiples of ${step}.`,
+      `A tile of ${side} px does not fit ${usage.file}, which needs multiples of ${step}.`,
       {
         remedy: `Choose a tile size that is a multiple of ${step} px, from ${step} to 8192.`,
       },
     );
   }
   const graph = new GraphBuilder(family === 'yolov5' ? 'yolov5' : 'yolo');
-  const layers: Layers = { graph, ledger, build: (module, inputs) => layerOf(layers, module, inputs) };
+  const layers: Layers = { graph, usage, build: (module, inputs) => layerOf(layers, module, inputs) };
   const image = graph.input(INPUT_NAME, 'float32', [1, IMAGE_CHANNELS, size.height, size.width]);
   const start: Feature = { value: image, channels: IMAGE_CHANNELS, ...size };
   const outputs: Feature[] = [];
@@ -112,7 +112,7 @@ export function detectorGraph(
   const head = isDfl(last)
     ? detectDfl(layers, last, inputs, { strides, size, oneToMany })
     : anchored(layers, last, inputs, strides, size);
-  ledger.close();
+  usage.close();
   graph.output(head.value, 'float32', head.shape);
   const { format, rows, classes } = head;
   return { graph: graph.build(), output: head.value.name, format, rows, classes };

@@ -53,7 +53,7 @@ export function lazyFeature(shape: Omit<Feature, 'value'>, make: () => Value): F
 /** Context of the layer builders. */
 export interface Layers {
   readonly graph: GraphBuilder;
-  readonly ledger: TensorUsage;
+  readonly usage: TensorUsage;
   /** Builds a submodule of any supported class. */
   readonly build: (module: ModuleNode, inputs: readonly Feature[]) => Feature;
 }
@@ -65,9 +65,9 @@ export type LayerBuilder = (layers: Layers, module: ModuleNode, inputs: readonly
 const MAX_ELEMENTS = 2 ** 28;
 
 /** Creates the error CHECKPOINT_UNSUPPORTED with the path and class of a module. */
-export function unsupportedModule({ ledger }: Layers, module: ModuleNode, what: string): ReigniteError {
+export function unsupportedModule({ usage }: Layers, module: ModuleNode, what: string): ReigniteError {
   const { place, className } = module;
-  return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${ledger.file}: the module ${place} (${className}) ${what}.`);
+  return new ReigniteError('CHECKPOINT_UNSUPPORTED', `${usage.file}: the module ${place} (${className}) ${what}.`);
 }
 
 /** Returns the input of a module that takes exactly one. */
@@ -117,7 +117,7 @@ export function pairAttribute(module: ModuleNode, name: string, least: number): 
 }
 
 /** Reads a finite number that is not negative. */
-export function positiveAttribute(module: ModuleNode, name: string): number {
+export function nonNegativeAttribute(module: ModuleNode, name: string): number {
   const located = attribute(module, name);
   const number = asNumber(located);
   if (Number.isFinite(number) && number >= 0) return number;
@@ -138,7 +138,7 @@ function boundedInteger(located: Located, least: number): number {
 
 /** Marks all tensors of a module and its submodules as unused, because detection does not need them. */
 export function setAsideAll(layers: Layers, module: ModuleNode): void {
-  layers.ledger.setAside(module, ...module.tensors.keys());
+  layers.usage.setAside(module, ...module.tensors.keys());
   for (const child of module.children.values()) setAsideAll(layers, child);
 }
 

@@ -1,14 +1,15 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { adapterNames } from '../../onnx/session/engine-choice.ts';
 import { type RequestWatch, serveRequests } from '../../onnx/session/inference-thread.ts';
-import { detectSlide, selectSlideCells } from '../../slide/predict/detect-slide.ts';
-import type {
-  SelectedSlideCells,
-  SelectSlideCellsJob,
-  SlideCellsJob,
-  SlideCellsProgress,
-  SlideCellsResult,
-} from '../../slide/predict/slide-jobs.ts';
+import {
+  detectSlide,
+  type SelectedSlideCells,
+  type SelectSlideCellsJob,
+  type SlideCellsJob,
+  type SlideCellsProgress,
+  type SlideCellsResult,
+  selectSlideCells,
+} from '../../slide/infer/detect-slide.ts';
 import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './cell-detector.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionIdentity } from './detection-files.ts';

@@ -7,7 +7,7 @@ import type {
   SlideCellsJob,
   SlideCellsProgress,
   SlideCellsResult,
-} from '../../slide/predict/slide-jobs.ts';
+} from '../../slide/infer/detect-slide.ts';
 import { startThread } from '../../start-thread.ts';
 import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
 import type { ImageBoxes } from './detection-files.ts';

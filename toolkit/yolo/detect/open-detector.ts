@@ -5,8 +5,8 @@ import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/custo
 import { channelsRead } from '../../onnx/custom-model/image-spec.ts';
 import { describeModel } from '../../onnx/file/describe-model.ts';
 import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
-import { instructionSet } from '../../onnx/session/engine.ts';
 import type { Provider } from '../../onnx/session/engine-choice.ts';
+import { instructionSet } from '../../onnx/session/environment.ts';
 import { type OpenedSession, openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { floatsOf, TileInput, tensorOf } from '../../onnx/session/tile-tensors.ts';
 import { BOX_COLUMNS, type Size } from '../convert/modules/detect-anchors.ts';

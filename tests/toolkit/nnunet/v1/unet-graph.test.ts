@@ -26,10 +26,10 @@ const TINY = unetArchitecture({
 function build(change: (tensors: Map<string, StateTensor>) => void = () => {}) {
   const tensors = stateDictOf(TINY);
   change(tensors);
-  const ledger = new StateDictTracker(tensors, 'fold_0/model_best.model');
-  const graph = unetGraph(TINY, ledger);
-  ledger.close();
-  return { graph, ledger };
+  const tracker = new StateDictTracker(tensors, 'fold_0/model_best.model');
+  const graph = unetGraph(TINY, tracker);
+  tracker.close();
+  return { graph, tracker };
 }
 
 describe('unetGraph', () => {
@@ -43,15 +43,15 @@ describe('unetGraph', () => {
   });
 
   it('uses every tensor, or says why not', () => {
-    const { ledger, graph } = build();
+    const { tracker, graph } = build();
     const all = stateDictOf(TINY);
-    const aside = new Set(ledger.unused);
+    const aside = new Set(tracker.unused);
     expect(aside.has('seg_outputs.0.weight')).toBe(true);
     expect([...aside].filter((name) => !name.endsWith('num_batches_tracked'))).toEqual(['seg_outputs.0.weight']);
     const elements = [...all]
       .filter(([name]) => !aside.has(name))
       .map(([, { shape }]) => shape.reduce((a, b) => a * b, 1));
-    expect(ledger.parameters).toBe(elements.reduce((a, b) => a + b, 0));
+    expect(tracker.parameters).toBe(elements.reduce((a, b) => a + b, 0));
     expect(graph.nodes.some(({ operator }) => operator === 'BatchNormalization')).toBe(false);
   });
 
@@ -65,10 +65,10 @@ describe('unetGraph', () => {
   });
 
   it('does not need num_batches_tracked, which early checkpoints lack', () => {
-    const { ledger } = build((tensors) => {
+    const { tracker } = build((tensors) => {
       for (const name of [...tensors.keys()]) if (name.endsWith('num_batches_tracked')) tensors.delete(name);
     });
-    expect(ledger.unused).toEqual(['seg_outputs.0.weight']);
+    expect(tracker.unused).toEqual(['seg_outputs.0.weight']);
   });
 
   it.each([

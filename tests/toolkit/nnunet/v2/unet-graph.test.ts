@@ -51,8 +51,8 @@ const PATCH = [8, 12] as const;
 
 /** Logits of an image of noise, 8 x 12 px, three channels, two outputs. */
 async function logitsOf(network: V2Network): Promise<{ logits: Float32Array; names: readonly string[] }> {
-  const ledger = new AnyTracker();
-  const graph = v2UnetGraph(network, { patch: PATCH, channels: 3, outputs: 2 }, ledger);
+  const tracker = new AnyTracker();
+  const graph = v2UnetGraph(network, { patch: PATCH, channels: 3, outputs: 2 }, tracker);
   const session = await InferenceSession.create(Buffer.from(await encodeModel(graph)));
   const image = Float32Array.from(noise(3 * 8 * 12, 3), (value) => value / 128 - 1);
   const { logits } = await session.run({ image: new Tensor('float32', image, [1, 3, ...PATCH]) });
@@ -60,7 +60,7 @@ async function logitsOf(network: V2Network): Promise<{ logits: Float32Array; nam
   if (logits === undefined || !(logits.data instanceof Float32Array)) throw new RangeError('Expected logits');
   expect(logits.dims).toEqual([1, ...PATCH, 2]);
   expect(logits.data.every(Number.isFinite)).toBe(true);
-  return { logits: logits.data, names: ledger.names };
+  return { logits: logits.data, names: tracker.names };
 }
 
 function furthest(one: Float32Array, other: Float32Array): number {

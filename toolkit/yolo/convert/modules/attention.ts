@@ -191,15 +191,15 @@ function multiheadAttention(
   key: Sequence,
   value: Sequence,
 ): Value {
-  const { graph, ledger } = layers;
+  const { graph, usage } = layers;
   const { place } = module;
   const { pixels, features } = query;
   const heads = integerAttribute(module, 'num_heads', 1);
   const length = features / heads;
   if (!Number.isInteger(length))
     throw unsupportedModule(layers, module, `splits ${features} features into ${heads} heads`);
-  const weight = ledger.use(module, 'in_proj_weight', [3 * features, features]);
-  const bias = ledger.use(module, 'in_proj_bias', [3 * features]);
+  const weight = usage.use(module, 'in_proj_weight', [3 * features, features]);
+  const bias = usage.use(module, 'in_proj_bias', [3 * features]);
   const projected = (index: number, { value: x }: Sequence) => {
     const name = `${place}.in.${index}`;
     const part = floats(graph, `${name}.weight`, [features, features], async () => {
@@ -230,14 +230,14 @@ function multiheadAttention(
 
 /** `torch.nn.Linear` over the features of a sequence, with equally many outputs and inputs. */
 function linear(layers: Layers, module: ModuleNode, { value, features }: Sequence): Value {
-  const { graph, ledger } = layers;
+  const { graph, usage } = layers;
   const { place } = module;
-  const weight = ledger.use(module, 'weight', [features, features]);
+  const weight = usage.use(module, 'weight', [features, features]);
   const matrix = floats(graph, `${place}.weight`, [features, features], async () =>
     transposed(await weight.read(), features, features),
   );
-  if (!ledger.has(module, 'bias')) return matMul(graph, place, value, matrix);
-  const bias = floats(graph, `${place}.bias`, [features], ledger.use(module, 'bias', [features]).read);
+  if (!usage.has(module, 'bias')) return matMul(graph, place, value, matrix);
+  const bias = floats(graph, `${place}.bias`, [features], usage.use(module, 'bias', [features]).read);
   return add(graph, place, matMul(graph, `${place}.product`, value, matrix), bias);
 }
 

@@ -23,9 +23,9 @@ import {
   type Feature,
   integerAttribute,
   type Layers,
+  nonNegativeAttribute,
   onlyInput,
   pairAttribute,
-  positiveAttribute,
   requireAttribute,
   sameShape,
   unsupportedModule,
@@ -49,7 +49,7 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
     case 'utils.activations.Hardswish':
       return sameShape(x, hardSwish(graph, place, x.value));
     case 'torch.nn.modules.activation.LeakyReLU':
-      return sameShape(x, leakyRelu(graph, place, x.value, positiveAttribute(module, 'negative_slope')));
+      return sameShape(x, leakyRelu(graph, place, x.value, nonNegativeAttribute(module, 'negative_slope')));
     case 'torch.nn.modules.activation.ReLU':
       return sameShape(x, relu(graph, place, x.value));
     case 'torch.nn.modules.activation.ReLU6':
@@ -57,7 +57,7 @@ export function activation(layers: Layers, module: ModuleNode, x: Feature): Feat
     case 'torch.nn.modules.activation.Mish':
       return sameShape(x, mish(graph, place, x.value));
     case 'torch.nn.modules.activation.ELU':
-      return sameShape(x, elu(graph, place, x.value, positiveAttribute(module, 'alpha')));
+      return sameShape(x, elu(graph, place, x.value, nonNegativeAttribute(module, 'alpha')));
     case 'torch.nn.modules.activation.GELU':
       requireAttribute(module, 'approximate', 'none');
       return sameShape(x, gelu(graph, place, x.value));
@@ -135,14 +135,14 @@ export function convBlock(
 export function batchNorm(layers: Layers, module: ModuleNode): Omit<Normalisation, 'from'> {
   if (!BATCH_NORMS.includes(module.className))
     throw unsupportedModule(layers, module, 'is not a known batch normalisation');
-  const { ledger } = layers;
-  const gamma = ledger.use(module, 'weight', [-1]);
+  const { usage } = layers;
+  const gamma = usage.use(module, 'weight', [-1]);
   const channels = gamma.shape[0] ?? 0;
-  const beta = ledger.use(module, 'bias', [channels]);
-  const mean = ledger.use(module, 'running_mean', [channels]);
-  const variance = ledger.use(module, 'running_var', [channels]);
-  ledger.setAside(module, 'num_batches_tracked');
-  const epsilon = positiveAttribute(module, 'eps');
+  const beta = usage.use(module, 'bias', [channels]);
+  const mean = usage.use(module, 'running_mean', [channels]);
+  const variance = usage.use(module, 'running_var', [channels]);
+  usage.setAside(module, 'num_batches_tracked');
+  const epsilon = nonNegativeAttribute(module, 'eps');
   return {
     channels,
     read: async () => ({
@@ -167,7 +167,7 @@ export function conv2d(
   x: Feature,
   { normalisation, rearrange }: Conv2dOptions = {},
 ): Feature {
-  const { ledger } = layers;
+  const { usage } = layers;
   const shape = conv2dShape(layers, module);
   const { outputs, groups, dilation } = shape;
   const rearranged = rearrange?.(shape);
@@ -176,8 +176,8 @@ export function conv2d(
     throw unsupportedModule(layers, module, `takes ${inputs} channels and is given ${x.channels}`);
 
   const { place } = module;
-  const weight = ledger.use(module, 'weight', [outputs, shape.inputs / groups, ...shape.kernel]);
-  const bias = ledger.has(module, 'bias') ? ledger.use(module, 'bias', [outputs]) : undefined;
+  const weight = usage.use(module, 'weight', [outputs, shape.inputs / groups, ...shape.kernel]);
+  const bias = usage.has(module, 'bias') ? usage.use(module, 'bias', [outputs]) : undefined;
   const value = emitConv(layers, x, {
     place,
     outputs,

@@ -65,7 +65,7 @@ export function detect(
   strides: readonly number[],
   size: Size,
 ): Head {
-  const { graph, ledger } = layers;
+  const { graph, usage } = layers;
   const hasMasks = module.className === SEGMENT;
   if (module.className !== DETECT && !hasMasks)
     throw unsupportedModule(layers, module, 'is not a known detection head');
@@ -83,9 +83,9 @@ export function detect(
     const counts = `${inputs.length} inputs, ${convolutions.length} convolutions and ${strides.length} strides`;
     throw unsupportedModule(layers, module, `has ${counts}`);
   }
-  const sizes = ledger.use(module, 'anchors', [inputs.length, anchors, 2]);
-  ledger.use(module, 'stride', [inputs.length]);
-  ledger.setAside(module, 'anchor_grid');
+  const sizes = usage.use(module, 'anchors', [inputs.length, anchors, 2]);
+  usage.use(module, 'stride', [inputs.length]);
+  usage.setAside(module, 'anchor_grid');
   const prototypes = module.children.get('proto');
   if (hasMasks && prototypes !== undefined) setAsideAll(layers, prototypes);
   const levels = inputs.map((input, index) => {

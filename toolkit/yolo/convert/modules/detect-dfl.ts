@@ -69,7 +69,7 @@ export function detectDfl(
   const { graph } = layers;
   const classes = integerAttribute(module, 'nc', 1);
   const bins = integerAttribute(module, 'reg_max', 1);
-  layers.ledger.setAside(module, 'stride', 'anchors', 'strides');
+  layers.usage.setAside(module, 'stride', 'anchors', 'strides');
   const isOneToOne = hasOneToOne(module) && !(oneToMany && module.children.has('cv2'));
   const prefix = isOneToOne ? 'one2one_' : '';
   checkLevels(layers, module, inputs, strides, size);
@@ -153,9 +153,9 @@ function branch(layers: Layers, module: ModuleNode, name: string, inputs: readon
 
 /** `DFL`: computes the mean of each distribution, [images, 4, rows]. */
 function meanOfBins(layers: Layers, module: ModuleNode, boxes: Value, bins: number, rows: number): Value {
-  const { graph, ledger } = layers;
+  const { graph, usage } = layers;
   const convolution = childOf(layers, childOf(layers, module, 'dfl'), 'conv');
-  const weight = ledger.use(convolution, 'weight', [1, bins, 1, 1]);
+  const weight = usage.use(convolution, 'weight', [1, bins, 1, 1]);
   const split = reshape(graph, 'head.bins', boxes, [IMAGES, 4, bins, rows]);
   const last = transpose(graph, 'head.bins.last', split, [0, 1, 3, 2]);
   const shares = softmax(graph, 'head.shares', last, 3);

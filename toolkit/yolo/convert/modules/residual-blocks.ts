@@ -153,7 +153,7 @@ function sectionOf(layers: Layers, module: ModuleNode, index: number, x: Feature
 /** `torch.nn.ConvTranspose2d` with a stride equal to its kernel, which YOLOv6 uses for upsampling. */
 export function convTranspose2d(layers: Layers, module: ModuleNode, inputs: readonly Feature[]): Feature {
   const x = onlyInput(layers, module, inputs);
-  const { graph, ledger } = layers;
+  const { graph, usage } = layers;
   const [kernel, stride] = [pairAttribute(module, 'kernel_size', 1), pairAttribute(module, 'stride', 1)];
   const [groups, outputs] = [integerAttribute(module, 'groups', 1), integerAttribute(module, 'out_channels', 1)];
   const others = [pairAttribute(module, 'padding', 0), pairAttribute(module, 'output_padding', 0)].flat();
@@ -164,9 +164,9 @@ export function convTranspose2d(layers: Layers, module: ModuleNode, inputs: read
   requireAttribute(module, 'padding_mode', 'zeros');
   const { place } = module;
   const shape = [x.channels, outputs, ...kernel];
-  const weight = floats(graph, `${place}.weight`, shape, ledger.use(module, 'weight', shape).read);
-  const bias = ledger.has(module, 'bias')
-    ? { bias: floats(graph, `${place}.bias`, [outputs], ledger.use(module, 'bias', [outputs]).read) }
+  const weight = floats(graph, `${place}.weight`, shape, usage.use(module, 'weight', shape).read);
+  const bias = usage.has(module, 'bias')
+    ? { bias: floats(graph, `${place}.bias`, [outputs], usage.use(module, 'bias', [outputs]).read) }
     : {};
   const value = convTranspose(graph, place, x.value, { weight, ...bias }, { kernel, stride });
   const [height, width] = [x.height * stride[0], x.width * stride[1]];

@@ -100,9 +100,9 @@ export function a2c2f(layers: Layers, module: ModuleNode, inputs: readonly Featu
     parts.push(layers.build(block, [parts.at(-1) ?? x]));
   }
   const y = layers.build(childOf(layers, module, 'cv2'), [joined(layers, module, parts)]);
-  if (!layers.ledger.has(module, 'gamma')) return y;
+  if (!layers.usage.has(module, 'gamma')) return y;
   const { graph } = layers;
-  const gamma = layers.ledger.use(module, 'gamma', [y.channels]);
+  const gamma = layers.usage.use(module, 'gamma', [y.channels]);
   const scale = floats(graph, `${module.place}.gamma`, [1, y.channels, 1, 1], gamma.read);
   const scaled = sameShape(y, multiply(graph, `${module.place}.scaled`, scale, y.value));
   return summed(layers, module, `${module.place}.add`, x, scaled);
