@@ -10,8 +10,8 @@ import { lockFile } from '../toolkit/files/lease.ts';
 import { readJsonIfValid } from '../toolkit/files/text-file.ts';
 import { bindingFolder, gpuFolder, gpuLibraries } from '../toolkit/onnx/provider/cuda.ts';
 import { downloadFile } from '../toolkit/zenodo/download/download-file.ts';
+import { getJson } from '../toolkit/zenodo/http/http.ts';
 import { findLibraries, GPU_WHEELS, type GpuWheel, pythonPackageFolders } from './gpu-libraries.ts';
-import { getJson } from './server/binary/fetch-binary.ts';
 
 /** PyPI's simple index (PEP 503 and 691). */
 export const DEFAULT_INDEX = 'https://pypi.org/simple/';

@@ -8,92 +8,27 @@ import { z } from 'zod';
 import { unpackArchive } from '../../../toolkit/archive/unpack-archive.ts';
 import { bestEffort, withStallLimit } from '../../../toolkit/concurrency.ts';
 import { sha256OfFile } from '../../../toolkit/files/hash-file.ts';
-import { discard, httpGet } from '../../../toolkit/zenodo/http/http.ts';
+import { downloadTo, getJson } from '../../../toolkit/zenodo/http/http.ts';
 import { TEMPORAL_VERSION, type TemporalBuild } from './binary-cache.ts';
 
-const BLOCK = 512;
-
-/**
- * Extracts one regular file of a .tar.gz to `target`, a new file. Names of more than 100 characters are not supported.
- *
- * @throws Error when the archive has no such member, or ends early.
- */
-export async function extractTarMember(
-  archive: string,
-  member: string,
-  target: string,
-  signal?: AbortSignal,
-): Promise<void> {
-  const source = pipeline(
-    createReadStream(archive),
-    createGunzip(),
-    async (unpacked) => {
-      const reader = new BlockReader(unpacked);
-      const size = await findMember(reader, member);
-      await pipeline(reader.take(size), createWriteStream(target, { flags: 'wx' }));
-      // The rest of the archive is not needed, but must be read so that the streams end properly.
-      for (;;) if ((await reader.next()) === undefined) return;
-    },
-    signal ? { signal } : {},
-  );
-  await source;
+interface FetchOptions {
+  readonly build: TemporalBuild;
+  /** An empty folder to work in, on the file system of the cache. */
+  readonly folder: string;
+  /** Time without data after which the download fails, ms. */
+  readonly stallMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
-/** @returns The member's size in bytes; the reader is then at its first byte. */
-async function findMember(reader: BlockReader, member: string): Promise<number> {
-  for (;;) {
-    const header = await reader.next();
-    if (header === undefined || header.every((byte) => byte === 0)) break;
-    const name = text(header, 0, 100).replace(/^\.\//, '');
-    const size = Number.parseInt(text(header, 124, 12).trim(), 8) || 0;
-    const type = text(header, 156, 1);
-    if (name === member && (type === '0' || type === '')) return size;
-    for (let skipped = 0; skipped < size; skipped += BLOCK) await reader.next();
-  }
-  throw new Error(`the archive has no ${member}`);
-}
-
-function text(header: Buffer, start: number, length: number): string {
-  const field = header.subarray(start, start + length);
-  const end = field.indexOf(0);
-  return field.toString('latin1', 0, end === -1 ? length : end);
-}
-
-/** Splits a stream into tar blocks. */
-class BlockReader {
-  readonly #chunks: AsyncIterator<Buffer>;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(stream: AsyncIterable<Buffer>) {
-    this.#chunks = stream[Symbol.asyncIterator]();
-  }
-
-  /** @returns The next 512 bytes; undefined at the end. */
-  async next(): Promise<Buffer | undefined> {
-    while (this.#rest.length < BLOCK) {
-      const { done, value } = await this.#chunks.next();
-      if (done) return undefined;
-      this.#rest = Buffer.concat([this.#rest, value]);
-    }
-    const block = this.#rest.subarray(0, BLOCK);
-    this.#rest = this.#rest.subarray(BLOCK);
-    return block;
-  }
-
-  /** Yields the next `size` bytes, in pieces of many blocks. */
-  async *take(size: number): AsyncGenerator<Buffer> {
-    for (let left = size; left > 0; ) {
-      const first = await this.next();
-      if (first === undefined) throw new Error('the archive ends early');
-      const more = this.#rest.subarray(0, Math.floor(this.#rest.length / BLOCK) * BLOCK);
-      this.#rest = this.#rest.subarray(more.length);
-      for (const piece of [first, more]) {
-        const wanted = piece.subarray(0, left);
-        left -= wanted.length;
-        if (wanted.length > 0) yield wanted;
-      }
-    }
-  }
+/** A way to get the Temporal CLI over the network. */
+export interface FetchWay {
+  /** As in "fetched from ...". */
+  readonly name: string;
+  /**
+   * @returns Path of the executable, verified, in `folder`.
+   * @throws Error that says in a few words why this way failed.
+   */
+  readonly fetch: (options: FetchOptions) => Promise<string>;
 }
 
 const answerSchema = z.object({ archiveUrl: z.url(), fileToExtract: z.string().min(1) });
@@ -251,72 +186,87 @@ function reasonOf(output: string): string {
   return (complaint ?? 'it printed nothing').replace(/^ERROR: /, '').slice(0, 200);
 }
 
-interface DownloadOptions {
-  readonly stallMs: number;
-  readonly signal: AbortSignal | undefined;
-  readonly headers?: Readonly<Record<string, string>>;
-}
+const BLOCK = 512;
 
-/** Far more than any expected answer. */
-const JSON_LIMIT_BYTES = 16 << 20;
-
-/** Reads a JSON document, through the proxy that the environment names, if any. */
-export async function getJson(url: string, options: DownloadOptions): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  await readBody(url, options, async (body) => {
-    let bytes = 0;
-    for await (const chunk of body) {
-      bytes += chunk.length;
-      if (bytes > JSON_LIMIT_BYTES) throw new Error(`${url} sends too many bytes`);
-      chunks.push(chunk);
-    }
-  });
-  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-}
-
-/** Downloads a URL to a new file, through the proxy that the environment names, if any. */
-async function downloadTo(path: string, url: string, options: DownloadOptions): Promise<void> {
-  await readBody(url, options, (body) => pipeline(body, createWriteStream(path, { flags: 'wx' })));
-}
-
-async function readBody(
-  url: string,
-  { stallMs, signal, headers }: DownloadOptions,
-  read: (body: AsyncIterable<Buffer>) => Promise<void>,
+/**
+ * Extracts one regular file of a .tar.gz to `target`, a new file. Names of more than 100 characters are not supported.
+ *
+ * @throws Error when the archive has no such member, or ends early.
+ */
+export async function extractTarMember(
+  archive: string,
+  member: string,
+  target: string,
+  signal?: AbortSignal,
 ): Promise<void> {
-  await withStallLimit(stallMs, signal, async (limited, alive) => {
-    const reply = await httpGet({ url, headers, signal: limited, stallMs });
-    if (reply.status !== 200) {
-      discard(reply);
-      throw new Error(`${url} answered with HTTP status ${reply.status}`);
-    }
-    await read(watched(reply.body, alive));
-  });
+  const source = pipeline(
+    createReadStream(archive),
+    createGunzip(),
+    async (unpacked) => {
+      const reader = new BlockReader(unpacked);
+      const size = await findMember(reader, member);
+      await pipeline(reader.take(size), createWriteStream(target, { flags: 'wx' }));
+      // The rest of the archive is not needed, but must be read so that the streams end properly.
+      for (;;) if ((await reader.next()) === undefined) return;
+    },
+    signal ? { signal } : {},
+  );
+  await source;
 }
 
-async function* watched(body: AsyncIterable<Buffer>, alive: () => void): AsyncGenerator<Buffer> {
-  for await (const chunk of body) {
-    alive();
-    yield chunk;
+/** @returns The member's size in bytes; the reader is then at its first byte. */
+async function findMember(reader: BlockReader, member: string): Promise<number> {
+  for (;;) {
+    const header = await reader.next();
+    if (header === undefined || header.every((byte) => byte === 0)) break;
+    const name = text(header, 0, 100).replace(/^\.\//, '');
+    const size = Number.parseInt(text(header, 124, 12).trim(), 8) || 0;
+    const type = text(header, 156, 1);
+    if (name === member && (type === '0' || type === '')) return size;
+    for (let skipped = 0; skipped < size; skipped += BLOCK) await reader.next();
   }
+  throw new Error(`the archive has no ${member}`);
 }
 
-interface FetchOptions {
-  readonly build: TemporalBuild;
-  /** An empty folder to work in, on the file system of the cache. */
-  readonly folder: string;
-  /** Time without data after which the download fails, ms. */
-  readonly stallMs: number;
-  readonly signal: AbortSignal | undefined;
+function text(header: Buffer, start: number, length: number): string {
+  const field = header.subarray(start, start + length);
+  const end = field.indexOf(0);
+  return field.toString('latin1', 0, end === -1 ? length : end);
 }
 
-/** A way to get the Temporal CLI over the network. */
-export interface FetchWay {
-  /** As in "fetched from ...". */
-  readonly name: string;
-  /**
-   * @returns Path of the executable, verified, in `folder`.
-   * @throws Error that says in a few words why this way failed.
-   */
-  readonly fetch: (options: FetchOptions) => Promise<string>;
+/** Splits a stream into tar blocks. */
+class BlockReader {
+  readonly #chunks: AsyncIterator<Buffer>;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(stream: AsyncIterable<Buffer>) {
+    this.#chunks = stream[Symbol.asyncIterator]();
+  }
+
+  /** @returns The next 512 bytes; undefined at the end. */
+  async next(): Promise<Buffer | undefined> {
+    while (this.#rest.length < BLOCK) {
+      const { done, value } = await this.#chunks.next();
+      if (done) return undefined;
+      this.#rest = Buffer.concat([this.#rest, value]);
+    }
+    const block = this.#rest.subarray(0, BLOCK);
+    this.#rest = this.#rest.subarray(BLOCK);
+    return block;
+  }
+
+  /** Yields the next `size` bytes, in pieces of many blocks. */
+  async *take(size: number): AsyncGenerator<Buffer> {
+    for (let left = size; left > 0; ) {
+      const first = await this.next();
+      if (first === undefined) throw new Error('the archive ends early');
+      const more = this.#rest.subarray(0, Math.floor(this.#rest.length / BLOCK) * BLOCK);
+      this.#rest = this.#rest.subarray(more.length);
+      for (const piece of [first, more]) {
+        const wanted = piece.subarray(0, left);
+        left -= wanted.length;
+        if (wanted.length > 0) yield wanted;
+      }
+    }
+  }
 }

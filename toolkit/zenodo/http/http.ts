@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createWriteStream, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
 import { z } from 'zod';
 import { pause, withStallLimit } from '../../concurrency.ts';
@@ -9,44 +10,6 @@ import { ReigniteError } from '../../errors.ts';
 import { codeOf } from '../../files/file-access.ts';
 import { makeFolderSync } from '../../files/folders.ts';
 import { defaultUserAgent, retryAfterMs } from './http-headers.ts';
-
-/**
- * Limits the open sockets per host. A closing socket counts until it is fully closed, so that the limit is never exceeded.
- *
- * @param most - Maximum number of sockets per host and port.
- */
-function limitConnectionsPerHost(most: number): buildConnector.connector {
-  const connect = buildConnector({});
-  const open = new Map<string, number>();
-  const waiting = new Map<string, (() => void)[]>();
-  const leave = (host: string) => {
-    open.set(host, (open.get(host) ?? 1) - 1);
-    waiting.get(host)?.shift()?.();
-  };
-  return (options, callback) => {
-    const host = `${options.hostname}:${options.port}`;
-    const begin = () => {
-      open.set(host, (open.get(host) ?? 0) + 1);
-      connect(options, (error, socket) => {
-        // There is no socket after an error, contrary to the types.
-        if (error !== null || !socket) {
-          leave(host);
-          callback(error ?? new Error(`No connection to ${host}.`), null);
-        } else {
-          onceClosed(socket, () => leave(host));
-          callback(null, socket);
-        }
-      });
-    };
-    if ((open.get(host) ?? 0) < most) begin();
-    else waiting.set(host, [...(waiting.get(host) ?? []), begin]);
-  };
-}
-
-function onceClosed(socket: Socket, then: () => void): void {
-  if (socket.closed) then();
-  else socket.once('close', then);
-}
 
 /** Options of one GET. It is not retried here, but by the caller, who knows what is on disk. */
 export interface HttpGet {
@@ -102,6 +65,65 @@ export async function httpGet(get: HttpGet): Promise<HttpReply> {
 export function discard(reply: HttpReply): void {
   reply.body.on('error', () => {});
   reply.body.destroy();
+}
+
+/** Options of a request whose whole answer is read. */
+interface ReadOptions extends Pick<HttpGet, 'headers'> {
+  /** Time without data after which it fails, ms; also covers a proxy that accepts a connection and stays silent. */
+  readonly stallMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Far more than any expected answer. */
+const JSON_LIMIT_BYTES = 16 << 20;
+
+/**
+ * Reads a JSON document.
+ *
+ * @throws Error for a status other than 200, too long an answer, or one that is not JSON; what {@link httpGet} throws.
+ */
+export async function getJson(url: string, options: ReadOptions): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  await readBody(url, options, async (body) => {
+    let bytes = 0;
+    for await (const chunk of body) {
+      bytes += chunk.length;
+      if (bytes > JSON_LIMIT_BYTES) throw new Error(`${url} sends too many bytes`);
+      chunks.push(chunk);
+    }
+  });
+  return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+}
+
+/**
+ * Downloads a URL to a new file, in one attempt and unverified.
+ *
+ * @throws Error for a status other than 200; what {@link httpGet} throws.
+ */
+export async function downloadTo(path: string, url: string, options: ReadOptions): Promise<void> {
+  await readBody(url, options, (body) => pipeline(body, createWriteStream(path, { flags: 'wx' })));
+}
+
+async function readBody(
+  url: string,
+  { stallMs, signal, headers }: ReadOptions,
+  read: (body: AsyncIterable<Buffer>) => Promise<void>,
+): Promise<void> {
+  await withStallLimit(stallMs, signal, async (limited, alive) => {
+    const reply = await httpGet({ url, headers, signal: limited, stallMs });
+    if (reply.status !== 200) {
+      discard(reply);
+      throw new Error(`${url} answered with HTTP status ${reply.status}`);
+    }
+    await read(watched(reply.body, alive));
+  });
+}
+
+async function* watched(body: AsyncIterable<Buffer>, alive: () => void): AsyncGenerator<Buffer> {
+  for await (const chunk of body) {
+    alive();
+    yield chunk;
+  }
 }
 
 /** Converts an error of the connection to NETWORK. Passes on our own errors and the reason of an abort. */
@@ -213,6 +235,44 @@ function triedOnce({ connect }: Pool.Options): Pick<Pool.Options, 'connect'> {
       else callback(new Error(`No tunnel to ${options.hostname}: ${error.message}`, { cause: error }), null);
     });
   return { connect: once };
+}
+
+/**
+ * Limits the open sockets per host. A closing socket counts until it is fully closed, so that the limit is never exceeded.
+ *
+ * @param most - Maximum number of sockets per host and port.
+ */
+function limitConnectionsPerHost(most: number): buildConnector.connector {
+  const connect = buildConnector({});
+  const open = new Map<string, number>();
+  const waiting = new Map<string, (() => void)[]>();
+  const leave = (host: string) => {
+    open.set(host, (open.get(host) ?? 1) - 1);
+    waiting.get(host)?.shift()?.();
+  };
+  return (options, callback) => {
+    const host = `${options.hostname}:${options.port}`;
+    const begin = () => {
+      open.set(host, (open.get(host) ?? 0) + 1);
+      connect(options, (error, socket) => {
+        // There is no socket after an error, contrary to the types.
+        if (error !== null || !socket) {
+          leave(host);
+          callback(error ?? new Error(`No connection to ${host}.`), null);
+        } else {
+          onceClosed(socket, () => leave(host));
+          callback(null, socket);
+        }
+      });
+    };
+    if ((open.get(host) ?? 0) < most) begin();
+    else waiting.set(host, [...(waiting.get(host) ?? []), begin]);
+  };
+}
+
+function onceClosed(socket: Socket, then: () => void): void {
+  if (socket.closed) then();
+  else socket.once('close', then);
 }
 
 const Log = z.object({ sent: z.array(z.number()), notBefore: z.number() });
