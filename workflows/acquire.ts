@@ -1,6 +1,7 @@
 import { isCancellation, setCurrentDetails, setHandler } from '@temporalio/workflow';
 import type { FileOutcome, ResolvedRecord } from '../activities/acquire/download.ts';
 import type { AcquireInput, RecordFile } from '../activities/inputs.ts';
+import { allOrCancel } from './concurrency.ts';
 import { asFailure, toFailureInfo } from './failures.ts';
 import {
   type FileProgress,
@@ -12,7 +13,7 @@ import {
   signalParent,
   sizeText,
 } from './progress.ts';
-import { allOrCancel, downloads, renderActivities } from './steps.ts';
+import { downloads, renderActivities } from './steps.ts';
 
 /** How often an archive is downloaded again if it was gone when it should have been unpacked. */
 const MAX_REFETCHES = 3;

@@ -1,10 +1,11 @@
 import { continueAsNew, isCancellation, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
 import type { PredictImageInput, PredictImagesInput } from '../activities/inputs.ts';
 import type { PredictImageOutcome, WrittenPrediction } from '../activities/predict-images.ts';
+import { allOrCancel, mapSettledConcurrent } from './concurrency.ts';
 import { type ControlState, RunControl } from './control.ts';
 import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { progress, progressTable, type StageProgress } from './progress.ts';
-import { aggregationActivities, allOrCancel, inference, mapSettledConcurrent, readImages } from './steps.ts';
+import { aggregationActivities, inference, readImages } from './steps.ts';
 
 /** Progress of a prediction, passed on by continue-as-new. */
 export interface PredictionState {

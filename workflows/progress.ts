@@ -149,8 +149,6 @@ export function sizeText(bytes: number): string {
   return bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} kB` : `${Math.round(bytes / 1e6)} MB`;
 }
 
-const TASK_TITLES_BY_NAME = new Map<string, string>(Object.entries(TASK_TITLES));
-
 /** What the page of a run shows. */
 export interface RunView {
   /** ID of the run's workflow. */
@@ -204,7 +202,7 @@ export function runDetails({ run, stages, startedAt, control, outcomes, end }: R
 /** Lists the outcome of each task, one line each. */
 function verdictList(outcomes: RunView['outcomes']): string[] {
   const lines = Object.entries(outcomes).map(([task, outcome]) => {
-    const title = TASK_TITLES_BY_NAME.get(task) ?? task;
+    const title = STAGE_TITLES[task] ?? task;
     return `- **${title}**: ${[saidOf(outcome), ...(outcome.scores ?? [])].join('. ')}`;
   });
   return lines.length === 0 ? [] : [...lines, ''];

@@ -21,9 +21,9 @@ import type {
 import type { TaskOutcome } from '../activities/report/run-results.ts';
 import type { TaskSettings } from '../config/task-config.ts';
 import { TASK_TITLES, type Task } from '../config/tasks.ts';
+import { mapSettledConcurrent, markHandled } from './concurrency.ts';
 import { type FailedItem, failureList, toFailureInfo, withFailureInfo } from './failures.ts';
 import { batchId } from './ids.ts';
-import { markHandled } from './mark-handled.ts';
 import { measureTask } from './measure-discrepancies.ts';
 import {
   ProgressThrottle,
@@ -34,7 +34,7 @@ import {
   signalParent,
 } from './progress.ts';
 import { searchOptions, searchPairs } from './search-attributes.ts';
-import { inference, mapSettledConcurrent, readBatch, renderActivities } from './steps.ts';
+import { inference, readBatch, renderActivities } from './steps.ts';
 
 /** Number of events at which to continue as new, before the server suggests it (4,096), so that histories stay readable. */
 const MAX_EVENTS = 3_500;

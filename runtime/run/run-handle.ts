@@ -10,12 +10,11 @@ import {
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { z } from 'zod';
 import type { SkippedRoi } from '../../activities/inputs.ts';
-import { bestEffort } from '../../toolkit/concurrency.ts';
+import { bestEffort, markHandled } from '../../toolkit/concurrency.ts';
 import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { type RunResults, readResults } from '../../toolkit/results/read-results.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { markHandled } from '../../workflows/mark-handled.ts';
 import { type ServerSession, watchOn } from '../server/server-session.ts';
 import { resultsOf } from './describe-run.ts';
 import { type RunProgress, runProgress, untilClosed } from './run-progress.ts';
@@ -99,7 +98,8 @@ export class RunHandle {
       const looks = runProgress(session.client, this.id, AbortSignal.any([signal, over.signal]));
       try {
         for (;;) {
-          const next = markHandled(looks.next());
+          const next = looks.next();
+          markHandled(next);
           // A lost server takes 15 s to fail a call; the session notices it sooner.
           const { done, value } = await Promise.race([next, session.failed]);
           if (done) return;

@@ -1,7 +1,7 @@
 import { CancelledFailure } from '@temporalio/common';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { mapSettledConcurrent } from '../../workflows/steps.ts';
+import { mapSettledConcurrent } from '../../workflows/concurrency.ts';
 
 describe('mapSettledConcurrent', () => {
   it('runs everything once, in order of the items, never more than the width at a time', async () => {
