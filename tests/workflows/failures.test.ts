@@ -1,6 +1,6 @@
 import { ActivityFailure, ApplicationFailure, ChildWorkflowFailure, RetryState } from '@temporalio/common';
 import { describe, expect, it } from 'vitest';
-import { toFailureInfo } from '../../workflows/failures.ts';
+import { failureList, toFailureInfo } from '../../workflows/failures.ts';
 
 const ours = ApplicationFailure.create({
   type: 'IMAGE_UNREADABLE',
@@ -26,5 +26,19 @@ describe('toFailureInfo', () => {
 
   it('reports unexpected errors as INTERNAL', () => {
     expect(toFailureInfo(new Error('odd'))).toEqual({ code: 'INTERNAL', cause: 'odd' });
+  });
+});
+
+describe('failureList', () => {
+  it('is empty if nothing failed', () => {
+    expect(failureList([])).toEqual([]);
+  });
+
+  it('lists each on one line, and counts those that are not shown', () => {
+    const failures = Array.from({ length: 23 }, (_, at) => ({ item: `roi${at}`, code: 'INTERNAL', cause: 'a|b\n  c' }));
+    const text = failureList(failures).join('\n').replaceAll('\u00a0', ' ').replaceAll(/ +/g, ' ');
+    expect(text).toContain('- **roi19** `INTERNAL`: a|b c');
+    expect(text).not.toContain('roi20');
+    expect(text).toContain('... and 3 more.');
   });
 });
