@@ -4,7 +4,7 @@ import type { PartialRoi } from './partial-roi.ts';
 import type { RoiStep } from './roi-segmenter.ts';
 import { TileBand } from './tile-band.ts';
 import { finishedRows, type Size, startOfRow, tileGrid } from './tile-grid.ts';
-import { fillTileInput } from './tile-input.ts';
+import { fillTileInput, type PassBuffers, passBuffers } from './tile-input.ts';
 import type { TiledRoi } from './tiled-roi.ts';
 
 /** Rows of the ensemble's sum that are read at once, to keep the buffer small. */
@@ -168,12 +168,6 @@ export function partialRoiBytes(
   return carries + ensembles + 3 * image.height * image.width;
 }
 
-/** Memory for one pass through a network. */
-interface PassBuffers {
-  readonly input: Float32Array;
-  readonly output: Float32Array;
-}
-
 /** One tile to predict with one fold. */
 interface Pass {
   readonly step: RoiStep;
@@ -198,15 +192,10 @@ export class PassesAhead {
 
   /** @param steps - All tiles of each step are predicted. */
   constructor(roi: TiledRoi, networks: FoldNetworks, steps: Iterable<RoiStep>) {
-    const { patch } = roi.grid;
     this.#roi = roi;
     this.#networks = networks;
     this.#passes = passesOf(roi, steps);
-    const pixels = patch.height * patch.width;
-    this.#spare = Array.from({ length: AHEAD }, () => ({
-      input: sharedFloats(networks.method.normalisation.length * pixels),
-      output: sharedFloats(networks.classes * pixels),
-    }));
+    this.#spare = Array.from({ length: AHEAD }, () => passBuffers(networks));
   }
 
   /** Waits for the next pass. The caller must return its buffers with `giveBack`. */
@@ -250,9 +239,4 @@ function* passesOf({ tiles }: TiledRoi, steps: Iterable<RoiStep>): Generator<Pas
   for (const step of steps) {
     for (const left of tiles[step.row] ?? []) yield { step, left };
   }
-}
-
-/** Allocates memory that the thread of the networks can fill. */
-function sharedFloats(length: number): Float32Array {
-  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 }

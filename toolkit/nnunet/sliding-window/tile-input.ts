@@ -1,5 +1,5 @@
-import { maskedChannels, type Normalisation } from '../model-card.ts';
-import type { TileGrid } from './tile-grid.ts';
+import { type ModelMethod, maskedChannels, type Normalisation } from '../model-card.ts';
+import type { Size, TileGrid } from './tile-grid.ts';
 
 /** An image as decoded. */
 export interface ImagePixels {
@@ -223,4 +223,26 @@ function fillRow(
     if (inside === undefined || masked?.[channel] !== true) continue;
     for (let j = 0; j < count; j++) if (inside[from + j] === 0) values[j] = 0;
   }
+}
+
+/** Memory of one pass through a network, which its thread can fill. */
+export interface PassBuffers {
+  readonly input: Float32Array;
+  readonly output: Float32Array;
+}
+
+/** What the memory of a pass depends on. */
+interface TiledNetworks {
+  /** Size of a tile, px. */
+  readonly patch: Size;
+  /** Outputs per pixel. */
+  readonly classes: number;
+  readonly method: ModelMethod;
+}
+
+/** Allocates the input and the output of one tile, in memory that is shared with the threads of the networks. */
+export function passBuffers({ patch, classes, method }: TiledNetworks): PassBuffers {
+  const pixels = patch.height * patch.width;
+  const shared = (length: number) => new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
+  return { input: shared(method.normalisation.length * pixels), output: shared(classes * pixels) };
 }

@@ -3,19 +3,13 @@ import { type PartialIdentity, PartialRoi } from '../../nnunet/sliding-window/pa
 import type { ModelJob, RoiProgress, RoiStep, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import type { SegmentRoiOptions } from '../../nnunet/sliding-window/segment-roi.ts';
 import { stepsBefore } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
+import { passBuffers } from '../../nnunet/sliding-window/tile-input.ts';
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
 import type { TissueMask } from '../slide-tissue.ts';
 import { SlidePass } from './slide-pass.ts';
 import { bandRows, confidenceFile, joinRows, labelsFile } from './slide-rows.ts';
-import {
-  firstRowReaching,
-  type OnSlide,
-  type StripRows,
-  sharedFloats,
-  type TiledSlide,
-  tiledSlide,
-} from './tiled-slide.ts';
+import { firstRowReaching, type OnSlide, type StripRows, type TiledSlide, tiledSlide } from './tiled-slide.ts';
 
 /** A slide to segment, or a strip of one. */
 export interface SlideJob extends ModelJob, OnSlide {
@@ -112,9 +106,7 @@ async function predict(
 
 /** Measures how long one network takes for one tile, in s. Times the second of two passes, since the first one warms up. */
 async function secondsPerPass(networks: FoldNetworks): Promise<number> {
-  const pixels = networks.patch.height * networks.patch.width;
-  const input = sharedFloats(networks.method.normalisation.length * pixels);
-  const output = sharedFloats(networks.classes * pixels);
+  const { input, output } = passBuffers(networks);
   await networks.run(0, input, output);
   const start = performance.now();
   await networks.run(0, input, output);

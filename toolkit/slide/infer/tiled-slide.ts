@@ -7,7 +7,9 @@ import { type Size, startOfRow, type TileGrid, tileGrid } from '../../nnunet/sli
 import {
   fillTileInput,
   needsHistogram,
+  type PassBuffers,
   type PixelValues,
+  passBuffers,
   pixelTables,
 } from '../../nnunet/sliding-window/tile-input.ts';
 import { asGrey, type PixelBox } from '../../nnunet/sliding-window/tiled-roi.ts';
@@ -165,12 +167,6 @@ function columnsOf(rgb: Uint8Array, count: number): boolean[] {
   return lines;
 }
 
-/** Memory of one pass of a network. */
-interface PassBuffers {
-  readonly input: Float32Array;
-  readonly output: Float32Array;
-}
-
 /** One tile with one fold. */
 interface TilePass {
   readonly row: number;
@@ -192,15 +188,10 @@ export class TileAhead {
   #given: Promise<unknown> = Promise.resolve();
 
   constructor(slide: TiledSlide, networks: FoldNetworks, passes: Iterator<TilePass, unknown>) {
-    const { patch } = slide.grid;
-    const pixels = patch.height * patch.width;
     this.#slide = slide;
     this.#networks = networks;
     this.#passes = passes;
-    this.#spare = Array.from({ length: AHEAD }, () => ({
-      input: sharedFloats(networks.method.normalisation.length * pixels),
-      output: sharedFloats(networks.classes * pixels),
-    }));
+    this.#spare = Array.from({ length: AHEAD }, () => passBuffers(networks));
   }
 
   /** Returns the buffers of the next tile. Return them with `giveBack` after reading the output. */
@@ -256,11 +247,6 @@ export class TileAhead {
     if (values.tables.length === 1) asGrey(rgb, this.#networks.method, { path: view.slide.path, kind: 'slides' });
     fillTileInput(rgb, values, { ...grid, image }, 0, 0, input);
   }
-}
-
-/** Allocates floats in memory that is shared with the threads of the networks. */
-export function sharedFloats(length: number): Float32Array {
-  return new Float32Array(new SharedArrayBuffer(length * Float32Array.BYTES_PER_ELEMENT));
 }
 
 /**

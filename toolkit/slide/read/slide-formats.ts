@@ -114,7 +114,7 @@ function byItsEnding(path: string): OtherFormat | undefined {
  *
  * @param head - The first bytes of the file, at least 160 unless the file is shorter.
  */
-export function isOtherFormat(path: string, head: Buffer): boolean {
+function isOtherFormat(path: string, head: Buffer): boolean {
   return (byItsBytes(head, SIGNATURES) ?? byItsEnding(path)) !== undefined;
 }
 
