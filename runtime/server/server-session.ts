@@ -267,7 +267,7 @@ async function openExternal(options: SessionOptions, server: ServerAddress): Pro
   };
 }
 
-type Options = SessionOptions & {
+type WithServerOptions = SessionOptions & {
   readonly signal: AbortSignal;
   /** How often `work` is started at most; after that, losing the server is an error. Default: unlimited. */
   readonly attempts?: number;
@@ -280,7 +280,7 @@ type Options = SessionOptions & {
  * @throws The ReigniteError that ended the workflow; the signal's reason.
  */
 export async function withServer<Result>(
-  { attempts = Number.POSITIVE_INFINITY, ...options }: Options,
+  { attempts = Number.POSITIVE_INFINITY, ...options }: WithServerOptions,
   work: (session: ServerSession) => Promise<Result>,
 ): Promise<Result> {
   for (let attempt = 1; ; attempt++) {

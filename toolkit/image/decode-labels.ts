@@ -10,40 +10,6 @@ import { readTiffHeader } from './jpeg-tiff-header.ts';
 import { MAX_PIXELS, type OpenedImage, openImage, readRaw, unreadable } from './open-image.ts';
 import { bytesIn, setTiffValue } from './tiff-directory.ts';
 
-const SIGNATURE_BYTES = 8;
-/** Bytes before the content of a chunk (length and type), and after it (CRC-32). */
-const BEFORE = 8;
-const AFTER = 4;
-/** Offsets in the file: type of the header chunk, two bytes of its content, and its CRC-32. */
-const HEADER_TYPE_AT = 12;
-const DEPTH_AT = 24;
-const COLOUR_TYPE_AT = 25;
-const HEADER_CRC_AT = 29;
-const GREY = 0;
-
-/**
- * Converts a palette PNG to a greyscale one whose samples are the palette indices. Image libraries return only the colours,
- * and two indices may have the same colour.
- *
- * @param png - The whole file, with a palette (colour type 3).
- * @returns A PNG of the same depth. When samples of fewer than 8 bits are decoded, they are multiplied by `stretch`.
- * @see PNG (Third Edition), section 5
- */
-function paletteAsGrey(png: Buffer): { readonly grey: Buffer; readonly stretch: number } {
-  const parts: Buffer[] = [png.subarray(0, SIGNATURE_BYTES)];
-  for (let at = SIGNATURE_BYTES; at + BEFORE + AFTER <= png.length; ) {
-    const end = at + BEFORE + png.readUInt32BE(at) + AFTER;
-    const type = png.toString('latin1', at + 4, at + BEFORE);
-    if (type === 'IHDR' || type === 'IDAT' || type === 'IEND') parts.push(png.subarray(at, end));
-    at = end;
-  }
-  const grey = Buffer.concat(parts);
-  grey[COLOUR_TYPE_AT] = GREY;
-  grey.writeUInt32BE(crc32(grey.subarray(HEADER_TYPE_AT, HEADER_CRC_AT)), HEADER_CRC_AT);
-  const depth = grey[DEPTH_AT] ?? 8;
-  return { grey, stretch: 255 / (2 ** depth - 1) };
-}
-
 /** A label mask in memory, one byte per pixel. */
 export interface LabelImage {
   readonly width: number;
@@ -80,6 +46,40 @@ async function paletteIndices(path: string): Promise<Uint8Array> {
   return stretch === 1 ? data : data.map((value) => Math.round(value / stretch));
 }
 
+const SIGNATURE_BYTES = 8;
+/** Bytes before the content of a chunk (length and type), and after it (CRC-32). */
+const BEFORE = 8;
+const AFTER = 4;
+/** Offsets in the file: type of the header chunk, two bytes of its content, and its CRC-32. */
+const HEADER_TYPE_AT = 12;
+const DEPTH_AT = 24;
+const COLOUR_TYPE_AT = 25;
+const HEADER_CRC_AT = 29;
+const GREY = 0;
+
+/**
+ * Converts a palette PNG to a greyscale one whose samples are the palette indices. Image libraries return only the colours,
+ * and two indices may have the same colour.
+ *
+ * @param png - The whole file, with a palette (colour type 3).
+ * @returns A PNG of the same depth. When samples of fewer than 8 bits are decoded, they are multiplied by `stretch`.
+ * @see PNG (Third Edition), section 5
+ */
+function paletteAsGrey(png: Buffer): { readonly grey: Buffer; readonly stretch: number } {
+  const parts: Buffer[] = [png.subarray(0, SIGNATURE_BYTES)];
+  for (let at = SIGNATURE_BYTES; at + BEFORE + AFTER <= png.length; ) {
+    const end = at + BEFORE + png.readUInt32BE(at) + AFTER;
+    const type = png.toString('latin1', at + 4, at + BEFORE);
+    if (type === 'IHDR' || type === 'IDAT' || type === 'IEND') parts.push(png.subarray(at, end));
+    at = end;
+  }
+  const grey = Buffer.concat(parts);
+  grey[COLOUR_TYPE_AT] = GREY;
+  grey.writeUInt32BE(crc32(grey.subarray(HEADER_TYPE_AT, HEADER_CRC_AT)), HEADER_CRC_AT);
+  const depth = grey[DEPTH_AT] ?? 8;
+  return { grey, stretch: 255 / (2 ** depth - 1) };
+}
+
 /** Node reads no larger file at once. */
 const MAX_READ = 2 ** 31 - 1;
 
@@ -88,21 +88,21 @@ const MAX_READ = 2 ** 31 - 1;
  *
  * @throws ReigniteError IMAGE_UNREADABLE for a file of 2 GiB or more.
  */
-export async function readPaletteFile(path: string): Promise<Buffer> {
+async function readPaletteFile(path: string): Promise<Buffer> {
   const { size } = await stat(path);
   if (size > MAX_READ) throw notLabels(path, 'it has a palette and 2 GiB or more');
   return readFile(path);
 }
 
 /** Refuses folders and empty files, which the image library would report as an unsupported format. */
-export async function expectContent(path: string): Promise<void> {
+async function expectContent(path: string): Promise<void> {
   const found = await statIfThere(path);
   if (found?.isDirectory()) throw notLabels(path, 'it is a folder');
   if (found?.size === 0) throw notLabels(path, 'it is empty (0 bytes)');
 }
 
 /** Creates the error IMAGE_UNREADABLE for a label mask, with the reason. */
-export function notLabels(path: string, obstacle: string): ReigniteError {
+function notLabels(path: string, obstacle: string): ReigniteError {
   return new ReigniteError('IMAGE_UNREADABLE', `The label mask ${path} cannot be read: ${obstacle}.`, {
     remedy:
       'Save the mask as an 8-bit grey PNG whose pixel values are the labels; `evaluate` also reads TIFF and 16 bits.',

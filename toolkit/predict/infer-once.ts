@@ -35,7 +35,7 @@ export function factsOf({
   return { provider, ...adapterNames(names), ...sumsChoice(names), seconds, notes: [...notes] };
 }
 
-export function readFacts({ facts }: CacheEntry): InferenceFacts {
+function readFacts({ facts }: CacheEntry): InferenceFacts {
   return InferenceFacts.parse(facts);
 }
 
@@ -55,7 +55,7 @@ export interface PredictOptions<Progress> {
 }
 
 /** Returns everything that a result depends on: its inputs, and what the network runs on. */
-export function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {
+function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {
   const { provider, ortVersion, instructionSet, precision = 'float32', batchSize } = of.engine;
   const on = { provider, ...adapterNames(of.engine), ortVersion, instructionSet };
   return { ...of.parts, ...on, precision, ...(batchSize !== undefined && { batchSize }) };

@@ -127,7 +127,7 @@ export function findBareWeights({ root }: Checkpoint): NamedTensors | undefined 
 const FLOATING: ReadonlySet<string> = new Set(['float16', 'bfloat16', 'float32', 'float64']);
 
 /** Returns a parameter that is read on demand. Integers are refused then: quantised weights need scales that are unknown here. */
-export function parameterOf(checkpoint: Checkpoint, name: string, tensor: TensorRef): StateTensor {
+function parameterOf(checkpoint: Checkpoint, name: string, tensor: TensorRef): StateTensor {
   const { dtype, shape } = tensor;
   const read = async () => {
     if (FLOATING.has(dtype)) return checkpoint.readFloat32(tensor);
