@@ -23,7 +23,7 @@ it('finishes its open ROI before it stops, with --drain', async () => {
     const names = existsSync(logs) ? readdirSync(logs).filter((name) => name.startsWith('worker-inference-')) : [];
     return names.map((name) => readFileSync(join(logs, name), 'utf8')).join('');
   };
-  // The ROI is in its middle until the worker was told to stop.
+  // The ROI is in its middle until the worker has received the signal.
   const HELD = join(cwd, 'held');
   await writeFile(`${HELD}-1`, '');
   const NODE_OPTIONS = `--import=${import.meta.resolve('../../support/hold-images.mjs')}`;
