@@ -14,9 +14,10 @@ import { connectTo } from '../runtime/server/connection.ts';
 import { startEmbeddedServer } from '../runtime/server/embedded-server.ts';
 import { ENGINE, MODEL, serveStubbed, startStubbed, stubbedRun } from '../tests/support/stubbed-run.ts';
 import { ANY_PORTS, temporalBinary } from '../tests/support/temporal.ts';
+import { Sha256 } from '../toolkit/cache/file-digests.ts';
 import { type CacheEntry, cacheKey, type KeyParts } from '../toolkit/cache/step-cache.ts';
 import { HE_LABELS } from '../toolkit/dataset/tissue-labels.ts';
-import { Sha256, sha256Of } from '../toolkit/files/hash-file.ts';
+import { sha256Of } from '../toolkit/files/hash-file.ts';
 import { TraceLine } from '../toolkit/report/trace.ts';
 import { caseFigureKey, comparisonKey, segmentKey } from '../toolkit/tasks/tissue/tissue.ts';
 

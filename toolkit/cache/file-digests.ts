@@ -1,9 +1,17 @@
 import { statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { fileMissing } from '../files/file-access.ts';
-import { Sha256, sha256OfFile } from '../files/hash-file.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
+
+/** SHA-256 of the bytes of a file, as 64 hex digits. */
+export const Sha256 = z
+  .string()
+  .regex(/^[0-9a-f]{64}$/)
+  .brand<'Sha256'>();
+export type Sha256 = z.infer<typeof Sha256>;
 
 /** Lookups after which other work gets a turn: a lookup is synchronous and takes almost no time. */
 const LOOKUPS_PER_TURN = 256;

@@ -8,8 +8,9 @@ import { ReigniteError } from '../errors.ts';
 import { replaceFile, temporaryPathBeside } from '../files/atomic-write.ts';
 import { asDiskError } from '../files/file-access.ts';
 import { makeFolder } from '../files/folders.ts';
-import { Sha256, sha256Of, sha256OfFile } from '../files/hash-file.ts';
+import { sha256Of, sha256OfFile } from '../files/hash-file.ts';
 import type { StoredEntries } from '../storage/stored-files.ts';
+import { Sha256 } from './file-digests.ts';
 
 /** The key of a cache entry: SHA-256 of everything that its result depends on. */
 export const CacheKey = z

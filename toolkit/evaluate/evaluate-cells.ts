@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CellTask } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
+import { Sha256 } from '../cache/file-digests.ts';
 import { type CategoryRule, describeDoubt } from '../dataset/category-classes.ts';
 import { folderOf, readersFileIn } from '../dataset/layout.ts';
 import type { OverviewByStem } from '../dataset/overview.ts';
@@ -9,7 +10,7 @@ import { type ReaderAnnotations, readersOn, readReaderAnnotations } from '../dat
 import { drawCellsFigure } from '../figures/cells-figure.ts';
 import { renderF1Figures } from '../figures/f1-matrix.ts';
 import { inside } from '../files/folders.ts';
-import { Sha256, sha256Of } from '../files/hash-file.ts';
+import { sha256Of } from '../files/hash-file.ts';
 import { decodeRgb } from '../image/decode-pixels.ts';
 import { type DetectionMetrics, describeRemark, evaluateDetection } from '../metrics/agreement.ts';
 import { type ClassSubset, describeSubset, subsetAgreement } from '../metrics/class-subset.ts';

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { CELL_TASKS, type CellTask, TASK_TITLES, type Task } from '../../config/tasks.ts';
 import { VerdictConfig } from '../../config/verdict-config.ts';
+import { Sha256 } from '../cache/file-digests.ts';
 import type { CategoryRule } from '../dataset/category-classes.ts';
 import { folderOf, overviewFileIn, readersFileIn } from '../dataset/layout.ts';
 import { type OverviewByStem, overviewByStem, readOverview } from '../dataset/overview.ts';
@@ -11,7 +12,7 @@ import { readersOn, readReaderAnnotations } from '../dataset/readers-annotations
 import type { AccessibleFigure } from '../figures/report-figures.ts';
 import { unlessMissing } from '../files/file-access.ts';
 import { inside } from '../files/folders.ts';
-import { Sha256, sha256OfFile } from '../files/hash-file.ts';
+import { sha256OfFile } from '../files/hash-file.ts';
 import { AI, DetectionMetrics } from '../metrics/agreement.ts';
 import { HeMetrics } from '../metrics/he-metrics.ts';
 import { drawCellsLayers } from '../report/layers/cells-layers.ts';

@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { z } from 'zod';
 import { fileMissing, hasCode, refuseStream } from './file-access.ts';
-
-/** SHA-256 of the bytes of a file, as 64 hex digits. */
-export const Sha256 = z
-  .string()
-  .regex(/^[0-9a-f]{64}$/)
-  .brand<'Sha256'>();
-export type Sha256 = z.infer<typeof Sha256>;
 
 /**
  * Computes the SHA-256 of a file, as lower-case hex. The file is streamed: memory use does not grow with its size.

@@ -1,11 +1,11 @@
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { z } from 'zod';
+import { Sha256 } from '../cache/file-digests.ts';
 import { ReigniteError } from '../errors.ts';
 import { temporaryPathBeside } from '../files/atomic-write.ts';
 import { fileExists } from '../files/file-access.ts';
 import { inside, makeFolder } from '../files/folders.ts';
-import { Sha256 } from '../files/hash-file.ts';
 import type { Blobs, Content, ObjectStore } from './object-store.ts';
 
 const StoredContent = z.object({ sha256: Sha256, bytes: z.int().min(0) });

@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it, vi } from 'vitest';
-import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
+import { FileDigests, Sha256 } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { homeFolders } from '../../../toolkit/files/folders.ts';
-import { Sha256 } from '../../../toolkit/files/hash-file.ts';
-import { type SlideRequest, withSeenSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
+import { homeFolders, makeFolder } from '../../../toolkit/files/folders.ts';
+import { processTableTag } from '../../../toolkit/files/process-identity.ts';
+import { overviewOnce, type SlideRequest, withSeenSlide } from '../../../toolkit/predict/slides/seen-slide.ts';
 import { Slide } from '../../../toolkit/slide/read/slide.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeSlide } from '../../support/write-tiff.ts';
 
+/** Above the largest process ID of Linux. */
+const ENDED = 2 ** 22 + 5;
 const CHOICES = { mpp: 0.5, resample: false, simplify: 0, minArea: 0 } as const;
 
 /** A pink square on white glass. */
@@ -82,6 +85,29 @@ describe('withSeenSlide', () => {
       expect(await tissue()).toEqual(first);
     } finally {
       find.mockRestore();
+    }
+  });
+});
+
+describe('overviewOnce', () => {
+  it('stores the overview of a slide, and leaves no temporary folder, even of a killed process', async () => {
+    const folder = await temporaryFolder();
+    const home = homeFolders(join(folder, 'home'));
+    const path = join(folder, 's.tif');
+    await sharp({ create: { width: 300, height: 200, channels: 3, background: '#b06090' } })
+      .tiff({ tile: true, tileWidth: 256, tileHeight: 256, compression: 'deflate' })
+      .toFile(path);
+    const ofRoi = 'b'.repeat(64);
+    await makeFolder(join(home.work, ofRoi));
+    await makeFolder(join(home.work, `.${'a'.repeat(64)}.${ENDED}.${processTableTag()}0a1b2c.tmp`));
+    const slide = await Slide.open(path);
+    try {
+      const of = { slide, sha256: 'c'.repeat(64), services: { home, cache: new StepCache(home.cache) } };
+      const first = await overviewOnce(of);
+      expect(await readdir(home.work)).toEqual([ofRoi]);
+      expect(await overviewOnce(of)).toEqual(first);
+    } finally {
+      await slide.close();
     }
   });
 });
