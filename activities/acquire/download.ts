@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { Receipts, type Verified } from '../../toolkit/cache/receipts.ts';
 import {
   isArchive,
-  isPlainFile,
   KINDS,
   neededOfRecord,
   OVERVIEW_FILE,
@@ -21,8 +20,8 @@ import { bytesOfPieces } from '../../toolkit/zenodo/download/fetch-pieces.ts';
 import { partPath } from '../../toolkit/zenodo/download/part-file.ts';
 import { RetryBudget } from '../../toolkit/zenodo/http/retry-budget.ts';
 import { copyFromMirror, findInMirror } from '../../toolkit/zenodo/record/local-record.ts';
-import type { RecordFile as Published, ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
-import { Selection } from '../../toolkit/zenodo/record/record-files.ts';
+import type { ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
+import { neededFiles, PUBLISHED_RESULTS, Selection } from '../../toolkit/zenodo/record/record-files.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { FetchRecordInput, FileInput, type RecordFile } from '../inputs.ts';
 import type { RecordServers } from './record-servers.ts';
@@ -228,6 +227,9 @@ async function areHere(receipts: Receipts, data: string, record: ZenodoRecord, w
   return true;
 }
 
+/** Folders of published results. A record without them can be run, but not compared. */
+const PUBLISHED_ROOTS = ['inference', 'figures'];
+
 /** Checks that a data folder that is used without verification has what the tasks need. Downloads nothing. */
 async function asItLies(record: string, data: string, { tasks, ownModels }: Wanted): Promise<ResolvedRecord> {
   const { folders, files } = neededOfRecord(tasks, ownModels);
@@ -244,10 +246,6 @@ async function asItLies(record: string, data: string, { tasks, ownModels }: Want
   return { id: record, title: `taken from ${data} as it is`, files: [] };
 }
 
-/** Results that were published with the data. A record without them can be run, but not compared. */
-const PUBLISHED_RESULTS = ['inference.zip', 'figures.zip', 'he_label_map.json'];
-const PUBLISHED_ROOTS = ['inference', 'figures'];
-
 function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wanted): RecordFile[] {
   const files = whole ? record.files : neededFiles(record, tasks, ownModels);
   if (only === undefined) return files.map((file) => ({ ...file, part: false }));
@@ -258,40 +256,4 @@ function wantedFiles(record: ZenodoRecord, { tasks, whole, only, ownModels }: Wa
     const mayHold = isArchive(file.key) && (root === undefined || selection.mayTakeBelow(root));
     return mayHold ? [{ ...file, part: true }] : [];
   });
-}
-
-/** Returns the files of a record that the tasks need, and the published results. */
-export function neededFiles(
-  record: ZenodoRecord,
-  tasks: FetchRecordInput['tasks'],
-  ownModels: FetchRecordInput['ownModels'],
-): Published[] {
-  const { folders, files } = neededOfRecord(tasks, ownModels);
-  const archives = record.files.filter(({ key }) => isArchive(key));
-  // Their members keep their paths, so they may contain any of the folders.
-  const mixed = archives.filter((file) => rootOfArchive(file) === undefined);
-  const ofFolder = (folder: string) => archives.filter((file) => rootOfArchive(file) === folder);
-  const missing = folders.filter((folder) => ofFolder(folder).length === 0);
-  const plain = files.map((name) => ({ name, found: plainFiles(record, name) }));
-  const isLacking =
-    missing.length > 0 || plain.some(({ name, found }) => found.length === 0 && !PUBLISHED_RESULTS.includes(name));
-  const needed = [...folders.flatMap(ofFolder), ...(isLacking ? mixed : [])];
-  const absent = [
-    ...missing.map((folder) => `${folder}.zip`),
-    ...plain.filter(({ found }) => found.length === 0).map(({ name }) => name),
-  ].filter((name) => !PUBLISHED_RESULTS.includes(name));
-  if (mixed.length === 0 && absent.length > 0) {
-    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} has no ${absent.join(', ')}.`);
-  }
-  return [...new Set([...needed, ...plain.flatMap(({ found }) => found)])];
-}
-
-/** Returns the file of that name, or else all files that may be the overview or the label map under another name. */
-function plainFiles({ files }: ZenodoRecord, name: string): readonly Published[] {
-  const named = files.filter(({ key }) => key === name);
-  return named.length > 0 ? named : files.filter(({ key }) => isPlainFile(key) && endingOf(key) === endingOf(name));
-}
-
-function endingOf(name: string): string {
-  return extname(name.toLowerCase().replace(/\.gz$/, ''));
 }

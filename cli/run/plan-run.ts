@@ -1,7 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { neededFiles } from '../../activities/acquire/download.ts';
 import { RecordServers } from '../../activities/acquire/record-servers.ts';
 import type { RunInput } from '../../activities/inputs.ts';
 import type { Task } from '../../config/tasks.ts';
@@ -18,6 +17,7 @@ import { type KnownModel, taskNamed } from '../../toolkit/tasks/kind.ts';
 import { partPath } from '../../toolkit/zenodo/download/part-file.ts';
 import { findInMirror, KnownRecords, recordOfMirror } from '../../toolkit/zenodo/record/local-record.ts';
 import type { RecordFile, ZenodoRecord } from '../../toolkit/zenodo/record/record.ts';
+import { neededFiles } from '../../toolkit/zenodo/record/record-files.ts';
 import { isDataComplete, type NoLook, type RecordLook } from './look-at-record.ts';
 import { planRois, type RoiPlan } from './plan-rois.ts';
 

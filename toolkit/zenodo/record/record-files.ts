@@ -1,9 +1,10 @@
-import { posix } from 'node:path';
+import { extname, posix } from 'node:path';
 import picomatch from 'picomatch';
+import type { Task } from '../../../config/tasks.ts';
 import { isClutter, withoutWrapper, wrapperOf } from '../../archive/check-entries.ts';
-import { isArchive, KINDS, type Kind, rootOfArchive } from '../../dataset/layout.ts';
+import { isArchive, isPlainFile, KINDS, type Kind, neededOfRecord, rootOfArchive } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
-import type { RecordFile } from './record.ts';
+import type { RecordFile, ZenodoRecord } from './record.ts';
 
 /**
  * Selects files of a record with globs over the paths that they and the members of archives have in the data folder
@@ -90,4 +91,39 @@ export async function identifyArchives(
     identified.push(root === undefined ? file : { ...file, root });
   }
   return identified;
+}
+
+/** Results that were published with the data. A record without them can be run, but not compared. */
+export const PUBLISHED_RESULTS: readonly string[] = ['inference.zip', 'figures.zip', 'he_label_map.json'];
+
+/** Returns the files of a record that the tasks need, and the published results. */
+export function neededFiles(record: ZenodoRecord, tasks: readonly Task[], ownModels?: readonly Task[]): RecordFile[] {
+  const { folders, files } = neededOfRecord(tasks, ownModels);
+  const archives = record.files.filter(({ key }) => isArchive(key));
+  // Their members keep their paths, so they may contain any of the folders.
+  const mixed = archives.filter((file) => rootOfArchive(file) === undefined);
+  const ofFolder = (folder: string) => archives.filter((file) => rootOfArchive(file) === folder);
+  const missing = folders.filter((folder) => ofFolder(folder).length === 0);
+  const plain = files.map((name) => ({ name, found: plainFiles(record, name) }));
+  const isLacking =
+    missing.length > 0 || plain.some(({ name, found }) => found.length === 0 && !PUBLISHED_RESULTS.includes(name));
+  const needed = [...folders.flatMap(ofFolder), ...(isLacking ? mixed : [])];
+  const absent = [
+    ...missing.map((folder) => `${folder}.zip`),
+    ...plain.filter(({ found }) => found.length === 0).map(({ name }) => name),
+  ].filter((name) => !PUBLISHED_RESULTS.includes(name));
+  if (mixed.length === 0 && absent.length > 0) {
+    throw new ReigniteError('FILE_NOT_IN_RECORD', `Record ${record.id} has no ${absent.join(', ')}.`);
+  }
+  return [...new Set([...needed, ...plain.flatMap(({ found }) => found)])];
+}
+
+/** Returns the file of that name, or else all files that may be the overview or the label map under another name. */
+function plainFiles({ files }: ZenodoRecord, name: string): readonly RecordFile[] {
+  const named = files.filter(({ key }) => key === name);
+  return named.length > 0 ? named : files.filter(({ key }) => isPlainFile(key) && endingOf(key) === endingOf(name));
+}
+
+function endingOf(name: string): string {
+  return extname(name.toLowerCase().replace(/\.gz$/, ''));
 }
