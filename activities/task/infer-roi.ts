@@ -11,7 +11,7 @@ import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-s
 import { adapterNames, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import {
   type Measured,
   type NetworkSession,

@@ -16,20 +16,20 @@ import { keptScore } from '../../yolo/detect/detection-files.ts';
 import { NO_LIMITS } from '../../yolo/detect/nms.ts';
 import { iouOf } from '../detection-plan.ts';
 import { cellDensity, cellFeatures, densityMap, densityTable, type FoundCell, writeCellsTable } from '../found-cell.ts';
-import {
-  describeSlide,
-  factsOf,
-  inferOnce,
-  joinStrips,
-  type PredictOptions,
-  splitUnlessCached,
-  stripKey,
-} from '../infer-once.ts';
+import { describeSlide, factsOf, inferOnce, joinStrips, splitUnlessCached, stripKey } from '../infer-once.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
-import { type ClassCount, densityFile, type ImagePrediction, type OfStrips, slideCellFiles } from '../prediction.ts';
+import {
+  type ClassCount,
+  densityFile,
+  type ImagePrediction,
+  type OfStrips,
+  type PredictOptions,
+  type RegionCells,
+  slideCellFiles,
+} from '../prediction.ts';
 import { densityCautions, modelCautions, stainCautions } from '../reliability.ts';
 import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
-import { cellsOfRegions, type RegionCells, remarksOnRegions, tumourClasses, tumourShare } from './slide-regions.ts';
+import { cellsOfRegions, remarksOnRegions, tumourClasses, tumourShare } from './slide-regions.ts';
 
 /** Raised whenever a change gives other candidates for the same slide and model. */
 const SCHEMA = 2;

@@ -18,12 +18,11 @@ import {
   type Inferred,
   inferOnce,
   joinStrips,
-  type PredictOptions,
   splitUnlessCached,
   stripKey,
 } from '../infer-once.ts';
 import { areasOf, drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
-import { type ImagePrediction, type OfStrips, slideTissueFiles } from '../prediction.ts';
+import { type ImagePrediction, type OfStrips, type PredictOptions, slideTissueFiles } from '../prediction.ts';
 import { modelCautions, stainCautions, tissueCertaintyNote, tissueCertaintyOf } from '../reliability.ts';
 import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 
