@@ -1,8 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { RunConfig } from './schema.ts';
 
 /** Folder of this package. This file is in `config/` of the sources, or in `dist/config/` when compiled. */
 const ROOT = [new URL('..', import.meta.url), new URL('../..', import.meta.url)].find((folder) =>
@@ -37,21 +35,6 @@ export function compiledFile(source: string): string {
 /** Reads the package's own `package.json`. */
 function packageManifest(): unknown {
   return JSON.parse(readFileSync(packageFile('package.json'), 'utf8'));
-}
-
-/** The profiles that come with the package. */
-export const SHIPPED_PROFILES = ['sample', 'paper'] as const;
-
-/** Returns the path of a shipped profile; undefined if there is none of this name. */
-export function shippedPath(name: string): string | undefined {
-  const shipped = SHIPPED_PROFILES.find((each) => each === name);
-  return shipped && packageFile(`config/profiles/${shipped}.yaml`);
-}
-
-/** Returns a shipped profile with its defaults; undefined if there is none of this name. */
-export function shippedProfile(name: string): RunConfig | undefined {
-  const path = shippedPath(name);
-  return path === undefined ? undefined : RunConfig.parse(parse(readFileSync(path, 'utf8')));
 }
 
 /** Returns the version of this package. */

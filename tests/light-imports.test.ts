@@ -25,6 +25,9 @@ describe('what starts at once', () => {
   it.each([
     { entry: 'cli/main.ts', without: [...SLOW, '@temporalio/client', '@temporalio/worker'] },
     { entry: 'worker.ts', without: SLOW },
+    // A command starts several threads. The schema of the configuration, which needs `yaml`, takes as long as `zod`.
+    { entry: 'toolkit/nnunet/networks/networks-thread.ts', without: ['canvas', 'sharp', 'undici', 'vega', 'yaml'] },
+    { entry: 'toolkit/yolo/detect/cell-detector-thread.ts', without: ['canvas', 'undici', 'vega', 'yaml'] },
   ])('$entry loads no slow package', ({ entry, without }) => {
     const loaded = packagesOf(entry);
     expect(loaded).toContain('zod');

@@ -14,8 +14,9 @@ import {
 } from '../../toolkit/models/compare-outputs.ts';
 import { refuseNotOnnx } from '../../toolkit/models/identify-file.ts';
 import { ModelCard } from '../../toolkit/nnunet/model-card.ts';
-import { isLaidOut } from '../../toolkit/nnunet/networks/ort-fold-networks.ts';
+import { laidOutOf } from '../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { sidecarPath } from '../../toolkit/onnx/custom-model/sidecar.ts';
+import type { SessionOptions } from '../../toolkit/onnx/session/session.ts';
 import { EXIT, printResult } from '../output.ts';
 import { convertInto } from './model.ts';
 
@@ -76,10 +77,10 @@ async function outputOf(path: string, image: Numbers, signal: AbortSignal | unde
   }
 }
 
-/** The ONNX file, and whether runs use its optimised copy (`laidOut` of `SessionOptions`). */
+/** The ONNX file, and how runs open it (`laidOut` of `SessionOptions`). */
 interface ModelOfRuns {
   readonly model: string;
-  readonly laidOut: boolean;
+  readonly laidOut: NonNullable<SessionOptions['laidOut']>;
 }
 
 /** Converts a checkpoint for the size of the input. */
@@ -88,7 +89,7 @@ async function converted(path: string, work: string, { shape }: Numbers): Promis
   const size = height === undefined || width === undefined ? undefined : { height, width };
   const { made, card } = await convertInto(path, work, size);
   const network = ModelCard.safeParse(card).data;
-  return { model: made, laidOut: network !== undefined && isLaidOut(work, network) };
+  return { model: made, laidOut: network === undefined ? false : laidOutOf(work, network) };
 }
 
 /** Links a converted model into a temporary folder: the optimised copy is written next to it. */
@@ -99,8 +100,8 @@ async function asGiven(path: string, work: string): Promise<ModelOfRuns> {
     return { model: path, laidOut: false };
   }
   await symlink(path, join(work, file));
-  const laidOut = isLaidOut(work, card);
-  return { model: laidOut ? join(work, file) : path, laidOut };
+  const laidOut = laidOutOf(work, card);
+  return { model: laidOut === false ? path : join(work, file), laidOut };
 }
 
 function asInput({ shape, values }: Numbers): { readonly shape: readonly number[]; readonly values: Float32Array } {

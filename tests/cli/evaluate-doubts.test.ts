@@ -1,11 +1,16 @@
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { createPlanTask } from '../../activities/task/prepare-task.ts';
+import { servicesOf } from '../../activities/task/work-of.ts';
+import { TaskSettings } from '../../config/task-config.ts';
 import { readReaderAnnotations } from '../../toolkit/dataset/readers-annotations.ts';
+import { homeFolders } from '../../toolkit/files/folders.ts';
 import { encodeNpy } from '../../toolkit/numpy.ts';
 import { PDL1 } from '../../toolkit/tasks/registry.ts';
 import { runHere } from '../support/command-here.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
+import { runActivity } from '../support/run-activity.ts';
 import { tinyProfile, writeTinyRecord, zipRecord } from '../support/tiny-record.ts';
 
 const READERS = 'annotations/pdl1/pdl1/pdl1_test_set_all_readers.json';
@@ -66,16 +71,23 @@ describe('a record without ROIs to score', () => {
     });
   });
 
-  it('is an error of `run`, and of `plan` if the list of ROIs is available', async () => {
+  it('is an error of the plan of a run, and of `plan` if the list of ROIs is available', async () => {
     const words = ['--profile', 'capital.yaml', '--tasks', 'he', '--json'];
     const planned = await runHere(['plan', ...words, '--data', 'capital'], place());
     expect(planned.status, planned.stderr).toBe(1);
     expect(JSON.parse(planned.stdout).error.code).toBe('OVERVIEW_INVALID');
-    const ran = await runHere(['run', ...words, '--data', 'fetched', '--results', 'results'], place());
-    expect(ran.status, ran.stderr).toBe(1);
-    expect(JSON.parse(ran.stdout).error).toMatchObject({
+    const step = {
+      task: 'he' as const,
+      folders: { data: at('capital'), results: at('results') },
+      stage: { folder: 'digest/execution/he' },
+      model: { digest: 'd'.repeat(64) },
+      engine: { provider: 'cpu' as const, ortVersion: '1.30.0', engine: 'exact' as const },
+      settings: TaskSettings.parse({}),
+      batchSize: 10,
+    };
+    await expect(runActivity(createPlanTask(servicesOf(homeFolders(at('home')))), step)).rejects.toMatchObject({
       code: 'OVERVIEW_INVALID',
-      cause: expect.stringContaining('split holds "Test" (3)'),
+      message: expect.stringContaining('split holds "Test" (3)'),
     });
   });
 });

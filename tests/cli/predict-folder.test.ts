@@ -1,9 +1,11 @@
-import { chmod, copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Ended, startCommand, until } from '../support/command.ts';
+import { sha256OfFile } from '../../toolkit/files/hash-file.ts';
+import { type Command, type Ended, startCommand, until } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
@@ -23,7 +25,8 @@ beforeAll(async () => {
   await writeImage('one.png', 75, 48, 5);
   await writeImage('two.png', 60, 40, 6);
   await writeImage('other/one.png', 33, 33, 7);
-  await writeImage('large.png', 900, 700, 8);
+  await writeImage('large.png', 260, 200, 8);
+  await writeImage('long.png', 100, 300, 9);
   await writeFile(inFolder('broken.png'), 'no picture');
 });
 
@@ -31,6 +34,22 @@ const words = (out: string, model = fixture('nnunet/plain')) => [
   ...['predict', '--task', 'he', '--model', model, '--out', out, '--provider', 'cpu'],
 ];
 const predict = (out: string, ...more: string[]) => runHere([...words(out), ...more], place());
+
+/**
+ * Starts a command in a process of its own. It waits within its last image, which no other command may have predicted
+ * before, until the file `held` is removed.
+ */
+async function startHeld(out: string, held: string, image: string, ...more: string[]): Promise<Command> {
+  const environment = {
+    NODE_OPTIONS: `--import=${import.meta.resolve('../support/hold-at-row.mjs')}`,
+    IMAGE: await sha256OfFile(inFolder(image)),
+    HELD: held,
+  };
+  const command = startCommand([...words(out), ...more, image], { ...place(), environment });
+  await until(() => existsSync(held) || command.process.exitCode !== null, command.stderr);
+  expect(existsSync(held), command.stderr()).toBe(true);
+  return command;
+}
 
 async function refused(out: string, ...more: string[]) {
   const { status, stdout } = await predict(out, '--json', ...more);
@@ -120,7 +139,7 @@ describe('the folder of a prediction', () => {
   });
 
   it('rejects a second concurrent command, continues after a killed one, and lists what is unfinished', async () => {
-    const first = startCommand([...words('busy'), 'one.png', 'large.png'], place());
+    const first = await startHeld('busy', inFolder('busy.held'), 'large.png', 'one.png');
     await first.shows(/image 2 of 2: large/);
     const error = await refused('busy', 'two.png');
     expect([error.status, error.code]).toEqual([1, 'RESULTS_IN_USE']);
@@ -139,12 +158,14 @@ describe('the folder of a prediction', () => {
   });
 
   it('has its tables even if it is interrupted', async () => {
-    const first = startCommand([...words('stopped'), 'two.png', 'large.png', '--min-area', '4'], place());
-    await first.shows(/image 2 of 2: large/);
-    await until(() => /large: [1-9]\d* of/.test(first.stderr()) || first.process.exitCode !== null);
+    const held = inFolder('stopped.held');
+    const first = await startHeld('stopped', held, 'long.png', '--min-area', '4', 'two.png');
+    await first.shows(/image 2 of 2: long/);
     first.process.kill('SIGINT');
-    await first.ended;
-    expect(await namesIn('stopped')).toContain('two');
+    await first.shows('Interrupted');
+    await rm(held);
+    expect((await first.ended).status).toBe(130);
+    expect(await namesIn('stopped')).toEqual(['two']);
   });
 
   it('predicts the other images if one fails, and returns status 3', async () => {

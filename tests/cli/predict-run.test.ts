@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
-import { StepCache } from '../../toolkit/cache/step-cache.ts';
-import { startCommand, until, workersOf } from '../support/command.ts';
+import { type KeyParts, StepCache } from '../../toolkit/cache/step-cache.ts';
+import { hasPartial, leftBehind } from '../support/chaos.ts';
+import { isAlive, type Place, startCommand, until } from '../support/command.ts';
 import { runHere } from '../support/command-here.ts';
 import { digestsBelow } from '../support/files-below.ts';
 import { suiteFolder } from '../support/in-temporary-folder.ts';
@@ -29,7 +31,7 @@ const words = (out: string) => ['predict', '--task', 'he', '--model', MODEL, '--
 beforeAll(async () => {
   server = await startTestServer();
   for (const [name, width, height] of [
-    ['large.png', 900, 700],
+    ['large.png', 120, 112],
     ['medium.png', 150, 120],
     ['small.png', 75, 48],
     ['copy.png', 75, 48],
@@ -41,32 +43,85 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
+/** Starts a durable prediction; kills it and all workers once `isSo`. */
+async function killWhen(run: readonly string[], at: Place, isSo: (stderr: string) => Promise<boolean>): Promise<void> {
+  const command = startCommand(run, at);
+  await until(() => isSo(command.stderr()), command.stderr);
+  for (const line of leftBehind(at.home)) killProcess(Number.parseInt(line, 10));
+  await command.ended;
+  await until(() => leftBehind(at.home).length === 0);
+}
+
+function killProcess(pid: number): void {
+  // A worker ends by itself as soon as it notices the end of its command.
+  if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+}
+
 it('predicts the same with a durable run as without, though everything is killed meanwhile', async () => {
+  const tall = { width: 150, height: 1_100, channels: 3 } as const;
+  await sharp(noise(tall.width * tall.height * 3, 7), { raw: tall })
+    .tiff({ compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64 })
+    .toFile(join(folder(), 'tall.tif'));
+  // A repetition of this test must not find the results of the first attempt.
+  const attempt = randomUUID().slice(0, 8);
+  const at = place(`home-${attempt}`);
+  const [images, slide] = [`images-${attempt}`, `slide-${attempt}`];
+  const whole = ['--level', '0', '--everywhere', 'tall.tif'];
+  const runs = {
+    images: [...words(images), ...IMAGES, '--run', '--json'],
+    slide: [...words(slide), ...whole, '--run', '--json'],
+  };
+  const partsDone = async () => {
+    const done: KeyParts[] = [];
+    for await (const { parts } of new StepCache(join(at.home, 'cache')).entries()) done.push(parts);
+    return done;
+  };
+  const imagesDone = async () => (await partsDone()).filter((parts) => parts['step'] === 'predict-tissue').length;
+  const strips = async () => (await partsDone()).filter((parts) => parts['rows'] !== undefined).length;
+
+  // One image is finished, and the next one is in its middle.
+  const HELD = join(folder(), `held-${attempt}`);
+  await writeFile(`${HELD}-2`, '');
+  const NODE_OPTIONS = `--import=${import.meta.resolve('../support/hold-images.mjs')}`;
+  const held = { ...at, environment: { ...at.environment, NODE_OPTIONS, HELD } };
+  await killWhen(runs.images, held, async (stderr) => {
+    return /[12] of 3 images/.test(stderr) && (await hasPartial(at.home)) && (await imagesDone()) === 1;
+  });
+  onTestFinished(await startWorkers(at));
+  const resumed = await runHere(runs.images, at);
+  expect(resumed.stderr).toContain('Attached to predict/he/');
+
+  // Several workers may share a slide.
+  await killWhen(runs.slide, at, async () => (await strips()) > 0);
+  onTestFinished(await startWorkers(at));
+  const resumedSlide = await runHere(runs.slide, at);
+  expect(resumedSlide.status, resumedSlide.stderr).toBe(0);
+  expect(await strips()).toBe(5);
+
   const direct = await runHere([...words('direct'), ...IMAGES, '--json'], place('home-direct'));
-  const run = [...words('run'), ...IMAGES, '--run', '--json'];
-  const killed = startCommand(run, place('home-run'));
-  await killed.shows(/[12] of 3 images/);
-  expect(workersOf(place('home-run').home)).not.toEqual({});
-  killed.process.kill('SIGKILL');
-  await until(() => Object.keys(workersOf(place('home-run').home)).length === 0);
-  const { status, stdout, stderr } = await runHere(run, place('home-run'));
-  expect(stderr).toContain('Attached to predict/he/');
-  expect([status, direct.status], stderr).toEqual([3, 3]);
-  expect(await digestsBelow(join(folder(), 'run'), FOLDERS)).toEqual(
+  expect([resumed.status, direct.status], resumed.stderr).toEqual([3, 3]);
+  expect(await digestsBelow(join(folder(), images), FOLDERS)).toEqual(
     await digestsBelow(join(folder(), 'direct'), FOLDERS),
   );
   const timeless = (text: string) =>
     JSON.parse(text, (key, value) => (key === 'seconds' || key === 'cached' ? undefined : value));
-  expect(timeless(stdout)).toEqual(timeless(direct.stdout));
-  expect(timeless(stdout)).toMatchObject({
+  expect(timeless(resumed.stdout)).toEqual(timeless(direct.stdout));
+  expect(timeless(resumed.stdout)).toMatchObject({
     images: [{ name: 'large' }, { name: 'small' }],
     failures: [{ code: 'IMAGE_UNREADABLE', image: join(folder(), 'broken.png') }],
   });
-  const { runs } = JSON.parse((await runHere(['list', '--json'], place('home-run'))).stdout);
-  expect(runs).toContainEqual(expect.objectContaining({ results: join(folder(), 'run'), status: 'partial' }));
+  const listed = JSON.parse((await runHere(['list', '--json'], at)).stdout);
+  expect(listed.runs).toContainEqual(expect.objectContaining({ results: join(folder(), images), status: 'partial' }));
+
+  const directSlide = await runHere([...words('slide-direct'), ...whole, '--json'], place('home-direct'));
+  expect(directSlide.status, directSlide.stderr).toBe(0);
+  const ofSlide = ['masks', 'confidence', 'overlays', 'polygons'];
+  expect(await digestsBelow(join(folder(), slide), ofSlide)).toEqual(
+    await digestsBelow(join(folder(), 'slide-direct'), ofSlide),
+  );
 });
 
-it('can be listed, watched, paused, cancelled, retried and explained with the run commands', async () => {
+it('can be listed, watched, paused, cancelled, retried and explained with the run commands, and adds to the tables of a folder', async () => {
   const run = [...words('steered'), 'medium.png', 'small.png', '--run'];
   const command = (...words: string[]) => runHere(words, place('home-steered'));
   const RELEASED_BY = join(folder(), 'released');
@@ -111,47 +166,17 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
   expect(image.stdout).toContain('predictImage (small): completed');
   const list = await command('list');
   expect(list.stdout).toMatch(/done +predict\/he\//);
-});
 
-it('adds to the tables of a folder with the same settings, and rejects other settings before it starts', async () => {
+  // Adds to the tables of a folder with the same settings, and rejects other settings before it starts.
   const folderOf = words('shared');
-  const direct = await runHere([...folderOf, 'small.png'], place('home-shared'));
+  const direct = await command(...folderOf, 'small.png');
   expect(direct.status, direct.stderr).toBe(0);
-  const other = await runHere([...folderOf, '--simplify', '2', 'copy.png', '--run', '--json'], place('home-shared'));
+  const other = await command(...folderOf, '--simplify', '2', 'copy.png', '--run', '--json');
   expect([other.status, JSON.parse(other.stdout).error.code]).toEqual([1, 'PREDICTION_CONFLICT']);
   expect(other.stderr).not.toContain('Started');
-  const added = await runHere([...folderOf, 'copy.png', '--run', '--json'], place('home-shared'));
+  const added = await command(...folderOf, 'copy.png', '--run', '--json');
   expect(added.status, added.stderr).toBe(0);
   expect(JSON.parse(added.stdout).images).toMatchObject([{ name: 'small' }, { name: 'copy' }]);
   const table = await readFile(join(folder(), 'shared', 'areas.csv'), 'utf8');
   expect(new Set(table.split('\n').map((row) => row.split(',')[0]))).toEqual(new Set(['image', 'small', 'copy', '']));
-});
-
-it('gives the same bits as one worker when several share a slide and everything is killed meanwhile', async () => {
-  const [width, height] = [150, 1_100];
-  const tall = join(folder(), 'tall.tif');
-  await sharp(noise(width * height * 3, 7), { raw: { width, height, channels: 3 } })
-    .tiff({ compression: 'deflate', tile: true, tileWidth: 64, tileHeight: 64 })
-    .toFile(tall);
-  const whole = ['--level', '0', '--everywhere', 'tall.tif', '--json'];
-  const direct = await runHere([...words('slide-direct'), ...whole], place('home-slide-direct'));
-  expect(direct.status, direct.stderr).toBe(0);
-  const run = [...words('slide-run'), ...whole, '--run'];
-  const strips = async () => {
-    const rows: unknown[] = [];
-    for await (const { parts } of new StepCache(join(folder(), 'home-slide', 'cache')).entries())
-      rows.push(parts['rows']);
-    return rows.filter((each) => each !== undefined).sort();
-  };
-  const killed = startCommand(run, place('home-slide'));
-  await until(async () => (await strips()).length > 0);
-  killed.process.kill('SIGKILL');
-  await until(() => Object.keys(workersOf(place('home-slide').home)).length === 0);
-  const { status, stderr } = await runHere(run, place('home-slide'));
-  expect(status, stderr).toBe(0);
-  expect(await strips()).toHaveLength(5);
-  const folders = ['masks', 'confidence', 'overlays', 'polygons'];
-  expect(await digestsBelow(join(folder(), 'slide-run'), folders)).toEqual(
-    await digestsBelow(join(folder(), 'slide-direct'), folders),
-  );
 });

@@ -74,8 +74,14 @@ function isSame(p: Point, q: Point): boolean {
 }
 
 function haveCommonPoint(a: Point, b: Point, c: Point, d: Point): boolean {
+  if (areApart(a, b, c, d, 0) || areApart(a, b, c, d, 1)) return false;
   if (side(a, b, c) * side(a, b, d) < 0 && side(c, d, a) * side(c, d, b) < 0) return true;
   return isOn(c, a, b) || isOn(d, a, b) || isOn(a, c, d) || isOn(b, c, d);
+}
+
+/** Returns whether two edges have no coordinate `k` in common: most pairs, which this finds fastest. */
+function areApart(a: Point, b: Point, c: Point, d: Point, k: 0 | 1): boolean {
+  return Math.max(a[k], b[k]) < Math.min(c[k], d[k]) || Math.max(c[k], d[k]) < Math.min(a[k], b[k]);
 }
 
 function isOn(p: Point, a: Point, b: Point): boolean {

@@ -8,7 +8,7 @@ import {
   drawCentred,
   drawFrame,
   drawPanelScaleBar,
-  eachPanelPixel,
+  fillPanel,
   type PanelGrid,
   type PanelLayout,
   panelGrid,
@@ -223,7 +223,7 @@ export function overlayLabels(
   const { imageWidth } = grid;
   const { red, green, blue, isDrawn } = colours;
   const pixels = base.slice();
-  eachPanelPixel(grid, (index, firstX, endX, firstY, endY) => {
+  fillPanel(pixels, grid, (index, firstX, endX, firstY, endY) => {
     let reds = 0;
     let greens = 0;
     let blues = 0;

@@ -220,18 +220,28 @@ export function panelGrid(box: Box, imageWidth: number): PanelGrid {
 }
 
 /**
- * Calls `visit` for every pixel of a panel, row by row, with its index and the columns and rows of the image that it
- * covers, ends exclusive.
+ * Fills the pixels of a panel, row by row. A row that covers the same rows of the image as the one above is copied: most
+ * rows of an enlarged image are.
+ *
+ * @param pixels - RGBA of the panel, row by row.
+ * @param fill - Called for each of the other pixels with its index and the columns and rows of the image that it covers,
+ *   ends exclusive.
  */
-export function eachPanelPixel(
+export function fillPanel(
+  pixels: Uint8ClampedArray<ArrayBuffer>,
   { width, height, left, right, top, bottom }: PanelGrid,
-  visit: (index: number, firstX: number, endX: number, firstY: number, endY: number) => void,
+  fill: (index: number, firstX: number, endX: number, firstY: number, endY: number) => void,
 ): void {
-  for (let row = 0, index = 0; row < height; row++) {
+  for (let row = 0; row < height; row++) {
     const firstY = top[row] ?? 0;
     const endY = bottom[row] ?? 0;
-    for (let column = 0; column < width; column++, index++) {
-      visit(index, left[column] ?? 0, right[column] ?? 0, firstY, endY);
+    const start = row * width;
+    if (row > 0 && top[row - 1] === firstY && bottom[row - 1] === endY) {
+      pixels.copyWithin(4 * start, 4 * (start - width), 4 * start);
+      continue;
+    }
+    for (let column = 0; column < width; column++) {
+      fill(start + column, left[column] ?? 0, right[column] ?? 0, firstY, endY);
     }
   }
 }
@@ -251,7 +261,7 @@ function spans(start: number, length: number, count: number): { begin: Int32Arra
 export function averageImage(image: Uint8Array, grid: PanelGrid): Uint8ClampedArray<ArrayBuffer> {
   const { imageWidth } = grid;
   const pixels = new Uint8ClampedArray(grid.width * grid.height * 4).fill(255);
-  eachPanelPixel(grid, (index, firstX, endX, firstY, endY) => {
+  fillPanel(pixels, grid, (index, firstX, endX, firstY, endY) => {
     let red = 0;
     let green = 0;
     let blue = 0;

@@ -19,7 +19,7 @@ import {
   sidesOf,
 } from '../yolo/convert/convert-detector.ts';
 import { readDetectorNetwork } from '../yolo/convert/detector-network.ts';
-import { hasTwoHeads } from '../yolo/convert/modules/detect-dfl.ts';
+import { hasTwoHeads } from '../yolo/convert/modules/ultralytics-head.ts';
 import { CARD_FILE, DetectorCard, knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic, refuseNotOnnx, refuseOtherFile } from './identify-file.ts';
 import type { PrepareOptions } from './tissue-model.ts';

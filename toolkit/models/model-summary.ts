@@ -4,13 +4,14 @@ import { ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readJsonIfValid } from '../files/text-file.ts';
 import { FoldName, methodOf, readModelCard, usualRange } from '../nnunet/model-card.ts';
-import { isLaidOut } from '../nnunet/networks/ort-fold-networks.ts';
+import { laidOutOf } from '../nnunet/networks/ort-fold-networks.ts';
 import { readOwnCard } from '../onnx/custom-model/custom-model.ts';
 import { type ImageSpec, imageShape } from '../onnx/custom-model/image-spec.ts';
 import { type DescribedModel, describeModel } from '../onnx/file/describe-model.ts';
 import { ortVersion } from '../onnx/session/environment.ts';
 import { InferenceThread } from '../onnx/session/inference-thread.ts';
 import type { ParityAnswer, ParityThreadAnswer, ParityThreadRequest } from '../onnx/session/parity-thread.ts';
+import type { SessionOptions } from '../onnx/session/session.ts';
 import { startThread } from '../start-thread.ts';
 import { knownDetectorCard } from '../yolo/detector-card.ts';
 import { isTrainedOnSynthetic } from './identify-file.ts';
@@ -66,8 +67,8 @@ interface Subject {
   readonly range: readonly [number, number];
   readonly elementType?: ImageSpec['elementType'];
   readonly output: string;
-  /** Whether runs open it with this option of `SessionOptions`. */
-  readonly laidOut: boolean;
+  /** How runs open it: this option of `SessionOptions`. */
+  readonly laidOut: NonNullable<SessionOptions['laidOut']>;
   readonly files: readonly { readonly file: string; readonly sha256: string; readonly sourceSha256: string }[];
 }
 
@@ -110,13 +111,23 @@ async function subjectOf(modelDir: string): Promise<Subject> {
   }
   const detector = await knownDetectorCard(modelDir);
   if (detector !== undefined) {
-    const { kind, digest, size, input, output, classes, stride, weights } = detector;
+    const {
+      kind,
+      digest,
+      size,
+      shape: [height, width] = [size, size],
+      input,
+      output,
+      classes,
+      stride,
+      weights,
+    } = detector;
     return {
       kind,
       digest,
       architecture: { classes, stride, weights },
       input,
-      shape: [1, 3, size, size],
+      shape: [1, 3, height, width],
       range: [0, 1],
       output,
       laidOut: false,
@@ -143,7 +154,7 @@ async function subjectOf(modelDir: string): Promise<Subject> {
     shape,
     range: usualRange(method),
     output,
-    laidOut: isLaidOut(modelDir, card),
+    laidOut: laidOutOf(modelDir, card),
     files: folds,
   };
 }

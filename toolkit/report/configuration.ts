@@ -1,7 +1,7 @@
 import { basename, isAbsolute } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { shippedProfile } from '../../config/package-files.ts';
 import { RunConfig } from '../../config/schema.ts';
+import { shippedProfile } from '../../config/shipped-profiles.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { readTextIfThere } from '../files/file-access.ts';
 import { shellWord } from '../format.ts';

@@ -38,8 +38,8 @@ export async function writePage(
 ): Promise<void> {
   const report = reportFolder(results);
   await writePageAssets(results);
-  await writeFileAtomic(join(report, 'assets', 'badge.svg'), String(badge(data)));
-  await writeMethods(join(report, 'assets', 'methods.txt'), methodsText(data));
+  await writeFileAtomic(RESULTS.badge.in(results), String(badge(data)));
+  await writeMethods(RESULTS.methods.in(results), methodsText(data));
   const sections = await Promise.all(
     data.tasks.map((task) => taskSection(results, task, layers, data.provenance.kind)),
   );

@@ -25,12 +25,12 @@ it('ends after SIGTERM, even if one of its threads is in a native call', async (
   const cwd = await temporaryFolder();
   const [home, marker, pipe, block] = ['home', 'marker', 'pipe', 'block.mjs'].map((name) => join(cwd, name));
   if (!home || !marker || !pipe || !block) throw new Error('four paths');
-  await writeTinyRecord(cwd);
+  await writeTinyRecord(cwd, [{ name: 'patient1_he_roi1', width: 64, height: 49 }]);
   await writeFile(join(cwd, 'tiny.yaml'), tinyProfile(join(cwd, 'served')));
   execFileSync('mkfifo', [pipe]);
   await writeFile(block, BLOCKING(marker, pipe));
   const environment = { NODE_OPTIONS: `--import ${pathToFileURL(block).href}` };
-  const words = ['run', '--profile', 'tiny.yaml', '--data', 'data', '--results', 'results'];
+  const words = ['run', '--profile', 'tiny.yaml', '--tasks', 'he', '--data', 'data', '--results', 'results'];
   const command = startCommand(words, { home, cwd, environment });
   try {
     await until(() => existsSync(marker), command.stderr);

@@ -1,7 +1,7 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { describeCommand } from '../../../cli/predict/model.ts';
 import { readJsonIfValid } from '../../../toolkit/files/text-file.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
@@ -30,11 +30,12 @@ const NAMES = [
   'bioimage-0.5/weights',
 ];
 
+const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
+afterAll(() => segmenter.close());
+
 async function segmented(onnx: string): Promise<Uint8Array> {
   const folder = await temporaryFolder();
   const { modelDir } = await prepareTissueModel(onnx, join(folder, 'models'));
-  const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
-  onTestFinished(() => segmenter.close());
   const [mask, confidence, partialDir] = [join(folder, 'm.png'), join(folder, 'c.png'), join(folder, 'partial')];
   const image = join(MODELS, 'image.png');
   await segmenter.segment({ image, mask, confidence, modelDir, partialDir, scope: 'full' });

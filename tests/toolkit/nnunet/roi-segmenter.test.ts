@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
 import { OrtFoldNetworks } from '../../../toolkit/nnunet/networks/ort-fold-networks.ts';
@@ -13,6 +13,7 @@ import {
   type RoiProgress,
   startSegmenterThread,
 } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { noise } from '../../support/random-numbers.ts';
 import { jobIn, readGrey16, useScratch, writeRgb } from './support/scratch.ts';
 import { writeTinyModel } from './support/tiny-model.ts';
@@ -21,23 +22,20 @@ import { segmentWholeImage } from './support/whole-image.ts';
 const scratch = useScratch();
 const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
 afterAll(() => segmenter.close());
+/** A model that no test changes, so that the segmenter keeps its networks open. */
+const shared = suiteFolder();
+beforeAll(() => writeTinyModel(shared(), [32, 32]));
 
-/** A job on an image of noise and a model of `patch` px. */
-async function tinyJob(
-  name: string,
-  width: number,
-  height: number,
-  patch: number,
-): Promise<RoiJob & { rgb: Uint8Array }> {
+/** A job on an image of noise. */
+async function tinyJob(name: string, width: number, height: number): Promise<RoiJob & { rgb: Uint8Array }> {
   const rgb = noise(width * height * 3, 5);
   const image = await writeRgb(scratch.path(`${name}.png`), width, height, rgb);
-  const modelDir = await writeTinyModel(scratch.path('model'), [patch, patch]);
-  return { ...jobIn(scratch, name, image), modelDir, rgb };
+  return { ...jobIn(scratch, name, image), modelDir: shared(), rgb };
 }
 
 describe('createRoiSegmenter', () => {
   it('segments with ONNX networks with the same bits as on the whole image', async () => {
-    const job = await tinyJob('a', 100, 70, 32);
+    const job = await tinyJob('a', 100, 70);
     const result = await segmenter.segment(job);
     const networks = new OrtFoldNetworks(job.modelDir, await readModelCard(job.modelDir), {
       provider: 'cpu',
@@ -54,7 +52,7 @@ describe('createRoiSegmenter', () => {
   });
 
   it('uses the GPU of its worker whatever the job names', async () => {
-    const job = await tinyJob('a', 40, 40, 32);
+    const job = await tinyJob('a', 40, 40);
     const placed = createRoiSegmenter({}, startSegmenterThread, { device: 62 });
     await expect(placed.segment({ ...job, provider: 'auto', device: 61 })).rejects.toMatchObject({
       code: 'PROVIDER_UNAVAILABLE',
@@ -64,7 +62,8 @@ describe('createRoiSegmenter', () => {
   });
 
   it('does not block the event loop', async () => {
-    const job = await tinyJob('a', 400, 300, 64);
+    const modelDir = await writeTinyModel(scratch.path('model'), [64, 64]);
+    const job = { ...(await tinyJob('a', 400, 300)), modelDir };
     await segmenter.probe(job);
     const before = performance.eventLoopUtilization();
     let passes = 0;
@@ -75,7 +74,7 @@ describe('createRoiSegmenter', () => {
   });
 
   it('stops within a tile when aborted, and resumes from there', async () => {
-    const job = await tinyJob('a', 300, 200, 32);
+    const job = await tinyJob('a', 300, 200);
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);
     const stop = new AbortController();
@@ -104,7 +103,7 @@ describe('createRoiSegmenter', () => {
   });
 
   it('runs one job at a time and drops one that is cancelled while it waits', async () => {
-    const job = await tinyJob('a', 100, 70, 32);
+    const job = await tinyJob('a', 100, 70);
     const other = { ...job, ...jobIn(scratch, 'b', job.image) };
     const dropped = { ...job, ...jobIn(scratch, 'c', job.image) };
     const stop = new AbortController();
@@ -119,7 +118,7 @@ describe('createRoiSegmenter', () => {
   });
 
   it('passes errors on with code and remedy', async () => {
-    const job = await tinyJob('a', 40, 40, 32);
+    const job = await tinyJob('a', 40, 40);
     await writeFile(scratch.path('none.png'), 'no image at all');
     const unreadable = segmenter.segment({ ...job, image: scratch.path('none.png') });
     await expect(unreadable).rejects.toMatchObject({ name: 'ReigniteError', code: 'IMAGE_UNREADABLE' });
@@ -138,7 +137,8 @@ describe('createRoiSegmenter', () => {
   });
 
   it('rejects networks that do not fit their model JSON', async () => {
-    const job = await tinyJob('a', 40, 40, 32);
+    const modelDir = await writeTinyModel(scratch.path('model'), [32, 32]);
+    const job = { ...(await tinyJob('a', 40, 40)), modelDir };
     const card = JSON.parse(await readFile(`${job.modelDir}/model.json`, 'utf8'));
     await writeFile(`${job.modelDir}/model.json`, JSON.stringify({ ...card, classes: 6, digest: '6'.repeat(64) }));
     await expect(segmenter.segment(job)).rejects.toThrow(
@@ -150,7 +150,7 @@ describe('createRoiSegmenter', () => {
   });
 
   it('says which provider it uses, and why not a preferred one', async () => {
-    const { modelDir } = await tinyJob('a', 40, 40, 32);
+    const { modelDir } = await tinyJob('a', 40, 40);
     const engine = await segmenter.probe({ modelDir, provider: 'auto' });
     if (engine.provider === 'cpu')
       expect(engine.fallbacks).toEqual([expect.stringContaining('cuda'), expect.stringContaining('webgpu')]);
@@ -166,7 +166,7 @@ describe('createRoiSegmenter', () => {
       threads.push(thread);
       return thread;
     });
-    const job = await tinyJob('a', 100, 70, 32);
+    const job = await tinyJob('a', 100, 70);
     const attempt = own.segment(job);
     await expect(attempt).rejects.toMatchObject({ code: 'INFERENCE_FAILED' });
     await expect(attempt).rejects.toThrow(/thread exited while it segmented .*a\.png \(exit code 1\)/);
@@ -177,7 +177,7 @@ describe('createRoiSegmenter', () => {
 
   it('stops the job in progress when it is closed', async () => {
     const own = createRoiSegmenter({ provider: 'cpu', threads: 1 });
-    const job = await tinyJob('a', 300, 200, 32);
+    const job = await tinyJob('a', 300, 200);
     let isClosed: Promise<void> | undefined;
     const stopped = own.segment(job, {
       onProgress: () => {
@@ -201,16 +201,15 @@ describe('a killed process', () => {
     ['fast', { engine: 'fast' }],
     ['fast, with its sums in the graph', { engine: 'fast', sums: 'device', batchSize: 2 }],
   ] as const)('is resumed by the next one, with the same bytes: %s', async (_name, how) => {
-    const job = { ...(await tinyJob('a', 300, 200, 32)), ...how };
+    const job = { ...(await tinyJob('a', 300, 200)), ...how };
     const whole = { ...job, ...jobIn(scratch, 'whole', job.image) };
     await segmenter.segment(whole);
     const { rgb: _, ...plain } = job;
     await mkdir(job.partialDir, { recursive: true });
-    const program = fileURLToPath(new URL('./support/segment-in-process.ts', import.meta.url));
-    const loader = import.meta.resolve('tsx');
+    const program = fileURLToPath(new URL('./support/segment-in-process.mjs', import.meta.url));
     let attempts = 0;
     for (let isDone = false; !isDone && attempts < 3; attempts++) {
-      const child = spawn(process.execPath, ['--import', loader, program, JSON.stringify(plain)], {
+      const child = spawn(process.execPath, [program, JSON.stringify(plain)], {
         cwd: '/',
         stdio: ['ignore', 'pipe', 'inherit'],
       });

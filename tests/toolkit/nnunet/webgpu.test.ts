@@ -93,9 +93,9 @@ describe.skipIf(missing !== undefined)(`segmentation on WebGPU (${missing ?? 'on
     const [job, whole] = [await tinyJob('killed'), await tinyJob('whole')];
     await onGpu.segment(whole);
     await mkdir(job.partialDir, { recursive: true });
-    const program = fileURLToPath(new URL('./support/segment-in-process.ts', import.meta.url));
+    const program = fileURLToPath(new URL('./support/segment-in-process.mjs', import.meta.url));
     const order = JSON.stringify({ ...job, provider: 'webgpu' });
-    const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), program, order], {
+    const child = spawn(process.execPath, [program, order], {
       cwd: '/',
       stdio: ['ignore', 'pipe', 'inherit'],
     });

@@ -1,8 +1,11 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { readModelCard } from '../../../toolkit/nnunet/model-card.ts';
+import { laidOutOf } from '../../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { writeModel } from '../../../toolkit/onnx/file/model-file.ts';
 import { GraphBuilder } from '../../../toolkit/onnx/graph/graph.ts';
 import { conv, floats, softmax } from '../../../toolkit/onnx/graph/operators.ts';
@@ -32,7 +35,7 @@ async function manyChannels(): Promise<string> {
   return path;
 }
 
-async function softmaxOf(path: string, laidOut: boolean, size: readonly [number, number] = [16, 24]) {
+async function softmaxOf(path: string, laidOut: boolean | 'in memory', size: readonly [number, number] = [16, 24]) {
   const input = Float32Array.from({ length: 3 * size[0] * size[1] }, (_, at) => (at % 255) / 255);
   const { session } = await openSession(path, { provider: 'cpu', laidOut });
   const results = await session.run({ image: new Tensor('float32', input, [1, 3, ...size]) });
@@ -45,6 +48,17 @@ async function softmaxOf(path: string, laidOut: boolean, size: readonly [number,
 function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, value, at) => Math.max(most, Math.abs(value - (b[at] ?? Number.NaN))), 0);
 }
+
+describe('laidOutOf', () => {
+  it('has networks with rewritten norms copied, but small ones rewritten in memory', async () => {
+    const folder = await writeTinyModel(await temporaryFolder(), [16, 24]);
+    const card = await readModelCard(folder);
+    expect(laidOutOf(folder, card)).toBe(false);
+    expect(laidOutOf(folder, { ...card, normSums: 'rows' })).toBe('in memory');
+    await truncate(join(folder, 'fold_1.onnx'), 5 * 2 ** 20);
+    expect(laidOutOf(folder, { ...card, normSums: 'rows' })).toBe(true);
+  });
+});
 
 describe('prepackedModel', () => {
   it('gives the bits of the model itself, the first time and from the copy', async () => {
@@ -110,6 +124,8 @@ describe('prepackedModel', () => {
     const [copy = ''] = await readdir(folder);
     expect((await readdir(join(folder, copy))).sort()).toEqual(['model.onnx', 'weights.bin']);
     await rm(folder, { recursive: true });
+    expect(await softmaxOf(path, 'in memory', [32, 32])).toEqual(first);
+    expect(existsSync(folder)).toBe(false);
     await writeFile(folder, 'a file where the folder should be');
     expect(await softmaxOf(path, true, [32, 32])).toEqual(first);
   });

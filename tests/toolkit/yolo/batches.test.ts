@@ -55,11 +55,20 @@ async function opened(folder: string, options: DetectorOptions = {}) {
   return detector;
 }
 
+/** Runs a detector on one tile without optimising its graph. */
+async function runUnoptimised(path: string, name: string): Promise<Float32Array> {
+  const session = await InferenceSession.create(path, { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 });
+  const { [name]: output } = await session.run({ images: new Tensor(noiseTiles(1), [1, 3, SIZE, SIZE]) }, [name]);
+  await session.release();
+  if (!(output?.data instanceof Float32Array)) throw new TypeError('The output is not float32');
+  return output.data;
+}
+
 describe('the graph of a detector for several tiles', () => {
   it.each(FAMILIES)(
-    'gives for each of 1, 3 or 8 tiles the bits of one: %s, one to many %s',
+    'gives for each of 1, 3 or 8 tiles the bits of one, and computes what the graph for one tile does: %s, one to many %s',
     async (file, oneToMany) => {
-      const { folder } = await converted(file, oneToMany);
+      const { folder, card } = await converted(file, oneToMany);
       const detector = await opened(folder, { batchSize: MOST, isBatchedOnCpu: true });
       expect(detector.batch).toBe(MOST);
       const length = detector.rows * (5 + detector.classes.length);
@@ -73,22 +82,11 @@ describe('the graph of a detector for several tiles', () => {
         await detector.run(tiles.subarray(0, count * TILE), heads);
         expect(Buffer.compare(Buffer.from(heads.buffer), Buffer.from(single.buffer, 0, heads.byteLength))).toBe(0);
       }
+      // With optimisation, ONNX Runtime chooses other layouts for graphs of unknown shape, which add in another order.
+      const unoptimised = (path: string) => runUnoptimised(path, card.output);
+      expect(await unoptimised(await batchGraphFile(folder, card))).toEqual(await unoptimised(join(folder, card.file)));
     },
   );
-
-  // With optimisation, ONNX Runtime chooses other layouts for graphs of unknown shape, which add in another order.
-  it.each(FAMILIES)('computes what the graph for one tile computes: %s, one to many %s', async (file, oneToMany) => {
-    const { folder, card } = await converted(file, oneToMany);
-    const run = async (path: string) => {
-      const session = await InferenceSession.create(path, { graphOptimizationLevel: 'disabled', logSeverityLevel: 4 });
-      const output = await session.run({ images: new Tensor(noiseTiles(1), [1, 3, SIZE, SIZE]) }, [card.output]);
-      await session.release();
-      const data = output[card.output]?.data;
-      if (!(data instanceof Float32Array)) throw new TypeError('The output is not float32');
-      return data;
-    };
-    expect(await run(await batchGraphFile(folder, card))).toEqual(await run(join(folder, card.file)));
-  });
 
   it('is written once, and leaves the graph for one tile as it is', async () => {
     const { folder, card } = await converted('yolov5/v7.pt');
@@ -125,6 +123,11 @@ describe('the graph of a detector for several tiles', () => {
   });
 });
 
+/** Largest difference of two lists of numbers; that of missing numbers from 0. */
+function farthest(ours: Float32Array | undefined, theirs: Float32Array): number {
+  return theirs.reduce((most, value, at) => Math.max(most, Math.abs((ours?.[at] ?? 0) - value)), 0);
+}
+
 const IMAGE = fixture('image.png');
 
 async function jobIn() {
@@ -149,21 +152,21 @@ describe('an image of six tiles', () => {
     return { result, bytes: await readFile(job.boxes), boxes: await readBoxes(job.boxes, seen) };
   }
 
-  it.each([2, 3, 4, 8])('has the same boxes in batches of %i as one tile at a time', async (batchSize) => {
+  it('has the same boxes in batches as one tile at a time', async () => {
     const { folder } = await converted('yolov5/v7.pt');
-    const batched = await opened(folder, { batchSize, isBatchedOnCpu: true });
-    const single: DetectorModel = { ...batched, batch: 1, run: (input, heads) => batched.run(input, heads) };
-    const many = await detectedBy(batched);
-    expect(many.result).toMatchObject({ tiles: 6, resumed: 0 });
-    expect(many.bytes.equals((await detectedBy(single)).bytes)).toBe(true);
     const onCpu = await detectedBy(await opened(folder));
-    for (const [place, { candidates }] of onCpu.boxes.tiles.entries()) {
-      const ours = many.boxes.tiles[place]?.candidates;
-      expect(ours?.count).toBe(candidates.count);
-      for (const [at, side] of candidates.corners.entries())
-        expect(Math.abs((ours?.corners[at] ?? 0) - side)).toBeLessThan(1e-3);
-      for (const [at, score] of candidates.scores.entries())
-        expect(Math.abs((ours?.scores[at] ?? 0) - score)).toBeLessThan(1e-5);
+    for (const batchSize of [2, 3, 4, 8]) {
+      const batched = await opened(folder, { batchSize, isBatchedOnCpu: true });
+      const single: DetectorModel = { ...batched, batch: 1, run: (input, heads) => batched.run(input, heads) };
+      const many = await detectedBy(batched);
+      expect(many.result).toMatchObject({ tiles: 6, resumed: 0 });
+      expect(many.bytes.equals((await detectedBy(single)).bytes), `batches of ${batchSize}`).toBe(true);
+      for (const [place, { candidates }] of onCpu.boxes.tiles.entries()) {
+        const ours = many.boxes.tiles[place]?.candidates;
+        expect(ours?.count).toBe(candidates.count);
+        expect(farthest(ours?.corners, candidates.corners)).toBeLessThan(1e-3);
+        expect(farthest(ours?.scores, candidates.scores)).toBeLessThan(1e-5);
+      }
     }
   });
 

@@ -101,7 +101,7 @@ export class OrtFoldNetworks implements FoldNetworks {
   readonly #files: readonly string[];
   readonly #options: SessionOptions;
   /** `laidOut` of `SessionOptions`. */
-  readonly #laidOut: boolean;
+  readonly #laidOut: NonNullable<SessionOptions['laidOut']>;
   /** Memory of all networks, bytes. */
   readonly #bytes: number;
   /** Whether the device turned out to be too small for all of them. */
@@ -130,7 +130,7 @@ export class OrtFoldNetworks implements FoldNetworks {
     this.#image = new Float32Array(channelsOf(card) * card.patch[0] * card.patch[1]);
     this.#result = new Float32Array(card.patch[0] * card.patch[1] * card.classes);
     this.#bytes = totalBytes(folder, card);
-    this.#laidOut = isLaidOut(folder, card);
+    this.#laidOut = laidOutOf(folder, card);
   }
 
   get folds(): number {
@@ -229,16 +229,20 @@ export class OrtFoldNetworks implements FoldNetworks {
   }
 }
 
+/** Size up to which a network is rewritten in memory whenever it is opened, bytes of its file. */
+const SMALL_BYTES = 4 * 2 ** 20;
+
 /**
- * Returns whether the networks of an ensemble are opened from optimised copies on the CPU (`laidOut` of
- * `SessionOptions`): those that are opened one at a time, because together they are too large, and those whose instance
- * normalisation is rewritten.
+ * Returns how the networks of an ensemble are opened on the CPU (`laidOut` of `SessionOptions`). They are rewritten if
+ * they are opened one at a time, because together they are too large, and if their instance normalisation needs it.
  *
  * @param folder - Folder of the converted model.
  * @throws ReigniteError MODEL_UNREADABLE when one of its files is missing.
  */
-export function isLaidOut(folder: string, card: ModelCard): boolean {
-  return totalBytes(folder, card) > KEPT_BYTES || card.normSums === 'rows';
+export function laidOutOf(folder: string, card: ModelCard): NonNullable<SessionOptions['laidOut']> {
+  if (totalBytes(folder, card) > KEPT_BYTES) return true;
+  if (card.normSums !== 'rows') return false;
+  return card.folds.every(({ file }) => statSync(join(folder, file)).size <= SMALL_BYTES) ? 'in memory' : true;
 }
 
 function totalBytes(folder: string, card: ModelCard): number {

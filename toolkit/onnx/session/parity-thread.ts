@@ -2,7 +2,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import type { ImageSpec } from '../custom-model/image-spec.ts';
 import { serveRequests } from './inference-thread.ts';
-import { exportAgain, openAsInRuns, openPlain } from './session.ts';
+import { exportAgain, openAsInRuns, openPlain, type SessionOptions } from './session.ts';
 import { floatsOf, tensorOf } from './tile-tensors.ts';
 
 /** Requests to the thread that runs models on the CPU to show how exact their arithmetic is. */
@@ -18,7 +18,7 @@ export type ParityThreadAnswer =
 export interface ParityRequest {
   readonly path: string;
   /** As in `SessionOptions`. */
-  readonly laidOut: boolean;
+  readonly laidOut: NonNullable<SessionOptions['laidOut']>;
   readonly input: string;
   /** Every axis, outermost first. */
   readonly shape: readonly number[];
@@ -41,7 +41,7 @@ export interface ParityAnswer {
 export interface RunRequest {
   readonly path: string;
   /** How the model is opened: as in runs, with `laidOut` as in `SessionOptions`, or `plain`, without any optimisation. */
-  readonly how: { readonly laidOut: boolean } | 'plain';
+  readonly how: Required<Pick<SessionOptions, 'laidOut'>> | 'plain';
   /** Shape of the input, outermost axis first. */
   readonly shape: readonly number[];
   readonly values: Float32Array;

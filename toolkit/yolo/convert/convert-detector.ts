@@ -10,7 +10,7 @@ import { CARD_FILE, DetectorCard, readDetectorCard } from '../detector-card.ts';
 import { detectorGraph, INPUT_NAME } from './detector-graph.ts';
 import { readDetectorNetwork } from './detector-network.ts';
 import { TensorUsage } from './module-tree.ts';
-import type { Size } from './modules/detect-anchors.ts';
+import type { Size } from './modules/yolov5-head.ts';
 
 /**
  * Raised whenever a change to the converter gives other outputs for the same checkpoint, so that results of the old model

@@ -39,8 +39,6 @@ import {
   sppf,
 } from './modules/blocks.ts';
 import { conv2dModule, convModule } from './modules/convolution.ts';
-import { BOX_COLUMNS, detect, type Size } from './modules/detect-anchors.ts';
-import { detectDfl } from './modules/detect-dfl.ts';
 import {
   cbFuse,
   cbLinear,
@@ -54,6 +52,8 @@ import {
   ultralyticsSppf,
 } from './modules/residual-blocks.ts';
 import { a2c2f, aConv, aDown, c1, c2, c2f, c2psa, c3f, elan, sppElan, zeroPad } from './modules/split-blocks.ts';
+import { detectDfl } from './modules/ultralytics-head.ts';
+import { BOX_COLUMNS, detect, type Size } from './modules/yolov5-head.ts';
 
 /** Name of the graph's input: float32 [1, 3, size, size], RGB in [0, 1]. */
 export const INPUT_NAME = 'images';

@@ -1,6 +1,6 @@
 import { roundHalfEven } from '../../numpy.ts';
 import { placeBoxes } from '../../onnx/session/tile-tensors.ts';
-import { BOX_COLUMNS } from '../convert/modules/detect-anchors.ts';
+import { BOX_COLUMNS } from '../convert/modules/yolov5-head.ts';
 import type { DetectorFormat } from '../detector-card.ts';
 
 /** Candidates of one tile, in the order of the head's rows, as columns of equal length. */

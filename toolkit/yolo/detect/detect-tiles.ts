@@ -6,7 +6,7 @@ import { makeFolder } from '../../files/folders.ts';
 import { RGB } from '../../image/image-header.ts';
 import { isAsWritten, readModel, recordDigest, writeModel } from '../../onnx/file/model-file.ts';
 import { ANY_LENGTH, type ValueInfo } from '../../onnx/graph/graph.ts';
-import { BOX_COLUMNS } from '../convert/modules/detect-anchors.ts';
+import { BOX_COLUMNS } from '../convert/modules/yolov5-head.ts';
 import type { DetectorCard } from '../detector-card.ts';
 import { areFinite, type Candidates, readCandidates } from './candidates.ts';
 import type { PartialDetection } from './detection-files.ts';

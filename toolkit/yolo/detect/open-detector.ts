@@ -9,7 +9,7 @@ import type { Provider } from '../../onnx/session/engine-choice.ts';
 import { instructionSet } from '../../onnx/session/environment.ts';
 import { type OpenedSession, openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { floatsOf, TileInput, tensorOf } from '../../onnx/session/tile-tensors.ts';
-import { BOX_COLUMNS, type Size } from '../convert/modules/detect-anchors.ts';
+import { BOX_COLUMNS, type Size } from '../convert/modules/yolov5-head.ts';
 import { type DetectorCard, type DetectorFormat, readDetectorCard } from '../detector-card.ts';
 import { END2END_COLUMNS, placeRows } from './candidates.ts';
 import type { DetectorEngine } from './cell-detector.ts';

@@ -92,11 +92,11 @@ async function fetchVerified(job: Download): Promise<DownloadedFile> {
     };
     const isAgain = (await part.state())?.again === true;
     let { reused, digests } = await attempt(isAgain);
-    if (!isRight(digests, job) && !isAgain) {
+    if (!matchesRecord(digests, job) && !isAgain) {
       await part.remove();
       ({ reused, digests } = await attempt(true));
     }
-    if (!isRight(digests, job)) await giveUp(job, part, digests);
+    if (!matchesRecord(digests, job)) await giveUp(job, part, digests);
     await part.moveTo(job.path);
     return { path: job.path, ...digests, resumedFrom: reused };
   } finally {
@@ -117,7 +117,7 @@ async function existing(job: Download): Promise<DownloadedFile | undefined> {
   const found = await statIfThere(job.path);
   if (found?.size !== job.size || !found.isFile()) return undefined;
   const digests = await digestsOfFile(job.path, job.signal, () => job.onProgress?.(job.size, job.size));
-  return isRight(digests, job) ? { path: job.path, ...digests, resumedFrom: job.size } : undefined;
+  return matchesRecord(digests, job) ? { path: job.path, ...digests, resumedFrom: job.size } : undefined;
 }
 
 /** Returns a text that changes whenever the file does; undefined if there is no file. */
@@ -136,7 +136,7 @@ async function moveAside(path: string): Promise<void> {
   }
 }
 
-function isRight(digests: SizeAndDigests, job: Download): boolean {
+function matchesRecord(digests: SizeAndDigests, job: Download): boolean {
   return digests.size === job.size && digests.md5 === job.md5;
 }
 

@@ -13,6 +13,7 @@ import { encodeModel, readModel } from '../../../../toolkit/onnx/file/model-file
 import type { OnnxGraph } from '../../../../toolkit/onnx/graph/graph.ts';
 import { withNormsByRows } from '../../../../toolkit/onnx/graph/normalisation.ts';
 import { createSession } from '../../../../toolkit/onnx/session/session.ts';
+import { suiteFolder } from '../../../support/in-temporary-folder.ts';
 import { noise } from '../../../support/random-numbers.ts';
 import { jobIn, readGrey16, useScratch } from '../support/scratch.ts';
 import { compareWithOracle, withSumsInFloat32 } from '../support/v2-oracle.ts';
@@ -21,6 +22,9 @@ const ROOT = fileURLToPath(new URL('../../../fixtures/nnunet-v2', import.meta.ur
 const RESIDUAL = join(ROOT, 'models/B_resenc_zscore4/nnUNetTrainer__nnUNetResEncUNetMPlans__2d');
 
 const scratch = useScratch();
+const suite = suiteFolder();
+/** Of all tests: a model is converted once, and the segmenter keeps its networks open. */
+const models = () => join(suite(), 'models');
 const segmenter = createRoiSegmenter({ provider: 'cpu', threads: 1 });
 afterAll(() => segmenter.close());
 
@@ -47,7 +51,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     const plans = JSON.parse(await readFile(join(folder, 'plans.json'), 'utf8'));
     plans.configurations['2d'].use_mask_for_norm = masked;
     await writeFile(join(folder, 'plans.json'), JSON.stringify(plans));
-    const { modelDir } = await prepareTissueModel(folder, scratch.path('models'));
+    const { modelDir } = await prepareTissueModel(folder, models());
     const job = jobIn(scratch, name, join(ROOT, 'images/holes_0000.png'));
     await segmenter.segment({ ...job, modelDir });
     const expected = await withSumsInFloat32(join(ROOT, 'expected/masked'), name);
@@ -60,7 +64,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     const frame = { top: 7, bottom: 300, left: 12, right: 5, background: 'black' };
     const framed = scratch.path('framed.png');
     await sharp(image).extend(frame).toFile(framed);
-    const { modelDir } = await prepareTissueModel(RESIDUAL, scratch.path('models'));
+    const { modelDir } = await prepareTissueModel(RESIDUAL, models());
     const [plain, wide] = [jobIn(scratch, 'plain', image), jobIn(scratch, 'wide', framed)];
     await segmenter.segment({ ...plain, modelDir });
     expect(await segmenter.segment({ ...wide, modelDir })).toMatchObject({ width: 218, height: 490, tiles: 1 });
@@ -78,16 +82,15 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     await sharp({ create: { width: 40, height: 30, channels: 3, background: 'black' } })
       .png()
       .toFile(image);
-    const { modelDir } = await prepareTissueModel(RESIDUAL, scratch.path('models'));
+    const { modelDir } = await prepareTissueModel(RESIDUAL, models());
     const job = jobIn(scratch, 'black', image);
     await segmenter.segment({ ...job, modelDir });
     expect(await decodeLabels(job.mask)).toMatchObject({ width: 40, height: 30 });
   });
 
   it('predicts mirrored tiles only on request, as a different model', async () => {
-    const models = scratch.path('models');
-    const plain = await prepareTissueModel(RESIDUAL, models);
-    const mirrored = await prepareTissueModel(RESIDUAL, models, { mirroring: true });
+    const plain = await prepareTissueModel(RESIDUAL, models());
+    const mirrored = await prepareTissueModel(RESIDUAL, models(), { mirroring: true });
     expect([plain.nnunet?.mirrorAxes, mirrored.nnunet?.mirrorAxes]).toEqual([[], [0, 1]]);
     expect(mirrored.digest).not.toBe(plain.digest);
     const options = { provider: 'cpu', threads: 1 } as const;
@@ -125,7 +128,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
 
   it('computes the means of instance normalisation row by row on CPUs', async () => {
     const grey = join(ROOT, 'models/C_old_plans_grey/nnUNetTrainer__nnUNetPlans__2d');
-    const { modelDir } = await prepareTissueModel(grey, scratch.path('models'), { folds: [1] });
+    const { modelDir } = await prepareTissueModel(grey, models(), { folds: [1] });
     const card = await readModelCard(modelDir);
     const networks = new OrtFoldNetworks(modelDir, card, { provider: 'cpu', threads: 1 });
     const [height, width] = card.patch;
@@ -146,7 +149,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
 
   it('rejects colours for a grey model, by name', async () => {
     const grey = join(ROOT, 'models/C_old_plans_grey/nnUNetTrainer__nnUNetPlans__2d');
-    const { modelDir } = await prepareTissueModel(grey, scratch.path('models'));
+    const { modelDir } = await prepareTissueModel(grey, models());
     const job = jobIn(scratch, 'colours', join(ROOT, 'images/small_0000.png'));
     await expect(segmenter.segment({ ...job, modelDir })).rejects.toMatchObject({
       code: 'IMAGE_UNREADABLE',
@@ -161,7 +164,7 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
     ['F_two_channels', 'rgba', 'has 4 channels (RGB and alpha), but the model needs 2', /2 samples per pixel/],
   ])('rejects for %s an image with another number of channels: %s', async (name, image, message, remedy) => {
     const folder = join(ROOT, 'models', name);
-    const { modelDir, channels } = await prepareTissueModel(folder, scratch.path('models'));
+    const { modelDir, channels } = await prepareTissueModel(folder, models());
     expect(channels).toBe(name === 'E_four_channels' ? 4 : 2);
     const job = jobIn(scratch, 'others', join(ROOT, `images/${image}_0000.png`));
     await expect(segmenter.segment({ ...job, modelDir })).rejects.toMatchObject({
@@ -173,11 +176,11 @@ describe("nnU-Net v2 models, against nnunetv2's own masks", () => {
 
   it('lists labels, folds and remarks', async () => {
     const regions = join(ROOT, 'models/D_regions_rescale');
-    const model = await prepareTissueModel(regions, scratch.path('models'));
+    const model = await prepareTissueModel(regions, models());
     expect(model).toMatchObject({ folds: [0, 2], classes: 4, nnunet: { version: 2, plans: 'nnUNetPlans 2d' } });
     expect(model.labels?.map(({ name }) => name)).toEqual(['background', 'whole', 'core', 'active']);
     expect(model.notes?.join(' ')).toMatch(/has no fold 1.*float32.*--mirroring/);
-    await expect(prepareTissueModel(regions, scratch.path('models'), { folds: [1] })).rejects.toMatchObject({
+    await expect(prepareTissueModel(regions, models(), { folds: [1] })).rejects.toMatchObject({
       code: 'FOLD_MISSING',
     });
   });

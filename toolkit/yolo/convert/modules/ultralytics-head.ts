@@ -24,7 +24,7 @@ import {
   unsupportedModule,
 } from '../layers.ts';
 import type { ModuleNode } from '../module-tree.ts';
-import type { Size } from './detect-anchors.ts';
+import type { Size } from './yolov5-head.ts';
 
 /** Number of boxes that `Detect.postprocess` of Ultralytics keeps from a one-to-one head. */
 const MAX_ONE_TO_ONE = 300;
