@@ -6,12 +6,15 @@ import type { StepCache } from '../cache/step-cache.ts';
 import type { HomeFolders } from '../files/folders.ts';
 import type { LeftOut } from '../geojson/write-features.ts';
 import { FoldName } from '../nnunet/model-card.ts';
-import type { EnsembleOptions, RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
+import type {
+  EnsembleOptions,
+  RoiSegmenter,
+  SlideProgress,
+  SlideSegmenter,
+} from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { Precision } from '../onnx/session/engine-choice.ts';
-import type { SlideCellsProgress } from '../slide/infer/detect-slide.ts';
-import type { SlideProgress } from '../slide/infer/segment-slide.ts';
 import type { StripRows } from '../slide/infer/tiled-slide.ts';
-import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
+import type { CellDetector, SlideCellsProgress, SlideDetector } from '../yolo/detect/cell-detector.ts';
 
 /** Options that apply to all images of a prediction. */
 export interface PredictionChoices {

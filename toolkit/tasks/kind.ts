@@ -5,7 +5,8 @@ import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
 import type { AccessibleFigure } from '../figures/report-figures.ts';
 import type { HomeFolders } from '../files/folders.ts';
 import type { ScoredClasses } from '../metrics/class-subset.ts';
-import type { Engine, ModelJob } from '../nnunet/sliding-window/roi-segmenter.ts';
+import type { ModelJob } from '../nnunet/sliding-window/roi-segmenter.ts';
+import type { Engine } from '../onnx/session/engine-choice.ts';
 import type {
   ClaimedModel,
   ImagePredictor,
