@@ -8,7 +8,7 @@ import { writeFileAtomic } from '../toolkit/files/atomic-write.ts';
 import { type HomeFolders, inside } from '../toolkit/files/folders.ts';
 import type { ImagePredictor, PredictionEngines } from '../toolkit/predict/prediction.ts';
 import { claimOf, failureOf, PredictionFolder } from '../toolkit/predict/prediction-folder.ts';
-import { taskNamed } from '../toolkit/tasks/kind.ts';
+import { taskNamed } from '../toolkit/tasks/task-named.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import {
   NamedImage,

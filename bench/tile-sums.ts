@@ -15,7 +15,7 @@ import { parseArgs } from 'node:util';
 import { noise } from '../tests/support/random-numbers.ts';
 import { HostRows } from '../toolkit/nnunet/fast/rows-pass.ts';
 import { RGB_SOFTMAX } from '../toolkit/nnunet/model-card.ts';
-import type { FoldNetworks } from '../toolkit/nnunet/networks/open-networks.ts';
+import type { FoldNetworks } from '../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { exactPass, type PassOver, segmentWith } from '../toolkit/nnunet/sliding-window/segment-roi.ts';
 import { type Contender, paired, report } from './paired.ts';
 import { parseSize, peakMemory, prepareImage, WORK_FOLDER } from './segment-roi-setup.ts';

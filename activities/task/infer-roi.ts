@@ -7,11 +7,11 @@ import type { CacheKey } from '../../toolkit/cache/step-cache.ts';
 import type { RoiStem } from '../../toolkit/dataset/layout.ts';
 import { ReigniteError } from '../../toolkit/errors.ts';
 import { inside } from '../../toolkit/files/folders.ts';
-import type { Engine, ModelJob } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { adapterNames, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
+import type { ModelJob } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
+import { adapterNames, type Engine, refuseOtherEngine } from '../../toolkit/onnx/session/engine-choice.ts';
 import type { PredictionEngines } from '../../toolkit/predict/prediction.ts';
 import { environment } from '../../toolkit/report/environment.ts';
-import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import {
   type Measured,
   type NetworkSession,

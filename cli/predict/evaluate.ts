@@ -14,7 +14,8 @@ import { type EvaluatedMasks, evaluateMasks, LARGEST_VALUE } from '../../toolkit
 import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { classesAsked } from '../../toolkit/metrics/class-subset.ts';
-import { type TaskKind, taskNamed } from '../../toolkit/tasks/kind.ts';
+import type { TaskKind } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ScoreRow } from '../../toolkit/tasks/work.ts';
 import { endWhenInterrupted } from '../interruption.ts';
 import { EXIT, printable, printResult, printStep, resultColumns } from '../output.ts';

@@ -20,7 +20,7 @@ import {
   type PredictionSummary,
   readPredictionSummary,
 } from '../../toolkit/predict/prediction-summary.ts';
-import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ControlState } from '../../workflows/control.ts';
 import { predictionId } from '../../workflows/ids.ts';
 import type { predictImages } from '../../workflows/predict-images.ts';

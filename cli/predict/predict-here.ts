@@ -10,7 +10,7 @@ import {
   type ImageFailure,
   type PredictionSummary,
 } from '../../toolkit/predict/prediction-summary.ts';
-import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../toolkit/yolo/detect/cell-detector.ts';
 import { fitted, printStep } from '../output.ts';
 

@@ -15,7 +15,7 @@ import { isSlideImage } from '../../toolkit/predict/input-image.ts';
 import type { NamedImage, PredictionOrder } from '../../toolkit/predict/prediction.ts';
 import { nameOpenSlide } from '../../toolkit/slide/read/openslide.ts';
 import { isSlide } from '../../toolkit/slide/read/slide-formats.ts';
-import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RESUMABLE, whenInterrupted } from '../interruption.ts';
 import { printStep } from '../output.ts';
 import { printPrediction } from './print-prediction.ts';

@@ -21,7 +21,7 @@ import {
   type RecordTree,
 } from '../../toolkit/preflight/check-record.ts';
 import { type FoundArchive, remoteTree } from '../../toolkit/preflight/remote-tree.ts';
-import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { RangeIgnored } from '../../toolkit/zenodo/download/fetch-pieces.ts';
 import type { RecordFile } from '../../toolkit/zenodo/record/record.ts';
 

@@ -10,7 +10,8 @@ import { imageSize } from '../../toolkit/image/open-image.ts';
 import { adapterOf } from '../../toolkit/onnx/provider/probe.ts';
 import { type AdapterNames, isRealGpu, type Provider, precisionOn } from '../../toolkit/onnx/session/engine-choice.ts';
 import { ortVersion } from '../../toolkit/onnx/session/environment.ts';
-import { type KnownModel, taskNamed } from '../../toolkit/tasks/kind.ts';
+import type { KnownModel } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import type { ListedRoi } from '../../toolkit/tasks/work.ts';
 
 /** An ROI before a run. */

@@ -6,7 +6,7 @@ import { remedyOf } from '../../toolkit/errors.ts';
 import { counted, percentText } from '../../toolkit/format.ts';
 import { provenanceOf, type Summary, type TaskSummary } from '../../toolkit/report/summary.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { headlineScores, taskNamed } from '../../toolkit/tasks/kind.ts';
+import { headlineScores, taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { EvaluationVerdict, type Verdict } from '../../toolkit/verdict/verdict-file.ts';
 
 /** Formats a failed ROI, with what the user can do about it. */

@@ -6,7 +6,7 @@ import { homeFolders } from '../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import type { ImagePredictor } from '../../toolkit/predict/prediction.ts';
 import { PredictionFolder } from '../../toolkit/predict/prediction-folder.ts';
-import { taskNamed } from '../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../toolkit/yolo/detect/cell-detector.ts';
 import { temporaryFolder } from '../support/in-temporary-folder.ts';
 import { runActivity } from '../support/run-activity.ts';

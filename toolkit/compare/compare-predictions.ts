@@ -6,7 +6,7 @@ import { decodeByteLabels, type LabelImage } from '../image/decode-labels.ts';
 import { type CellPoint, readPoints } from '../metrics/points-file.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 
-import type { TumourShare } from '../predict/slides/slide-regions.ts';
+import type { TumourShare } from '../predict/prediction.ts';
 import { pairPoints } from '../verdict/compare-roi.ts';
 import type { SideTask } from './read-side.ts';
 

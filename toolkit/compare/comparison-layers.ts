@@ -15,7 +15,7 @@ import { type CellsSources, drawCellsLayers } from '../report/layers/cells-layer
 import { bytesPerRoi, EDGES, LayerWriter, MAX_VIEWED, type RoiLayers } from '../report/layers/draw-layers.ts';
 import { drawTissueLayers } from '../report/layers/tissue-layers.ts';
 import { Slide, slideOverview } from '../slide/read/slide.ts';
-import { taskNamed } from '../tasks/kind.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import type { ComparedTask } from './compare-sides.ts';
 import { reducedMasks, withSlideMasks } from './compare-slides.ts';
 import type { Side, SideSlide, SideTask } from './read-side.ts';

@@ -10,14 +10,13 @@ import { ReigniteError } from '../errors.ts';
 import { namesLike, predictionName } from '../evaluate/prediction-files.ts';
 import { fileExists, statIfThere } from '../files/file-access.ts';
 import { sha256OfFile } from '../files/hash-file.ts';
-import { cellFiles, type ImagePrediction, isOfSlide, tissueFiles } from '../predict/prediction.ts';
+import { cellFiles, type ImagePrediction, isOfSlide, type TumourShare, tissueFiles } from '../predict/prediction.ts';
 import { type PredictionSummary, readPredictionSummary } from '../predict/prediction-summary.ts';
-import type { TumourShare } from '../predict/slides/slide-regions.ts';
 import { readConfiguration } from '../report/configuration.ts';
 import { provenanceOf, type Summary } from '../report/summary.ts';
 import { type EvaluationSource, RESULTS, readEnvironments } from '../results/results-folder.ts';
-import { taskNamed } from '../tasks/kind.ts';
 import { cellDefinition, settingsInEffect } from '../tasks/registry.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import { PatientsFile, VerdictEngine } from '../verdict/verdict-file.ts';
 
 /** What wrote one of the two folders to compare. */

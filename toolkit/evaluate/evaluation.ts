@@ -23,7 +23,7 @@ import { pictureOf, spotChecks } from '../report/page/gallery.ts';
 import { decimal, type Html, html, NOTHING, table } from '../report/page/html.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/write-page.ts';
 import { type EvaluationSource, RESULTS, reportFolder } from '../results/results-folder.ts';
-import { taskNamed } from '../tasks/kind.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import type { Evaluated, EvaluationInput, ScoreRow } from '../tasks/work.ts';
 import { countsByPatient, type RoiCounts } from '../verdict/resampled-intervals.ts';
 import type { PatientsFile } from '../verdict/verdict-file.ts';

@@ -4,8 +4,7 @@ import type { DetectionSettings } from '../tasks/registry.ts';
 import type { CandidatesFile } from '../yolo/detect/detection-files.ts';
 import { letterboxInto, letterboxOf, type View } from '../yolo/detect/image-views.ts';
 import { type NmsOptions, NO_LIMITS, SCRIPT_LIMITS, type Suppression } from '../yolo/detect/nms.ts';
-import type { PredictionChoices } from './prediction.ts';
-import type { PredictionSettings, UsedModel } from './prediction-summary.ts';
+import type { PredictionChoices, PredictionSettings, SettingsInEffect } from './prediction.ts';
 
 /** How the cells of one image are detected. */
 export interface ImageDetection {
@@ -159,21 +158,6 @@ function refuseWithLetterbox({ overlap, resample }: PredictionChoices): void {
 
 function usage(message: string): ReigniteError {
   return new ReigniteError('USAGE', message);
-}
-
-/** A prepared model, with what decides whether two predictions may share a folder. */
-export interface ClaimedModel extends UsedModel {
-  /** Detectors only. */
-  readonly inEffect?: SettingsInEffect;
-}
-
-/** The settings with which a detector runs, whether the user gave them or not. */
-export interface SettingsInEffect {
-  readonly settings: PredictionSettings;
-  /** The value of each setting without its option. Folders of earlier versions store only what was given. */
-  readonly usual: PredictionSettings;
-  /** The digest that earlier versions stored for this model and these settings, if it is another one. */
-  readonly earlierDigest?: string;
 }
 
 /** What decides how a detector runs. */

@@ -1,13 +1,12 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type InferenceGuard, makeInference } from '../cache/make.ts';
-import type { CacheEntry, KeyParts, StepCache } from '../cache/step-cache.ts';
-import type { HomeFolders } from '../files/folders.ts';
+import { makeInference } from '../cache/make.ts';
+import type { CacheEntry, KeyParts } from '../cache/step-cache.ts';
 import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames, type RanEngine, SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
 import type { StripRows } from '../slide/infer/tiled-slide.ts';
 import type { InputImage, NetworkImage } from './input-image.ts';
-import type { ImagePrediction } from './prediction.ts';
+import type { ImagePrediction, PredictOptions, PredictServices } from './prediction.ts';
 import type { SeenSlide } from './slides/seen-slide.ts';
 
 /** Facts about an inference that are stored in its cache entry. */
@@ -40,19 +39,6 @@ function readFacts({ facts }: CacheEntry): InferenceFacts {
 }
 
 const SAME_AGAIN = 'Run the same command again, or set the provider with `--provider`.';
-
-/** Folders for unfinished work, and the cache of finished predictions. */
-export interface PredictServices {
-  readonly home: HomeFolders;
-  readonly cache: StepCache;
-}
-
-export interface PredictOptions<Progress> {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
-  /** Counts attempts that die without progress, see {@link InferenceGuard}. */
-  readonly crashes?: InferenceGuard['crashes'];
-}
 
 /** Returns everything that a result depends on: its inputs, and what the network runs on. */
 function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine }): KeyParts {

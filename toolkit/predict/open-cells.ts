@@ -9,7 +9,6 @@ import { cellClasses } from '../models/class-colours.ts';
 import { cellDefinition } from '../tasks/registry.ts';
 import { hashSource } from '../yolo/convert/convert-detector.ts';
 import {
-  type ClaimedModel,
   type DetectionPlan,
   type ImageDetection,
   planDetection,
@@ -20,6 +19,7 @@ import {
 import { InputImage, isSeenAsSlide, seenSize } from './input-image.ts';
 import { predictCells } from './predict-cells.ts';
 import type {
+  ClaimedModel,
   ImagePredictor,
   NamedImage,
   OpenPredictorOptions,

@@ -12,8 +12,8 @@ import type {
   OpenPredictorOptions,
   PredictionEngines,
   PredictionOrder,
+  UsedModel,
 } from './prediction.ts';
-import type { UsedModel } from './prediction-summary.ts';
 import { predictSlide, predictSlideStrip, tissueStrips } from './slides/predict-slide-tissue.ts';
 
 /** Opens an nnU-Net model for the user's images. @throws ReigniteError if the model or the label file cannot be used. */

@@ -26,16 +26,16 @@ import {
   limitsOf,
 } from './detection-plan.ts';
 import { type CellsOfImage, cellFeatures, cellsOfImage, cellsTable, countCells, outsideNote } from './found-cell.ts';
+import { describeInferred, factsOf, InferenceFacts, inferOnce } from './infer-once.ts';
+import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import {
-  describeInferred,
-  factsOf,
-  InferenceFacts,
-  inferOnce,
+  type ClassCount,
+  cellFiles,
+  type ImagePrediction,
+  type PredictionChoices,
   type PredictOptions,
   type PredictServices,
-} from './infer-once.ts';
-import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
-import { type ClassCount, cellFiles, type ImagePrediction, type PredictionChoices } from './prediction.ts';
+} from './prediction.ts';
 import {
   cellCertainty,
   cellCertaintyNotes,

@@ -12,16 +12,16 @@ import { RGB_SOFTMAX } from '../nnunet/model-card.ts';
 import type { EnsembleOptions, RoiProgress, RoiSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../nnunet/sliding-window/tile-grid.ts';
 import type { RanEngine } from '../onnx/session/engine-choice.ts';
+import { describeInferred, factsOf, type InferenceFacts, inferOnce } from './infer-once.ts';
+import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
 import {
-  describeInferred,
-  factsOf,
-  type InferenceFacts,
-  inferOnce,
+  type ClassArea,
+  type ImagePrediction,
+  type PredictionChoices,
   type PredictOptions,
   type PredictServices,
-} from './infer-once.ts';
-import { InputImage, type NetworkImage, networkImage } from './input-image.ts';
-import { type ImagePrediction, type PredictionChoices, tissueFiles } from './prediction.ts';
+  tissueFiles,
+} from './prediction.ts';
 import {
   modelCautions,
   scaleCautions,
@@ -186,17 +186,6 @@ export function drawn(classes: TissueClasses): TissueClasses {
 export function paletteOf(classes: TissueClasses): readonly (readonly [number, number, number])[] {
   const most = Math.max(...classes.keys());
   return Array.from({ length: most + 1 }, (_, value) => classes.get(value)?.color ?? [0, 0, 0]);
-}
-
-/** Area of one class in an image. */
-export interface ClassArea {
-  readonly value: number;
-  readonly name: string;
-  readonly pixels: number;
-  /** Share of the image, 0 to 1. */
-  readonly share: number;
-  /** Missing if the pixel size is unknown. */
-  readonly mm2?: number;
 }
 
 /**

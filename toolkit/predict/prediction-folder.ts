@@ -12,25 +12,22 @@ import { sha256OfFile } from '../files/hash-file.ts';
 import { type FileLock, lockFile } from '../files/lease.ts';
 import { readJsonIfValid } from '../files/text-file.ts';
 import { sha256OfChannels } from '../image/channel-files.ts';
-import { taskNamed } from '../tasks/kind.ts';
-import { type ClaimedModel, type SettingsInEffect, withValuesInEffect } from './detection-plan.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import { withValuesInEffect } from './detection-plan.ts';
 import {
+  type ClaimedModel,
   cellFiles,
   type ImagePrediction,
   type NamedImage,
   type PredictionOrder,
+  PredictionSettings,
+  type SettingsInEffect,
   slideCellFiles,
   slideTissueFiles,
   tissueFiles,
-} from './prediction.ts';
-import {
-  ImageFailure,
-  PredictedImage,
-  PredictionSettings,
-  type PredictionSummary,
   UsedModel,
-  writePredictionSummary,
-} from './prediction-summary.ts';
+} from './prediction.ts';
+import { ImageFailure, PredictedImage, type PredictionSummary, writePredictionSummary } from './prediction-summary.ts';
 
 /** Subfolder with the settings of the prediction and the outcome of each image. */
 const OWN_FOLDER = '.reignite';

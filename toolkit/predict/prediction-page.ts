@@ -21,7 +21,7 @@ import { pictureOf } from '../report/page/gallery.ts';
 import { type Html, hrefOf, html, NOTHING, table } from '../report/page/html.ts';
 import { type StandalonePage, writeStandalonePage } from '../report/write-page.ts';
 import { reportFolder } from '../results/results-folder.ts';
-import { taskNamed } from '../tasks/kind.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import type { ImagePrediction } from './prediction.ts';
 import { type PredictionSummary, withRelativePaths } from './prediction-summary.ts';
 

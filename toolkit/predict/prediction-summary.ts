@@ -6,11 +6,10 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import { statIfThere } from '../files/file-access.ts';
 import { readJsonFile, readJsonIfValid } from '../files/text-file.ts';
 import { counted, csvField, escapedForRegExp, grouped } from '../format.ts';
-import { FoldName } from '../nnunet/model-card.ts';
 import { AdapterNames, adapterText, batchText, SumsChoice } from '../onnx/session/engine-choice.ts';
 import { Summary } from '../report/summary.ts';
-import { taskNamed } from '../tasks/kind.ts';
-import type { ClassCount, ImagePrediction } from './prediction.ts';
+import { taskNamed } from '../tasks/task-named.ts';
+import { type ClassCount, type ImagePrediction, PredictionSettings, UsedModel } from './prediction.ts';
 
 const NAME_IT = 'Name the output folder of `npx reignite predict`.';
 const NAME_WIDTH = 28;
@@ -175,25 +174,6 @@ export const ImageFailure = z.object({
   remedy: z.string(),
 });
 export type ImageFailure = z.infer<typeof ImageFailure>;
-
-/** The model of a prediction, without its path. */
-export const UsedModel = z.object({
-  digest: z.string().describe('Of its source'),
-  folds: z.array(FoldName).exactOptional().describe('Folds of an nnU-Net model that were averaged'),
-  family: z.literal('nnU-Net v2').exactOptional(),
-  trainer: z.string().exactOptional(),
-  plans: z.string().exactOptional().describe('Name and configuration'),
-  mirrorAxes: z
-    .array(z.int())
-    .exactOptional()
-    .describe('Axes along which every tile was predicted mirrored too: 0 rows, 1 columns'),
-  labels: z.array(z.object({ value: z.int(), name: z.string() })).exactOptional(),
-});
-export type UsedModel = z.infer<typeof UsedModel>;
-
-/** Settings of all predictions in a folder, by option. `labels` and `regions` are the SHA-256 of the files. */
-export const PredictionSettings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
-export type PredictionSettings = z.infer<typeof PredictionSettings>;
 
 const PredictionSummary = z.object({
   task: z.enum(TASKS),

@@ -1,17 +1,20 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { Task } from '../../config/tasks.ts';
+import type { InferenceGuard } from '../cache/make.ts';
+import type { StepCache } from '../cache/step-cache.ts';
+import type { HomeFolders } from '../files/folders.ts';
 import type { LeftOut } from '../geojson/write-features.ts';
-import type { FoldName } from '../nnunet/model-card.ts';
-import type { EnsembleOptions, RoiSegmenter, SlideSegmenter } from '../nnunet/sliding-window/roi-segmenter.ts';
+import { FoldName } from '../nnunet/model-card.ts';
+import type {
+  EnsembleOptions,
+  RoiSegmenter,
+  SlideProgress,
+  SlideSegmenter,
+} from '../nnunet/sliding-window/roi-segmenter.ts';
 import type { Precision } from '../onnx/session/engine-choice.ts';
-import type { SlideCellsProgress } from '../slide/infer/detect-slide.ts';
-import type { SlideProgress } from '../slide/infer/segment-slide.ts';
 import type { StripRows } from '../slide/infer/tiled-slide.ts';
-import type { CellDetector, SlideDetector } from '../yolo/detect/cell-detector.ts';
-import type { ClaimedModel } from './detection-plan.ts';
-import type { PredictOptions } from './infer-once.ts';
-import type { ClassArea } from './predict-tissue.ts';
-import type { RegionCells, TumourShare } from './slides/slide-regions.ts';
+import type { CellDetector, SlideCellsProgress, SlideDetector } from '../yolo/detect/cell-detector.ts';
 
 /** Options that apply to all images of a prediction. */
 export interface PredictionChoices {
@@ -43,6 +46,17 @@ export interface PredictionChoices {
   readonly overlap?: number;
 }
 
+/** Area of one class in an image. */
+export interface ClassArea {
+  readonly value: number;
+  readonly name: string;
+  readonly pixels: number;
+  /** Share of the image, 0 to 1. */
+  readonly share: number;
+  /** Missing if the pixel size is unknown. */
+  readonly mm2?: number;
+}
+
 /** Number of cells of one class. */
 export interface ClassCount {
   readonly value: number;
@@ -50,6 +64,24 @@ export interface ClassCount {
   readonly count: number;
   /** Missing if the pixel size is unknown. */
   readonly perMm2?: number;
+}
+
+/** PD-L1 positive tumour cells among all tumour cells, for research only. */
+export interface TumourShare {
+  readonly positive: number;
+  readonly negative: number;
+  /** 0 to 100; null without tumour cells. */
+  readonly percent: number | null;
+}
+
+/** The cells of a region that the user drew. */
+export interface RegionCells {
+  readonly name: string;
+  /** Missing if the pixel size is unknown. */
+  readonly mm2?: number;
+  /** Number of cells per class, by class number. */
+  readonly counts: readonly number[];
+  readonly tumour?: TumourShare;
 }
 
 /** Prediction of one image. Paths are relative to the prediction folder. */
@@ -187,10 +219,58 @@ export interface PredictionOrder {
   readonly choices: PredictionChoices;
 }
 
+/** The model of a prediction, without its path. */
+export const UsedModel = z.object({
+  digest: z.string().describe('Of its source'),
+  folds: z.array(FoldName).exactOptional().describe('Folds of an nnU-Net model that were averaged'),
+  family: z.literal('nnU-Net v2').exactOptional(),
+  trainer: z.string().exactOptional(),
+  plans: z.string().exactOptional().describe('Name and configuration'),
+  mirrorAxes: z
+    .array(z.int())
+    .exactOptional()
+    .describe('Axes along which every tile was predicted mirrored too: 0 rows, 1 columns'),
+  labels: z.array(z.object({ value: z.int(), name: z.string() })).exactOptional(),
+});
+export type UsedModel = z.infer<typeof UsedModel>;
+
+/** Settings of all predictions in a folder, by option. `labels` and `regions` are the SHA-256 of the files. */
+export const PredictionSettings = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]));
+export type PredictionSettings = z.infer<typeof PredictionSettings>;
+
+/** A prepared model, with what decides whether two predictions may share a folder. */
+export interface ClaimedModel extends UsedModel {
+  /** Detectors only. */
+  readonly inEffect?: SettingsInEffect;
+}
+
+/** The settings with which a detector runs, whether the user gave them or not. */
+export interface SettingsInEffect {
+  readonly settings: PredictionSettings;
+  /** The value of each setting without its option. Folders of earlier versions store only what was given. */
+  readonly usual: PredictionSettings;
+  /** The digest that earlier versions stored for this model and these settings, if it is another one. */
+  readonly earlierDigest?: string;
+}
+
 /** Engines that run the networks. The caller closes them. */
 export interface PredictionEngines {
   readonly segmenter: RoiSegmenter & SlideSegmenter;
   readonly detector: CellDetector & SlideDetector;
+}
+
+/** Folders for unfinished work, and the cache of finished predictions. */
+export interface PredictServices {
+  readonly home: HomeFolders;
+  readonly cache: StepCache;
+}
+
+/** Options of predicting one image. */
+export interface PredictOptions<Progress> {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress | { readonly phase: 'draw' }) => void;
+  /** Counts attempts that die without progress, see {@link InferenceGuard}. */
+  readonly crashes?: InferenceGuard['crashes'];
 }
 
 /** The strips of a slide that were computed separately and are to be joined. */

@@ -6,7 +6,7 @@ import type { Provenance } from '../dataset/provenance.ts';
 import { ReigniteError } from '../errors.ts';
 import { readJsonFile } from '../files/text-file.ts';
 import { RESULTS, readEnvironments } from '../results/results-folder.ts';
-import { taskNamed } from '../tasks/kind.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import { UsedModel } from '../tasks/work.ts';
 import type { DiscrepanciesFile } from '../verdict/discrepancies/discrepancies-file.ts';
 import type { CellsVerdictFile, HeVerdictFile } from '../verdict/verdict-file.ts';

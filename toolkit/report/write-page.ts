@@ -5,7 +5,7 @@ import { perTask, TASK_TITLES, TASKS } from '../../config/tasks.ts';
 import { comparedText, type RecordKind, verdictText } from '../dataset/provenance.ts';
 import { writeFileAtomic } from '../files/atomic-write.ts';
 import { RESULTS, reportFolder } from '../results/results-folder.ts';
-import { taskNamed } from '../tasks/kind.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import type { RoiLayers } from './layers/draw-layers.ts';
 import { citeSection, methodsText } from './page/citation.ts';
 import { figureGrid, STYLE_SWITCH, writeFigures } from './page/figures.ts';

@@ -10,7 +10,7 @@ import { comparedText, type RecordKind, verdictText } from '../dataset/provenanc
 import { replaceFile, writeFileAtomic } from '../files/atomic-write.ts';
 import { fileExists, unlessMissing } from '../files/file-access.ts';
 import { RESULTS, reportFolder } from '../results/results-folder.ts';
-import { taskNamed } from '../tasks/kind.ts';
+import { taskNamed } from '../tasks/task-named.ts';
 import { type DrawnRoi, drawLayers, MAX_VIEWED, type RoiLayers, readLayersFile } from './layers/draw-layers.ts';
 import { writeManifest } from './manifest.ts';
 import { headlineOf } from './page/headline.ts';

@@ -9,7 +9,7 @@ import { FileDigests } from '../../../toolkit/cache/file-digests.ts';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
-import { taskNamed } from '../../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { lastAttempt, runActivity } from '../../support/run-activity.ts';

@@ -10,7 +10,7 @@ import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { encodeGrey16, encodeLabels } from '../../../toolkit/image/encode-png.ts';
 import { classesAsked } from '../../../toolkit/metrics/class-subset.ts';
 import { readLayersFile } from '../../../toolkit/report/layers/draw-layers.ts';
-import { taskNamed } from '../../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 import { writeTiff } from '../../support/write-tiff.ts';

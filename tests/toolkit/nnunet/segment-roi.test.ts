@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { encodeLabels } from '../../../toolkit/image/encode-png.ts';
-import type { FoldNetworks } from '../../../toolkit/nnunet/networks/open-networks.ts';
+import type { FoldNetworks } from '../../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { PartialRoi } from '../../../toolkit/nnunet/sliding-window/partial-roi.ts';
 import type { RoiProgress } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { segmentRoi } from '../../../toolkit/nnunet/sliding-window/segment-roi.ts';

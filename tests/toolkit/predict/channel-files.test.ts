@@ -8,7 +8,7 @@ import { homeFolders } from '../../../toolkit/files/folders.ts';
 import { decodeChannels } from '../../../toolkit/image/decode-pixels.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { InputImage } from '../../../toolkit/predict/input-image.ts';
-import { taskNamed } from '../../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';
 

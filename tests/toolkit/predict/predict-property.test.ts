@@ -14,7 +14,7 @@ import { readPoints } from '../../../toolkit/metrics/points-file.ts';
 import { createRoiSegmenter } from '../../../toolkit/nnunet/sliding-window/roi-segmenter.ts';
 import { readNpy } from '../../../toolkit/numpy.ts';
 import type { ImagePrediction, PredictionChoices } from '../../../toolkit/predict/prediction.ts';
-import { taskNamed } from '../../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { createCellDetector } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import { writeOwnSegmentation } from '../../support/custom-onnx.ts';
 import { suiteFolder } from '../../support/in-temporary-folder.ts';

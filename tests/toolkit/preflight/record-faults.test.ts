@@ -7,7 +7,7 @@ import { detectorFile, folderOf, readersFile } from '../../../toolkit/dataset/la
 import { HE_LABELS } from '../../../toolkit/dataset/tissue-labels.ts';
 import { writeNpy } from '../../../toolkit/numpy.ts';
 import { checkRecord, folderTree, type RecordTree } from '../../../toolkit/preflight/check-record.ts';
-import { taskNamed } from '../../../toolkit/tasks/kind.ts';
+import { taskNamed } from '../../../toolkit/tasks/task-named.ts';
 import { suiteFolder, temporaryFolder } from '../../support/in-temporary-folder.ts';
 import { writeTinyRecord } from '../../support/tiny-record.ts';
 

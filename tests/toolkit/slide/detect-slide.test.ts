@@ -5,8 +5,9 @@ import fc from 'fast-check';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { concatenateFiles } from '../../../toolkit/files/atomic-write.ts';
-import { detectSlide, type SlideCellsJob, selectSlideCells } from '../../../toolkit/slide/infer/detect-slide.ts';
+import { detectSlide, selectSlideCells } from '../../../toolkit/slide/infer/detect-slide.ts';
 import type { TissueMask } from '../../../toolkit/slide/slide-tissue.ts';
+import type { SlideCellsJob } from '../../../toolkit/yolo/detect/cell-detector.ts';
 import type { DetectorModel } from '../../../toolkit/yolo/detect/detect-tiles.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 

@@ -4,7 +4,7 @@ import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
 import type { Precision, Provider } from '../../onnx/session/engine-choice.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, type ModelMethod, methodOf } from '../model-card.ts';
-import type { NetworkCounts } from '../networks/open-networks.ts';
+import type { NetworkCounts } from '../networks/ort-fold-networks.ts';
 import type { Size, TileGrid } from '../sliding-window/tile-grid.ts';
 import type { TiledRoi } from '../sliding-window/tiled-roi.ts';
 import { COVERING, graphFile } from './rows-graph.ts';

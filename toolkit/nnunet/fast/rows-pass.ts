@@ -1,4 +1,4 @@
-import type { FoldNetworks } from '../networks/open-networks.ts';
+import type { FoldNetworks } from '../networks/ort-fold-networks.ts';
 import { writeDecidedRows } from '../sliding-window/decide-row.ts';
 import type { PartialRoi } from '../sliding-window/partial-roi.ts';
 import type { BeforeTile, ImagePass } from '../sliding-window/segment-roi.ts';

@@ -1,18 +1,7 @@
 import { serveRequests } from '../../onnx/session/inference-thread.ts';
-import type { Engine, ModelJob } from '../sliding-window/roi-segmenter.ts';
-import { type EngineNetworks, type NetworkCounts, openNetworks } from './open-networks.ts';
-
-/** A request to the inference thread. Each names the model, because the thread that replaces a crashed one has none open. */
-export type NetworksRequest = { readonly job: ModelJob } & (
-  | { readonly kind: 'open' }
-  /** The arrays are in shared memory. */
-  | { readonly kind: 'run'; readonly fold: number; readonly input: Float32Array; readonly output: Float32Array }
-  | { readonly kind: 'releaseLargeNetworks' }
-);
-
-export type NetworksAnswer =
-  | { readonly kind: 'opened'; readonly engine: Engine; readonly counts?: NetworkCounts }
-  | { readonly kind: 'done'; readonly counts?: NetworkCounts };
+import type { ModelJob } from '../sliding-window/roi-segmenter.ts';
+import { type EngineNetworks, type NetworksAnswer, type NetworksRequest, openNetworks } from './open-networks.ts';
+import type { NetworkCounts } from './ort-fold-networks.ts';
 
 /** A thread serves one model: for another model it is stopped and a new one is started. */
 let opened: EngineNetworks | undefined;

@@ -4,48 +4,16 @@ import { ReigniteError } from '../../errors.ts';
 import { type CustomModelCard, readOwnCard } from '../../onnx/custom-model/custom-model.ts';
 import { channelsRead, type ImageSpec } from '../../onnx/custom-model/image-spec.ts';
 import { hasSigmoid, labelValues, type Normalise, type SegmentationSidecar } from '../../onnx/custom-model/sidecar.ts';
+import type { Engine } from '../../onnx/session/engine-choice.ts';
 import { instructionSet } from '../../onnx/session/environment.ts';
 import { InferenceThread } from '../../onnx/session/inference-thread.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { floatsOf, placeScores, placeSigmoids, TileInput } from '../../onnx/session/tile-tensors.ts';
 import { startThread } from '../../start-thread.ts';
 import { type ModelMethod, type Normalisation, RGB_SOFTMAX, readModelCard } from '../model-card.ts';
-import type { Engine, ModelJob } from '../sliding-window/roi-segmenter.ts';
+import type { ModelJob } from '../sliding-window/roi-segmenter.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
-import type { NetworksAnswer, NetworksRequest } from './networks-thread.ts';
-import { OrtFoldNetworks } from './ort-fold-networks.ts';
-
-/** Counters of an ensemble since it was created. */
-export interface NetworkCounts {
-  /** Sessions of ONNX Runtime that were opened. */
-  readonly opened: number;
-  /** Bytes of network outputs; on a GPU, copied back from the device. */
-  readonly outputBytes: number;
-  /** Tiles per pass through the networks; missing if it is one. */
-  readonly batch?: number;
-}
-
-/** The networks of an ensemble, one per fold, as the sliding window needs them. */
-export interface FoldNetworks {
-  /** Size of a tile, px. */
-  readonly patch: Size;
-  /** Outputs per pixel. */
-  readonly classes: number;
-  /** How inputs are normalised and how outputs become labels. */
-  readonly method: ModelMethod;
-  readonly folds: number;
-  /** Missing if nothing is counted. */
-  readonly counts?: NetworkCounts | undefined;
-  /**
-   * Predicts one tile with the network of one fold. The caller must not touch the arrays until the promise settles.
-   *
-   * @param input - channels x patch.height x patch.width float32, normalised.
-   * @param output - Receives patch.height x patch.width x classes float32: softmax or logits.
-   */
-  run(fold: number, input: Float32Array, output: Float32Array): Promise<void>;
-  /** Frees the memory of networks that are too large to stay open. */
-  releaseLargeNetworks(): Promise<void>;
-}
+import { type FoldNetworks, type NetworkCounts, OrtFoldNetworks } from './ort-fold-networks.ts';
 
 /** What is known about an ensemble before any of its networks is open. */
 export interface EnsembleOutline extends Pick<FoldNetworks, 'patch' | 'classes' | 'method' | 'folds'> {
@@ -206,6 +174,18 @@ function methodOf(sidecar: SegmentationSidecar, { channels }: ImageSpec): ModelM
   const { threshold = USUAL_THRESHOLD } = sidecar.output;
   return { ...method, decision: { kind: 'threshold', values: [...labelValues(sidecar)], threshold } };
 }
+
+/** A request to the inference thread. Each names the model, because the thread that replaces a crashed one has none open. */
+export type NetworksRequest = { readonly job: ModelJob } & (
+  | { readonly kind: 'open' }
+  /** The arrays are in shared memory. */
+  | { readonly kind: 'run'; readonly fold: number; readonly input: Float32Array; readonly output: Float32Array }
+  | { readonly kind: 'releaseLargeNetworks' }
+);
+
+export type NetworksAnswer =
+  | { readonly kind: 'opened'; readonly engine: Engine; readonly counts?: NetworkCounts }
+  | { readonly kind: 'done'; readonly counts?: NetworkCounts };
 
 /**
  * A converted ensemble in its own thread. While it predicts one tile, with the next one queued, the caller can process

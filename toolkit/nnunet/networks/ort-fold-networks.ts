@@ -3,13 +3,11 @@ import { join } from 'node:path';
 import { type InferenceSession, Tensor } from 'onnxruntime-node';
 import { ReigniteError } from '../../errors.ts';
 import { nvidiaMemory, usedGpu } from '../../onnx/provider/nvidia.ts';
-import { isRealGpu } from '../../onnx/session/engine-choice.ts';
+import { type Engine, isRealGpu } from '../../onnx/session/engine-choice.ts';
 import { instructionSet } from '../../onnx/session/environment.ts';
 import { openSession, type SessionOptions } from '../../onnx/session/session.ts';
 import { type ModelCard, type ModelMethod, methodOf, mirrorAxesOf } from '../model-card.ts';
-import type { Engine } from '../sliding-window/roi-segmenter.ts';
 import type { Size } from '../sliding-window/tile-grid.ts';
-import type { FoldNetworks, NetworkCounts } from './open-networks.ts';
 
 /** Axes along which an image is mirrored, 0 for rows and 1 for columns. */
 export type Axes = readonly number[];
@@ -82,6 +80,38 @@ function keptBytesOn(engine: Engine, device?: number): number {
   if (engine.provider === 'cpu' || !isRealGpu(engine)) return KEPT_BYTES;
   const memory = engine.provider === 'cuda' ? nvidiaMemory(usedGpu(device)) : undefined;
   return memory === undefined ? KEPT_ON_UNKNOWN_GPU : SHARE_OF_GPU * memory;
+}
+
+/** Counters of an ensemble since it was created. */
+export interface NetworkCounts {
+  /** Sessions of ONNX Runtime that were opened. */
+  readonly opened: number;
+  /** Bytes of network outputs; on a GPU, copied back from the device. */
+  readonly outputBytes: number;
+  /** Tiles per pass through the networks; missing if it is one. */
+  readonly batch?: number;
+}
+
+/** The networks of an ensemble, one per fold, as the sliding window needs them. */
+export interface FoldNetworks {
+  /** Size of a tile, px. */
+  readonly patch: Size;
+  /** Outputs per pixel. */
+  readonly classes: number;
+  /** How inputs are normalised and how outputs become labels. */
+  readonly method: ModelMethod;
+  readonly folds: number;
+  /** Missing if nothing is counted. */
+  readonly counts?: NetworkCounts | undefined;
+  /**
+   * Predicts one tile with the network of one fold. The caller must not touch the arrays until the promise settles.
+   *
+   * @param input - channels x patch.height x patch.width float32, normalised.
+   * @param output - Receives patch.height x patch.width x classes float32: softmax or logits.
+   */
+  run(fold: number, input: Float32Array, output: Float32Array): Promise<void>;
+  /** Frees the memory of networks that are too large to stay open. */
+  releaseLargeNetworks(): Promise<void>;
 }
 
 /**

@@ -8,7 +8,6 @@ import { temporaryPathBeside } from '../../files/atomic-write.ts';
 import { asDiskError } from '../../files/file-access.ts';
 import { makeFolderSync } from '../../files/folders.ts';
 import { bytesOf, crcOfFile, PendingFiles, PieceFile, readAt, writeOver } from './partial-files.ts';
-import type { RoiStep } from './roi-segmenter.ts';
 
 const FileRecord = z.object({
   file: z.string().describe('Name in the folder'),
@@ -40,6 +39,12 @@ const MOST_PENDING = 256 * 2 ** 20;
 
 /** Everything that a partial result depends on. With another identity, the ROI starts over. */
 export type PartialIdentity = Readonly<Record<string, string>>;
+
+/** Where a job resumes: the first tile row and fold not yet done. */
+export interface RoiStep {
+  readonly row: number;
+  readonly fold: number;
+}
 
 /**
  * The partial result of an ROI on disk, from which the next job resumes after a kill, with bit-identical results.

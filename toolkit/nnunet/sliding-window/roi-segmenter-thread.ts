@@ -1,30 +1,33 @@
 import { ReigniteError } from '../../errors.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
-import { adapterNames, engineParts, isRealGpu, type Precision, precisionOn } from '../../onnx/session/engine-choice.ts';
+import {
+  adapterNames,
+  type Engine,
+  engineParts,
+  isRealGpu,
+  type Precision,
+  precisionOn,
+} from '../../onnx/session/engine-choice.ts';
 import { type RequestWatch, serveRequests } from '../../onnx/session/inference-thread.ts';
-import { type SlideJob, type SlideProgress, type SlideResult, segmentSlide } from '../../slide/infer/segment-slide.ts';
+import { segmentSlide } from '../../slide/infer/segment-slide.ts';
 import { RowsNetwork } from '../fast/rows-network.ts';
 import { DeviceRows, HostRows } from '../fast/rows-pass.ts';
 import { knownModelCard, type ModelCard } from '../model-card.ts';
-import {
-  describeNetworks,
-  type EnsembleOutline,
-  type NetworkCounts,
-  ThreadedNetworks,
-} from '../networks/open-networks.ts';
-import type { Engine, EnsembleOptions, ModelJob, RoiJob, RoiProgress, SegmentResult } from './roi-segmenter.ts';
+import { describeNetworks, type EnsembleOutline, ThreadedNetworks } from '../networks/open-networks.ts';
+import type { NetworkCounts } from '../networks/ort-fold-networks.ts';
+import type {
+  EnsembleOptions,
+  ModelJob,
+  RoiJob,
+  RoiProgress,
+  SegmenterAnswer,
+  SegmenterRequest,
+  SegmentResult,
+  SlideJob,
+  SlideProgress,
+} from './roi-segmenter.ts';
 import { exactPass, type ImageNetworks, type PassOver, segmentWith } from './segment-roi.ts';
 import { decodeFor, ImageAhead } from './tiled-roi.ts';
-
-/** A request of a segmenter to its thread. */
-export type SegmenterRequest =
-  | { readonly kind: 'segment'; readonly job: RoiJob }
-  | { readonly kind: 'slide'; readonly job: SlideJob }
-  | { readonly kind: 'probe'; readonly job: ModelJob };
-
-export type SegmenterAnswer =
-  | { readonly kind: 'segmented'; readonly result: SegmentResult | SlideResult }
-  | { readonly kind: 'probed'; readonly engine: Engine };
 
 /** Raised whenever the order of sums or the files of a partial ROI change. */
 const PARTIAL_SCHEMA = '3';

@@ -1,13 +1,14 @@
 import type { Worker } from 'node:worker_threads';
 import { ReigniteError } from '../../errors.ts';
-import type { AdapterNames, EngineName, Precision, Provider, SumsChoice } from '../../onnx/session/engine-choice.ts';
+import type { Engine, EngineName, Precision } from '../../onnx/session/engine-choice.ts';
 import { type AskOptions, InferenceThread } from '../../onnx/session/inference-thread.ts';
 import type { FixedGpu, SessionOptions } from '../../onnx/session/session.ts';
-import type { SlideJob, SlideProgress, SlideResult } from '../../slide/infer/segment-slide.ts';
+import type { OnSlide } from '../../slide/infer/tiled-slide.ts';
+import type { TissueMask } from '../../slide/slide-tissue.ts';
 import { startThread } from '../../start-thread.ts';
-import type { NetworkCounts } from '../networks/open-networks.ts';
-import type { SegmenterAnswer, SegmenterRequest } from './roi-segmenter-thread.ts';
-import type { Scope, TileRounding } from './tile-grid.ts';
+import type { NetworkCounts } from '../networks/ort-fold-networks.ts';
+import type { RoiStep } from './partial-roi.ts';
+import type { RoiToTile } from './tiled-roi.ts';
 
 /** How an ensemble is run. */
 export interface EnsembleOptions extends SessionOptions {
@@ -28,24 +29,17 @@ export interface ModelJob extends EnsembleOptions {
 }
 
 /** One ROI to segment. All paths are local. */
-export interface RoiJob extends ModelJob {
-  /** The image. */
-  readonly image: string;
+export interface RoiJob extends ModelJob, RoiToTile {
   /** SHA-256 of the image file if it is already known; otherwise it is computed. */
   readonly imageSha256?: string;
   /** Image that is probably segmented next: on a GPU, it is decoded while this one is segmented. */
   readonly following?: string;
-  /** Label mask of the same size; needed for scope `annotated`. */
-  readonly truth?: string;
   /** Folder for the partial result of this ROI, from which the next job resumes after a kill; removed at the end. */
   readonly partialDir: string;
   /** Path of the label mask: 8-bit grey PNG. */
   readonly mask: string;
   /** Path of the confidence map: 16-bit grey PNG, 65535 x (best - second best mean softmax). */
   readonly confidence: string;
-  readonly scope: Scope;
-  /** How tile positions are rounded; `half-up` is only for the discrepancy report. Default: half-even, like nnU-Net. */
-  readonly rounding?: TileRounding;
 }
 
 /** Progress of a job. */
@@ -59,22 +53,6 @@ export interface RoiProgress {
   readonly row: number;
   readonly rows: number;
   readonly fold: number;
-}
-
-/** Where a job resumes: the first tile row and fold not yet done. */
-export interface RoiStep {
-  readonly row: number;
-  readonly fold: number;
-}
-
-/** What the networks run on. */
-export interface Engine extends AdapterNames, SumsChoice {
-  readonly provider: Provider;
-  /** Why a provider that `auto` prefers was not used, one sentence each. */
-  readonly fallbacks: readonly string[];
-  readonly ortVersion: string;
-  /** Kind of processor, see `instructionSet`. */
-  readonly instructionSet: string;
 }
 
 /** What a job did. */
@@ -98,6 +76,29 @@ export interface SegmentResult extends Engine {
   /** Wall time of this attempt, s. */
   readonly seconds: number;
 }
+
+/** A slide to segment, or a strip of one. */
+export interface SlideJob extends ModelJob, OnSlide {
+  /** Only pixels of the tissue get a label. */
+  readonly tissue?: TissueMask;
+  /** Output file of the labels, see `joinRows`. */
+  readonly labels: string;
+  /** Output file of the confidence, see `joinRows`: 255 x (best - second best mean softmax). */
+  readonly confidence: string;
+}
+
+/** Progress of segmenting a slide. */
+export interface SlideProgress extends RoiProgress {
+  /** Estimated time for the remaining tiles, s. Reported once, before the first tile. */
+  readonly expectedSeconds?: number;
+  /** Number of tiles that are computed; reported with `expectedSeconds`. */
+  readonly tiles?: number;
+  /** Number of tiles of the whole grid; reported with `expectedSeconds`. */
+  readonly tilesTotal?: number;
+}
+
+/** Result of segmenting a slide. */
+export type SlideResult = SegmentResult;
 
 /** `signal` stops the job within one tile; the partial result stays on disk for the next attempt. */
 export type SegmentOptions = AskOptions<RoiProgress>;
@@ -125,6 +126,16 @@ export interface SlideSegmenter {
    */
   segmentSlide(job: SlideJob, options?: AskOptions<SlideProgress>): Promise<SlideResult>;
 }
+
+/** A request of a segmenter to its thread. */
+export type SegmenterRequest =
+  | { readonly kind: 'segment'; readonly job: RoiJob }
+  | { readonly kind: 'slide'; readonly job: SlideJob }
+  | { readonly kind: 'probe'; readonly job: ModelJob };
+
+export type SegmenterAnswer =
+  | { readonly kind: 'segmented'; readonly result: SegmentResult | SlideResult }
+  | { readonly kind: 'probed'; readonly engine: Engine };
 
 /**
  * Creates a segmenter with its own thread, which starts with the first job and, after a crash, again with the next one.

@@ -1,8 +1,8 @@
 import { encodeGrey16FromFiles, encodeLabelsFromFiles } from '../../image/encode-png.ts';
-import type { FoldNetworks } from '../networks/open-networks.ts';
+import type { FoldNetworks } from '../networks/ort-fold-networks.ts';
 import { confidencesFile, labelsFile } from './decide-row.ts';
-import { type PartialIdentity, PartialRoi } from './partial-roi.ts';
-import type { RoiJob, RoiProgress, RoiStep, SegmentResult } from './roi-segmenter.ts';
+import { type PartialIdentity, PartialRoi, type RoiStep } from './partial-roi.ts';
+import type { RoiJob, RoiProgress, SegmentResult } from './roi-segmenter.ts';
 import { SlidingWindowEnsemble, stepsBefore } from './sliding-window-ensemble.ts';
 import { type DecodeImage, readTiledRoi, type TiledRoi } from './tiled-roi.ts';
 

@@ -1,7 +1,6 @@
 import { markHandled } from '../../concurrency.ts';
-import type { FoldNetworks } from '../networks/open-networks.ts';
-import type { PartialRoi } from './partial-roi.ts';
-import type { RoiStep } from './roi-segmenter.ts';
+import type { FoldNetworks } from '../networks/ort-fold-networks.ts';
+import type { PartialRoi, RoiStep } from './partial-roi.ts';
 import { TileBand } from './tile-band.ts';
 import { finishedRows, type Size, startOfRow, tileGrid } from './tile-grid.ts';
 import { fillTileInput, type PassBuffers, passBuffers } from './tile-input.ts';

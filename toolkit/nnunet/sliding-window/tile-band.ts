@@ -1,4 +1,4 @@
-import type { FoldNetworks } from '../networks/open-networks.ts';
+import type { FoldNetworks } from '../networks/ort-fold-networks.ts';
 import { type DecideRow, rowDecider, writeDecidedRows } from './decide-row.ts';
 import type { PartialRoi } from './partial-roi.ts';
 import { finishedRows, type TileGrid } from './tile-grid.ts';

@@ -7,10 +7,20 @@ import { areAsStored } from '../../image/image-header.ts';
 import { imageSize } from '../../image/open-image.ts';
 import { turnIntoLuma } from '../../image/pixels.ts';
 import { isCropped, type ModelMethod, maskedChannels } from '../model-card.ts';
-import type { FoldNetworks } from '../networks/open-networks.ts';
-import type { RoiJob } from './roi-segmenter.ts';
-import { type Size, type TileGrid, tileGrid, tilesInScope } from './tile-grid.ts';
+import type { FoldNetworks } from '../networks/ort-fold-networks.ts';
+import { type Scope, type Size, type TileGrid, type TileRounding, tileGrid, tilesInScope } from './tile-grid.ts';
 import { type PixelValues, pixelValues } from './tile-input.ts';
+
+/** An image to lay tiles over. All paths are local. */
+export interface RoiToTile {
+  /** The image. */
+  readonly image: string;
+  /** Label mask of the same size; needed for scope `annotated`. */
+  readonly truth?: string;
+  readonly scope: Scope;
+  /** How tile positions are rounded; `half-up` is only for the discrepancy report. Default: half-even, like nnU-Net. */
+  readonly rounding?: TileRounding;
+}
 
 /** An image with its tiles. */
 export interface TiledRoi {
@@ -42,7 +52,7 @@ export type DecodeImage = (path: string) => Promise<ChannelsImage>;
  *   channels), FILE_MISSING, SIZE_MISMATCH.
  */
 export async function readTiledRoi(
-  { image, truth, scope, rounding }: Pick<RoiJob, 'image' | 'truth' | 'scope' | 'rounding'>,
+  { image, truth, scope, rounding }: RoiToTile,
   { patch, method }: Pick<FoldNetworks, 'patch' | 'method'>,
   decode: DecodeImage = (path) => decodeFor(path, method),
 ): Promise<{ readonly roi: TiledRoi; readonly notes: readonly string[] }> {

@@ -102,6 +102,16 @@ export function engineParts({ engine, precision, batchSize }: SumsChoice): Reado
   };
 }
 
+/** What the networks run on. */
+export interface Engine extends AdapterNames, SumsChoice {
+  readonly provider: Provider;
+  /** Why a provider that `auto` prefers was not used, one sentence each. */
+  readonly fallbacks: readonly string[];
+  readonly ortVersion: string;
+  /** Kind of processor, see `instructionSet`. */
+  readonly instructionSet: string;
+}
+
 /** The engine that a cache key names for a result. */
 export interface KeyedEngine extends AdapterNames {
   readonly provider: string;

@@ -8,28 +8,27 @@ import { writeFeatures } from '../../geojson/write-features.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
 import { writeNpy } from '../../numpy.ts';
 import { type CellTile, cellTiles } from '../../slide/infer/cell-tiles.ts';
-import type { SlideCellsProgress } from '../../slide/infer/detect-slide.ts';
 import type { StripRows } from '../../slide/infer/tiled-slide.ts';
 import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
-import type { SlideDetector } from '../../yolo/detect/cell-detector.ts';
+import type { SlideCellsProgress, SlideDetector } from '../../yolo/detect/cell-detector.ts';
 import { keptScore } from '../../yolo/detect/detection-files.ts';
 import { NO_LIMITS } from '../../yolo/detect/nms.ts';
 import { iouOf } from '../detection-plan.ts';
 import { cellDensity, cellFeatures, densityMap, densityTable, type FoundCell, writeCellsTable } from '../found-cell.ts';
-import {
-  describeSlide,
-  factsOf,
-  inferOnce,
-  joinStrips,
-  type PredictOptions,
-  splitUnlessCached,
-  stripKey,
-} from '../infer-once.ts';
+import { describeSlide, factsOf, inferOnce, joinStrips, splitUnlessCached, stripKey } from '../infer-once.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
-import { type ClassCount, densityFile, type ImagePrediction, type OfStrips, slideCellFiles } from '../prediction.ts';
+import {
+  type ClassCount,
+  densityFile,
+  type ImagePrediction,
+  type OfStrips,
+  type PredictOptions,
+  type RegionCells,
+  slideCellFiles,
+} from '../prediction.ts';
 import { densityCautions, modelCautions, stainCautions } from '../reliability.ts';
 import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
-import { cellsOfRegions, type RegionCells, remarksOnRegions, tumourClasses, tumourShare } from './slide-regions.ts';
+import { cellsOfRegions, remarksOnRegions, tumourClasses, tumourShare } from './slide-regions.ts';
 
 /** Raised whenever a change gives other candidates for the same slide and model. */
 const SCHEMA = 2;

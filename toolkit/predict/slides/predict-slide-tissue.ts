@@ -5,9 +5,8 @@ import { asSentence } from '../../format.ts';
 import type { LabelMask } from '../../geojson/trace-regions.ts';
 import { writeRegions } from '../../geojson/write-features.ts';
 import { describeNetworks } from '../../nnunet/networks/open-networks.ts';
-import type { SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
+import type { SlideProgress, SlideSegmenter } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import { NOT_PREDICTED } from '../../nnunet/sliding-window/tile-grid.ts';
-import type { SlideProgress } from '../../slide/infer/segment-slide.ts';
 import { type Rows, readRows } from '../../slide/infer/slide-rows.ts';
 import { type StripRows, slideGrid } from '../../slide/infer/tiled-slide.ts';
 import { MODEL_MPP } from '../../slide/read/slide-resolution.ts';
@@ -18,12 +17,11 @@ import {
   type Inferred,
   inferOnce,
   joinStrips,
-  type PredictOptions,
   splitUnlessCached,
   stripKey,
 } from '../infer-once.ts';
 import { areasOf, drawn, legendOf, paletteOf, type TissueJob } from '../predict-tissue.ts';
-import { type ImagePrediction, type OfStrips, slideTissueFiles } from '../prediction.ts';
+import { type ImagePrediction, type OfStrips, type PredictOptions, slideTissueFiles } from '../prediction.ts';
 import { modelCautions, stainCautions, tissueCertaintyNote, tissueCertaintyOf } from '../reliability.ts';
 import { type SeenSlide, type SlideRequest, type SlideServices, withSeenSlide } from './seen-slide.ts';
 

@@ -18,8 +18,7 @@ import { MODEL_MPP, suitsModels } from '../../slide/read/slide-resolution.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
 import { type SlideTissue, slideTissue, type TissueMask, tissueBlocks } from '../../slide/slide-tissue.ts';
 import { definitionOf } from '../../tasks/registry.ts';
-import type { PredictServices } from '../infer-once.ts';
-import type { PredictionChoices } from '../prediction.ts';
+import type { PredictionChoices, PredictServices } from '../prediction.ts';
 
 /** A slide as a network sees it. */
 export interface SeenSlide {

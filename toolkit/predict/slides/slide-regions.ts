@@ -5,6 +5,7 @@ import { readNamedJson } from '../../files/text-file.ts';
 import { counted, firstOf, listed } from '../../format.ts';
 import { cellDefinition } from '../../tasks/registry.ts';
 import type { FoundCell } from '../found-cell.ts';
+import type { RegionCells, TumourShare } from '../prediction.ts';
 import { areaOfRegion, pointTest, type Polygon as Rings } from './region-shape.ts';
 
 const REMEDY = 'In QuPath: select the annotations, File > Export objects as GeoJSON.';
@@ -160,24 +161,6 @@ export function remarksOnRegions(regions: readonly { readonly name: string; read
   return [...byRemark].map(([remark, names]) => {
     return `${names.length === 1 ? 'Region' : 'Each of the regions'} ${firstOf(names)} ${remark}.`;
   });
-}
-
-/** PD-L1 positive tumour cells among all tumour cells, for research only. */
-export interface TumourShare {
-  readonly positive: number;
-  readonly negative: number;
-  /** 0 to 100; null without tumour cells. */
-  readonly percent: number | null;
-}
-
-/** The cells of a region that the user drew. */
-export interface RegionCells {
-  readonly name: string;
-  /** Missing if the pixel size is unknown. */
-  readonly mm2?: number;
-  /** Number of cells per class, by class number. */
-  readonly counts: readonly number[];
-  readonly tumour?: TumourShare;
 }
 
 /** Returns the class numbers of tumour cells; undefined if the task or the model does not have them. */

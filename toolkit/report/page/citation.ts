@@ -3,7 +3,7 @@ import type { VerdictConfig } from '../../../config/verdict-config.ts';
 import { comparedText } from '../../dataset/provenance.ts';
 import { counted, listed, withArticle } from '../../format.ts';
 import { adapterText, batchText } from '../../onnx/session/engine-choice.ts';
-import { taskNamed } from '../../tasks/kind.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import type { Environment } from '../environment.ts';
 import type { ReportData } from '../report-data.ts';
 import { type Html, hrefOf, html } from './html.ts';

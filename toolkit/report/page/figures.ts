@@ -6,7 +6,7 @@ import type { AccessibleFigure } from '../../figures/report-figures.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { sha256Of } from '../../files/hash-file.ts';
 import { RESULTS, reportFolder } from '../../results/results-folder.ts';
-import { taskNamed } from '../../tasks/kind.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import type { Interval } from '../../verdict/verdict-file.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { decimal, type Html, hrefOf, html, NOTHING } from './html.ts';

@@ -1,7 +1,7 @@
 import { TASK_TITLES, type Task } from '../../../config/tasks.ts';
 import { type RecordKind, verdictText } from '../../dataset/provenance.ts';
 import { counted, percentText } from '../../format.ts';
-import { taskNamed } from '../../tasks/kind.ts';
+import { taskNamed } from '../../tasks/task-named.ts';
 import { type LayerName, MAX_VIEWED, type RoiLayers, type Spot } from '../layers/draw-layers.ts';
 import type { JudgedTask } from '../report-data.ts';
 import { decimal, type Html, hrefOf, html, NOTHING } from './html.ts';

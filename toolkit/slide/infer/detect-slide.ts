@@ -1,69 +1,20 @@
 import { ReigniteError } from '../../errors.ts';
 import type { Candidates } from '../../yolo/detect/candidates.ts';
-import type { DetectionProgress, DetectorEngine, DetectorJob } from '../../yolo/detect/cell-detector.ts';
+import type {
+  SelectedSlideCells,
+  SelectSlideCellsJob,
+  SlideCellsJob,
+  SlideCellsProgress,
+  SlideCellsResult,
+} from '../../yolo/detect/cell-detector.ts';
 import { type DetectorModel, detectTiles, type TilesSoFar } from '../../yolo/detect/detect-tiles.ts';
 import { type DetectionIdentity, PartialDetection } from '../../yolo/detect/detection-files.ts';
 import { fillTile } from '../../yolo/detect/image-views.ts';
 import { NMS_OUTCOMES, type NmsOptions, nms } from '../../yolo/detect/nms.ts';
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
-import { isTissue, type TissueMask } from '../slide-tissue.ts';
+import { isTissue } from '../slide-tissue.ts';
 import { type CellTile, cellTiles, readSlideBoxes, type TileCandidates, writeSlideBoxes } from './cell-tiles.ts';
-import type { OnSlide } from './tiled-slide.ts';
-
-/** A slide, or a strip of one, in which a network detects cell candidates. */
-export interface SlideCellsJob extends DetectorJob, OnSlide {
-  /** Only tiles that touch the tissue are computed. */
-  readonly tissue?: TissueMask;
-  /** Candidates with a detection score above this are kept. */
-  readonly floor: number;
-  /** Output file of the candidates, see `writeSlideBoxes`. */
-  readonly boxes: string;
-}
-
-/** Progress of the job. */
-export interface SlideCellsProgress extends DetectionProgress {
-  /** Estimated time for the remaining tiles, s. Reported once, after two tiles. */
-  readonly expectedSeconds?: number;
-  readonly tiles?: number;
-  readonly tilesTotal?: number;
-}
-
-export interface SlideCellsResult extends DetectorEngine {
-  /** px as the network saw it */
-  readonly width: number;
-  /** px as the network saw it */
-  readonly height: number;
-  /** Side of a tile, px. */
-  readonly size: number;
-  readonly tiles: number;
-  readonly tilesTotal: number;
-  /** Tiles that an earlier attempt finished. */
-  readonly resumed: number;
-  readonly notes: readonly string[];
-  readonly seconds: number;
-}
-
-/** Candidates of a slide, from which cells are selected without a network. */
-export interface SelectSlideCellsJob extends NmsOptions {
-  /** File of candidates, see `SlideCellsJob`. */
-  readonly boxes: string;
-  /** px as the network saw it */
-  readonly width: number;
-  /** px as the network saw it */
-  readonly height: number;
-  /** Side of a tile, px. */
-  readonly size: number;
-  /** Only cells in the tissue are kept. */
-  readonly tissue?: TissueMask;
-}
-
-export interface SelectedSlideCells {
-  /** n x 6: x1, y1, x2, y2, score, class, best first; px as the network saw them. */
-  readonly cells: Float32Array;
-  /** Number of cells that were dropped because they are outside the tissue. */
-  readonly outside: number;
-}
 
 type Detected = Pick<SlideCellsResult, 'width' | 'height' | 'size' | 'tiles' | 'tilesTotal' | 'resumed'>;
 

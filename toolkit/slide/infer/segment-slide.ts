@@ -1,38 +1,14 @@
-import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
-import { type PartialIdentity, PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
-import type { ModelJob, RoiProgress, RoiStep, SegmentResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
+import type { FoldNetworks } from '../../nnunet/networks/ort-fold-networks.ts';
+import { type PartialIdentity, PartialRoi, type RoiStep } from '../../nnunet/sliding-window/partial-roi.ts';
+import type { SlideJob, SlideProgress, SlideResult } from '../../nnunet/sliding-window/roi-segmenter.ts';
 import type { SegmentRoiOptions } from '../../nnunet/sliding-window/segment-roi.ts';
 import { stepsBefore } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
 import { passBuffers } from '../../nnunet/sliding-window/tile-input.ts';
 import { Slide } from '../read/slide.ts';
 import { SlideView } from '../read/slide-view.ts';
-import type { TissueMask } from '../slide-tissue.ts';
 import { SlidePass } from './slide-pass.ts';
 import { bandRows, confidenceFile, joinRows, labelsFile } from './slide-rows.ts';
-import { firstRowReaching, type OnSlide, type StripRows, type TiledSlide, tiledSlide } from './tiled-slide.ts';
-
-/** A slide to segment, or a strip of one. */
-export interface SlideJob extends ModelJob, OnSlide {
-  /** Only pixels of the tissue get a label. */
-  readonly tissue?: TissueMask;
-  /** Output file of the labels, see `joinRows`. */
-  readonly labels: string;
-  /** Output file of the confidence, see `joinRows`: 255 x (best - second best mean softmax). */
-  readonly confidence: string;
-}
-
-/** Progress of segmenting a slide. */
-export interface SlideProgress extends RoiProgress {
-  /** Estimated time for the remaining tiles, s. Reported once, before the first tile. */
-  readonly expectedSeconds?: number;
-  /** Number of tiles that are computed; reported with `expectedSeconds`. */
-  readonly tiles?: number;
-  /** Number of tiles of the whole grid; reported with `expectedSeconds`. */
-  readonly tilesTotal?: number;
-}
-
-/** Result of segmenting a slide. */
-export type SlideResult = SegmentResult;
+import { firstRowReaching, type StripRows, type TiledSlide, tiledSlide } from './tiled-slide.ts';
 
 type SlideFiles = Pick<
   SlideJob,

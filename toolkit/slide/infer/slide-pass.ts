@@ -1,9 +1,8 @@
 import { ReigniteError } from '../../errors.ts';
-import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
+import type { FoldNetworks } from '../../nnunet/networks/ort-fold-networks.ts';
 import { type DecideRow, rowDecider } from '../../nnunet/sliding-window/decide-row.ts';
 import type { PieceFile } from '../../nnunet/sliding-window/partial-files.ts';
-import type { PartialRoi } from '../../nnunet/sliding-window/partial-roi.ts';
-import type { RoiStep } from '../../nnunet/sliding-window/roi-segmenter.ts';
+import type { PartialRoi, RoiStep } from '../../nnunet/sliding-window/partial-roi.ts';
 import { stepAfter } from '../../nnunet/sliding-window/sliding-window-ensemble.ts';
 import { accumulateTile, addNormalisedRow, WeightSums } from '../../nnunet/sliding-window/tile-band.ts';
 import { finishedRows, startOfRow, type TileGrid } from '../../nnunet/sliding-window/tile-grid.ts';

@@ -2,7 +2,7 @@ import { ReigniteError } from '../../errors.ts';
 import { areAsStored } from '../../image/image-header.ts';
 import { turnIntoLuma } from '../../image/pixels.ts';
 import { isCropped, type ModelMethod, maskedChannels } from '../../nnunet/model-card.ts';
-import type { FoldNetworks } from '../../nnunet/networks/open-networks.ts';
+import type { FoldNetworks } from '../../nnunet/networks/ort-fold-networks.ts';
 import { type Size, startOfRow, type TileGrid, tileGrid } from '../../nnunet/sliding-window/tile-grid.ts';
 import {
   fillTileInput,

@@ -20,8 +20,8 @@ import { roundedCoordinate } from '../../yolo/detect/candidates.ts';
 import { type ImageBoxes, keptScore } from '../../yolo/detect/detection-files.ts';
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { selectDetections } from '../../yolo/detect/select-detections.ts';
-import { taskNamed } from '../kind.ts';
 import { cellDefinition, type DetectionSettings, settingsInEffect } from '../registry.ts';
+import { taskNamed } from '../task-named.ts';
 import type { Box, ListedRoi, NetworkSetup } from '../work.ts';
 import { keptBoxes } from './detection.ts';
 

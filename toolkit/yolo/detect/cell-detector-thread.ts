@@ -1,32 +1,22 @@
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { adapterNames } from '../../onnx/session/engine-choice.ts';
 import { type RequestWatch, serveRequests } from '../../onnx/session/inference-thread.ts';
-import {
-  detectSlide,
-  type SelectedSlideCells,
-  type SelectSlideCellsJob,
-  type SlideCellsJob,
-  type SlideCellsProgress,
-  type SlideCellsResult,
-  selectSlideCells,
-} from '../../slide/infer/detect-slide.ts';
-import type { DetectionJob, DetectionProgress, DetectionResult, DetectorEngine, DetectorJob } from './cell-detector.ts';
+import { detectSlide, selectSlideCells } from '../../slide/infer/detect-slide.ts';
+import type {
+  DetectionJob,
+  DetectionProgress,
+  DetectionResult,
+  DetectorAnswer,
+  DetectorEngine,
+  DetectorJob,
+  DetectorRequest,
+  SlideCellsJob,
+  SlideCellsProgress,
+  SlideCellsResult,
+} from './cell-detector.ts';
 import { detectImage } from './detect-image.ts';
 import type { DetectionIdentity } from './detection-files.ts';
 import { type EngineDetector, openDetector } from './open-detector.ts';
-
-/** Requests of a cell detector to its thread. */
-export type DetectorRequest =
-  | { readonly kind: 'detect'; readonly job: DetectionJob }
-  | { readonly kind: 'slide'; readonly job: SlideCellsJob }
-  | { readonly kind: 'select-slide-cells'; readonly job: SelectSlideCellsJob }
-  | { readonly kind: 'probe'; readonly job: DetectorJob };
-
-export type DetectorAnswer =
-  | { readonly kind: 'detected'; readonly result: DetectionResult }
-  | { readonly kind: 'detected-slide'; readonly result: SlideCellsResult }
-  | { readonly kind: 'selected-slide-cells'; readonly result: SelectedSlideCells }
-  | { readonly kind: 'probed'; readonly engine: DetectorEngine };
 
 /** Raised whenever the candidates of a tile or the format of their files change. */
 const PARTIAL_SCHEMA = '1';

@@ -1,17 +1,12 @@
 import { ReigniteError } from '../../errors.ts';
 import { type AskOptions, InferenceThread } from '../../onnx/session/inference-thread.ts';
 import type { FixedGpu, OpenedSession, SessionOptions } from '../../onnx/session/session.ts';
-import type {
-  SelectedSlideCells,
-  SelectSlideCellsJob,
-  SlideCellsJob,
-  SlideCellsProgress,
-  SlideCellsResult,
-} from '../../slide/infer/detect-slide.ts';
+import type { OnSlide } from '../../slide/infer/tiled-slide.ts';
+import type { TissueMask } from '../../slide/slide-tissue.ts';
 import { startThread } from '../../start-thread.ts';
-import type { DetectorAnswer, DetectorRequest } from './cell-detector-thread.ts';
 import type { ImageBoxes } from './detection-files.ts';
 import type { View } from './image-views.ts';
+import type { NmsOptions } from './nms.ts';
 
 /** A converted detector and how to run it. */
 export interface DetectorJob extends SessionOptions {
@@ -64,6 +59,60 @@ export interface DetectionResult extends DetectorEngine {
   readonly seconds: number;
 }
 
+/** A slide, or a strip of one, in which a network detects cell candidates. */
+export interface SlideCellsJob extends DetectorJob, OnSlide {
+  /** Only tiles that touch the tissue are computed. */
+  readonly tissue?: TissueMask;
+  /** Candidates with a detection score above this are kept. */
+  readonly floor: number;
+  /** Output file of the candidates, see `writeSlideBoxes`. */
+  readonly boxes: string;
+}
+
+/** Progress of the job. */
+export interface SlideCellsProgress extends DetectionProgress {
+  /** Estimated time for the remaining tiles, s. Reported once, after two tiles. */
+  readonly expectedSeconds?: number;
+  readonly tiles?: number;
+  readonly tilesTotal?: number;
+}
+
+export interface SlideCellsResult extends DetectorEngine {
+  /** px as the network saw it */
+  readonly width: number;
+  /** px as the network saw it */
+  readonly height: number;
+  /** Side of a tile, px. */
+  readonly size: number;
+  readonly tiles: number;
+  readonly tilesTotal: number;
+  /** Tiles that an earlier attempt finished. */
+  readonly resumed: number;
+  readonly notes: readonly string[];
+  readonly seconds: number;
+}
+
+/** Candidates of a slide, from which cells are selected without a network. */
+export interface SelectSlideCellsJob extends NmsOptions {
+  /** File of candidates, see `SlideCellsJob`. */
+  readonly boxes: string;
+  /** px as the network saw it */
+  readonly width: number;
+  /** px as the network saw it */
+  readonly height: number;
+  /** Side of a tile, px. */
+  readonly size: number;
+  /** Only cells in the tissue are kept. */
+  readonly tissue?: TissueMask;
+}
+
+export interface SelectedSlideCells {
+  /** n x 6: x1, y1, x2, y2, score, class, best first; px as the network saw them. */
+  readonly cells: Float32Array;
+  /** Number of cells that were dropped because they are outside the tissue. */
+  readonly outside: number;
+}
+
 /** `signal` stops within one tile. Finished tiles stay on disk for the next attempt. */
 export type DetectOptions = AskOptions<DetectionProgress>;
 
@@ -92,6 +141,19 @@ export interface SlideDetector {
   /** Selects the cells of a slide from its candidates. @throws ReigniteError as `selectSlideCells` does. */
   selectSlideCells(job: SelectSlideCellsJob, options?: Pick<DetectOptions, 'signal'>): Promise<SelectedSlideCells>;
 }
+
+/** Requests of a cell detector to its thread. */
+export type DetectorRequest =
+  | { readonly kind: 'detect'; readonly job: DetectionJob }
+  | { readonly kind: 'slide'; readonly job: SlideCellsJob }
+  | { readonly kind: 'select-slide-cells'; readonly job: SelectSlideCellsJob }
+  | { readonly kind: 'probe'; readonly job: DetectorJob };
+
+export type DetectorAnswer =
+  | { readonly kind: 'detected'; readonly result: DetectionResult }
+  | { readonly kind: 'detected-slide'; readonly result: SlideCellsResult }
+  | { readonly kind: 'selected-slide-cells'; readonly result: SelectedSlideCells }
+  | { readonly kind: 'probed'; readonly engine: DetectorEngine };
 
 /**
  * Creates a detector with its own thread. The thread starts with the first job and, if it dies, again with the next one.

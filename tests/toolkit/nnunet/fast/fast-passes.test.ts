@@ -4,7 +4,7 @@ import { ReigniteError } from '../../../../toolkit/errors.ts';
 import { RowsNetwork } from '../../../../toolkit/nnunet/fast/rows-network.ts';
 import { DeviceRows, HostRows } from '../../../../toolkit/nnunet/fast/rows-pass.ts';
 import { readModelCard } from '../../../../toolkit/nnunet/model-card.ts';
-import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
+import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import {
   exactPass,
   type ImageNetworks,

@@ -1,5 +1,5 @@
 import { type ModelMethod, RGB_SOFTMAX } from '../../../../toolkit/nnunet/model-card.ts';
-import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
+import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import type { Size } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/open-networks.ts';
+import type { FoldNetworks } from '../../../../toolkit/nnunet/networks/ort-fold-networks.ts';
 import { gaussianWeights, tileStarts } from '../../../../toolkit/nnunet/sliding-window/tile-grid.ts';
 
 /** Labels and confidences of an image. */

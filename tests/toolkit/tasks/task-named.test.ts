@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { CellTask } from '../../../config/tasks.ts';
-import { headlineScores } from '../../../toolkit/tasks/kind.ts';
+import { headlineScores } from '../../../toolkit/tasks/task-named.ts';
 import type { CellsVerdictFile } from '../../../toolkit/verdict/verdict-file.ts';
 
 const compared = (name: string, ours: number | null, published: number | null) => ({
