@@ -73,21 +73,25 @@ export const STAGE_ARGUMENT = 5;
  * const plans = parsePlans(info, 'model_best.model.pkl');
  */
 export function parsePlans(info: unknown, file: string): NnunetPlans {
-  const { name, init, plans: rawPlans } = parse(ModelInfo, info, file, '');
+  const { name, init, plans: rawPlans } = parsePlansField(ModelInfo, info, file, '');
   if (OTHER_ACTIVATION.test(name)) {
     throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${file}: the trainer ${name} does not use LeakyReLU 0.01.`);
   }
   if (GROUP_NORM.test(name)) {
     throw new ReigniteError('CHECKPOINT_UNSUPPORTED', `${file}: the trainer ${name} uses group normalisation.`);
   }
-  const plans = parse(Plans, rawPlans, file, 'plans');
+  const plans = parsePlansField(Plans, rawPlans, file, 'plans');
   const stage = usedStage(init[STAGE_ARGUMENT], Object.keys(plans.plans_per_stage), file);
   const field = `plans.plans_per_stage.${stage}`;
-  const stagePlans = parse(StagePlans, plans.plans_per_stage[stage], file, field);
+  const stagePlans = parsePlansField(StagePlans, plans.plans_per_stage[stage], file, field);
   const pools = stagePlans.pool_op_kernel_sizes ?? poolsFromCounts(stagePlans.num_pool_per_axis, file, field);
   const kernels = stagePlans.conv_kernel_sizes ?? Array.from({ length: pools.length + 1 }, (): Pair => [3, 3]);
   if (kernels.length !== pools.length + 1) {
-    throw invalid(file, `${field}.conv_kernel_sizes`, `expected ${pools.length + 1} kernels, got ${kernels.length}`);
+    throw invalidPlans(
+      file,
+      `${field}.conv_kernel_sizes`,
+      `expected ${pools.length + 1} kernels, got ${kernels.length}`,
+    );
   }
   rejectUnevenPatch(stagePlans.patch_size, pools, file, `${field}.patch_size`);
   return {
@@ -106,14 +110,14 @@ function usedStage(argument: unknown, stages: readonly string[], file: string): 
   const [only] = stages;
   if (typeof argument === 'number' && stages.includes(String(argument))) return String(argument);
   if ((argument === undefined || argument === null) && stages.length === 1 && only !== undefined) return only;
-  throw invalid(file, 'init', `stage ${String(argument)} is not one of plans_per_stage (${stages.join(', ')})`);
+  throw invalidPlans(file, 'init', `stage ${String(argument)} is not one of plans_per_stage (${stages.join(', ')})`);
 }
 
 /** Plans of early nnU-Net versions count the poolings per axis. An axis with fewer poolings starts at a deeper stage. */
 function poolsFromCounts(counts: Pair | undefined, file: string, field: string): readonly Pair[] {
   const deepest = Math.max(...(counts ?? [0]));
   if (counts === undefined || deepest === 0) {
-    throw invalid(file, `${field}.pool_op_kernel_sizes`, 'missing, and num_pool_per_axis does not replace it');
+    throw invalidPlans(file, `${field}.pool_op_kernel_sizes`, 'missing, and num_pool_per_axis does not replace it');
   }
   const [rows, columns] = counts;
   const factor = (count: number, k: number): number => (deepest - count <= k ? 2 : 1);
@@ -124,19 +128,25 @@ function poolsFromCounts(counts: Pair | undefined, file: string, field: string):
 function rejectUnevenPatch(patch: Pair, pools: readonly Pair[], file: string, field: string): void {
   for (const axis of [0, 1] as const) {
     const factor = pools.reduce((product, pool) => product * pool[axis], 1);
-    if (patch[axis] % factor !== 0) throw invalid(file, field, `${patch[axis]} px is not a multiple of ${factor}`);
+    if (patch[axis] % factor !== 0) throw invalidPlans(file, field, `${patch[axis]} px is not a multiple of ${factor}`);
   }
 }
 
-function parse<T>(schema: z.ZodType<T>, value: unknown, file: string, field: string): T {
+/**
+ * Checks a field of the plans against a schema.
+ *
+ * @throws ReigniteError PLANS_INVALID naming the first field that does not fit.
+ */
+export function parsePlansField<T>(schema: z.ZodType<T>, value: unknown, file: string, field: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const path = [field, ...(issue?.path ?? []).map(String)].filter((part) => part !== '').join('.');
-  throw invalid(file, path, issue?.message ?? 'not understood');
+  throw invalidPlans(file, path, issue?.message ?? 'not understood');
 }
 
-function invalid(file: string, field: string, fault: string): ReigniteError {
+/** Creates the error PLANS_INVALID for one field. */
+export function invalidPlans(file: string, field: string, fault: string): ReigniteError {
   return new ReigniteError('PLANS_INVALID', `${file}: ${field === '' ? 'the content' : field}: ${fault}.`);
 }
 

@@ -6,7 +6,7 @@ import type { ModelRecipe } from '../convert/convert-model.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';
 import { v1StateDict } from '../convert/state-dict.ts';
 import { type ModelMethod, type Normalisation, RGB_SOFTMAX } from '../model-card.ts';
-import { type NnunetPlans, plainValue, readPlansFile, STAGE_ARGUMENT } from './plans.ts';
+import { invalidPlans, type NnunetPlans, parsePlansField, plainValue, readPlansFile, STAGE_ARGUMENT } from './plans.ts';
 import { BATCH_NORM_TRAINER, INPUT_NAME, OUTPUT_NAME, STATISTICS, unetArchitecture, unetGraph } from './unet-graph.ts';
 
 /**
@@ -195,7 +195,7 @@ export async function v1Normalisation(path: string): Promise<readonly Normalisat
   const intensities = intensitiesOf(plans);
   return schemes.map(([channel, scheme]) => {
     const masked = masks === undefined ? false : masks[channel];
-    if (masked === undefined) throw invalid(path, 'use_mask_for_norm', `channel ${channel} is missing`);
+    if (masked === undefined) throw invalidPlans(path, 'plans.use_mask_for_norm', `channel ${channel} is missing`);
     return normalisationOf(scheme, masked, intensities[channel], path);
   });
 }
@@ -219,20 +219,12 @@ function refusePreprocessor(plans: Located): void {
 
 /** Reads a field of the plans that decides the values of pixels: a wrong one is refused, not ignored. */
 function fieldOf<T>(plans: Located, field: string, schema: z.ZodType<T>): T {
-  const result = schema.safeParse(plainValue(dictGet(plans, field).value));
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const keys = [field, ...(issue?.path ?? []).map(String)].join('.');
-  throw invalid(plans.file, keys, issue?.message ?? 'not understood');
+  return parsePlansField(schema, plainValue(dictGet(plans, field).value), plans.file, `plans.${field}`);
 }
 
 /** Returns the error for schemes that do not fit the channels of the plans. */
 function invalidSchemes(path: string, fault: string): ReigniteError {
-  return invalid(path, 'normalization_schemes', fault);
-}
-
-function invalid(path: string, field: string, fault: string): ReigniteError {
-  return new ReigniteError('PLANS_INVALID', `${path}: plans.${field}: ${fault}.`);
+  return invalidPlans(path, 'plans.normalization_schemes', fault);
 }
 
 function intensitiesOf(plans: Located): Readonly<Record<string, unknown>> {
@@ -271,7 +263,8 @@ function refuseResampling(plans: Located, init: readonly unknown[], path: string
   const key = typeof stage === 'number' ? stage : 0;
   if (!dictHas(stages, key)) return;
   const spacing = Spacing.safeParse(plainValue(dictGet(dictGet(stages, key), 'current_spacing').value));
-  if (!spacing.success) throw invalid(path, `plans_per_stage.${key}.current_spacing`, 'expected at least two numbers');
+  if (!spacing.success)
+    throw invalidPlans(path, `plans.plans_per_stage.${key}.current_spacing`, 'expected at least two numbers');
   const sides = spacing.data.slice(-2);
   if (sides.every((side) => side === 1)) return;
   throw unsupported(path, `nnU-Net would resample images to the spacing ${sides.join(' x ')}`);

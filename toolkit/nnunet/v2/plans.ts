@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import type { Normalisation } from '../model-card.ts';
-import type { Pair } from '../v1/plans.ts';
+import { invalidPlans, type Pair, parsePlansField } from '../v1/plans.ts';
 
 /** Limits far above any real network, so that a damaged file cannot request unbounded memory. */
 const MOST = { stages: 12, convolutions: 64, features: 8192, kernel: 15, stride: 16, patch: 4096 };
@@ -169,11 +169,11 @@ export interface V2Plans {
  *   architecture, norm, activation, normalisation or spacing.
  */
 export function parseV2Plans(json: unknown, configuration: string, file: string): V2Plans {
-  const plans = parse(Plans, json, file, '');
+  const plans = parsePlansField(Plans, json, file, '');
   const found = resolved(plans.configurations, configuration, file);
   const field = `configurations.${configuration}`;
   refuseOtherThan2d(found, configuration, file);
-  const { patch_size: patch, ...settings } = parse(Configuration, found, file, field);
+  const { patch_size: patch, ...settings } = parsePlansField(Configuration, found, file, field);
   refuseResampling(settings.spacing, file);
   const { architecture: described } = found;
   const isOld = described === undefined;
@@ -199,7 +199,7 @@ function resolved(
   for (let next: unknown = name; next !== undefined; ) {
     if (typeof next !== 'string' || !Object.hasOwn(configurations, next) || visited.has(next)) {
       const known = Object.keys(configurations).slice(0, 8).join(', ');
-      throw invalid(
+      throw invalidPlans(
         file,
         'configurations',
         `the configuration ${String(next)} to inherit from is missing (available: ${known})`,
@@ -240,8 +240,13 @@ interface NamedArchitecture {
 }
 
 function newArchitecture(found: unknown, file: string, field: string): NamedArchitecture {
-  const { architecture } = parse(z.object({ architecture: z.record(z.string(), z.unknown()) }), found, file, field);
-  const kwargs = parse(
+  const { architecture } = parsePlansField(
+    z.object({ architecture: z.record(z.string(), z.unknown()) }),
+    found,
+    file,
+    field,
+  );
+  const kwargs = parsePlansField(
     z.object({ network_class_name: z.string(), arch_kwargs: z.record(z.string(), z.unknown()) }),
     architecture,
     file,
@@ -251,11 +256,11 @@ function newArchitecture(found: unknown, file: string, field: string): NamedArch
   knownNetwork(name, file);
   const { conv_op: convolution } = kwargs.arch_kwargs;
   if (String(convolution).includes('Conv3d')) throw unsupported(file, 'its convolutions are 3D', 'Use a 2D model.');
-  return { name, kwargs: parse(Architecture, architecture, file, `${field}.architecture`).arch_kwargs };
+  return { name, kwargs: parsePlansField(Architecture, architecture, file, `${field}.architecture`).arch_kwargs };
 }
 
 function oldArchitecture(found: unknown, file: string, field: string): NamedArchitecture {
-  const old = parse(OldArchitecture, found, file, field);
+  const old = parsePlansField(OldArchitecture, found, file, field);
   const stages = old.n_conv_per_stage_encoder.length;
   return {
     name: old.UNet_class_name,
@@ -290,15 +295,15 @@ function networkOf(className: string, kwargs: ArchKwargs, file: string, field: s
   const name = knownNetwork(className, file);
   const stages = kwargs.n_stages;
   const list = <T>(value: T | readonly T[] | undefined, length: number, key: string): readonly T[] => {
-    if (value === undefined) throw invalid(file, `${field}.${key}`, 'missing');
+    if (value === undefined) throw invalidPlans(file, `${field}.${key}`, 'missing');
     const items: readonly T[] = isList(value) ? value : Array.from({ length }, () => value);
     if (items.length === length) return items;
-    throw invalid(file, `${field}.${key}`, `expected ${length} entries, got ${items.length}`);
+    throw invalidPlans(file, `${field}.${key}`, `expected ${length} entries, got ${items.length}`);
   };
   const isPlain = name === 'PlainConvUNet';
   const features = list(kwargs.features_per_stage, stages, 'features_per_stage');
   const strides = pairs(kwargs.strides, stages, `${field}.strides`, file);
-  if (strides[0]?.some((stride) => stride !== 1)) throw invalid(file, `${field}.strides`, 'the first must be 1');
+  if (strides[0]?.some((stride) => stride !== 1)) throw invalidPlans(file, `${field}.strides`, 'the first must be 1');
   return {
     name,
     features,
@@ -327,7 +332,7 @@ function pairs(value: readonly Pair[] | Pair, length: number, field: string, fil
   }
   const items = value.filter((item) => typeof item !== 'number');
   if (items.length === length) return items;
-  throw invalid(file, field, `expected ${length} entries, got ${items.length}`);
+  throw invalidPlans(file, field, `expected ${length} entries, got ${items.length}`);
 }
 
 function isList<T>(value: T | readonly T[]): value is readonly T[] {
@@ -388,7 +393,12 @@ function normalisationOf(scheme: string, masked: boolean, intensity: unknown, fi
       return { scheme: 'RescaleTo01' };
     case 'CT': {
       const field = 'foreground_intensity_properties_per_channel';
-      const { mean, std, percentile_00_5: low, percentile_99_5: high } = parse(Intensity, intensity, file, field);
+      const {
+        mean,
+        std,
+        percentile_00_5: low,
+        percentile_99_5: high,
+      } = parsePlansField(Intensity, intensity, file, field);
       requireBytes(intensity, file);
       return { scheme: 'CT', mean, std, low, high };
     }
@@ -415,21 +425,8 @@ function requireBytes(intensity: unknown, file: string): void {
 function rejectUnevenPatch(patch: Pair, strides: readonly Pair[], file: string, field: string): void {
   for (const axis of [0, 1] as const) {
     const factor = strides.reduce((product, stride) => product * stride[axis], 1);
-    if (patch[axis] % factor !== 0) throw invalid(file, field, `${patch[axis]} px is not a multiple of ${factor}`);
+    if (patch[axis] % factor !== 0) throw invalidPlans(file, field, `${patch[axis]} px is not a multiple of ${factor}`);
   }
-}
-
-/** @throws ReigniteError PLANS_INVALID naming the first field that does not fit. */
-export function parse<T>(schema: z.ZodType<T>, value: unknown, file: string, field: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const path = [field, ...(issue?.path ?? []).map(String)].filter((part) => part !== '').join('.');
-  throw invalid(file, path, issue?.message ?? 'not understood');
-}
-
-export function invalid(file: string, field: string, fault: string): ReigniteError {
-  return new ReigniteError('PLANS_INVALID', `${file}: ${field === '' ? 'the content' : field}: ${fault}.`);
 }
 
 export function unsupported(file: string, fault: string, remedy?: string): ReigniteError {

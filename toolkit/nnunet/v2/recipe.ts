@@ -17,7 +17,8 @@ import type { ModelRecipe } from '../convert/convert-model.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';
 import { findBareWeights, v2StateDict } from '../convert/state-dict.ts';
 import { type Decision, MOST_CHANNELS } from '../model-card.ts';
-import { invalid, type Norm, parse, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';
+import { invalidPlans, parsePlansField } from '../v1/plans.ts';
+import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';
 import { INPUT_NAME, OUTPUT_NAME, v2UnetGraph } from './unet-graph.ts';
 
 /**
@@ -206,11 +207,11 @@ interface V2Dataset {
  * @see `LabelManager`, nnU-Net v2
  */
 export function parseV2Dataset(json: unknown, file: string): V2Dataset {
-  const { labels, regions_class_order: order, ...rest } = parse(Dataset, json, file, '');
+  const { labels, regions_class_order: order, ...rest } = parsePlansField(Dataset, json, file, '');
   const names = rest.modality ?? rest.channel_names;
-  if (names === undefined) throw invalid(file, 'channel_names', 'missing');
+  if (names === undefined) throw invalidPlans(file, 'channel_names', 'missing');
   const channels = Object.keys(names).length;
-  if (channels === 0) throw invalid(file, 'channel_names', 'expected at least one channel');
+  if (channels === 0) throw invalidPlans(file, 'channel_names', 'expected at least one channel');
   if (channels > MOST_CHANNELS) {
     throw unsupported(
       file,
@@ -219,7 +220,7 @@ export function parseV2Dataset(json: unknown, file: string): V2Dataset {
     );
   }
   const { background } = labels;
-  if (background !== 0) throw invalid(file, 'labels.background', 'expected 0');
+  if (background !== 0) throw invalidPlans(file, 'labels.background', 'expected 0');
   const named = Object.entries(labels).filter(([name]) => name !== 'ignore');
   const isRegional = named.some(([, value]) => Array.isArray(value) && value.length > 1);
   return { channels, ...(isRegional ? regionsOf(named, order ?? undefined, file) : labelsOf(named)) };
@@ -244,7 +245,7 @@ function labelsOf(named: NamedLabels): Outcome {
 function regionsOf(named: NamedLabels, order: readonly number[] | undefined, file: string): Outcome {
   const regions = named.filter(([, value]) => [value].flat().some((each) => each !== 0));
   if (order?.length !== regions.length) {
-    throw invalid(file, 'regions_class_order', `expected ${regions.length} values, one per region`);
+    throw invalidPlans(file, 'regions_class_order', `expected ${regions.length} values, one per region`);
   }
   const background = named.find(([, value]) => value === 0)?.[0] ?? 'background';
   const labels = new Map([[0, background]]);
