@@ -1,7 +1,7 @@
 import { CELL_TASKS, type CellTask, TASK_TITLES, TASKS, type Task } from '../../config/tasks.ts';
 import type { VerdictConfig } from '../../config/verdict-config.ts';
 import { ReigniteError } from '../errors.ts';
-import { counted, firstOf, grouped, listed } from '../format.ts';
+import { counted, firstOf, grouped, listed, shortNumber } from '../format.ts';
 import { worstFirst } from '../verdict/verdict-file.ts';
 import {
   type Agreement,
@@ -236,7 +236,7 @@ function judge(
   const change = Math.max(0, ...changes);
   const most = Math.max(a, b);
   const name = isCells ? 'F1' : 'Dice';
-  const ofScores = scores === undefined ? '' : `; largest difference in ${name}: ${shortOf(change)}`;
+  const ofScores = scores === undefined ? '' : `; largest difference in ${name}: ${shortNumber(change)}`;
   const isEqual = same === most && farthest <= (isCells ? config.cells.reproduced.maxDistance : 0) && change === 0;
   const share = most === 0 ? 0 : 1 - same / most;
   const isNear = isCells
@@ -287,8 +287,4 @@ function remarksOn(
 
 function shortList(names: readonly string[]): string {
   return names.length <= MAX_NAMED ? listed(names) : firstOf(names, MAX_NAMED);
-}
-
-function shortOf(value: number): string {
-  return value === 0 ? '0' : value.toPrecision(2);
 }

@@ -6,7 +6,7 @@ import { writeFileAtomic } from '../files/atomic-write.ts';
 import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement.ts';
 import { formatTwoDecimals } from '../numpy.ts';
 import { cellDefinition } from '../tasks/registry.ts';
-import { contrastOf, type SequentialScale, sequentialColour } from './matrix-colours.ts';
+import { contrastOf, cssColour, type SequentialScale, sequentialColour } from './matrix-colours.ts';
 import { renderVegaLite } from './render-vega-lite.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
@@ -90,17 +90,13 @@ function cellsOf({ labels, scale, texts }: F1MatrixData) {
       const text = texts[row]?.[column] ?? '';
       if (text === '' || text === NOTHING) return { truth, prediction, text, fill: DIAGONAL, ink: 'black' };
       const fill = sequentialColour(scale, Number(text));
-      return { truth, prediction, text, fill: css(fill), ink: css(readableOn(fill)) };
+      return { truth, prediction, text, fill: cssColour(fill), ink: cssColour(readableOn(fill)) };
     }),
   );
 }
 
 function readableOn(fill: Rgb): Rgb {
   return contrastOf(WHITE, fill) >= LARGE_TEXT_CONTRAST ? WHITE : SOFT_BLACK;
-}
-
-function css(colour: Rgb): string {
-  return `rgb(${colour.join(', ')})`;
 }
 
 const ROMAN = ['ᵢ', 'ᵢᵢ', 'ᵢᵢᵢ', 'ᵢᵥ'];

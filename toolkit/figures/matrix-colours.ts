@@ -55,6 +55,11 @@ export function reversedGrey(value: number, maximum: number): number {
   return STEPS - 1 - Math.min(STEPS - 1, Math.max(0, step));
 }
 
+/** Formats a colour for Vega and the canvas. */
+export function cssColour(colour: Rgb): string {
+  return `rgb(${colour.join(', ')})`;
+}
+
 /** Formats a grey as a hexadecimal colour for Vega and the canvas. */
 export function greyColour(grey: number): string {
   return `#${grey.toString(16).padStart(2, '0').repeat(3)}`;

@@ -1,11 +1,11 @@
 import type { TopLevelSpec } from 'vega-lite';
-import { HE_LABELS, type Rgb, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
+import { HE_LABELS, TIL_LABELS, type TissueLabel } from '../dataset/tissue-labels.ts';
 import type { DetectionMetrics, GroupAgreement } from '../metrics/agreement.ts';
 import { type ConfusionMatrix, normaliseConfusion, withoutFirstLabel } from '../metrics/confusion-matrix.ts';
 import { tilConfusion } from '../metrics/dice.ts';
 import { confusionOf, type HeMetrics } from '../metrics/he-metrics.ts';
 import type { ComparedMetric } from '../verdict/verdict-file.ts';
-import { inkOn, shadeOf } from './matrix-colours.ts';
+import { cssColour, inkOn, shadeOf } from './matrix-colours.ts';
 import { FIGURE_STYLE, LITERAL_COLOUR } from './style.ts';
 
 /** An accessible figure: no information only in colour, a contrast of at least 4.5:1, labels next to what they describe. */
@@ -223,10 +223,6 @@ export function scoreDots(title: string, unit: string, rows: readonly ScoreRow[]
   };
 }
 
-function cssOf(colour: Rgb): string {
-  return `rgb(${colour.join(', ')})`;
-}
-
 /** A matrix to draw. */
 interface ShadeMatrix {
   readonly title: string;
@@ -294,8 +290,8 @@ function cellsOf({ rows, columns, values, texts }: ShadeMatrix) {
         row,
         column,
         text: texts[i]?.[j] ?? '',
-        fill: fill === undefined ? NOTHING : cssOf(fill),
-        ink: fill === undefined ? 'black' : cssOf(inkOn(fill)),
+        fill: fill === undefined ? NOTHING : cssColour(fill),
+        ink: fill === undefined ? 'black' : cssColour(inkOn(fill)),
       };
     }),
   );

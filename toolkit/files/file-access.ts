@@ -152,7 +152,12 @@ export function readTextIfThere(path: string): Promise<string | undefined> {
   return ifThere(readText(path));
 }
 
-async function readText(path: string): Promise<string> {
+/**
+ * Reads a text file (UTF-8).
+ *
+ * @throws ReigniteError USAGE for a named pipe, a device or a socket; the system's error when it cannot be read.
+ */
+export async function readText(path: string): Promise<string> {
   refuseStream(path, await stat(path));
   return readFile(path, 'utf8');
 }

@@ -1,8 +1,8 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
 import { writeFileAtomic } from './atomic-write.ts';
-import { fileMissing, hasCode, refuseStream, requireRegularFile } from './file-access.ts';
+import { fileMissing, hasCode, readText, requireRegularFile } from './file-access.ts';
 
 /**
  * Reads a JSON file and checks it against a schema.
@@ -30,11 +30,6 @@ export async function readJsonFile<Schema extends z.ZodType>(
       ...(remedy !== undefined && { remedy }),
     });
   }
-}
-
-async function readText(path: string): Promise<string> {
-  refuseStream(path, await stat(path));
-  return readFile(path, 'utf8');
 }
 
 /** Reads a JSON file that can be recreated: undefined if it is missing, unreadable or does not fit the schema. */

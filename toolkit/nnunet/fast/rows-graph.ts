@@ -23,7 +23,7 @@ import {
   type Value,
 } from '../../onnx/graph/graph.ts';
 import { withNormsByRows } from '../../onnx/graph/normalisation.ts';
-import { add, concat, floats, integers, multiply, transpose } from '../../onnx/graph/operators.ts';
+import { add, concat, floats, integers, multiply, reshape, transpose } from '../../onnx/graph/operators.ts';
 import type { Precision, Provider } from '../../onnx/session/engine-choice.ts';
 import { type Decision, type ModelCard, maskedChannels, methodOf, mirrorAxesOf } from '../model-card.ts';
 import { mirrorings } from '../networks/ort-fold-networks.ts';
@@ -87,7 +87,7 @@ export function rowsGraph(options: RowsGraphOptions): OnnxGraph {
     body: subgraph(batchGraph(graph, options)),
     num_scan_inputs: int(2),
   });
-  const flat = reshaped(graph, 'flat', scores, [-1, outputs + 1, height, width]);
+  const flat = reshape(graph, 'flat', scores, [-1, outputs + 1, height, width]);
   const placed = graph.node('placed', 'Gather', [flat, order], { axis: int(0) });
   const rows = graph.node('rows', 'Reshape', [placed, grid]);
   const planes = graph.node('planes', 'Reshape', [transpose(graph, 'planesFirst', rows, [2, 0, 3, 1, 4]), joined]);
@@ -147,7 +147,7 @@ function normalised(
     Array.from({ length: channels }, (_, channel) => channel * BYTES),
   );
   const places = add(body, 'tilePlaces', kept, starts);
-  const table = reshaped(outer, 'tableFlat', { name: 'tables' }, [-1]);
+  const table = reshape(outer, 'tableFlat', { name: 'tables' }, [-1]);
   const values = body.node('tileValues', 'Gather', [table, places], { axis: int(0) });
   const planes = transpose(body, 'tilePlanes', values, [0, 3, 1, 2]);
   const mask = castTo(body, 'tileMask', inside, ELEMENT_TYPES.float32);
@@ -174,18 +174,14 @@ function gathered(
     const index = int32s(graph, `${name}.number${k}`, [k]);
     const pick = (part: string, from: Value) =>
       graph.node(`${name}.${part}${k}`, 'Gather', [from, index], { axis: int(0) });
-    const indices = reshaped(graph, `${name}.indices${k}`, pick('places', places), [-1]);
-    const factor = reshaped(graph, `${name}.factor${k}`, pick('isThere', isThere), shape);
+    const indices = reshape(graph, `${name}.indices${k}`, pick('places', places), [-1]);
+    const factor = reshape(graph, `${name}.factor${k}`, pick('isThere', isThere), shape);
     const values = graph.node(`${name}.values${k}`, 'Gather', [x, indices], { axis: int(axis) });
     const counted = multiply(graph, `${name}.counted${k}`, values, factor);
     sum = sum === undefined ? counted : add(graph, `${name}.sum${k}`, sum, counted);
   }
   if (sum === undefined) throw new RangeError('Expected at least one source');
   return sum;
-}
-
-function reshaped(graph: GraphBuilder, name: string, x: Value, shape: readonly number[]): Value {
-  return graph.node(name, 'Reshape', [x, integers(graph, `${name}.shape`, shape)]);
 }
 
 function repeated(values: Float32Array, times: number): Float32Array {

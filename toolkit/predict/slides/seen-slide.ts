@@ -14,7 +14,7 @@ import { sha256Of } from '../../files/hash-file.ts';
 import type { DecodedImage } from '../../image/accepted-image.ts';
 import { encodeLabels } from '../../image/encode-png.ts';
 import { Slide, slideOverview } from '../../slide/read/slide.ts';
-import { MODEL_MPP, suitsModels } from '../../slide/read/slide-resolution.ts';
+import { MODEL_MPP, scaleText, suitsModels } from '../../slide/read/slide-resolution.ts';
 import { SlideView } from '../../slide/read/slide-view.ts';
 import { type SlideTissue, slideTissue, type TissueMask, tissueBlocks } from '../../slide/slide-tissue.ts';
 import { definitionOf } from '../../tasks/registry.ts';
@@ -126,14 +126,15 @@ function scaleNotes(slide: Slide, view: SlideView, given: number | undefined): r
   const { resolution } = slide.scale;
   const notes: string[] = [];
   if (given !== undefined) {
-    const said = resolution === undefined ? '' : `; its ${resolution.source} says ${short(resolution.mpp)}`;
+    const said = resolution === undefined ? '' : `; its ${resolution.source} says ${scaleText(resolution.mpp)}`;
     notes.push(`Its pixel size was given: ${given} µm${said}.`);
   } else if (resolution !== undefined) {
-    notes.push(`Its pixel size is ${short(resolution.mpp)} µm, from its ${resolution.source}.`);
+    notes.push(`Its pixel size is ${scaleText(resolution.mpp)} µm, from its ${resolution.source}.`);
   }
-  const scaled = view.factor > 1 ? `downsampled by ${short(view.factor)}` : `enlarged by ${short(1 / view.factor)}`;
+  const scaled =
+    view.factor > 1 ? `downsampled by ${scaleText(view.factor)}` : `enlarged by ${scaleText(1 / view.factor)}`;
   const made = view.factor === 1 ? '' : `, ${scaled}`;
-  const seenAt = view.mpp === undefined ? '' : ` at ${short(view.mpp)} µm/px`;
+  const seenAt = view.mpp === undefined ? '' : ` at ${scaleText(view.mpp)} µm/px`;
   notes.push(`The network saw level ${view.level}${made}: ${view.width} x ${view.height} px${seenAt}.`);
   if (view.mpp === undefined)
     notes.push(`Its pixel size is unknown; the models expect ${MODEL_MPP} µm/px. Set it with --mpp.`);
@@ -161,10 +162,6 @@ function tissueNotes(tissue: SlideTissue | undefined): readonly string[] {
 
 function percent(share: number): string {
   return `${(100 * share).toFixed(1)} %`;
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(4)));
 }
 
 /** Raised whenever a change gives another overview for the same slide. */

@@ -89,11 +89,12 @@ function meanOf({ x, y, source }: Stated): SlideResolution {
 }
 
 function disbelief({ x, y, source }: Stated): string {
-  const value = x === y ? `${short(x)} µm/px` : `${short(x)} x ${short(y)} µm/px`;
+  const value = x === y ? `${scaleText(x)} µm/px` : `${scaleText(x)} x ${scaleText(y)} µm/px`;
   return `Its ${source} states ${value}, which is implausible for a slide and was ignored.`;
 }
 
-function short(value: number): string {
+/** Formats a pixel size or a scale, with up to four significant digits. */
+export function scaleText(value: number): string {
   return String(Number(value.toPrecision(4)));
 }
 
