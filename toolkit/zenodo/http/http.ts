@@ -1,14 +1,13 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
 import { z } from 'zod';
 import { pause, withStallLimit } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { codeOf } from '../../files/file-access.ts';
 import { makeFolderSync } from '../../files/folders.ts';
-import { defaultUserAgent, retryAfterMs } from './http-headers.ts';
+import { defaultUserAgent, type HttpReply, retryAfterMs } from './http-headers.ts';
 
 /**
  * Limits the open sockets per host. A closing socket counts until it is fully closed, so that the limit is never exceeded.
@@ -60,16 +59,6 @@ export interface HttpGet {
   readonly stallMs?: number | undefined;
   /** Limits the rate of requests. Default: no limit, for example for a server on this machine. */
   readonly rateLimiter?: HostRateLimiter | undefined;
-}
-
-/** A reply whose body has not been read yet. */
-export interface HttpReply {
-  readonly status: number;
-  /** Returns the value of a header (name in lower case), the first one if it occurs several times. */
-  readonly header: (name: string) => string | undefined;
-  readonly body: Readable;
-  /** Address of the reply, after redirects. */
-  readonly url: string;
 }
 
 const DEFAULT_STALL_MS = 30_000;
