@@ -122,18 +122,22 @@ it('predicts the same with a durable run as without, though everything is killed
 });
 
 it('can be listed, watched, paused, cancelled, retried and explained with the run commands, and adds to the tables of a folder', async () => {
-  const run = [...words('steered'), 'medium.png', 'small.png', '--run'];
-  const command = (...words: string[]) => runHere(words, place('home-steered'));
-  const RELEASED_BY = join(folder(), 'released');
+  // A repetition of this test must not find the results of the first attempt.
+  const attempt = randomUUID().slice(0, 8);
+  const [steered, shared] = [`steered-${attempt}`, `shared-${attempt}`];
+  const home = `home-steered-${attempt}`;
+  const run = [...words(steered), 'medium.png', 'small.png', '--run'];
+  const command = (...words: string[]) => runHere(words, place(home));
+  const RELEASED_BY = join(folder(), `released-${attempt}`);
   const NODE_OPTIONS = `--import=${import.meta.resolve('../support/hold-inference.mjs')}`;
-  const held = place('home-steered');
+  const held = place(home);
   const first = startCommand(run, { ...held, environment: { ...held.environment, NODE_OPTIONS, RELEASED_BY } });
   await first.shows(/0 of 2 images/);
   const status = await command('status', '--json');
   expect(JSON.parse(status.stdout)).toMatchObject({
     run: expect.stringMatching(/^predict\/he\//),
     status: 'running',
-    results: join(folder(), 'steered'),
+    results: join(folder(), steered),
     stages: [{ stage: 'he', unit: 'images', of: 2 }],
   });
   const paused = await command('pause');
@@ -146,7 +150,7 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
   expect([cancelled.status, cancelled.stdout], cancelled.stderr).toEqual([0, expect.stringContaining('is cancelled')]);
   await writeFile(RELEASED_BY, '');
   expect((await first.ended).status).toBe(1);
-  onTestFinished(await startWorkers(place('home-steered')));
+  onTestFinished(await startWorkers(place(home)));
   const again = await command('retry');
   expect([again.status, again.stderr]).toEqual([0, expect.stringContaining('Started predict/he/')]);
   expect((await command('retry')).stdout).toContain('has no failures to retry');
@@ -168,7 +172,7 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
   expect(list.stdout).toMatch(/done +predict\/he\//);
 
   // Adds to the tables of a folder with the same settings, and rejects other settings before it starts.
-  const folderOf = words('shared');
+  const folderOf = words(shared);
   const direct = await command(...folderOf, 'small.png');
   expect(direct.status, direct.stderr).toBe(0);
   const other = await command(...folderOf, '--simplify', '2', 'copy.png', '--run', '--json');
@@ -177,6 +181,6 @@ it('can be listed, watched, paused, cancelled, retried and explained with the ru
   const added = await command(...folderOf, 'copy.png', '--run', '--json');
   expect(added.status, added.stderr).toBe(0);
   expect(JSON.parse(added.stdout).images).toMatchObject([{ name: 'small' }, { name: 'copy' }]);
-  const table = await readFile(join(folder(), 'shared', 'areas.csv'), 'utf8');
+  const table = await readFile(join(folder(), shared, 'areas.csv'), 'utf8');
   expect(new Set(table.split('\n').map((row) => row.split(',')[0]))).toEqual(new Set(['image', 'small', 'copy', '']));
 });
