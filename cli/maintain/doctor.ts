@@ -14,20 +14,11 @@ import { freeBytes } from '../../toolkit/files/suitable-file-system.ts';
 import { discard, httpGet } from '../../toolkit/zenodo/http/http.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { lookAtRecord, lookLines } from '../run/look-at-record.ts';
-import type { RunOptions } from '../run/run.ts';
-import { checkProviders, lineOf } from './providers.ts';
-
-/** The result of one check. */
-export interface Finding {
-  readonly name: string;
-  readonly status: 'pass' | 'warn' | 'fail';
-  readonly detail: string;
-  /** What to do about it; missing if there is nothing to do. */
-  readonly remedy?: string;
-}
+import type { PlanOptions } from '../run/plan.ts';
+import { checkProviders, type Finding, lineOf } from './providers.ts';
 
 /** Options of `doctor`; the configuration options determine the record. */
-export interface DoctorOptions extends Omit<RunOptions, 'workers'> {
+export interface DoctorOptions extends PlanOptions {
   readonly record?: boolean;
 }
 

@@ -23,7 +23,6 @@ import {
 import { ortVersion } from '../../toolkit/onnx/session/environment.ts';
 import { errorClause } from '../../toolkit/onnx/session/session.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import type { Finding } from './doctor.ts';
 
 /** Options of `gpu install`. */
 export interface GpuOptions {
@@ -153,6 +152,15 @@ interface ProviderChecks {
   /** The GPUs that CUDA sees; undefined if unknown. */
   readonly gpus: readonly AdapterNames[] | undefined;
   readonly probe: typeof probeProvider;
+}
+
+/** The result of one check. */
+export interface Finding {
+  readonly name: string;
+  readonly status: 'pass' | 'warn' | 'fail';
+  readonly detail: string;
+  /** What to do about it; missing if there is nothing to do. */
+  readonly remedy?: string;
 }
 
 /**

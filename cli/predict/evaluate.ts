@@ -11,7 +11,7 @@ import {
   writeBoxesPage,
 } from '../../toolkit/evaluate/evaluate-boxes.ts';
 import { type EvaluatedMasks, evaluateMasks, LARGEST_VALUE } from '../../toolkit/evaluate/evaluate-masks.ts';
-import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation.ts';
+import { evaluationPage, writeEvaluationPage } from '../../toolkit/evaluate/evaluation-page.ts';
 import { counted, listed } from '../../toolkit/format.ts';
 import { classesAsked } from '../../toolkit/metrics/class-subset.ts';
 import type { TaskKind } from '../../toolkit/tasks/kind.ts';

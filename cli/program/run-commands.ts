@@ -6,6 +6,7 @@ import type { SweepOptions } from '../inspect/sweep.ts';
 import type { WorkersOptions } from '../inspect/workers.ts';
 import type { WorkerOptions } from '../maintain/worker.ts';
 import type { DownloadOptions } from '../run/download.ts';
+import type { PlanOptions } from '../run/plan.ts';
 import type { RunOptions } from '../run/run.ts';
 import type { ScheduleCommandOptions } from '../run/schedule.ts';
 import {
@@ -54,7 +55,7 @@ export function runCommands(program: Command, { signal, exitWith }: CommandConte
 
   configuredCommand(program, 'plan', 'show what a run would download and compute, and how long it would take')
     .option('--fresh', 'plan as if no results were cached')
-    .action(async (options: Omit<RunOptions, 'workers'>) => {
+    .action(async (options: PlanOptions) => {
       const { planCommand } = await import('../run/plan.ts');
       exitWith(await planCommand(options, signal));
     });

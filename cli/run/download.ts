@@ -27,8 +27,8 @@ import { failureIn } from '../inspect/run-steps.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { tellRunPage } from './follow-run.ts';
+import type { PlanOptions } from './plan.ts';
 import { type FileState, fileLines, ProgressLines } from './progress-lines.ts';
-import type { RunOptions } from './run.ts';
 
 export interface ResolvedDownload {
   readonly id: string;
@@ -69,7 +69,7 @@ function startDownload(
   return startOrAttach(client, server, flow, onStep);
 }
 
-export interface DownloadOptions extends Omit<RunOptions, 'workers'> {
+export interface DownloadOptions extends PlanOptions {
   /** Globs of the wanted files. Default: everything that the tasks need. */
   readonly only?: readonly string[];
 }

@@ -8,7 +8,17 @@ import { parseRecordId } from '../../toolkit/zenodo/record/record.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
 import { isDataComplete, lookAtRecord, lookLines } from './look-at-record.ts';
 import { ASSUMED_RATE, planRun, type RunPlan, type TaskPlan } from './plan-run.ts';
-import type { RunOptions } from './run.ts';
+
+/** Options of `plan`; `run`, `download` and `doctor` have them too. */
+export interface PlanOptions {
+  readonly profile: string;
+  readonly set: readonly string[];
+  readonly data?: string;
+  readonly results?: string;
+  readonly tasks?: readonly string[];
+  readonly json?: boolean;
+  readonly fresh?: boolean;
+}
 
 /**
  * `reignite plan`: shows what a run with these options would download, compute and take from the cache, and how long it
@@ -16,7 +26,7 @@ import type { RunOptions } from './run.ts';
  *
  * @returns The exit status: 0.
  */
-export async function planCommand(options: Omit<RunOptions, 'workers'>, signal: AbortSignal): Promise<number> {
+export async function planCommand(options: PlanOptions, signal: AbortSignal): Promise<number> {
   const home = homeFromEnvironment();
   const asked = await loadConfig(options);
   const named = resolveRun({ ...asked, record: parseRecordId(asked.record) }, home, options);

@@ -20,16 +20,9 @@ import type { Summary } from '../../toolkit/report/summary.ts';
 import { checkRunStorage } from '../../toolkit/storage/run-storage.ts';
 import { RESUMABLE, STILL_RUNNING, whenInterrupted } from '../interruption.ts';
 import { EXIT, printResult, printStep } from '../output.ts';
-import { printPlan } from './plan.ts';
+import { type PlanOptions, printPlan } from './plan.ts';
 
-export interface RunOptions {
-  readonly profile: string;
-  readonly set: readonly string[];
-  readonly data?: string;
-  readonly results?: string;
-  readonly tasks?: readonly string[];
-  readonly json?: boolean;
-  readonly fresh?: boolean;
+export interface RunOptions extends PlanOptions {
   readonly detach?: boolean;
   /** False with `--no-workers`: only use the workers of others. */
   readonly workers: boolean;

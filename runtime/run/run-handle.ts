@@ -7,38 +7,15 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
-import { z } from 'zod';
 import type { SkippedRoi } from '../../activities/inputs.ts';
 import { bestEffort, markHandled } from '../../toolkit/concurrency.ts';
-import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
+import { ReigniteError } from '../../toolkit/errors.ts';
 import type { Summary } from '../../toolkit/report/summary.ts';
 import { type RunResults, readResults } from '../../toolkit/results/read-results.ts';
 import { RESULTS } from '../../toolkit/results/results-folder.ts';
-import { type ServerSession, watchOn } from '../server/server-session.ts';
+import { runFailure, type ServerSession, watchOn } from '../server/server-session.ts';
 import { resultsOf } from './describe-run.ts';
 import { type RunProgress, runProgress, untilClosed } from './run-progress.ts';
-
-/** Cause and remedy of a failure, which its message joins. */
-const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
-
-/** Converts the error of a failed workflow, with its code and remedy. */
-export function runFailure(error: WorkflowFailedError): ReigniteError {
-  const { cause } = error;
-  if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
-  if (!(cause instanceof ApplicationFailure)) {
-    const remedy = 'Run the same command again to resume.';
-    return new ReigniteError('INTERNAL', `The run failed: ${cause?.message ?? error.message}`, {
-      cause: error,
-      remedy,
-    });
-  }
-  const code = isErrorCode(cause.type) ? cause.type : 'INTERNAL';
-  const details: unknown = cause.details?.[0];
-  const said = Details.safeParse(details).data ?? {};
-  const remedy = said.remedy === undefined ? {} : { remedy: said.remedy };
-  return new ReigniteError(code, said.cause ?? cause.message, { cause: error, ...remedy });
-}
 
 /** Provides the current server session of a run. */
 export interface SessionSource {

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowFailedError } from '@temporalio/client';
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { z } from 'zod';
 import { QUEUES, type Queue } from '../../config/tasks.ts';
 import { bestEffort, markHandled, orAborted } from '../../toolkit/concurrency.ts';
-import { ReigniteError } from '../../toolkit/errors.ts';
+import { isErrorCode, ReigniteError } from '../../toolkit/errors.ts';
 import { type HomeFolders, makePrivateHome } from '../../toolkit/files/folders.ts';
 import { SEARCH_ATTRIBUTES } from '../../workflows/search-attributes.ts';
-import { runFailure } from '../run/run-handle.ts';
 import { listWorkers, refuseOtherVersions } from '../workers/list-workers.ts';
 import { unservedQueues } from '../workers/pollers.ts';
 import { serveOrphanedQueues, WorkerProcesses } from '../workers/worker-processes.ts';
@@ -297,6 +298,27 @@ export async function withServer<Result>(
       await session.close();
     }
   }
+}
+
+/** Cause and remedy of a failure, which its message joins. */
+const Details = z.object({ cause: z.string().optional(), remedy: z.string().optional() });
+
+/** Converts the error of a failed workflow, with its code and remedy. */
+export function runFailure(error: WorkflowFailedError): ReigniteError {
+  const { cause } = error;
+  if (cause instanceof CancelledFailure) return new ReigniteError('CANCELLED', 'The run was cancelled.');
+  if (!(cause instanceof ApplicationFailure)) {
+    const remedy = 'Run the same command again to resume.';
+    return new ReigniteError('INTERNAL', `The run failed: ${cause?.message ?? error.message}`, {
+      cause: error,
+      remedy,
+    });
+  }
+  const code = isErrorCode(cause.type) ? cause.type : 'INTERNAL';
+  const details: unknown = cause.details?.[0];
+  const said = Details.safeParse(details).data ?? {};
+  const remedy = said.remedy === undefined ? {} : { remedy: said.remedy };
+  return new ReigniteError(code, said.cause ?? cause.message, { cause: error, ...remedy });
 }
 
 /**

@@ -1,13 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { constants, createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, type FileHandle, open, readdir, rename, rm } from 'node:fs/promises';
+import { copyFile, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asDiskError, statIfThere } from './file-access.ts';
 import { makeFolder } from './folders.ts';
 import { sha256Of } from './hash-file.ts';
 import { isTaken, processTableTag } from './process-identity.ts';
-import { silenceOf } from './suitable-file-system.ts';
 
 /**
  * Writes a file atomically: readers see the old content or the new one, never a part of it.
@@ -111,6 +110,24 @@ async function isLeftOver(path: string, { pid, tableTag }: Temporary): Promise<b
   if (tableTag === undefined || tableTag === processTableTag()) return !(await isTaken(pid));
   const written = await statIfThere(path);
   return written !== undefined && (await silenceOf(path, written.mtimeMs)) > ABANDONED_MS;
+}
+
+/**
+ * Returns the time since `mtimeMs`, the modification time of a file near `path`, by the clock of their file system: the
+ * clocks of machines and file servers differ.
+ *
+ * @param path - A temporary file is created next to it.
+ * @param mtimeMs - A modification time, as returned by `stat`.
+ * @returns Milliseconds; negative if that clock was set back in the meantime.
+ */
+export async function silenceOf(path: string, mtimeMs: number): Promise<number> {
+  const probe = temporaryPathBeside(path);
+  try {
+    await (await open(probe, 'wx')).close();
+    return (await stat(probe)).mtimeMs - mtimeMs;
+  } finally {
+    await rm(probe, { force: true });
+  }
 }
 
 const COPIED_AT_ONCE = 2 ** 20;

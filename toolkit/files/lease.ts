@@ -7,11 +7,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { bestEffort } from '../concurrency.ts';
 import { type ErrorCode, ReigniteError } from '../errors.ts';
-import { sweepTemporaries, temporaryPathBeside } from './atomic-write.ts';
+import { silenceOf, sweepTemporaries, temporaryPathBeside } from './atomic-write.ts';
 import { asDiskError, hasCode } from './file-access.ts';
 import { makeFolder } from './folders.ts';
 import { isRunning, ownIdentity, processTableId } from './process-identity.ts';
-import { ensureSuitableFileSystem, PROBE, silenceOf } from './suitable-file-system.ts';
+import { ensureSuitableFileSystem, PROBE } from './suitable-file-system.ts';
 
 /** How often a holder renews its lease, and after which silence one that cannot be inspected from here counts as dead. */
 export interface Rhythm {

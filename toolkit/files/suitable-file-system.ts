@@ -1,4 +1,4 @@
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bestEffort } from '../concurrency.ts';
 import { ReigniteError } from '../errors.ts';
@@ -150,24 +150,6 @@ async function winners(attempts: readonly Promise<unknown>[]): Promise<number> {
 
 function unsuitable(folder: string, what: string, cause?: unknown): ReigniteError {
   return new ReigniteError('FILESYSTEM_UNSUITABLE', `The file system of ${folder} ${what}.`, { cause });
-}
-
-/**
- * Returns the time since `mtimeMs`, the modification time of a file near `path`, by the clock of their file system: the
- * clocks of machines and file servers differ.
- *
- * @param path - A temporary file is created next to it.
- * @param mtimeMs - A modification time, as returned by `stat`.
- * @returns Milliseconds; negative if that clock was set back in the meantime.
- */
-export async function silenceOf(path: string, mtimeMs: number): Promise<number> {
-  const probe = temporaryPathBeside(path);
-  try {
-    await (await open(probe, 'wx')).close();
-    return (await stat(probe)).mtimeMs - mtimeMs;
-  } finally {
-    await rm(probe, { force: true });
-  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { VerdictConfig } from '../../../config/verdict-config.ts';
 import { compareSides } from '../../../toolkit/compare/compare-sides.ts';
 import { readSide } from '../../../toolkit/compare/read-side.ts';
 import { evaluateTissue } from '../../../toolkit/evaluate/evaluate-tissue.ts';
-import { writeEvaluationPage } from '../../../toolkit/evaluate/evaluation.ts';
+import { writeEvaluationPage } from '../../../toolkit/evaluate/evaluation-page.ts';
 import { decodeLabels } from '../../../toolkit/image/decode-labels.ts';
 import { encodeGrey16, encodeLabels } from '../../../toolkit/image/encode-png.ts';
 import { classesAsked } from '../../../toolkit/metrics/class-subset.ts';

@@ -5,14 +5,13 @@ import { sweepTemporaries, writeFileAtomic } from '../../files/atomic-write.ts';
 import { makeFolder } from '../../files/folders.ts';
 import { sha256Of, sha256OfFile } from '../../files/hash-file.ts';
 import { writeModel } from '../../onnx/file/model-file.ts';
-import type { OnnxGraph } from '../../onnx/graph/graph.ts';
-import { type Checkpoint, openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
+import { openCheckpoint } from '../../pytorch/containers/checkpoint.ts';
 import { averageBeside } from '../../pytorch/tensors/state-dict.ts';
 import { CARD_FILE, type FoldName, ModelCard, readModelCard } from '../model-card.ts';
 import { v1Recipe, v1Schemas } from '../v1/recipe.ts';
 import { V2_CONVERTER_SCHEMA, v2Recipe } from '../v2/recipe.ts';
 import { type CheckpointName, type FoldFiles, findFolds } from './model-folds.ts';
-import { type CheckpointStateDict, StateDictTracker } from './state-dict.ts';
+import { type ModelRecipe, StateDictTracker } from './state-dict.ts';
 
 /** Files that a conversion writes. */
 const CONVERTED = /^(?:fold_(?:\d+|all)\.onnx|model\.json)$/;
@@ -202,12 +201,4 @@ export async function hashSources(
   const datasetSha256 = await sha256OfFile(folds[0].dataset, signal);
   const head = [`nnunet-v2-2d ${V2_CONVERTER_SCHEMA}${mirroring ? ' mirrored' : ''}`, plansSha256, datasetSha256];
   return { digest: sha256Of([...head, ...checkpointSha256].join('\n')), plansSha256, datasetSha256, checkpointSha256 };
-}
-
-/** How to convert the folds of a model to ONNX, which depends on the version of nnU-Net. */
-export interface ModelRecipe {
-  /** Description of the model, without its sources and folds. */
-  readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
-  weights(checkpoint: Checkpoint, path: string): Promise<CheckpointStateDict>;
-  graph(tracker: StateDictTracker): OnnxGraph;
 }

@@ -1,5 +1,5 @@
 import { ReigniteError } from '../../errors.ts';
-import type { GraphBuilder, Value } from '../../onnx/graph/graph.ts';
+import type { GraphBuilder, OnnxGraph, Value } from '../../onnx/graph/graph.ts';
 import type { Checkpoint } from '../../pytorch/containers/checkpoint.ts';
 import {
   asEntries,
@@ -13,6 +13,7 @@ import {
 } from '../../pytorch/pickle/value.ts';
 import { findStateDict, type NamedTensors, ownName } from '../../pytorch/tensors/state-dict.ts';
 import type { TensorRef } from '../../pytorch/tensors/tensor.ts';
+import type { ModelCard } from '../model-card.ts';
 
 /** One tensor of a checkpoint. Its elements are read on demand. */
 export interface StateTensor {
@@ -284,4 +285,12 @@ export class StateDictTracker {
     }
     return tensor;
   }
+}
+
+/** How to convert the folds of a model to ONNX, which depends on the version of nnU-Net. */
+export interface ModelRecipe {
+  /** Description of the model, without its sources and folds. */
+  readonly card: Omit<ModelCard, 'digest' | 'plansSha256' | 'datasetSha256' | 'folds'>;
+  weights(checkpoint: Checkpoint, path: string): Promise<CheckpointStateDict>;
+  graph(tracker: StateDictTracker): OnnxGraph;
 }

@@ -13,9 +13,8 @@ import {
   locate,
   refusal,
 } from '../../pytorch/pickle/value.ts';
-import type { ModelRecipe } from '../convert/convert-model.ts';
 import type { FoldFiles } from '../convert/model-folds.ts';
-import { findBareWeights, v2StateDict } from '../convert/state-dict.ts';
+import { findBareWeights, type ModelRecipe, v2StateDict } from '../convert/state-dict.ts';
 import { type Decision, MOST_CHANNELS } from '../model-card.ts';
 import { invalidPlans, parsePlansField } from '../v1/plans.ts';
 import { type Norm, parseV2Plans, unsupported, type V2Network, type V2Plans } from './plans.ts';

@@ -1,7 +1,6 @@
 import { halfToNumber } from '../tensors/tensor.ts';
-import type { InterpreterTable, ReduceHandler } from './object-opcodes.ts';
 import { latin1Bytes, narrow } from './pickle-bytes.ts';
-import { LIMITS, type PickleContext } from './pickle-context.ts';
+import { type InterpreterTable, LIMITS, type PickleContext, type ReduceHandler } from './pickle-context.ts';
 import {
   describe,
   isPickleObject,

@@ -2,7 +2,7 @@ import { rebuildTensor } from '../tensors/rebuild-tensor.ts';
 import type { TensorRef } from '../tensors/tensor.ts';
 import { buildArray, buildDType, NUMPY_CALLS } from './numpy-values.ts';
 import { decodeUtf8, latin1Bytes } from './pickle-bytes.ts';
-import { describeGlobal, type PickleContext } from './pickle-context.ts';
+import { describeGlobal, type InterpreterTable, type PickleContext, type ReduceHandler } from './pickle-context.ts';
 import { isGetattr, type OpcodeTable, type PickleMachine } from './pickle-machine.ts';
 import {
   describe,
@@ -238,12 +238,6 @@ function tensorOf(value: PickleValue | undefined, context: PickleContext): Tenso
   if (isPickleObject(value) && value.kind === 'tensor') return value;
   throw context.unsupported(`a parameter is made of ${describe(value)}`);
 }
-
-/** Interprets a call as data; undefined if it has no special meaning and stays inert. */
-export type ReduceHandler = (args: readonly PickleValue[], context: PickleContext) => PickleValue | undefined;
-
-/** Handlers by the name of what is called, `module name`. */
-export type InterpreterTable = Readonly<Record<string, ReduceHandler>>;
 
 const FUNCTIONS: ReadonlyMap<string, ReduceHandler> = new Map([
   ...Object.entries(PYTHON_CLASSES),

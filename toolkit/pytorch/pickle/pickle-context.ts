@@ -1,5 +1,6 @@
 import { ReigniteError } from '../../errors.ts';
 import { isStorageClass, isTorchDType } from '../tensors/tensor.ts';
+import type { PickleValue } from './value.ts';
 
 /**
  * Limits of what a pickle may use. Generous for checkpoints (a large one has 200 kB and 30,000 objects), but low enough
@@ -253,3 +254,9 @@ function reachesFurther(module: string, name: string): boolean {
     return isDangerousIn([root, ...rest].join('.'), last);
   });
 }
+
+/** Interprets a call as data; undefined if it has no special meaning and stays inert. */
+export type ReduceHandler = (args: readonly PickleValue[], context: PickleContext) => PickleValue | undefined;
+
+/** Handlers by the name of what is called, `module name`. */
+export type InterpreterTable = Readonly<Record<string, ReduceHandler>>;

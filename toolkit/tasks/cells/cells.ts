@@ -122,7 +122,7 @@ export function cellsTask(definition: CellTaskDefinition): TaskKind {
 }
 
 /** Lists the images of the COCO file of all readers. */
-async function listCellRois({ name }: CellTaskDefinition, data: string): Promise<readonly ListedRoi[]> {
+export async function listCellRois({ name }: CellTaskDefinition, data: string): Promise<readonly ListedRoi[]> {
   const truth = await readersFileIn(data, name);
   const { images } = await readReaderAnnotations(inside(data, truth), name);
   return images.map(({ stem, fileName, annotatedXyxy: [left, top, right, bottom] }) => ({

@@ -21,8 +21,8 @@ import { type ImageBoxes, keptScore } from '../../yolo/detect/detection-files.ts
 import { SCRIPT_LIMITS } from '../../yolo/detect/nms.ts';
 import { selectDetections } from '../../yolo/detect/select-detections.ts';
 import { cellDefinition, type DetectionSettings, settingsInEffect } from '../registry.ts';
-import { taskNamed } from '../task-named.ts';
 import type { Box, ListedRoi, NetworkSetup } from '../work.ts';
+import { listCellRois } from './cells.ts';
 import { keptBoxes } from './detection.ts';
 
 /** A point and its detection score. */
@@ -261,7 +261,7 @@ export async function sweepRun(run: SweptRun, step: number): Promise<RunSweep> {
   const annotations = await readReaderAnnotations(readers, task);
   const failed = new Set(of.failures.map(({ roi }) => roi));
   const cells = new Map<string, readonly ScoredCell[]>();
-  for (const roi of await taskNamed(task).listRois(data)) {
+  for (const roi of await listCellRois(definition, data)) {
     signal.throwIfAborted();
     if (!failed.has(roi.roi)) cells.set(roi.roi, await cellsOf(run, roi, setup, settings));
   }

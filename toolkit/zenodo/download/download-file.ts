@@ -6,8 +6,8 @@ import { ReigniteError } from '../../errors.ts';
 import { asDiskError, statIfThere } from '../../files/file-access.ts';
 import { lockFile } from '../../files/lease.ts';
 import { ensureFreeSpace } from '../../files/suitable-file-system.ts';
-import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
-import { contentCodings, decodeBody, parseContentRange, refusalOf } from '../http/http-headers.ts';
+import { asNetworkError, discard, type HttpGet, httpGet } from '../http/http.ts';
+import { contentCodings, decodeBody, type HttpReply, parseContentRange, refusalOf } from '../http/http-headers.ts';
 import { digestsOfFile, hashWhileWriting, type SizeAndDigests } from './digests.ts';
 import { PartFile, type PartState, partPath } from './part-file.ts';
 

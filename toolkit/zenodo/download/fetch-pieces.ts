@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { ReigniteError } from '../../errors.ts';
 import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { asDiskError, closeOnError } from '../../files/file-access.ts';
-import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
-import { contentCodings, parseContentRange, refusalOf } from '../http/http-headers.ts';
+import { asNetworkError, discard, type HttpGet, httpGet } from '../http/http.ts';
+import { contentCodings, type HttpReply, parseContentRange, refusalOf } from '../http/http-headers.ts';
 
 /** Progress is recorded after this many bytes. At most as many must be downloaded again after a crash. */
 const NOTE_EVERY = 8 * 2 ** 20;

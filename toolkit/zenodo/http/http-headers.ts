@@ -2,10 +2,19 @@ import { pipeline, type Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib';
 import { packageVersion } from '../../../config/package-files.ts';
 import { type ErrorCode, ReigniteError } from '../../errors.ts';
-import type { HttpReply } from './http.ts';
 
 /** Upper limit of the wait that a server can ask for, ms. */
 const MAX_WAIT_MS = 3_600_000;
+
+/** A reply whose body has not been read yet. */
+export interface HttpReply {
+  readonly status: number;
+  /** Returns the value of a header (name in lower case), the first one if it occurs several times. */
+  readonly header: (name: string) => string | undefined;
+  readonly body: Readable;
+  /** Address of the reply, after redirects. */
+  readonly url: string;
+}
 
 /**
  * Converts an HTTP status to an error.

@@ -1,7 +1,6 @@
 import { createWriteStream, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Agent, buildConnector, type Dispatcher, EnvHttpProxyAgent, Pool, request } from 'undici';
 import { z } from 'zod';
@@ -9,7 +8,7 @@ import { pause, withStallLimit } from '../../concurrency.ts';
 import { ReigniteError } from '../../errors.ts';
 import { codeOf } from '../../files/file-access.ts';
 import { makeFolderSync } from '../../files/folders.ts';
-import { defaultUserAgent, retryAfterMs } from './http-headers.ts';
+import { defaultUserAgent, type HttpReply, retryAfterMs } from './http-headers.ts';
 
 /** Options of one GET. It is not retried here, but by the caller, who knows what is on disk. */
 export interface HttpGet {
@@ -23,16 +22,6 @@ export interface HttpGet {
   readonly stallMs?: number | undefined;
   /** Limits the rate of requests. Default: no limit, for example for a server on this machine. */
   readonly rateLimiter?: HostRateLimiter | undefined;
-}
-
-/** A reply whose body has not been read yet. */
-export interface HttpReply {
-  readonly status: number;
-  /** Returns the value of a header (name in lower case), the first one if it occurs several times. */
-  readonly header: (name: string) => string | undefined;
-  readonly body: Readable;
-  /** Address of the reply, after redirects. */
-  readonly url: string;
 }
 
 const DEFAULT_STALL_MS = 30_000;

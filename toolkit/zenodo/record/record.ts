@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { Kind } from '../../dataset/layout.ts';
 import { ReigniteError } from '../../errors.ts';
-import { asNetworkError, discard, type HttpGet, type HttpReply, httpGet } from '../http/http.ts';
-import { contentCodings, decodeBody, refusalOf, TOKEN_VARIABLE } from '../http/http-headers.ts';
+import { asNetworkError, discard, type HttpGet, httpGet } from '../http/http.ts';
+import { contentCodings, decodeBody, type HttpReply, refusalOf, TOKEN_VARIABLE } from '../http/http-headers.ts';
 import { FilesJson, type RecordAccess, RecordJson } from './record-json.ts';
 
 /** A file of a record, as published. */

@@ -2,7 +2,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readersFile } from '../../../toolkit/dataset/layout.ts';
-import { evaluationAnswer, writeEvaluationPage } from '../../../toolkit/evaluate/evaluation.ts';
+import { evaluationAnswer, writeEvaluationPage } from '../../../toolkit/evaluate/evaluation-page.ts';
 import { encodeNpy } from '../../../toolkit/numpy.ts';
 import { readLayersFile } from '../../../toolkit/report/layers/draw-layers.ts';
 import { PDL1 } from '../../../toolkit/tasks/registry.ts';
