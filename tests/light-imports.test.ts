@@ -34,6 +34,10 @@ describe('what starts at once', () => {
     expect(without.filter((name) => loaded.has(name))).toEqual([]);
   });
 
+  it.each(['exports/npy.ts', 'exports/geojson.ts'])('%s loads no package', (entry) => {
+    expect([...packagesOf(entry)].filter((name) => !name.startsWith('node:'))).toEqual([]);
+  });
+
   it('a module that draws loads one', () => {
     expect(packagesOf('toolkit/figures/render-vega-lite.ts')).toContain('vega');
   });
