@@ -1,4 +1,4 @@
-// Runs all checks: format and lint first, then types and tests side by side.
+// Runs all checks: format and lint, types, tests.
 // Arguments are passed to vitest: `npm test -- tests/toolkit/metrics`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,13 +18,12 @@ const biome = [commandOf('@biomejs/biome', 'biome'), 'check', '.'];
 const compiler = [commandOf('typescript', 'tsc'), '--noEmit'];
 const vitest = [commandOf('vitest', 'vitest'), 'run', ...process.argv.slice(2)];
 
-if ((await start(biome).status) !== 0) process.exit(1);
-// The compiler uses one processor: the tests start meanwhile, and end with it if it finds an error.
-const types = start(compiler);
+// Side by side, because each of the first two uses one processor; the tests end with them if they find a mistake.
 const tests = start(vitest);
-const typesStatus = await types.status;
-if (typesStatus !== 0) tests.stop();
-process.exit(typesStatus || (await tests.status));
+const checks = await Promise.all([start(biome).status, start(compiler).status]);
+const mistake = checks.find((status) => status !== 0);
+if (mistake !== undefined) tests.stop();
+process.exit(mistake ?? (await tests.status));
 
 /** Starts a script whose output is shown; `status` resolves to 0 if it succeeds. */
 function start([script, ...args]) {

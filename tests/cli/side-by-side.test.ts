@@ -11,8 +11,7 @@ import { serveHome } from '../support/serve-home.ts';
 import { tinyProfile, writeTinyRecord } from '../support/tiny-record.ts';
 
 const PROMISED = ['inference', 'confidence', 'metrics', 'figures'];
-const BIG = { name: 'patient1_he_roi1', width: 128, height: 112 };
-const SMALL = { name: 'patient2_he_roi1', width: 64, height: 49 };
+const ROI = { name: 'patient1_he_roi1', width: 128, height: 112 };
 
 const folder = suiteFolder();
 let attempt = 0;
@@ -29,11 +28,11 @@ function wordsOf(name: 'full' | 'annotated', data: string, results: string): str
 }
 
 beforeAll(async () => {
-  await writeTinyRecord(folder(), [BIG, SMALL], async (unpacked) => {
+  await writeTinyRecord(folder(), [ROI], async (unpacked) => {
     // Annotated in a corner only: there the scopes differ.
     const corner = sharp({ create: { width: 60, height: 60, channels: 3, background: '#030303' } });
-    const path = join(unpacked, 'annotations', 'he', `${BIG.name}_with_context.png`);
-    const labels = sharp({ create: { width: BIG.width, height: BIG.height, channels: 3, background: '#000000' } })
+    const path = join(unpacked, 'annotations', 'he', `${ROI.name}_with_context.png`);
+    const labels = sharp({ create: { width: ROI.width, height: ROI.height, channels: 3, background: '#000000' } })
       .composite([{ input: await corner.png().toBuffer(), left: 0, top: 0 }])
       .extractChannel(0);
     await labels.toColourspace('b-w').png().toFile(path);
