@@ -12,14 +12,9 @@ import { ReigniteError } from '../../toolkit/errors.ts';
 import { homeFromEnvironment } from '../../toolkit/files/folders.ts';
 import { EXIT, printable, printResult, printStep } from '../output.ts';
 import { withHomeServer } from '../with-home-server.ts';
+import type { PlanOptions } from './plan.ts';
 
-export interface ScheduleCommandOptions {
-  readonly profile: string;
-  readonly set: readonly string[];
-  readonly data?: string;
-  readonly results?: string;
-  readonly tasks?: readonly string[];
-  readonly json?: boolean;
+export interface ScheduleCommandOptions extends Omit<PlanOptions, 'fresh'> {
   /** day, week, month, or a cron expression: creates a schedule. */
   readonly every?: string;
   /** Whether to remove the schedule of the configuration. */

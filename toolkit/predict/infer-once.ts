@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { makeInference } from '../cache/make.ts';
 import type { CacheEntry, KeyParts } from '../cache/step-cache.ts';
+import { concatenateFiles } from '../files/atomic-write.ts';
 import { asSentence } from '../format.ts';
 import { AdapterNames, adapterNames, type RanEngine, SumsChoice, sumsChoice } from '../onnx/session/engine-choice.ts';
 import type { StripRows } from '../slide/infer/tiled-slide.ts';
@@ -47,6 +48,13 @@ function inferenceKey(of: { readonly parts: KeyParts; readonly engine: RanEngine
   return { ...of.parts, ...on, precision, ...(batchSize !== undefined && { batchSize }) };
 }
 
+/** What a network made in a folder: the files by name, facts about it, and what it ran on. */
+interface InferredFiles {
+  readonly files: Readonly<Record<string, string>>;
+  readonly facts: InferenceFacts;
+  readonly ran: RanEngine;
+}
+
 /** Result of a network for an image, computed now or taken from the cache. */
 export interface Inferred {
   readonly entry: CacheEntry;
@@ -66,11 +74,7 @@ export async function inferOnce(
   of: { readonly parts: KeyParts; readonly engine: RanEngine },
   services: PredictServices,
   { crashes }: Pick<PredictOptions<never>, 'crashes'>,
-  infer: (work: string) => Promise<{
-    readonly files: Readonly<Record<string, string>>;
-    readonly facts: InferenceFacts;
-    readonly ran: RanEngine;
-  }>,
+  infer: (work: string) => Promise<InferredFiles>,
 ): Promise<Inferred> {
   const parts = inferenceKey(of);
   const guard = { engine: of.engine, remedy: SAME_AGAIN, ...(crashes && { crashes }) };
@@ -79,6 +83,27 @@ export async function inferOnce(
     return { files, facts: { ...facts, notes: [...facts.notes] }, ran };
   });
   return { entry, facts: readFacts(entry), isCached };
+}
+
+type InferenceFields = Pick<
+  ImagePrediction,
+  'cached' | 'key' | 'provider' | 'adapter' | 'driver' | 'engine' | 'precision' | 'batchSize' | 'seconds'
+>;
+
+/** Builds the fields that say how a result was computed. */
+function describeInference({
+  entry,
+  facts,
+  isCached,
+}: Omit<Inferred, 'entry'> & { readonly entry: Pick<CacheEntry, 'key'> }): InferenceFields {
+  return {
+    cached: isCached,
+    key: entry.key,
+    provider: facts.provider,
+    ...adapterNames(facts),
+    ...sumsChoice(facts),
+    seconds: isCached ? 0 : facts.seconds,
+  };
 }
 
 /**
@@ -91,26 +116,10 @@ export function describeInferred(
   { image, name }: { readonly image: string; readonly name: string },
   input: InputImage,
   seen: NetworkImage,
-  { entry, facts, isCached }: Inferred,
+  inferred: Inferred,
   { cautions, notes }: { readonly cautions: readonly string[]; readonly notes: readonly string[] },
-): Pick<
-  ImagePrediction,
-  | 'image'
-  | 'name'
-  | 'sha256'
-  | 'width'
-  | 'height'
-  | 'cached'
-  | 'key'
-  | 'provider'
-  | 'adapter'
-  | 'driver'
-  | 'engine'
-  | 'precision'
-  | 'batchSize'
-  | 'seconds'
-  | 'notes'
-> &
+): Pick<ImagePrediction, 'image' | 'name' | 'sha256' | 'width' | 'height' | 'notes'> &
+  InferenceFields &
   NetworkImage['said'] {
   return {
     image,
@@ -119,13 +128,10 @@ export function describeInferred(
     width: input.width,
     height: input.height,
     ...seen.said,
-    cached: isCached,
-    key: entry.key,
-    provider: facts.provider,
-    ...adapterNames(facts),
-    ...sumsChoice(facts),
-    seconds: isCached ? 0 : facts.seconds,
-    notes: [...new Set([...cautions, ...notes, ...input.notes, ...facts.notes.map(asSentence), ...seen.notes])],
+    ...describeInference(inferred),
+    notes: [
+      ...new Set([...cautions, ...notes, ...input.notes, ...inferred.facts.notes.map(asSentence), ...seen.notes]),
+    ],
   };
 }
 
@@ -141,26 +147,8 @@ export function describeSlide(
     readonly slide: Pick<SeenSlide['slide'], 'width' | 'height'>;
     readonly view: Pick<SeenSlide['view'], 'width' | 'height'>;
   },
-  { entry, facts, isCached }: Omit<Inferred, 'entry'> & { readonly entry: Pick<Inferred['entry'], 'key'> },
-): Pick<
-  ImagePrediction,
-  | 'image'
-  | 'name'
-  | 'sha256'
-  | 'width'
-  | 'height'
-  | 'mpp'
-  | 'resampledTo'
-  | 'cached'
-  | 'key'
-  | 'provider'
-  | 'adapter'
-  | 'driver'
-  | 'engine'
-  | 'precision'
-  | 'batchSize'
-  | 'seconds'
-> {
+  inferred: Parameters<typeof describeInference>[0],
+): Pick<ImagePrediction, 'image' | 'name' | 'sha256' | 'width' | 'height' | 'mpp' | 'resampledTo'> & InferenceFields {
   const isResampled = view.width !== slide.width || view.height !== slide.height;
   return {
     image,
@@ -170,12 +158,7 @@ export function describeSlide(
     height: slide.height,
     ...(mpp !== undefined && { mpp }),
     ...(isResampled && { resampledTo: { width: view.width, height: view.height } }),
-    cached: isCached,
-    key: entry.key,
-    provider: facts.provider,
-    ...adapterNames(facts),
-    ...sumsChoice(facts),
-    seconds: isCached ? 0 : facts.seconds,
+    ...describeInference(inferred),
   };
 }
 
@@ -237,18 +220,36 @@ export function stripsOf(tiles: readonly (readonly number[])[], strips: number):
 }
 
 /**
+ * Returns the result of a network for a slide from the cache, or stores what it joins from strips or computes as a whole.
+ *
+ * @param files - Names of the files of a result. Those of strips are concatenated.
+ * @param infer - As for `inferOnce`. Called only if there are no strips or one of them is not in the cache.
+ * @throws ReigniteError As `inferOnce`.
+ */
+export function inferSlideOnce(
+  of: StripsOf,
+  files: readonly string[],
+  services: PredictServices,
+  options: Parameters<typeof inferOnce>[2],
+  infer: (work: string) => Promise<InferredFiles>,
+): Promise<Inferred> {
+  return inferOnce(of, services, options, async (work) => {
+    return (await joinStrips(of, files, services, work)) ?? infer(work);
+  });
+}
+
+/**
  * Joins the results of the strips of a slide.
  *
  * @param work - Folder for the joined files.
- * @param joins - Per file name: writes the joined file from the files of the strips, in order.
  * @returns Undefined if there are no strips or one of them is not in the cache.
  */
-export async function joinStrips(
+async function joinStrips(
   { strips, parts, engine }: StripsOf,
+  names: readonly string[],
   { cache }: PredictServices,
   work: string,
-  joins: Readonly<Record<string, (path: string, parts: readonly string[]) => Promise<void>>>,
-) {
+): Promise<InferredFiles | undefined> {
   const entries: CacheEntry[] = [];
   for (const rows of strips) {
     const entry = await cache.find(cache.keyOf(inferenceKey({ parts: stripKey(parts, rows), engine })));
@@ -257,12 +258,13 @@ export async function joinStrips(
   }
   if (entries.length === 0) return undefined;
   const files: Record<string, string> = {};
-  for (const [name, write] of Object.entries(joins)) {
-    files[name] = join(work, name);
-    await write(
-      join(work, name),
+  for (const name of names) {
+    const path = join(work, name);
+    await concatenateFiles(
+      path,
       entries.map(({ key }) => cache.pathOf(key, name)),
     );
+    files[name] = path;
   }
   const all = entries.map(readFacts);
   const seconds = all.reduce((sum, facts) => sum + facts.seconds, 0);

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StepCache } from '../../../toolkit/cache/step-cache.ts';
-import { concatenateFiles, writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
+import { writeFileAtomic } from '../../../toolkit/files/atomic-write.ts';
 import { homeFolders } from '../../../toolkit/files/folders.ts';
 import type { RanEngine } from '../../../toolkit/onnx/session/engine-choice.ts';
-import { describeSlide, factsOf, inferOnce, joinStrips, stripKey } from '../../../toolkit/predict/infer-once.ts';
+import { describeSlide, factsOf, inferOnce, inferSlideOnce, stripKey } from '../../../toolkit/predict/infer-once.ts';
 import { temporaryFolder } from '../../support/in-temporary-folder.ts';
 
 const CPU: RanEngine = { provider: 'cpu', ortVersion: '1.30.0', instructionSet: 'x64 avx2' };
@@ -58,7 +58,7 @@ describe('inferOnce', () => {
   });
 });
 
-describe('joinStrips', () => {
+describe('inferSlideOnce', () => {
   it('keeps the GPU and the driver of the strips in the description of the slide', async () => {
     const names = { adapter: 'NVIDIA H200', driver: '580.95.05' };
     const engine = { provider: 'cuda', ...names, ortVersion: '1.30.0', instructionSet: 'x64 avx2' };
@@ -76,10 +76,8 @@ describe('joinStrips', () => {
         return { files: { rows: join(work, 'rows') }, facts, ran: engine };
       });
     }
-    const inferred = await inferOnce({ parts, engine }, services, {}, async (work) => {
-      const joined = await joinStrips({ strips, parts, engine }, services, work, { rows: concatenateFiles });
-      if (joined === undefined) throw new Error('A strip is missing.');
-      return joined;
+    const inferred = await inferSlideOnce({ strips, parts, engine }, ['rows'], services, {}, async () => {
+      throw new Error('A strip is missing.');
     });
     expect(inferred.facts).toEqual({ provider: 'cuda', ...names, seconds: 2, notes: ['a note'] });
     const size = { width: 20, height: 10 };

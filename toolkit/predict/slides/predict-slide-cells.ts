@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { KeyParts } from '../../cache/step-cache.ts';
 import { ReigniteError } from '../../errors.ts';
 import { drawCellsOverlay } from '../../figures/prediction-overlay.ts';
-import { concatenateFiles, writeFileAtomic } from '../../files/atomic-write.ts';
+import { writeFileAtomic } from '../../files/atomic-write.ts';
 import { counted, csvField } from '../../format.ts';
 import { writeFeatures } from '../../geojson/write-features.ts';
 import { encodeGrey16 } from '../../image/encode-png.ts';
@@ -15,7 +15,7 @@ import { keptScore } from '../../yolo/detect/detection-files.ts';
 import { NO_LIMITS } from '../../yolo/detect/nms.ts';
 import { iouOf } from '../detection-plan.ts';
 import { cellDensity, cellFeatures, densityMap, densityTable, type FoundCell, writeCellsTable } from '../found-cell.ts';
-import { describeSlide, factsOf, inferOnce, joinStrips, splitUnlessCached, stripKey } from '../infer-once.ts';
+import { describeSlide, factsOf, inferOnce, inferSlideOnce, splitUnlessCached, stripKey } from '../infer-once.ts';
 import { type CellsJob, legendOf } from '../predict-cells.ts';
 import {
   type ClassCount,
@@ -50,12 +50,10 @@ export async function predictSlideCells(
   { strips = [], ...options }: PredictOptions<SlideCellsProgress> & OfStrips = {},
 ): Promise<ImagePrediction> {
   return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
-    const of = { parts: keyOf(job, seen), engine: job.engine };
-    const joins = { [BOXES]: concatenateFiles };
-    const inferred = await inferOnce(of, services, options, async (work) => {
-      const joined = await joinStrips({ ...of, strips }, services, work, joins);
-      return joined ?? detect(job, seen, detector, work, options);
-    });
+    const of = { strips, parts: keyOf(job, seen), engine: job.engine };
+    const inferred = await inferSlideOnce(of, [BOXES], services, options, (work) =>
+      detect(job, seen, detector, work, options),
+    );
     options.signal?.throwIfAborted();
     options.onProgress?.({ phase: 'draw' });
     const { cells, outside } = await selectCells(

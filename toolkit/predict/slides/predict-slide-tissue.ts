@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { drawTissueOverlay } from '../../figures/prediction-overlay.ts';
-import { concatenateFiles } from '../../files/atomic-write.ts';
 import { asSentence } from '../../format.ts';
 import type { LabelMask } from '../../geojson/trace-regions.ts';
 import { writeRegions } from '../../geojson/write-features.ts';
@@ -16,7 +15,7 @@ import {
   factsOf,
   type Inferred,
   inferOnce,
-  joinStrips,
+  inferSlideOnce,
   splitUnlessCached,
   stripKey,
 } from '../infer-once.ts';
@@ -49,15 +48,9 @@ export async function predictSlide(
 ): Promise<ImagePrediction> {
   const files = slideTissueFiles(job.name);
   return withSeenSlide(requestOf(job, services, options.signal), async (seen) => {
-    const inferred = await inferOnce(
-      { parts: keyOf(job, seen), engine: job.engine },
-      services,
-      options,
-      async (work) => {
-        const of = { strips, parts: keyOf(job, seen), engine: job.engine };
-        const joins = { [LABELS]: concatenateFiles, [CONFIDENCE]: concatenateFiles };
-        return (await joinStrips(of, services, work, joins)) ?? segment(job, seen, segmenter, work, options);
-      },
+    const of = { strips, parts: keyOf(job, seen), engine: job.engine };
+    const inferred = await inferSlideOnce(of, [LABELS, CONFIDENCE], services, options, (work) =>
+      segment(job, seen, segmenter, work, options),
     );
     options.signal?.throwIfAborted();
     options.onProgress?.({ phase: 'draw' });
